@@ -1,0 +1,217 @@
+"""What can go wrong, and what the caller may do next.
+
+PerpwireError
+  APIError                 .venue .call .code .reason .advice
+    NotSent                nothing left this machine: safe to call again
+      BadInput             we refused it: the arguments break a rule of the venue (also a ValueError)
+    OutcomeUnknown         the venue may have acted: look before repeating   .client_order_id
+    Garbled                it answered something unreadable                  .raw
+    VenueRefused           it answered no; nothing was done
+      UnknownOrder         no such order, or it is finished already
+      InsufficientBalance  not enough free margin
+      OrderRejected        the market refused it: post-only would take, nothing to fill against ...
+      DuplicateOrder       an order with this client id exists: the first one counts
+      ClockSkewed          the timestamp was outside the venue's window
+      RateLimited          too fast                                          .retry_after_s
+      Busy                 overloaded or in maintenance: surely not executed, try again later
+      BadRequest           a parameter is wrong
+      NoChange             already in the state asked for
+      NotAllowed           key, permission, account state or region forbid it
+        AuthenticationFailed  unknown key, wrong secret, bad signature
+  BookNotInSync            the local book is not proven equal to the venue's: it can't be read now
+  StreamRefused            the venue refused a login or a subscription
+"""
+
+from __future__ import annotations
+
+
+class PerpwireError(Exception):
+    """Base of everything perpwire raises on purpose."""
+
+
+class APIError(PerpwireError):
+    """A call did not give its result.
+
+    Attributes:
+        venue: Which venue ("binance", "bybit"), "" where none is concerned.
+        call: The call's name, such as "place_order".
+        code: The venue's own code (an int), or a word of ours where the venue was not asked, or None.
+        reason: What the venue said (or we say), without secrets.
+        advice: What to do next.
+    """
+
+    default_advice = "See the reason."
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        venue: str = "",
+        call: str = "",
+        code: int | str | None = None,
+        advice: str | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.venue = venue
+        self.call = call
+        self.code = code
+        self.advice = advice if advice is not None else self.default_advice
+
+    def __str__(self) -> str:
+        where = " ".join(part for part in (self.venue, self.call) if part)
+        code = "" if self.code is None else f" [{self.code}]"
+        return f"{where}{': ' if where else ''}{type(self).__name__}{code} {self.reason} -> {self.advice}"
+
+
+class NotSent(APIError):
+    """Nothing left this machine: calling again is safe."""
+
+    default_advice = "Nothing was sent. Check that the venue can be reached, then call again."
+
+
+class BadInput(NotSent, ValueError):
+    """The arguments break a rule that is known beforehand; nothing was sent."""
+
+    default_advice = "Correct the argument and call again."
+
+
+class OutcomeUnknown(APIError):
+    """The venue may or may not have acted. Never repeat an order on it; ask for it by its client order id.
+
+    Attributes:
+        client_order_id: The id to ask for, where the call was about an order.
+    """
+
+    default_advice = "Do not repeat it. Ask get_order(client_order_id=...) or read positions first."
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        venue: str = "",
+        call: str = "",
+        code: int | str | None = None,
+        advice: str | None = None,
+        client_order_id: str | None = None,
+    ) -> None:
+        super().__init__(reason, venue=venue, call=call, code=code, advice=advice)
+        self.client_order_id = client_order_id
+
+
+class Garbled(APIError):
+    """The venue answered something that can't be read. `.raw` holds the first 2,000 bytes."""
+
+    default_advice = "The answer could not be read; treat an order call as of unknown outcome."
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        venue: str = "",
+        call: str = "",
+        code: int | str | None = None,
+        advice: str | None = None,
+        raw: bytes = b"",
+    ) -> None:
+        super().__init__(reason, venue=venue, call=call, code=code, advice=advice)
+        self.raw = raw[:2000]
+
+
+class VenueRefused(APIError):
+    """The venue answered no; nothing was done."""
+
+    default_advice = "The venue refused; nothing was done."
+
+
+class UnknownOrder(VenueRefused):
+    """No such order, or it is finished already."""
+
+    default_advice = "The order is not open. Read it with get_order or the order history before acting."
+
+
+class InsufficientBalance(VenueRefused):
+    """Not enough free margin for the order."""
+
+    default_advice = "Reduce the size, lower the open orders, or add margin."
+
+
+class OrderRejected(VenueRefused):
+    """The market refused a well-formed order (post-only would take, fill-or-kill can't fill ...)."""
+
+    default_advice = "Nothing rests and nothing was filled. Re-price and place a new order."
+
+
+class DuplicateOrder(VenueRefused):
+    """An order with this client order id exists already: the first one counts."""
+
+    default_advice = "Ask get_order(client_order_id=...): the first order with this id is the live one."
+
+
+class ClockSkewed(VenueRefused):
+    """The request's time stamp was outside the venue's window."""
+
+    default_advice = (
+        "The clock offset is measured again and the call repeated by itself; if it persists, sync the system clock."
+    )
+
+
+class RateLimited(VenueRefused):
+    """Too many requests, or too many orders.
+
+    Attributes:
+        retry_after_s: Seconds until the venue takes calls again, as far as it said.
+    """
+
+    default_advice = "Wait retry_after_s; calls made meanwhile are held back by the ledger."
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        venue: str = "",
+        call: str = "",
+        code: int | str | None = None,
+        advice: str | None = None,
+        retry_after_s: float = 1.0,
+    ) -> None:
+        super().__init__(reason, venue=venue, call=call, code=code, advice=advice)
+        self.retry_after_s = retry_after_s
+
+
+class Busy(VenueRefused):
+    """Overload or maintenance: surely not executed."""
+
+    default_advice = "The venue is overloaded or in maintenance; try again with growing pauses."
+
+
+class BadRequest(VenueRefused):
+    """A parameter is wrong; the same request will never pass."""
+
+    default_advice = "Correct the parameter named in the reason."
+
+
+class NoChange(VenueRefused):
+    """Already in the state asked for."""
+
+    default_advice = "Nothing to do: it is so already."
+
+
+class NotAllowed(VenueRefused):
+    """Key, permission, account state, symbol state or region forbid it."""
+
+    default_advice = "Check the key's permissions, the account's mode and the symbol's state."
+
+
+class AuthenticationFailed(NotAllowed):
+    """Unknown key, wrong secret, bad signature, or a key for another environment."""
+
+    default_advice = "Check key and secret, and that they belong to this environment (live, testnet, demo, sim)."
+
+
+class BookNotInSync(PerpwireError):
+    """The local order book is not proven equal to the venue's, so it can't be read now."""
+
+
+class StreamRefused(PerpwireError):
+    """The venue refused a login or a subscription on a stream."""

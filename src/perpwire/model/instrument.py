@@ -1,0 +1,111 @@
+"""A tradable contract and its rules."""
+
+from __future__ import annotations
+
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_UP, Decimal
+from typing import Literal
+
+import msgspec
+
+from perpwire.errors import BadInput
+from perpwire.model.numbers import plain
+
+Rounding = Literal["down", "up", "nearest"]
+_ROUNDINGS = {"down": ROUND_DOWN, "up": ROUND_UP, "nearest": ROUND_HALF_EVEN}
+
+
+class Instrument(msgspec.Struct, frozen=True, kw_only=True):
+    """One perpetual contract, as the venue describes it.
+
+    Attributes:
+        venue: "binance" or "bybit".
+        symbol: The venue's own name, such as BTCUSDT.
+        base: Asset that quantities count, such as BTC.
+        quote: Asset that prices count, such as USDT.
+        settle: Asset of margin, profit and fees.
+        is_trading: True while orders that open positions are taken.
+        tick_size: Prices are multiples of it (quote per base); 0 where the venue sets none.
+        min_price, max_price: Hard bounds of a limit price, None where none is stated.
+        quantity_step: Quantities are multiples of it (base).
+        min_quantity, max_quantity: Bounds of a limit order's quantity (base).
+        max_market_quantity: Upper bound of a market order's quantity (base).
+        min_notional: Least price x quantity (quote) of an order that is not reduce-only.
+        funding_interval_s: Seconds between fundings, None where not stated.
+    """
+
+    venue: str
+    symbol: str
+    base: str
+    quote: str
+    settle: str
+    is_trading: bool
+    tick_size: Decimal
+    min_price: Decimal | None = None
+    max_price: Decimal | None = None
+    quantity_step: Decimal
+    min_quantity: Decimal
+    max_quantity: Decimal | None = None
+    max_market_quantity: Decimal | None = None
+    min_notional: Decimal | None = None
+    funding_interval_s: int | None = None
+
+    def round_price(self, price: Decimal, rounding: Rounding) -> Decimal:
+        """The multiple of tick_size below, above or nearest to `price`."""
+        return _to_multiple(price, self.tick_size, rounding)
+
+    def round_quantity(self, quantity: Decimal, rounding: Rounding) -> Decimal:
+        """The multiple of quantity_step below, above or nearest to `quantity`."""
+        return _to_multiple(quantity, self.quantity_step, rounding)
+
+    def check_price(self, price: Decimal) -> None:
+        """Raises BadInput, naming the nearest valid price, where the venue would refuse this limit price."""
+        if price <= 0:
+            raise self._bad("PRICE_NOT_POSITIVE", f"price {plain(price)} must be above 0")
+        if self.tick_size and price % self.tick_size:
+            near = plain(self.round_price(price, "nearest"))
+            raise self._bad(
+                "PRICE_OFF_TICK",
+                f"price {plain(price)} is not a multiple of tick size {plain(self.tick_size)}; nearest is {near}",
+            )
+        if self.min_price is not None and price < self.min_price:
+            raise self._bad("PRICE_TOO_LOW", f"price {plain(price)} is below the least, {plain(self.min_price)}")
+        if self.max_price is not None and price > self.max_price:
+            raise self._bad("PRICE_TOO_HIGH", f"price {plain(price)} is above the greatest, {plain(self.max_price)}")
+
+    def check_quantity(self, quantity: Decimal, *, market: bool = False) -> None:
+        """Raises BadInput, naming the nearest valid quantity, where the venue would refuse this one."""
+        if quantity <= 0:
+            raise self._bad("QUANTITY_NOT_POSITIVE", f"quantity {plain(quantity)} must be above 0")
+        if self.quantity_step and quantity % self.quantity_step:
+            near = plain(max(self.round_quantity(quantity, "nearest"), self.min_quantity))
+            raise self._bad(
+                "QUANTITY_OFF_STEP",
+                f"quantity {plain(quantity)} is not a multiple of step {plain(self.quantity_step)}; nearest is {near}",
+            )
+        if quantity < self.min_quantity:
+            raise self._bad(
+                "QUANTITY_TOO_SMALL", f"quantity {plain(quantity)} is below the least, {plain(self.min_quantity)}"
+            )
+        greatest = self.max_market_quantity if market else self.max_quantity
+        if greatest is not None and quantity > greatest:
+            raise self._bad(
+                "QUANTITY_TOO_LARGE", f"quantity {plain(quantity)} is above the greatest, {plain(greatest)}"
+            )
+
+    def check_notional(self, price: Decimal, quantity: Decimal) -> None:
+        """Raises BadInput where price x quantity is below the venue's least."""
+        if self.min_notional is not None and price * quantity < self.min_notional:
+            raise self._bad(
+                "NOTIONAL_TOO_SMALL",
+                f"{plain(price)} x {plain(quantity)} is below the least notional, "
+                f"{plain(self.min_notional)} {self.quote}",
+            )
+
+    def _bad(self, code: str, reason: str) -> BadInput:
+        return BadInput(f"{self.symbol}: {reason}", venue=self.venue, call="place_order", code=code)
+
+
+def _to_multiple(value: Decimal, step: Decimal, rounding: Rounding) -> Decimal:
+    if not step:
+        return value
+    return (value / step).quantize(Decimal(1), rounding=_ROUNDINGS[rounding]) * step

@@ -1,0 +1,36 @@
+"""Exact numbers: how a caller's number becomes a Decimal, and how a Decimal is written on the wire."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+from perpwire.errors import BadInput
+
+Number = Decimal | int | str | float
+
+
+def exact(value: Number, name: str = "number") -> Decimal:
+    """The Decimal a caller means. A float counts by its shortest repr: 0.1 is exactly 0.1.
+
+    Raises:
+        BadInput: Not a finite number.
+    """
+    if isinstance(value, bool) or not isinstance(value, Decimal | int | str | float):
+        raise BadInput(f"{name} must be a Decimal, int, str or float, not {type(value).__name__}", code="NOT_A_NUMBER")
+    try:
+        number = value if isinstance(value, Decimal) else Decimal(repr(value) if isinstance(value, float) else value)
+    except InvalidOperation:
+        raise BadInput(f"{name} {value!r} is not a number", code="NOT_A_NUMBER") from None
+    if not number.is_finite():
+        raise BadInput(f"{name} {value!r} is not finite", code="NOT_A_NUMBER")
+    return number
+
+
+def plain(number: Decimal) -> str:
+    """A Decimal as wire text: never in exponent form."""
+    return format(number, "f")
+
+
+def optional(text: str | None) -> Decimal | None:
+    """A wire text that may be empty, null or absent, all meaning "not stated"."""
+    return Decimal(text) if text else None

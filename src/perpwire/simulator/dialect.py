@@ -1,0 +1,81 @@
+"""What a venue's sim.py provides: bytes in, exchange call, bytes out. No socket, no sleep.
+
+A dialect is made once per exchange (`make_dialect(exchange, options)` in `<venue package>/sim.py`) and is driven by a
+host: simulator/server.py over loopback, simulator/in_process.py without sockets. Hosts answer WebSocket pings, delay
+what comes in by the set latency, apply faults, and write the journal; a dialect does none of that.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from perpwire.http_message import HttpReply
+
+
+class IncomingRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """An HTTP request as it arrived. `query` is the raw text after "?"; header names are lower case."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+    peer: str = "127.0.0.1"
+
+
+class Peer(Protocol):
+    """A connected client's socket, as a dialect sees it."""
+
+    def send(self, text: bytes, topic: str = "", account: str = "") -> None:
+        """Send one text frame. `topic` (the stream's name) and `account` go to the journal; "" for control replies."""
+        ...
+
+    def close(self, code: int, reason: str) -> None: ...
+
+
+class ServerSession(Protocol):
+    """The server's side of one socket."""
+
+    def on_text(self, text: bytes) -> None: ...
+
+    def on_closed(self) -> None: ...
+
+
+class SocketRefused(Exception):
+    """The upgrade is answered with this HTTP status instead."""
+
+    def __init__(self, status: int, body: bytes = b"") -> None:
+        super().__init__(f"HTTP {status}")
+        self.status = status
+        self.body = body
+
+
+class Dialect(Protocol):
+    """One venue's wire protocol on top of an Exchange."""
+
+    name: str
+
+    def http(self, request: IncomingRequest) -> HttpReply: ...
+
+    def open_socket(self, path: str, query: str, peer: Peer) -> ServerSession:
+        """
+        Raises:
+            SocketRefused: No WebSocket lives at this path.
+        """
+        ...
+
+    def close(self) -> None:
+        """Stop timers."""
+        ...
+
+
+class DialectOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a dialect behaves.
+
+    Attributes:
+        lenient_routes: Binance: serve every stream on every route, as before 2026-04-23.
+    """
+
+    lenient_routes: bool = False

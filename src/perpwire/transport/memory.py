@@ -1,0 +1,172 @@
+"""HTTP and WebSocket without a socket, for a connector and an exchange in one process, also in virtual time.
+
+Every byte is handed over by the event loop's `call_soon`, in order for each direction of each socket, so a run is the
+same each time. A server is anything that has the methods of MemoryServer (simulator/in_process.py is one).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from perpwire.clock import Clock
+from perpwire.http_message import HttpReply, HttpRequest
+from perpwire.transport.base import Socket, SocketListener, TransportFailed
+
+
+class MemoryReceiver(Protocol):
+    """The server's ear on one socket."""
+
+    def on_text(self, text: bytes) -> None: ...
+
+    def on_closed(self) -> None: ...
+
+
+class MemoryServer(Protocol):
+    """A server that lives at a host name of a MemoryNetwork."""
+
+    async def http(self, request: HttpRequest) -> HttpReply:
+        """
+        Raises:
+            TransportFailed: Refused, or the answer is lost.
+        """
+        ...
+
+    async def accept(self, target: str, peer: MemoryPeer) -> MemoryReceiver:
+        """A client opens a WebSocket at `target` (path and query).
+
+        Raises:
+            TransportFailed: Refused.
+        """
+        ...
+
+
+class MemoryPeer:
+    """The server's end of one socket."""
+
+    def __init__(self, listener: SocketListener, clock: Clock) -> None:
+        self._listener = listener
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self.receiver: MemoryReceiver | None = None
+        self.is_open = True
+        self.silent = False
+        """Half-open: the peer neither answers pings nor delivers anything, and no end is seen."""
+
+    def send(self, text: bytes) -> None:
+        if self.is_open and not self.silent:
+            self._loop.call_soon(self._deliver, text)
+
+    def _deliver(self, text: bytes) -> None:
+        if self._listener_hears:
+            self._listener.on_frame(text, self._clock.time_ns())
+
+    @property
+    def _listener_hears(self) -> bool:
+        return not self._told_closed
+
+    _told_closed = False
+
+    def close(self, reason: str = "closed by the server") -> None:
+        """End it after everything sent so far has been delivered."""
+        if self.is_open:
+            self.is_open = False
+            self._loop.call_soon(self._tell_closed, reason)
+            if self.receiver is not None:
+                self._loop.call_soon(self.receiver.on_closed)
+
+    def _tell_closed(self, reason: str) -> None:
+        if not self._told_closed:
+            self._told_closed = True
+            self._listener.on_closed(reason)
+
+    # --- the client's hand on it ---
+
+    def from_client(self, text: bytes) -> None:
+        if self.is_open and self.receiver is not None:
+            self._loop.call_soon(self._to_receiver, text)
+
+    def _to_receiver(self, text: bytes) -> None:
+        if self.is_open and self.receiver is not None:
+            self.receiver.on_text(text)
+
+    def ping_from_client(self) -> None:
+        if self.is_open and not self.silent:
+            self._loop.call_soon(self._pong)
+
+    def _pong(self) -> None:
+        if self._listener_hears:
+            self._listener.on_pong()
+
+    def closed_by_client(self) -> None:
+        self._loop.call_soon(self._tell_closed, "closed by us")
+        if self.is_open:
+            self.is_open = False
+            if self.receiver is not None:
+                self._loop.call_soon(self.receiver.on_closed)
+
+
+class _MemorySocket:
+    def __init__(self, peer: MemoryPeer) -> None:
+        self._peer = peer
+
+    def send(self, text: bytes) -> None:
+        self._peer.from_client(text)
+
+    def ping(self) -> None:
+        self._peer.ping_from_client()
+
+    def close(self) -> None:
+        self._peer.closed_by_client()
+
+    abort = close
+
+
+class MemoryNetwork:
+    """Host names and the servers behind them; is both transports of a connector."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._servers: dict[str, MemoryServer] = {}
+        self._peers: set[MemoryPeer] = set()
+
+    def serve(self, host: str, server: MemoryServer) -> None:
+        self._servers[host] = server
+
+    def unserve(self, host: str) -> None:
+        """The host stops listening: connections are refused. Open sockets stay."""
+        self._servers.pop(host, None)
+
+    def _server(self, url: str) -> MemoryServer:
+        host = urlsplit(url).netloc
+        server = self._servers.get(host)
+        if server is None:
+            raise TransportFailed(f"connection to {host} refused", may_have_been_sent=False)
+        return server
+
+    async def exchange(self, base_url: str, request: HttpRequest, timeout_s: float) -> HttpReply:
+        server = self._server(base_url)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await server.http(request)
+        except TimeoutError:
+            raise TransportFailed(f"no answer within {timeout_s:g} s", may_have_been_sent=True) from None
+
+    async def connect(self, url: str, listener: SocketListener, timeout_s: float) -> Socket:
+        server = self._server(url)
+        parts = urlsplit(url)
+        peer = MemoryPeer(listener, self._clock)
+        try:
+            async with asyncio.timeout(timeout_s):
+                peer.receiver = await server.accept(parts.path + (f"?{parts.query}" if parts.query else ""), peer)
+        except TimeoutError:
+            raise TransportFailed(f"no handshake within {timeout_s:g} s", may_have_been_sent=True) from None
+        self._peers.add(peer)
+        return _MemorySocket(peer)
+
+    async def close(self) -> None:
+        for peer in self._peers:
+            if peer.is_open:
+                peer.closed_by_client()
+        self._peers.clear()

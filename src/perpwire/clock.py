@@ -83,7 +83,7 @@ class ManualClock:
             return runner.run(main)
 
 
-class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[valid-type,misc]
+class _JumpingSelector(selectors.DefaultSelector):
     """Where a loop would wait for its next timer, time is moved there instead."""
 
     clock: ManualClock

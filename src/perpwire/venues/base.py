@@ -105,9 +105,10 @@ class Call(Generic[T]):
         next_page: Wire reply -> the call for the following page, or None at the end. Results of pages are tuples and
             are joined.
         otherwise: Asked where this call ends in UnknownOrder.
+        then: Wire reply -> the call whose result is the result: for venues whose reply is a bare acknowledgement.
     """
 
-    __slots__ = ("endpoint", "next_page", "otherwise", "params", "translate")
+    __slots__ = ("endpoint", "next_page", "otherwise", "params", "then", "translate")
 
     def __init__(
         self,
@@ -117,19 +118,25 @@ class Call(Generic[T]):
         *,
         next_page: Callable[[Any], Call[T] | None] | None = None,
         otherwise: Call[T] | None = None,
+        then: Callable[[Any], Call[T]] | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.params = params
         self.translate = translate
         self.next_page = next_page
         self.otherwise = otherwise
+        self.then = then
 
 
 class Hosts(msgspec.Struct, frozen=True, kw_only=True):
-    """Where one environment lives: bases without a trailing slash, such as https://... and wss://..."""
+    """Where one environment lives: bases without a trailing slash, such as https://... and wss://...
+
+    `private_streams` is set where the private route lives on another host than the public ones.
+    """
 
     rest: str
     streams: str
+    private_streams: str | None = None
 
 
 class Topic(msgspec.Struct, frozen=True):
@@ -154,6 +161,9 @@ class BookRule(ABC):
     """The venue's rule for a local book. Pure: it judges, data_processor/book_sync.py acts."""
 
     source: SnapshotSource
+
+    depth: int | None = None
+    """Levels a side that the feed covers; what falls beyond is forgotten. None: no bound."""
 
     @abstractmethod
     def joins(self, delta: BookDelta, snapshot: BookSnapshot) -> Verdict:
@@ -238,7 +248,13 @@ class Venue(ABC):
     command_interval_s: float = 0.0
     """Least time between two frames we send on one stream socket."""
 
+    topics_per_connection: int = 1000
+    """More than these go on a further socket."""
+
     private_route: str = "private"
+
+    client_id_param: str = ""
+    """The venue's name of the client order id, so that a caller may give it in the venue's own words."""
 
     # --- requests -------------------------------------------------------------------------------------------------
 

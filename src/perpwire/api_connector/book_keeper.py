@@ -1,0 +1,154 @@
+"""Local books of one connector: feeds each BookSync from the stream, and fetches what it asks for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from perpwire.api_connector.request_path import RequestPath
+from perpwire.api_connector.websocket_manager import WebSocketManager
+from perpwire.clock import Clock
+from perpwire.data_processor.book_sync import BookSync, LocalBook
+from perpwire.errors import APIError, BookNotInSync, StreamRefused
+from perpwire.model.incident import BookGap, BookRecovered, Incident
+from perpwire.model.market import BookDelta, BookSnapshot
+from perpwire.venues.base import Hosts, SnapshotSource, Topic, Venue
+
+SNAPSHOT_DEPTH = 1000
+IN_SYNC_WITHIN_S = 30.0
+PAUSE_S = 0.5
+"""Before a snapshot is asked for again; doubles up to 10 s, so that a bad hour does not eat the budget."""
+
+
+class _Kept:
+    """One symbol's book and the state of fetching for it."""
+
+    def __init__(self, sync: BookSync, topic: Topic) -> None:
+        self.sync = sync
+        self.topic = topic
+        self.fetching: asyncio.Task[None] | None = None
+        self.tries = 0
+        self.became_in_sync = asyncio.Event()
+
+
+class BookKeeper:
+    """See module docstring."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        hosts: Hosts,
+        streams: WebSocketManager,
+        requests: RequestPath,
+        clock: Clock,
+        on_incident: Callable[[Incident], None],
+    ) -> None:
+        self._venue = venue
+        self._hosts = hosts
+        self._streams = streams
+        self._requests = requests
+        self._clock = clock
+        self._on_incident = on_incident
+        self._books: dict[str, _Kept] = {}
+
+    async def open(self, symbol: str, on_state: Callable[[str, bool], None]) -> LocalBook:
+        kept = self._books.get(symbol)
+        if kept is None:
+            kept = self._keep(symbol)
+            try:
+                await self._streams.subscribe(self._venue, self._hosts, [kept.topic], on_state=on_state)
+            except BaseException:
+                del self._books[symbol]
+                raise
+            kept.sync.start()
+        try:
+            async with asyncio.timeout(IN_SYNC_WITHIN_S):
+                await kept.became_in_sync.wait()
+        except TimeoutError:
+            raise BookNotInSync(f"the book of {symbol} did not come in sync within {IN_SYNC_WITHIN_S:g} s") from None
+        return kept.sync.book
+
+    def on_state(self, connection: str, live: bool) -> None:
+        """A public connection became live or was lost."""
+        for kept in self._books.values():
+            carrying = self._streams.carrying(self._venue, kept.topic)
+            if carrying is None or carrying.name != connection:
+                continue
+            if live:
+                kept.sync.start()
+            else:
+                self._stop_fetching(kept)
+                kept.sync.lost("the connection was lost")
+
+    async def close(self) -> None:
+        for kept in self._books.values():
+            self._stop_fetching(kept)
+            kept.sync.lost("closed")
+        self._books.clear()
+
+    def _keep(self, symbol: str) -> _Kept:
+        def changed(in_sync: bool, why: str) -> None:
+            if in_sync:
+                kept.tries = 0
+                kept.became_in_sync.set()
+            else:
+                kept.became_in_sync.clear()
+            if in_sync and not kept.sync.book.rebuilds:
+                return  # the first time is no recovery
+            kind = BookRecovered if in_sync else BookGap
+            self._on_incident(
+                kind(
+                    venue=self._venue.name,
+                    time_ns=self._clock.time_ns(),
+                    detail=f"book of {symbol}: {why}",
+                    symbol=symbol,
+                )
+            )
+
+        def renew() -> None:
+            self._stop_fetching(kept)
+            kept.fetching = asyncio.get_running_loop().create_task(self._renew(kept), name=f"perpwire book {symbol}")
+
+        rule = self._venue.book_rule
+        kept = _Kept(
+            BookSync(symbol, rule, renew=renew, changed=changed, depth=rule.depth),
+            self._venue.topic(BookDelta, symbol),
+        )
+        self._books[symbol] = kept
+        self._streams.on(BookDelta, kept.sync.on_delta, symbol)
+        if rule.source is SnapshotSource.STREAM:
+            self._streams.on(BookSnapshot, kept.sync.on_snapshot, symbol)
+        return kept
+
+    async def _renew(self, kept: _Kept) -> None:
+        """Bring what the book asked for; tries until it has it, or is told to stop."""
+        symbol = kept.sync.book.symbol
+        while True:
+            if kept.tries:
+                await self._clock.sleep(min(10.0, PAUSE_S * 2.0 ** (kept.tries - 1)))
+            kept.tries += 1
+            try:
+                if self._venue.book_rule.source is SnapshotSource.REST:
+                    snapshot = await self._requests.run(self._venue.book_snapshot(symbol, SNAPSHOT_DEPTH))
+                    kept.fetching = None
+                    kept.sync.on_snapshot(snapshot)
+                else:
+                    carrying = self._streams.carrying(self._venue, kept.topic)
+                    if carrying is not None:
+                        await carrying.resubscribe(kept.topic.name)
+                    kept.fetching = None
+                return
+            except (APIError, StreamRefused, TimeoutError) as error:
+                self._on_incident(
+                    BookGap(
+                        venue=self._venue.name,
+                        time_ns=self._clock.time_ns(),
+                        detail=f"book of {symbol} can't be built yet: {error}",
+                        symbol=symbol,
+                    )
+                )
+
+    def _stop_fetching(self, kept: _Kept) -> None:
+        if kept.fetching is not None:
+            kept.fetching.cancel()
+            kept.fetching = None

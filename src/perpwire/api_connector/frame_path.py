@@ -1,0 +1,127 @@
+"""THE HOT PATH: one frame, from bytes to the user's handlers. No task, no queue, one decode."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from perpwire.api_connector.histogram import Histogram
+from perpwire.clock import Clock
+from perpwire.model.incident import FrameGarbled, HandlerFailed, Incident
+from perpwire.model.market import Event
+from perpwire.venues.base import Session
+
+log = logging.getLogger("perpwire.api_connector")
+
+Handler = Callable[[Any], None]
+"""Called with each event from within the read callback: quick, and never blocking."""
+
+Tap = Callable[[str, bytes, int], None]
+"""Called with connection name, raw frame and arrival time (Unix ns) before anything else happens to a frame."""
+
+
+class _Routes:
+    """Who hears of one kind of event: those for every symbol, and those for one."""
+
+    __slots__ = ("by_symbol", "for_all")
+
+    def __init__(self) -> None:
+        self.for_all: tuple[Handler, ...] = ()
+        self.by_symbol: dict[str, tuple[Handler, ...]] = {}
+
+
+class FramePath:
+    """Decodes frames and hands events to handlers. One for all connections of a manager."""
+
+    def __init__(self, clock: Clock, on_incident: Callable[[Incident], None]) -> None:
+        self._clock = clock
+        self._on_incident = on_incident
+        self._registered: dict[type[Event], _Routes] = {}
+        # Venues deliver subclasses of the model's events; resolved once per class.
+        self._resolved: dict[type[Event], tuple[_Routes, ...]] = {}
+        self.tap: Tap | None = None
+        self.latency_ns = Histogram()
+        """Nanoseconds from "frame readable" to the first handler running."""
+        self.events_delivered = 0
+        self.frames_garbled = 0
+
+    def on(self, kind: type[Event], handler: Handler, symbol: str | None = None) -> Callable[[], None]:
+        """Call `handler` with every event of `kind` (of `symbol`, or of all). Returns a function that ends it."""
+        routes = self._registered.setdefault(kind, _Routes())
+        self._resolved.clear()
+        if symbol is None:
+            routes.for_all = (*routes.for_all, handler)
+        else:
+            routes.by_symbol[symbol] = (*routes.by_symbol.get(symbol, ()), handler)
+
+        def off() -> None:
+            if symbol is None:
+                routes.for_all = tuple(one for one in routes.for_all if one is not handler)
+            else:
+                left = tuple(one for one in routes.by_symbol.get(symbol, ()) if one is not handler)
+                routes.by_symbol[symbol] = left
+
+        return off
+
+    def on_frame(self, session: Session, connection: str, frame: bytes, received_ns: int) -> bool:
+        """Returns False where the frame is no data: the connection asks session.on_control what it means."""
+        if self.tap is not None:
+            self.tap(connection, frame, received_ns)
+        try:
+            events = session.on_frame(frame, received_ns)
+        except Exception as error:
+            # Whatever a frame can make a decoder raise, it must not end the stream.
+            self._garbled(connection, error)
+            return True
+        if events is None:
+            return False
+        if events:
+            self.latency_ns.record(self._clock.time_ns() - received_ns)
+        for event in events:
+            self.deliver(event)
+        return True
+
+    def deliver(self, event: Event) -> None:
+        """Hand one event to everybody who asked for its kind."""
+        self.events_delivered += 1
+        routes = self._resolved.get(type(event))
+        if routes is None:
+            routes = self._resolve(type(event))
+        for route in routes:
+            for handler in route.for_all:
+                self._call(handler, event)
+            for handler in route.by_symbol.get(event.symbol, ()):
+                self._call(handler, event)
+
+    def _call(self, handler: Handler, event: Event) -> None:
+        try:
+            handler(event)
+        except Exception as error:
+            name = getattr(handler, "__qualname__", type(handler).__name__)
+            log.exception("handler %s failed", name)
+            self._on_incident(
+                HandlerFailed(
+                    venue=event.venue,
+                    time_ns=self._clock.time_ns(),
+                    detail=f"{name} raised {type(error).__name__} on {type(event).__name__}",
+                    handler=name,
+                )
+            )
+
+    def _resolve(self, kind: type[Event]) -> tuple[_Routes, ...]:
+        found = tuple(self._registered[base] for base in kind.__mro__ if base in self._registered)
+        self._resolved[kind] = found
+        return found
+
+    def _garbled(self, connection: str, error: Exception) -> None:
+        self.frames_garbled += 1
+        log.warning("%s: unreadable frame: %s", connection, type(error).__name__)
+        self._on_incident(
+            FrameGarbled(
+                venue=connection.split("/", 1)[0],
+                time_ns=self._clock.time_ns(),
+                detail=f"a frame on {connection} could not be read ({type(error).__name__}: {str(error)[:200]})",
+                connection=connection,
+            )
+        )

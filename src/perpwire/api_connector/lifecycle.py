@@ -1,0 +1,46 @@
+"""The life of one stream socket, as a table of states. No I/O: stream_connection.py does what the states say."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class State(Enum):
+    IDLE = "idle"
+    CONNECTING = "connecting"
+    LOGGING_IN = "logging in"
+    SUBSCRIBING = "subscribing"
+    LIVE = "live"
+    WAITING = "waiting"  # for the next try
+    CLOSED = "closed"  # by us, for good
+
+
+class Change(Enum):
+    START = "start"
+    OPENED = "opened"
+    LOGGED_IN = "logged in"
+    SUBSCRIBED = "subscribed"
+    LOST = "lost"
+    RETRY = "retry"
+    CLOSE = "close"
+
+
+NEXT: dict[tuple[State, Change], State] = {
+    (State.IDLE, Change.START): State.CONNECTING,
+    (State.CONNECTING, Change.OPENED): State.LOGGING_IN,
+    (State.LOGGING_IN, Change.LOGGED_IN): State.SUBSCRIBING,
+    (State.SUBSCRIBING, Change.SUBSCRIBED): State.LIVE,
+    (State.CONNECTING, Change.LOST): State.WAITING,
+    (State.LOGGING_IN, Change.LOST): State.WAITING,
+    (State.SUBSCRIBING, Change.LOST): State.WAITING,
+    (State.LIVE, Change.LOST): State.WAITING,
+    (State.WAITING, Change.RETRY): State.CONNECTING,
+    (State.IDLE, Change.CLOSE): State.CLOSED,
+    (State.CONNECTING, Change.CLOSE): State.CLOSED,
+    (State.LOGGING_IN, Change.CLOSE): State.CLOSED,
+    (State.SUBSCRIBING, Change.CLOSE): State.CLOSED,
+    (State.LIVE, Change.CLOSE): State.CLOSED,
+    (State.WAITING, Change.CLOSE): State.CLOSED,
+    (State.CLOSED, Change.CLOSE): State.CLOSED,
+}
+"""Routes without a login pass LOGGING_IN at once. A missing pair is a bug with a name: KeyError says which."""

@@ -1,0 +1,107 @@
+"""APIMetrics: how many requests, how long they took, how many failed; in all and by call, in bounded memory."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from perpwire.api_connector.histogram import Histogram
+
+_NAMES_KEPT = 256
+OTHER = "other"
+"""Calls and error classes past the first 256 names are counted together under this one."""
+
+
+class RequestStats(TypedDict):
+    """Times are in seconds, error_rate is a fraction from 0 to 1; all are 0 when nothing was recorded.
+
+    Percentiles are right to within 1 %, everything else is exact.
+    """
+
+    total_requests: int
+    error_rate: float
+    avg_response_time: float
+    max_response_time: float
+    min_response_time: float
+    p50_response_time: float
+    p95_response_time: float
+    p99_response_time: float
+
+
+class CallStats(RequestStats):
+    """The same for one call, and how often each error class ended it."""
+
+    errors: dict[str, int]
+
+
+class APIMetrics:
+    """Counts and response times of API requests: all together (record_request), and by call (record_call).
+
+    No lock: record and read in one thread.
+    """
+
+    def __init__(self) -> None:
+        self._times = Histogram()
+        self._failed = 0
+        self._calls: dict[str, _CallRecord] = {}
+
+    def record_request(self, response_time: float, success: bool) -> None:
+        """Count one request that took `response_time` seconds.
+
+        Raises:
+            ValueError: `response_time` is not a finite number.
+        """
+        self._times.record(response_time)
+        if not success:
+            self._failed += 1
+
+    def record_call(self, call: str, seconds: float, error_class: str | None) -> None:
+        """Count one request by its call's name; get_call_stats has it, get_stats does not.
+
+        Args:
+            call: The call's name, such as "place_order".
+            seconds: How long it took.
+            error_class: The class that ended it, such as "RateLimited"; None for success.
+
+        Raises:
+            ValueError: `seconds` is not a finite number.
+        """
+        record = self._calls.get(call)
+        if record is None:
+            record = self._calls.setdefault(call if len(self._calls) < _NAMES_KEPT else OTHER, _CallRecord())
+        record.times.record(seconds)
+        if error_class is not None:
+            errors = record.errors
+            name = error_class if error_class in errors or len(errors) < _NAMES_KEPT else OTHER
+            errors[name] = errors.get(name, 0) + 1
+
+    def get_stats(self) -> RequestStats:
+        """All requests together: what record_request counted."""
+        return _stats(self._times, self._failed)
+
+    def get_call_stats(self) -> dict[str, CallStats]:
+        """By call: what record_call counted."""
+        return {
+            call: {**_stats(record.times, sum(record.errors.values())), "errors": dict(record.errors)}
+            for call, record in self._calls.items()
+        }
+
+
+class _CallRecord:
+    __slots__ = ("errors", "times")
+
+    def __init__(self) -> None:
+        self.times = Histogram()
+        self.errors: dict[str, int] = {}
+
+
+def _stats(times: Histogram, failed: int) -> RequestStats:
+    return {
+        "total_requests": times.count,
+        "error_rate": failed / times.count if times.count else 0.0,
+        "avg_response_time": times.mean,
+        "max_response_time": times.max,
+        "min_response_time": times.min,
+        "p50_response_time": times.quantile(0.5),
+        "p95_response_time": times.quantile(0.95),
+        "p99_response_time": times.quantile(0.99),
+    }

@@ -1,0 +1,112 @@
+"""The account's stream: opens it, keeps its key alive, and re-reads the account after each loss."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from perpwire.api_connector.clock_sync import ClockSync
+from perpwire.api_connector.recovery import reread_account
+from perpwire.api_connector.request_path import RequestPath
+from perpwire.api_connector.stream_connection import keep_token_alive
+from perpwire.api_connector.websocket_manager import WebSocketManager
+from perpwire.clock import Clock
+from perpwire.credentials import Credentials
+from perpwire.data_processor.account_state import AccountState
+from perpwire.errors import APIError, AuthenticationFailed
+from perpwire.model.account import Balance, Position
+from perpwire.model.order import Order
+from perpwire.venues.base import Hosts, StreamToken, Venue
+
+log = logging.getLogger("perpwire.api_connector")
+
+
+class PrivateStream:
+    """One per connector; see module docstring."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        hosts: Hosts,
+        streams: WebSocketManager,
+        requests: RequestPath,
+        clock: Clock,
+        sync: ClockSync,
+        state: AccountState,
+        credentials: Credentials | None,
+    ) -> None:
+        self._venue = venue
+        self._hosts = hosts
+        self._streams = streams
+        self._requests = requests
+        self._clock = clock
+        self._sync = sync
+        self._state = state
+        self._credentials = credentials
+        self._keeping: asyncio.Task[None] | None = None
+        self._rereading: asyncio.Task[None] | None = None
+        self._opened = False
+        self._was_live = False
+
+    async def open(self) -> None:
+        if self._opened:
+            return
+        if self._credentials is None:
+            raise AuthenticationFailed(
+                "the account stream needs an API key", venue=self._venue.name, call="open_account_stream",
+                code="NO_CREDENTIALS",
+            )  # fmt: skip
+        self._opened = True
+        self._streams.on(Order, self._state.on_order)
+        self._streams.on(Position, self._state.on_position)
+        self._streams.on(Balance, self._state.on_balance)
+        try:
+            await self._streams.open(
+                self._venue,
+                self._venue.private_route,
+                [topic.name for topic in self._venue.private_topics()],
+                address=self._address,
+                credentials=self._credentials,
+                venue_ms=self._sync.venue_ms,
+                on_state=self._on_state,
+            )
+        except BaseException:
+            self._opened = False
+            raise
+        token = self._venue.stream_token()
+        if token is not None:
+            self._keeping = keep_token_alive(token, self._keep_alive, self._clock)
+
+    async def close(self) -> None:
+        running = [task for task in (self._keeping, self._rereading) if task is not None]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        self._keeping = self._rereading = None
+
+    async def _address(self) -> str:
+        token = self._venue.stream_token()
+        key: str | None = None
+        if token is not None:
+            key = await self._requests.run(token.create)
+        return self._venue.stream_url(self._hosts, self._venue.private_route, key)
+
+    async def _keep_alive(self, token: StreamToken) -> None:
+        await self._requests.run(token.keep_alive)
+
+    def _on_state(self, _connection: str, live: bool) -> None:
+        if live and self._was_live:
+            if self._rereading is not None:
+                self._rereading.cancel()
+            self._rereading = asyncio.get_running_loop().create_task(self._reread(), name="perpwire re-read account")
+        self._was_live = self._was_live or live
+
+    async def _reread(self) -> None:
+        while True:
+            try:
+                for event in await reread_account(self._requests, self._venue, self._state):
+                    self._streams.frames.deliver(event)
+                return
+            except APIError as error:
+                log.warning("the account can't be read back yet: %s", error)
+                await self._clock.sleep(1.0)

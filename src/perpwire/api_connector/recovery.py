@@ -1,0 +1,49 @@
+"""What a reconnected account stream owes: the account as it is now, and what became of orders that were open."""
+
+from __future__ import annotations
+
+from perpwire.api_connector.request_path import RequestPath
+from perpwire.data_processor.account_state import AccountState
+from perpwire.errors import UnknownOrder
+from perpwire.model.account import Position
+from perpwire.model.market import Event
+from perpwire.venues.base import Venue
+
+
+async def reread_account(requests: RequestPath, venue: Venue, state: AccountState) -> list[Event]:
+    """Events that bring whoever followed the stream up to date: orders, positions, balances.
+
+    Orders that were open before and are not any more are asked for one by one, so that their end is told. Positions
+    that were open and are gone come as flat ones.
+
+    Raises:
+        APIError: Something could not be read; nothing is delivered then.
+    """
+    events: list[Event] = []
+    open_now = await requests.run(venue.open_orders(None))
+    still_open = {order.order_id for order in open_now}
+    for known in state.open_orders:
+        if known.order_id not in still_open:
+            try:
+                ended = await requests.run(venue.get_order(known.symbol, known.order_id, None))
+            except UnknownOrder:
+                continue  # too old for the venue to remember; it is not open, which the list above says
+            events.append(ended)
+    events.extend(open_now)
+    positions = await requests.run(venue.positions(None))
+    held = {(position.symbol, position.position_side) for position in positions}
+    for key, gone in state.positions.items():
+        if gone.quantity and key not in held:
+            events.append(
+                Position(
+                    venue=venue.name,
+                    symbol=gone.symbol,
+                    position_side=gone.position_side,
+                    quantity=gone.quantity * 0,
+                    entry_price=None,
+                )
+            )
+    events.extend(positions)
+    account = await requests.run(venue.account())
+    events.extend(account.balances)
+    return events

@@ -1,0 +1,170 @@
+"""One call, from method to wire and back: budget, encode, sign, send, decode, and again where that is safe."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar, cast
+
+from perpwire.api_connector.clock_sync import ClockSync
+from perpwire.api_connector.ledger import RateLedger
+from perpwire.api_connector.metrics import APIMetrics
+from perpwire.api_connector.retry import RetryPolicy
+from perpwire.clock import Clock
+from perpwire.credentials import Credentials
+from perpwire.errors import APIError, ClockSkewed, NotSent, OutcomeUnknown, RateLimited, UnknownOrder
+from perpwire.http_message import HttpReply, HttpRequest
+from perpwire.model.incident import ClockStepped, Incident, RateLimitHit
+from perpwire.transport.base import HttpTransport, TransportFailed
+from perpwire.venues.base import Call, Endpoint, Params, Venue
+
+T = TypeVar("T")
+
+
+class Route(Protocol):
+    """How bytes travel and the answer finds its call."""
+
+    async def exchange(self, endpoint: Endpoint, request: HttpRequest) -> HttpReply:
+        """
+        Raises:
+            NotSent, OutcomeUnknown: No answer.
+        """
+        ...
+
+
+class HttpRoute:
+    """By HTTP to one base URL."""
+
+    def __init__(self, transport: HttpTransport, base_url: str, venue: str, timeout_s: float) -> None:
+        self._transport = transport
+        self._base_url = base_url
+        self._venue = venue
+        self._timeout_s = timeout_s
+
+    async def exchange(self, endpoint: Endpoint, request: HttpRequest) -> HttpReply:
+        try:
+            return await self._transport.exchange(self._base_url, request, self._timeout_s)
+        except TransportFailed as failure:
+            kind = OutcomeUnknown if failure.may_have_been_sent else NotSent
+            raise kind(
+                f"{self._base_url}: {failure.reason}", venue=self._venue, call=endpoint.name, code="TRANSPORT"
+            ) from failure
+
+
+class RequestPath:
+    """Runs calls against one venue. Everything a call needs is here once; REST and sockets differ only in `route`."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        route: Route,
+        *,
+        credentials: Credentials | None,
+        clock: Clock,
+        clock_sync: ClockSync,
+        ledger: RateLedger,
+        metrics: APIMetrics,
+        retry: RetryPolicy,
+        rng: random.Random,
+        on_incident: Callable[[Incident], None],
+    ) -> None:
+        self._venue = venue
+        self._route = route
+        self._credentials = credentials
+        self._clock = clock
+        self._sync = clock_sync
+        self._ledger = ledger
+        self._metrics = metrics
+        self._retry = retry
+        self._rng = rng
+        self._on_incident = on_incident
+
+    async def run(self, call: Call[T]) -> T:
+        """The call's result; pages are joined, follow-up calls made.
+
+        Raises:
+            APIError: See errors.py.
+        """
+        try:
+            reply = await self._reply(call.endpoint, call.params)
+            if call.then is not None:
+                return await self.run(call.then(reply))
+            result = call.translate(reply)
+            following = call.next_page(reply) if call.next_page is not None else None
+        except UnknownOrder:
+            if call.otherwise is None:
+                raise
+            return await self.run(call.otherwise)
+        if following is None:
+            return result
+        # Only calls that give tuples have pages.
+        return cast(T, (*cast(tuple[Any, ...], result), *cast(tuple[Any, ...], await self.run(following))))
+
+    async def measure_clock(self) -> None:
+        """Measure the venue's time anew; see ClockSync.measure for what is raised."""
+        time_call = self._venue.server_time()
+
+        async def ask_ms() -> int:
+            return time_call.translate(await self._once(time_call.endpoint, time_call.params))
+
+        await self._sync.measure(ask_ms)
+
+    async def _reply(self, endpoint: Endpoint, params: Params) -> Any:
+        """The wire reply, tried as often as retry.py allows."""
+        tried = 0
+        while True:
+            try:
+                return await self._once(endpoint, params)
+            except APIError as error:
+                tried += 1
+                self._learn_from(error)
+                pause_s = self._retry.pause_s(error, endpoint, tried, self._rng)
+                if pause_s is None:
+                    raise
+                if isinstance(error, ClockSkewed):
+                    await self._resync()
+                await self._clock.sleep(pause_s)
+
+    async def _once(self, endpoint: Endpoint, params: Params) -> Any:
+        costs = endpoint.costs_of(params)
+        while wait_s := self._ledger.wait_s(costs, endpoint.lane, self._sync.venue_s()):
+            await self._clock.sleep(wait_s)
+        # Encoded and signed before it is spent: what can't be written costs nothing.
+        request = self._venue.encode(endpoint, params, self._credentials, self._sync.venue_ms())
+        self._ledger.spend(costs, self._sync.venue_s())
+        started_ns = self._clock.monotonic_ns()
+        failure: APIError | None = None
+        try:
+            reply = await self._route.exchange(endpoint, request)
+            self._ledger.reported(self._venue.reported_usage(endpoint, reply.headers), self._sync.venue_s())
+            return self._venue.decode(endpoint, reply)
+        except APIError as error:
+            failure = error
+            raise
+        finally:
+            seconds = (self._clock.monotonic_ns() - started_ns) / 1e9
+            self._metrics.record_request(seconds, failure is None)
+            self._metrics.record_call(endpoint.name, seconds, None if failure is None else type(failure).__name__)
+
+    def _learn_from(self, error: APIError) -> None:
+        if isinstance(error, RateLimited):
+            self._ledger.stop(error.retry_after_s, self._sync.venue_s())
+            self._on_incident(
+                RateLimitHit(
+                    venue=self._venue.name,
+                    time_ns=self._clock.time_ns(),
+                    detail=f"{error.call} was refused: {error.reason}",
+                    retry_after_s=error.retry_after_s,
+                )
+            )
+
+    async def _resync(self) -> None:
+        await self.measure_clock()
+        self._on_incident(
+            ClockStepped(
+                venue=self._venue.name,
+                time_ns=self._clock.time_ns(),
+                detail="the venue refused our time stamp; its time was measured again",
+                offset_ms=self._sync.offset_ms,
+            )
+        )

@@ -1,0 +1,55 @@
+"""Again or not, and after how long. The only place that decides it; the one backoff.
+
+What is surely not done may be sent again, whatever it was. What may have been done is sent again only where the
+endpoint's row says that twice is harmless; an order's row says it is not (reconcile.py asks instead).
+"""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+
+from perpwire.errors import APIError, BadInput, Busy, ClockSkewed, Garbled, NotSent, OutcomeUnknown, RateLimited
+from perpwire.venues.base import Endpoint
+
+
+class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How patient calls are.
+
+    Attributes:
+        attempts: Tries in all, the first included.
+        base_s: Pause before the second try; doubles each time.
+        cap_s: Longest pause.
+        longest_wait_s: A venue's "come back in N seconds" is waited out up to this; beyond it, it is the caller's.
+    """
+
+    attempts: int = 3
+    base_s: float = 0.2
+    cap_s: float = 3.0
+    longest_wait_s: float = 15.0
+
+    def pause_s(self, error: APIError, endpoint: Endpoint, tried: int, rng: random.Random) -> float | None:
+        """Seconds to wait before trying again, or None: raise it. `tried` counts the tries so far."""
+        if tried >= self.attempts or isinstance(error, BadInput):
+            return None
+        if isinstance(error, ClockSkewed):
+            return 0.0 if tried == 1 else None
+        if isinstance(error, RateLimited):
+            return error.retry_after_s if error.retry_after_s <= self.longest_wait_s else None
+        surely_not_done = isinstance(error, NotSent | Busy)
+        harmless_twice = endpoint.repeatable and isinstance(error, OutcomeUnknown | Garbled)
+        if surely_not_done or harmless_twice:
+            return min(self.cap_s, self.base_s * 2.0 ** (tried - 1)) * rng.uniform(0.75, 1.0)
+        return None
+
+
+def reconnect_pause_s(failures: int, rng: random.Random) -> float:
+    """Seconds before the next try to connect, after `failures` failed ones in a row (0: the socket was live before).
+
+    A lost socket is replaced at once, give or take a quarter of a second so that many clients do not come back in one
+    instant; then 2, 4, 8, 16, 30, 30 ... seconds, each less up to a fifth.
+    """
+    if failures == 0:
+        return rng.uniform(0.0, 0.25)
+    return min(30.0, 2.0 ** min(failures, 5)) * rng.uniform(0.8, 1.0)

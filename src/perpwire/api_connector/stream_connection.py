@@ -1,0 +1,396 @@
+"""One supervised stream: connect, log in, subscribe, live; lost, wait, again, without an end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Iterable
+
+from perpwire.api_connector.frame_path import FramePath
+from perpwire.api_connector.lifecycle import NEXT, Change, State
+from perpwire.api_connector.retry import reconnect_pause_s
+from perpwire.clock import Clock
+from perpwire.credentials import Credentials
+from perpwire.errors import APIError, NotSent, StreamRefused
+from perpwire.model.incident import (
+    ConnectionFailing,
+    ConnectionLost,
+    ConnectionRecovered,
+    Incident,
+    SubscriptionRefused,
+)
+from perpwire.transport.base import Socket, SocketTransport, TransportFailed
+from perpwire.venues.base import Control, Session, StreamToken, Venue
+
+log = logging.getLogger("perpwire.api_connector")
+
+ANSWER_TIMEOUT_S = 10.0
+"""For a login or a subscription to be answered."""
+
+CONNECT_TIMEOUT_S = 10.0
+
+
+class StreamConnection:
+    """Keeps one socket of one venue's route alive, with what was subscribed on it.
+
+    Args:
+        address: Gives the URL; asked anew before each connection, as a private one carries a key that may expire.
+        credentials: For routes with a login.
+        venue_ms: The venue's time, for the login's expiry.
+        on_state: Called with True each time the stream becomes live, with False each time it is lost.
+    """
+
+    def __init__(
+        self,
+        *,
+        venue: Venue,
+        route: str,
+        address: Callable[[], Awaitable[str]],
+        transport: SocketTransport,
+        frames: FramePath,
+        clock: Clock,
+        rng: random.Random,
+        credentials: Credentials | None,
+        venue_ms: Callable[[], int],
+        on_incident: Callable[[Incident], None],
+        on_state: Callable[[bool], None] | None = None,
+        heartbeat_s: float | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.name = name or f"{venue.name}/{route}"
+        self._venue = venue
+        self._route = route
+        self._address = address
+        self._transport = transport
+        self._frames = frames
+        self._clock = clock
+        self._rng = rng
+        self._credentials = credentials
+        self._venue_ms = venue_ms
+        self._on_incident = on_incident
+        self._on_state = on_state
+        self._heartbeat_s = heartbeat_s if heartbeat_s is not None else venue.heartbeat_s
+        self.state = State.IDLE
+        self.topics: dict[str, None] = {}
+        """What shall be subscribed, in order of asking; kept over reconnects."""
+        self.reconnects = 0
+        self._session: Session | None = None
+        self._socket: Socket | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._answers: dict[str, asyncio.Future[None]] = {}
+        self._logged_in: asyncio.Future[None] | None = None
+        self._lost: asyncio.Future[str] | None = None
+        self._heard_ns = 0
+        self._sending = asyncio.Lock()
+        self._sent_ns = 0
+        self._lost_since_ns: int | None = None
+        self._attempts = 0
+        self._first_outcome: asyncio.Future[None] | None = None
+
+    # --- for the owner --------------------------------------------------------------------------------------------
+
+    async def start(self, topics: Iterable[str]) -> None:
+        """Connect and subscribe; returns once live, and from then on it stays so by itself.
+
+        Raises:
+            NotSent: The first attempt to connect failed; nothing goes on in the background.
+            StreamRefused: The login, or every topic, was refused.
+        """
+        self.topics.update(dict.fromkeys(topics))
+        self._first_outcome = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._run(), name=f"perpwire {self.name}")
+        try:
+            await self._first_outcome
+        except BaseException:
+            await self.close()
+            raise
+
+    async def add(self, topics: Iterable[str]) -> None:
+        """Subscribe more. Returns once the venue has acknowledged them, or, while the socket is being replaced, at
+        once: they are subscribed with the rest.
+
+        Raises:
+            StreamRefused: The venue refused a topic; it is forgotten, the others stand.
+        """
+        new = [topic for topic in topics if topic not in self.topics]
+        self.topics.update(dict.fromkeys(new))
+        if new and self.state is State.LIVE:
+            refused = await self._subscribe(new)
+            if refused:
+                raise StreamRefused(f"{self.name} refused {', '.join(f'{t} ({why})' for t, why in refused.items())}")
+
+    async def drop(self, topics: Iterable[str]) -> None:
+        """Unsubscribe; unknown topics are ignored."""
+        gone = [topic for topic in topics if topic in self.topics]
+        for topic in gone:
+            del self.topics[topic]
+        if gone and self.state is State.LIVE and self._session is not None:
+            await self._send_paced(self._session.unsubscribe(gone))
+
+    async def resubscribe(self, topic: str) -> None:
+        """Unsubscribe and subscribe one topic, so that the venue sends its snapshot anew."""
+        if topic in self.topics:
+            await self.drop([topic])
+            await self.add([topic])
+
+    def restart(self, reason: str) -> None:
+        """Give up the present socket; it is replaced at once."""
+        if self._socket is not None:
+            self._socket.abort()
+        self._mark_lost(reason)
+
+    async def close(self) -> None:
+        """End it for good; returns when its task and socket are gone."""
+        self._change(Change.CLOSE)
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        self._fail_answers("closed")
+
+    # --- SocketListener: called from the read callback ------------------------------------------------------------
+
+    def on_frame(self, frame: bytes, received_ns: int) -> None:
+        session = self._session
+        if session is None:
+            return
+        self._heard_ns = self._clock.monotonic_ns()
+        if not self._frames.on_frame(session, self.name, frame, received_ns):
+            self._on_control(session.on_control(frame))
+
+    def on_pong(self) -> None:
+        self._heard_ns = self._clock.monotonic_ns()
+
+    def on_closed(self, reason: str) -> None:
+        self._mark_lost(reason)
+
+    # --- inside ---------------------------------------------------------------------------------------------------
+
+    def _change(self, change: Change) -> None:
+        self.state = NEXT[self.state, change]
+
+    def _mark_lost(self, reason: str) -> None:
+        if self._lost is not None and not self._lost.done():
+            self._lost.set_result(reason)
+        self._fail_answers(reason)
+
+    def _fail_answers(self, reason: str) -> None:
+        for waiting in [*self._answers.values(), self._logged_in]:
+            if waiting is not None and not waiting.done():
+                waiting.set_exception(TransportFailed(reason, may_have_been_sent=True))
+                waiting.exception()  # nobody may be waiting any more; that is no error
+        self._answers.clear()
+
+    def _on_control(self, control: Control) -> None:
+        match control.kind:
+            case "logged_in":
+                if self._logged_in is not None and not self._logged_in.done():
+                    self._logged_in.set_result(None)
+            case "login_refused":
+                if self._logged_in is not None and not self._logged_in.done():
+                    self._logged_in.set_exception(StreamRefused(f"{self.name} refused the login: {control.text}"))
+            case "subscribed":
+                for topic in control.topics:
+                    self._answer(topic, None)
+            case "refused":
+                for topic in control.topics:
+                    self._answer(topic, StreamRefused(control.text))
+            case "token_expired" | "closing":
+                self.restart(control.text or control.kind)
+            case _:
+                pass
+
+    def _answer(self, topic: str, refusal: StreamRefused | None) -> None:
+        waiting = self._answers.pop(topic, None)
+        if waiting is None or waiting.done():
+            return
+        if refusal is None:
+            waiting.set_result(None)
+        else:
+            waiting.set_exception(refusal)
+
+    async def _run(self) -> None:
+        failures = 0
+        self._change(Change.START)
+        while True:
+            try:
+                reason = await self._one_life()
+                failures = 0
+            except (TransportFailed, APIError, StreamRefused, TimeoutError) as error:
+                reason = str(error) or "no answer in time"
+                failures += 1
+                if self._first_outcome is not None and not self._first_outcome.done():
+                    self._first_outcome.set_exception(self._first_failure(error, reason))
+                    return
+                self._on_incident(
+                    ConnectionFailing(
+                        venue=self._venue.name,
+                        time_ns=self._clock.time_ns(),
+                        detail=f"{self.name} can't be kept: {reason}",
+                        connection=self.name,
+                        attempts=failures,
+                    )
+                )
+            self._change(Change.LOST)
+            if self._lost_since_ns is None:
+                self._lost_since_ns = self._clock.monotonic_ns()
+                self._attempts = 0
+                self._on_incident(
+                    ConnectionLost(
+                        venue=self._venue.name,
+                        time_ns=self._clock.time_ns(),
+                        detail=f"{self.name} was lost: {reason}",
+                        connection=self.name,
+                    )
+                )
+                if self._on_state is not None:
+                    self._on_state(False)
+            await self._clock.sleep(reconnect_pause_s(failures, self._rng))
+            self._change(Change.RETRY)
+
+    def _first_failure(self, error: Exception, reason: str) -> Exception:
+        if isinstance(error, TransportFailed | TimeoutError):
+            return NotSent(
+                f"the stream can't be opened: {reason}", venue=self._venue.name, call=self._route, code="TRANSPORT"
+            )
+        return error
+
+    async def _one_life(self) -> str:
+        """From connecting to the loss of a socket that was live; returns why it was lost."""
+        loop = asyncio.get_running_loop()
+        self._attempts += 1
+        self._lost = loop.create_future()
+        self._session = self._venue.session(self._route)
+        self._heard_ns = self._clock.monotonic_ns()
+        socket = await self._transport.connect(await self._address(), self, CONNECT_TIMEOUT_S)
+        self._socket = socket
+        try:
+            self._change(Change.OPENED)
+            await self._log_in()
+            self._change(Change.LOGGED_IN)
+            await self._subscribe_all()
+            self._change(Change.SUBSCRIBED)
+            self._tell_live()
+            return await self._watch_over(socket, self._lost)
+        finally:
+            self._socket = None
+            self._session = None
+            socket.abort()
+
+    async def _log_in(self) -> None:
+        assert self._session is not None
+        if not self._session.needs_login:
+            return
+        if self._credentials is None:
+            raise StreamRefused(f"{self.name} needs an API key")
+        frame = self._session.login(self._credentials, self._venue_ms())
+        if frame is None:
+            return
+        self._logged_in = asyncio.get_running_loop().create_future()
+        await self._send_paced([frame])
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            await self._logged_in
+
+    async def _subscribe_all(self) -> None:
+        wanted = list(self.topics)
+        refused = await self._subscribe(wanted)
+        if refused and len(refused) == len(wanted):
+            raise StreamRefused(f"{self.name} refused {', '.join(f'{t} ({why})' for t, why in refused.items())}")
+
+    async def _subscribe(self, topics: list[str]) -> dict[str, str]:
+        """Subscribe and wait for each answer; refused topics are forgotten, told of, and returned with the reason."""
+        if not topics or self._session is None:
+            return {}
+        loop = asyncio.get_running_loop()
+        waiting = {topic: self._answers.setdefault(topic, loop.create_future()) for topic in topics}
+        await self._send_paced(self._session.subscribe(topics))
+        refused: dict[str, str] = {}
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            for topic, answer in waiting.items():
+                try:
+                    await asyncio.shield(answer)
+                except StreamRefused as refusal:
+                    refused[topic] = str(refusal)
+        for topic, why in refused.items():
+            self.topics.pop(topic, None)
+            self._on_incident(
+                SubscriptionRefused(
+                    venue=self._venue.name,
+                    time_ns=self._clock.time_ns(),
+                    detail=f"{self.name} refused {topic}: {why}",
+                    connection=self.name,
+                    topic=topic,
+                )
+            )
+        return refused
+
+    def _tell_live(self) -> None:
+        if self._first_outcome is not None and not self._first_outcome.done():
+            self._first_outcome.set_result(None)
+        if self._lost_since_ns is not None:
+            outage_s = (self._clock.monotonic_ns() - self._lost_since_ns) / 1e9
+            self._lost_since_ns = None
+            self.reconnects += 1
+            self._on_incident(
+                ConnectionRecovered(
+                    venue=self._venue.name,
+                    time_ns=self._clock.time_ns(),
+                    detail=f"{self.name} is live again after {outage_s:.2f} s",
+                    connection=self.name,
+                    outage_s=outage_s,
+                    attempts=self._attempts,
+                )
+            )
+        if self._on_state is not None:
+            self._on_state(True)
+
+    async def _watch_over(self, socket: Socket, lost: asyncio.Future[str]) -> str:
+        """Ping at the heartbeat's pace; a socket that says nothing at all for two beats is given up."""
+        while True:
+            try:
+                async with asyncio.timeout(self._heartbeat_s):
+                    return await asyncio.shield(lost)
+            except TimeoutError:
+                pass
+            silent_s = (self._clock.monotonic_ns() - self._heard_ns) / 1e9
+            if silent_s > 2 * self._heartbeat_s:
+                return f"silent for {silent_s:.0f} s, pings unanswered"
+            frame = self._session.ping() if self._session is not None else None
+            if frame is None:
+                socket.ping()
+            else:
+                await self._send_paced([frame])
+
+    async def _send_paced(self, frames: Iterable[bytes]) -> None:
+        """Send, no faster than the venue takes messages on one socket."""
+        interval_ns = round(self._venue.command_interval_s * 1e9)
+        async with self._sending:
+            for frame in frames:
+                early_ns = self._sent_ns + interval_ns - self._clock.monotonic_ns()
+                if self._sent_ns and early_ns > 0:
+                    await self._clock.sleep(early_ns / 1e9)
+                if self._socket is None:
+                    return
+                self._socket.send(frame)
+                self._sent_ns = self._clock.monotonic_ns()
+
+
+def keep_token_alive(
+    token: StreamToken, run: Callable[[StreamToken], Awaitable[None]], clock: Clock
+) -> asyncio.Task[None]:
+    """A task that refreshes a private stream's key for as long as it runs."""
+
+    async def forever() -> None:
+        while True:
+            await clock.sleep(token.every_s)
+            try:
+                await run(token)
+            except APIError as error:
+                # The next connection fetches a fresh key; the venue tells us when this one ends.
+                log.warning("the private stream's key could not be kept alive: %s", error)
+
+    return asyncio.create_task(forever(), name="perpwire stream token")

@@ -1,0 +1,283 @@
+"""WebSocketManager: keeps the streams a user asked for alive, on any venue."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from perpwire import venues
+from perpwire.api_connector.event_queue import EventQueue, Overflow
+from perpwire.api_connector.frame_path import FramePath, Handler, Tap
+from perpwire.api_connector.lifecycle import State
+from perpwire.api_connector.stream_connection import StreamConnection
+from perpwire.clock import Clock, SystemClock
+from perpwire.credentials import Credentials
+from perpwire.entropy import system_random
+from perpwire.errors import BadInput
+from perpwire.model.incident import Incident
+from perpwire.model.market import Event
+from perpwire.transport.base import SocketTransport
+from perpwire.venues.base import Hosts, Topic, Venue
+
+E = TypeVar("E", bound=Event)
+
+
+class WebSocketManager:
+    """Streams of any venue, by their native names, reconnected and resubscribed without an end.
+
+        async with WebSocketManager() as manager:
+            manager.on(BookTicker, print)
+            await manager.connect_binance_stream(["btcusdt@bookTicker", "btcusdt@aggTrade"])
+            await manager.connect_bybit_stream(["publicTrade.BTCUSDT"])
+
+    Pings are sent every `heartbeat_s` seconds and the server's are answered. A lost socket is replaced at once, then
+    after 2, 4, 8 ... at most 30 s, for ever; what was subscribed is subscribed again; success resets the count.
+
+    Args:
+        env: "live", "testnet" or "demo".
+        urls: Venue name -> base URL of an embedded exchange, in place of the venue's own hosts.
+        heartbeat_s: Seconds between pings; a socket silent for two of them is replaced.
+    """
+
+    def __init__(
+        self,
+        *,
+        env: str = "live",
+        urls: Mapping[str, str] | None = None,
+        heartbeat_s: float = 20.0,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+        sockets: SocketTransport | None = None,
+    ) -> None:
+        self._env = env
+        self._urls = dict(urls or {})
+        self._heartbeat_s = heartbeat_s
+        self._clock: Clock = clock or SystemClock()
+        self._rng = rng or system_random()
+        self._sockets = sockets
+        self._incident_handlers: list[Callable[[Incident], None]] = []
+        self.frames = FramePath(self._clock, self._tell)
+        self._connections: dict[str, StreamConnection] = {}
+        self._queues: list[EventQueue[Any]] = []
+
+    # --- what users call ------------------------------------------------------------------------------------------
+
+    async def connect_binance_stream(self, streams: Iterable[str]) -> None:
+        """Subscribe Binance streams by name, such as "btcusdt@aggTrade"; see `connect`."""
+        await self.connect("binance", streams)
+
+    async def connect_bybit_stream(self, topics: Iterable[str]) -> None:
+        """Subscribe Bybit topics by name, such as "orderbook.50.BTCUSDT"; see `connect`."""
+        await self.connect("bybit", topics)
+
+    async def connect(self, venue_name: str, names: Iterable[str]) -> None:
+        """Subscribe native stream names; each goes to the socket that serves it. Returns once all are acknowledged.
+
+        Raises:
+            BadInput: Not a stream of the venue.
+            NotSent: The first connection can't be made. (A later loss is repaired, not raised.)
+            StreamRefused: The venue refused a name.
+        """
+        venue = venues.load(venue_name)
+        await self.subscribe(venue, self.hosts(venue), [venue.parse_topic(name) for name in names])
+
+    def on(self, kind: type[E], handler: Callable[[E], None], symbol: str | None = None) -> Callable[[], None]:
+        """Call `handler` with each event of `kind` (of one symbol where given), from within the read callback: it must
+        be quick. What it raises is reported and hurts nobody else. Returns a function that ends it."""
+        return self.frames.on(kind, handler, symbol)
+
+    def watch(
+        self, kind: type[E], symbol: str | None = None, *, limit: int = 10_000, overflow: Overflow = "raise"
+    ) -> EventQueue[E]:
+        """An async iterator over events of `kind`, with its own buffer of `limit` events; see EventQueue."""
+        queue: EventQueue[E] = EventQueue(limit, overflow)
+        queue.attach(self.frames.on(kind, queue.put, symbol))
+        self._queues.append(queue)
+        return queue
+
+    def on_incident(self, handler: Callable[[Incident], None]) -> None:
+        """Call `handler` with each fact about our connections: lost, recovered, failing ... (model/incident.py)."""
+        self._incident_handlers.append(handler)
+
+    def on_raw(self, tap: Tap | None) -> None:
+        """Call `tap(connection, frame, received_ns)` with each frame as it came, before anything is made of it."""
+        self.frames.tap = tap
+
+    @property
+    def states(self) -> dict[str, State]:
+        """Connection name -> state."""
+        return {name: connection.state for name, connection in self._connections.items()}
+
+    @property
+    def reconnects(self) -> dict[str, int]:
+        """Connection name -> how often it was replaced."""
+        return {name: connection.reconnects for name, connection in self._connections.items()}
+
+    async def close(self) -> None:
+        """Close every socket and end every iterator."""
+        connections, self._connections = list(self._connections.values()), {}
+        await asyncio.gather(*(connection.close() for connection in connections))
+        for queue in self._queues:
+            queue.close()
+        self._queues.clear()
+        if self._sockets is not None:
+            await self._sockets.close()
+
+    async def __aenter__(self) -> WebSocketManager:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    # --- what connectors call -------------------------------------------------------------------------------------
+
+    def hosts(self, venue: Venue) -> Hosts:
+        """Where the venue lives in this manager's environment.
+
+        Raises:
+            BadInput: The venue has no such environment.
+        """
+        url = self._urls.get(venue.name)
+        if url is not None:
+            return hosts_at(url)
+        if self._env not in venue.environments:
+            raise BadInput(
+                f"no environment {self._env!r}; there are {', '.join(venue.environments)}",
+                venue=venue.name,
+                code="NO_SUCH_ENVIRONMENT",
+                advice="Name one of them, or give the url of an embedded exchange.",
+            )
+        return venue.environments[self._env]
+
+    async def subscribe(
+        self,
+        venue: Venue,
+        hosts: Hosts,
+        topics: Iterable[Topic],
+        *,
+        on_state: Callable[[str, bool], None] | None = None,
+    ) -> None:
+        """Subscribe public topics, opening sockets as needed; `on_state` hears (connection, live?) of new ones."""
+        wanted: dict[StreamConnection, list[str]] = {}
+        for topic in topics:
+            connection = self._with_room(venue, hosts, topic, on_state, wanted)
+            wanted.setdefault(connection, []).append(topic.name)
+        await asyncio.gather(*(self._bring(connection, names) for connection, names in wanted.items()))
+
+    async def open(
+        self,
+        venue: Venue,
+        route: str,
+        topics: Iterable[str],
+        *,
+        address: Callable[[], Awaitable[str]],
+        credentials: Credentials | None,
+        venue_ms: Callable[[], int],
+        on_state: Callable[[str, bool], None] | None = None,
+    ) -> StreamConnection:
+        """Open a route that needs a key or a login."""
+        connection = self._new(venue, route, address, credentials, venue_ms, on_state)
+        await self._bring(connection, list(topics))
+        return connection
+
+    def connection(self, name: str) -> StreamConnection | None:
+        return self._connections.get(name)
+
+    def carrying(self, venue: Venue, topic: Topic) -> StreamConnection | None:
+        """The connection on which a topic is subscribed."""
+        for connection in self._connections.values():
+            if connection.name.startswith(f"{venue.name}/{topic.route}") and topic.name in connection.topics:
+                return connection
+        return None
+
+    # --- inside ---------------------------------------------------------------------------------------------------
+
+    async def _bring(self, connection: StreamConnection, names: list[str]) -> None:
+        if connection.state is not State.IDLE:
+            await connection.add(names)
+            return
+        try:
+            await connection.start(names)
+        except BaseException:
+            self._connections.pop(connection.name, None)
+            raise
+
+    def _with_room(
+        self,
+        venue: Venue,
+        hosts: Hosts,
+        topic: Topic,
+        on_state: Callable[[str, bool], None] | None,
+        wanted: dict[StreamConnection, list[str]],
+    ) -> StreamConnection:
+        carrying = self.carrying(venue, topic)
+        if carrying is not None:
+            return carrying
+        number = 1
+        while True:
+            name = f"{venue.name}/{topic.route}" + (f"#{number}" if number > 1 else "")
+            connection = self._connections.get(name)
+            if connection is None:
+
+                async def address() -> str:
+                    return venue.stream_url(hosts, topic.route, None)
+
+                return self._new(venue, topic.route, address, None, self._no_clock, on_state, name)
+            if len(connection.topics) + len(wanted.get(connection, ())) < venue.topics_per_connection:
+                return connection
+            number += 1
+
+    def _no_clock(self) -> int:
+        return self._clock.time_ns() // 1_000_000
+
+    def _new(
+        self,
+        venue: Venue,
+        route: str,
+        address: Callable[[], Awaitable[str]],
+        credentials: Credentials | None,
+        venue_ms: Callable[[], int],
+        on_state: Callable[[str, bool], None] | None,
+        name: str | None = None,
+    ) -> StreamConnection:
+        name = name or f"{venue.name}/{route}"
+        connection = StreamConnection(
+            venue=venue,
+            route=route,
+            name=name,
+            address=address,
+            transport=self._transport(),
+            frames=self.frames,
+            clock=self._clock,
+            rng=self._rng,
+            credentials=credentials,
+            venue_ms=venue_ms,
+            on_incident=self._tell,
+            on_state=None if on_state is None else lambda live: on_state(name, live),
+            heartbeat_s=self._heartbeat_s,
+        )
+        self._connections[name] = connection
+        return connection
+
+    def _transport(self) -> SocketTransport:
+        if self._sockets is None:
+            # Imported only when a socket is really wanted: it is half of the library's import time.
+            from perpwire.transport.websocket import PicowsTransport
+
+            self._sockets = PicowsTransport(self._clock)
+        return self._sockets
+
+    def _tell(self, incident: Incident) -> None:
+        for handler in self._incident_handlers:
+            handler(incident)
+
+
+def hosts_at(url: str) -> Hosts:
+    """REST and streams of an embedded exchange at one http:// address."""
+    base = url.rstrip("/")
+    return Hosts(rest=base, streams="ws" + base.removeprefix("http"))
+
+
+__all__ = ["Handler", "WebSocketManager", "hosts_at"]

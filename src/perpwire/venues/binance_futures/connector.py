@@ -1,0 +1,25 @@
+"""Client shell: BinanceFuturesConnector."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from perpwire.venues.binance_futures.venue import VENUE
+
+from perpwire.api_connector.venue_connector import VenueConnector
+
+
+class BinanceFuturesConnector(VenueConnector):
+    """Binance USD-M futures.
+
+        async with BinanceFuturesConnector(api_key, secret_key) as binance:
+            order = await binance.place_order("BTCUSDT", "BUY", "0.01")
+
+    Args:
+        api_key, secret_key: Of a key with futures permission; empty for public data only.
+        env: "live" (fapi.binance.com), "testnet" or "demo".
+        options: As of VenueConnector: url (an embedded exchange), timeout_s, ...
+    """
+
+    def __init__(self, api_key: str = "", secret_key: str = "", *, env: str = "live", **options: Any) -> None:
+        super().__init__(VENUE, api_key, secret_key, env=env, **options)

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from perpwire.clock import ManualClock, SystemClock
+
+
+def test_an_hour_of_virtual_sleep_passes_at_once_and_in_order() -> None:
+    clock = ManualClock(start_ns=0)
+    woken: list[tuple[str, int]] = []
+
+    async def sleeper(name: str, seconds: float) -> None:
+        await clock.sleep(seconds)
+        woken.append((name, round(clock.monotonic_ns() / 1e9)))
+
+    async def main() -> None:
+        await asyncio.gather(sleeper("hour", 3600), sleeper("second", 1), sleeper("minute", 60))
+
+    clock.run(main())
+    assert woken == [("second", 1), ("minute", 60), ("hour", 3600)]
+
+
+def test_timeouts_inside_run_are_virtual_too() -> None:
+    clock = ManualClock()
+
+    async def main() -> int:
+        started = clock.monotonic_ns()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(30):
+                await asyncio.Event().wait()
+        return round((clock.monotonic_ns() - started) / 1e9)
+
+    assert clock.run(main()) == 30
+
+
+def test_waiting_for_what_never_comes_is_an_error_and_no_hang() -> None:
+    with pytest.raises(RuntimeError, match="deadlock in virtual time"):
+        ManualClock().run(asyncio.Event().wait())
+
+
+def test_a_step_of_the_wall_clock_leaves_monotonic_time_alone() -> None:
+    clock = ManualClock(start_ns=1_000_000_000)
+    clock.advance(2)
+    clock.jump_wall(-10)
+    assert clock.time_ns() == -7_000_000_000
+    assert clock.monotonic_ns() == 2_000_000_000
+
+
+async def test_the_system_clock_calls_back() -> None:
+    called = asyncio.Event()
+    SystemClock().call_later(0.0, called.set)
+    await asyncio.wait_for(called.wait(), 5)

@@ -83,7 +83,7 @@ class StreamConnection:
         self._lost: asyncio.Future[str] | None = None
         self._heard_ns = 0
         self._sending = asyncio.Lock()
-        self._sent_ns = 0
+        self._sent_ns: int | None = None
         self._lost_since_ns: int | None = None
         self._attempts = 0
         self._first_outcome: asyncio.Future[None] | None = None
@@ -116,7 +116,12 @@ class StreamConnection:
         new = [topic for topic in topics if topic not in self.topics]
         self.topics.update(dict.fromkeys(new))
         if new and self.state is State.LIVE:
-            refused = await self._subscribe(new)
+            try:
+                refused = await self._subscribe(new)
+            except TransportFailed:
+                return  # the socket was lost meanwhile: they are subscribed with the rest
+            except TimeoutError:
+                return self.restart("a subscription was not answered")
             if refused:
                 raise StreamRefused(f"{self.name} refused {', '.join(f'{t} ({why})' for t, why in refused.items())}")
 
@@ -370,9 +375,10 @@ class StreamConnection:
         interval_ns = round(self._venue.command_interval_s * 1e9)
         async with self._sending:
             for frame in frames:
-                early_ns = self._sent_ns + interval_ns - self._clock.monotonic_ns()
-                if self._sent_ns and early_ns > 0:
-                    await self._clock.sleep(early_ns / 1e9)
+                if self._sent_ns is not None:
+                    early_ns = self._sent_ns + interval_ns - self._clock.monotonic_ns()
+                    if early_ns > 0:
+                        await self._clock.sleep(early_ns / 1e9)
                 if self._socket is None:
                     return
                 self._socket.send(frame)

@@ -1,0 +1,1 @@
+"""The `perpwire` command; one file a verb."""

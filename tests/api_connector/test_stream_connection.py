@@ -1,0 +1,346 @@
+"""The life of a stream, in virtual time, against a small scripted server."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from collections.abc import Callable, Coroutine, Sequence
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from perpwire.api_connector.frame_path import FramePath
+from perpwire.api_connector.lifecycle import NEXT, Change, State
+from perpwire.api_connector.stream_connection import StreamConnection
+from perpwire.clock import ManualClock
+from perpwire.credentials import Credentials
+from perpwire.errors import NotSent, StreamRefused
+from perpwire.http_message import HttpReply, HttpRequest
+from perpwire.model.incident import (
+    ConnectionFailing,
+    ConnectionLost,
+    ConnectionRecovered,
+    Incident,
+    SubscriptionRefused,
+)
+from perpwire.model.market import Event
+from perpwire.transport.base import TransportFailed
+from perpwire.transport.memory import MemoryNetwork, MemoryPeer
+from perpwire.venues.base import Control, Session, Venue
+
+
+class TinySession(Session):
+    """A protocol just large enough: {"login"}, {"sub": [...]}, {"unsub": [...]}; each is answered in kind."""
+
+    def __init__(self, needs_login: bool) -> None:
+        self.needs_login = needs_login
+
+    def login(self, credentials: Credentials, now_ms: int) -> bytes | None:
+        return json.dumps({"login": credentials.api_key}).encode()
+
+    def subscribe(self, topics: Sequence[str]) -> list[bytes]:
+        return [json.dumps({"sub": [topic]}).encode() for topic in topics]
+
+    def unsubscribe(self, topics: Sequence[str]) -> list[bytes]:
+        return [json.dumps({"unsub": list(topics)}).encode()]
+
+    def ping(self) -> bytes | None:
+        return None
+
+    def on_frame(self, frame: bytes, received_ns: int) -> Sequence[Event] | None:
+        message = json.loads(frame)
+        return (Event(symbol=message["data"], received_ns=received_ns),) if "data" in message else None
+
+    def on_control(self, frame: bytes) -> Control:
+        message = json.loads(frame)
+        return Control(message["control"], tuple(message.get("topics", ())), message.get("text", ""))
+
+
+class Server:
+    """Answers as told; remembers each connection and what came on it."""
+
+    def __init__(self) -> None:
+        self.peers: list[MemoryPeer] = []
+        self.received: list[list[Any]] = []
+        self.refuse_connections = 0
+        self.refuse_topics: set[str] = set()
+        self.refuse_login = False
+        self.mute = False
+
+    async def http(self, request: HttpRequest) -> HttpReply:
+        raise NotImplementedError
+
+    async def accept(self, target: str, peer: MemoryPeer) -> Ear:
+        if self.refuse_connections:
+            self.refuse_connections -= 1
+            raise TransportFailed("HTTP 503", may_have_been_sent=False)
+        self.peers.append(peer)
+        self.received.append([])
+        return Ear(self, peer, self.received[-1])
+
+    def say(self, data: str) -> None:
+        self.peers[-1].send(json.dumps({"data": data}).encode())
+
+
+class Ear:
+    def __init__(self, server: Server, peer: MemoryPeer, received: list[Any]) -> None:
+        self._server, self._peer, self._received = server, peer, received
+
+    def on_text(self, text: bytes) -> None:
+        message = json.loads(text)
+        self._received.append(message)
+        if self._server.mute:
+            return
+        if "login" in message:
+            kind = "login_refused" if self._server.refuse_login else "logged_in"
+            self._answer({"control": kind, "text": "bad key"})
+        for topic in message.get("sub", ()):
+            kind = "refused" if topic in self._server.refuse_topics else "subscribed"
+            self._answer({"control": kind, "topics": [topic], "text": "no such topic"})
+
+    def _answer(self, message: dict[str, Any]) -> None:
+        self._peer.send(json.dumps(message).encode())
+
+    def on_closed(self) -> None:
+        pass
+
+
+class Scene:
+    def __init__(self, clock: ManualClock, *, needs_login: bool = False) -> None:
+        self.clock = clock
+        self.server = Server()
+        self.incidents: list[Incident] = []
+        self.states: list[bool] = []
+        self.events: list[str] = []
+        network = MemoryNetwork(clock)
+        network.serve("venue", self.server)
+        frames = FramePath(clock, self.incidents.append)
+        frames.on(Event, lambda event: self.events.append(event.symbol))
+        venue = SimpleNamespace(
+            name="tiny", heartbeat_s=20.0, command_interval_s=0.1, session=lambda route: TinySession(needs_login)
+        )
+
+        async def address() -> str:
+            return "ws://venue/stream"
+
+        self.connection = StreamConnection(
+            venue=cast(Venue, venue), route="public", address=address, transport=network, frames=frames, clock=clock,
+            rng=random.Random(1), credentials=Credentials("key", "secret"), venue_ms=lambda: 0,
+            on_incident=self.incidents.append, on_state=self.states.append,
+        )  # fmt: skip
+
+    @property
+    def is_live(self) -> bool:
+        return self.connection.state is State.LIVE
+
+    def kinds(self) -> list[str]:
+        return [type(incident).__name__ for incident in self.incidents]
+
+    async def later(self, seconds: float = 1.0) -> None:
+        await self.clock.sleep(seconds)
+
+
+def play(scenario: Callable[[Scene], Coroutine[Any, Any, None]], **options: Any) -> Scene:
+    clock = ManualClock()
+    scenes: list[Scene] = []
+
+    async def main() -> None:
+        scene = Scene(clock, **options)
+        scenes.append(scene)
+        try:
+            await scenario(scene)
+        finally:
+            await scene.connection.close()
+
+    clock.run(main())
+    return scenes[0]
+
+
+def test_a_cut_stream_comes_back_at_once_with_its_topics_and_says_so() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connection.start(["a", "b"])
+        scene.server.say("before")
+        await scene.later()
+        scene.server.peers[-1].close()
+        await scene.later()
+        assert scene.is_live
+        scene.server.say("after")
+        await scene.later()
+
+    scene = play(scenario)
+    assert scene.events == ["before", "after"]
+    assert scene.server.received == [[{"sub": ["a"]}, {"sub": ["b"]}]] * 2
+    assert scene.kinds() == ["ConnectionLost", "ConnectionRecovered"]
+    recovered = scene.incidents[1]
+    assert isinstance(recovered, ConnectionRecovered)
+    assert recovered.outage_s < 0.5
+    assert scene.states == [True, False, True]
+    assert scene.connection.reconnects == 1
+
+
+def test_it_goes_on_trying_for_a_day_and_the_count_starts_anew_after_a_success() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connection.start(["a"])
+        scene.server.refuse_connections = 10_000
+        scene.server.peers[-1].close()
+        await scene.later(86_400)
+        assert not scene.is_live
+        scene.server.refuse_connections = 0
+        await scene.later(31)
+        assert scene.is_live
+        scene.incidents.clear()
+        scene.server.peers[-1].close()
+        await scene.later(0.5)
+        assert scene.is_live
+
+    scene = play(scenario)
+    assert scene.kinds() == ["ConnectionLost", "ConnectionRecovered"]
+
+
+def test_pauses_between_tries_grow_to_thirty_seconds() -> None:
+    tries: list[float] = []
+
+    async def scenario(scene: Scene) -> None:
+        await scene.connection.start(["a"])
+        scene.server.refuse_connections = 100
+        scene.server.peers[-1].close()
+        started_ns = scene.clock.monotonic_ns()
+        while len(tries) < 8:
+            await scene.later(0.01)
+            failing = sum(isinstance(incident, ConnectionFailing) for incident in scene.incidents)
+            if failing > len(tries):
+                tries.append((scene.clock.monotonic_ns() - started_ns) / 1e9)
+
+    play(scenario)
+    pauses = [round(b - a, 1) for a, b in itertools.pairwise(tries)]
+    for pause, longest in zip(pauses, (2, 4, 8, 16, 30, 30, 30), strict=True):
+        assert 0.8 * longest - 0.1 <= pause <= longest + 0.1
+
+
+def test_a_half_open_socket_is_noticed_within_three_heartbeats_and_replaced() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connection.start(["a"])
+        scene.server.peers[-1].silent = True
+        await scene.later(62)
+        assert scene.is_live
+        assert len(scene.server.peers) == 2
+
+    scene = play(scenario)
+    lost = scene.incidents[0]
+    assert isinstance(lost, ConnectionLost)
+    assert "silent" in lost.detail
+
+
+def test_a_quiet_but_living_socket_is_left_alone() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connection.start(["a"])
+        await scene.later(3600)
+
+    scene = play(scenario)
+    assert (scene.kinds(), len(scene.server.peers)) == ([], 1)
+
+
+def test_one_bad_topic_is_refused_alone_and_not_asked_for_again() -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.server.refuse_topics = {"bad"}
+        await scene.connection.start(["a", "bad", "b"])
+        scene.server.peers[-1].close()
+        await scene.later()
+
+    scene = play(scenario)
+    assert scene.kinds() == ["SubscriptionRefused", "ConnectionLost", "ConnectionRecovered"]
+    assert isinstance(scene.incidents[0], SubscriptionRefused)
+    assert scene.server.received[1] == [{"sub": ["a"]}, {"sub": ["b"]}]
+
+
+def test_adding_a_refused_topic_raises_and_leaves_the_stream_as_it_was() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connection.start(["a"])
+        scene.server.refuse_topics = {"bad"}
+        with pytest.raises(StreamRefused, match="no such topic"):
+            await scene.connection.add(["bad"])
+        assert scene.is_live
+        assert list(scene.connection.topics) == ["a"]
+
+    play(scenario)
+
+
+def test_topics_added_while_away_are_subscribed_on_return() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connection.start(["a"])
+        scene.server.peers[-1].close()
+        await scene.later(0)
+        await scene.later(0)
+        await scene.connection.add(["b"])
+        await scene.later()
+
+    scene = play(scenario)
+    assert scene.server.received[1] == [{"sub": ["a"]}, {"sub": ["b"]}]
+
+
+def test_the_first_failure_is_the_callers_and_leaves_nothing_behind() -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.server.refuse_connections = 1
+        with pytest.raises(NotSent, match="HTTP 503"):
+            await scene.connection.start(["a"])
+        assert scene.connection.state is State.CLOSED
+
+    assert play(scenario).incidents == []
+
+
+def test_a_refused_login_is_raised_and_a_silent_server_times_out() -> None:
+    async def refused(scene: Scene) -> None:
+        scene.server.refuse_login = True
+        with pytest.raises(StreamRefused, match="refused the login: bad key"):
+            await scene.connection.start(["a"])
+
+    async def silent(scene: Scene) -> None:
+        scene.server.mute = True
+        with pytest.raises(NotSent, match="no answer in time"):
+            await scene.connection.start(["a"])
+
+    play(refused, needs_login=True)
+    play(silent, needs_login=True)
+
+
+def test_login_comes_before_every_subscription() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connection.start(["a"])
+        scene.server.peers[-1].close()
+        await scene.later()
+
+    scene = play(scenario, needs_login=True)
+    assert scene.server.received == [[{"login": "key"}, {"sub": ["a"]}]] * 2
+
+
+def test_a_garbled_frame_is_counted_told_and_does_not_end_the_stream() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connection.start(["a"])
+        scene.server.peers[-1].send(b'{"data":')
+        scene.server.say("next")
+        await scene.later()
+
+    scene = play(scenario)
+    assert scene.events == ["next"]
+    assert scene.kinds() == ["FrameGarbled"]
+
+
+def test_the_venues_message_rate_is_kept() -> None:
+    times: list[float] = []
+
+    async def scenario(scene: Scene) -> None:
+        began = scene.clock.monotonic_ns()
+        await scene.connection.start([f"t{number}" for number in range(20)])
+        times.append((scene.clock.monotonic_ns() - began) / 1e9)
+
+    play(scenario)
+    assert times[0] == pytest.approx(1.9, abs=0.01)
+
+
+def test_every_open_state_can_be_lost_and_closed() -> None:
+    for state in State:
+        assert (state, Change.CLOSE) in NEXT
+    for state in (State.CONNECTING, State.LOGGING_IN, State.SUBSCRIBING, State.LIVE):
+        assert NEXT[state, Change.LOST] is State.WAITING

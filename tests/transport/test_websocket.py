@@ -1,0 +1,139 @@
+"""The WebSocket client against real servers on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import WSMsgType, web
+
+from perpwire.clock import SystemClock
+from perpwire.transport.base import TransportFailed
+from perpwire.transport.websocket import PicowsTransport
+
+
+class Heard:
+    """A listener that remembers."""
+
+    def __init__(self) -> None:
+        self.frames: asyncio.Queue[bytes] = asyncio.Queue()
+        self.times: list[int] = []
+        self.pongs = asyncio.Event()
+        self.closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def on_frame(self, frame: bytes, received_ns: int) -> None:
+        self.times.append(received_ns)
+        self.frames.put_nowait(frame)
+
+    def on_pong(self) -> None:
+        self.pongs.set()
+
+    def on_closed(self, reason: str) -> None:
+        self.closed.set_result(reason)
+
+
+@asynccontextmanager
+async def server(talk: Callable[[web.WebSocketResponse, web.Request], Awaitable[None]]) -> AsyncIterator[str]:
+    async def handler(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await talk(socket, request)
+        return socket
+
+    app = web.Application()
+    app.router.add_get("/ws", handler)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"ws://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def client() -> AsyncIterator[PicowsTransport]:
+    transport = PicowsTransport(SystemClock())
+    try:
+        yield transport
+    finally:
+        await transport.close()
+
+
+async def echo(socket: web.WebSocketResponse, _: web.Request) -> None:
+    async for message in socket:
+        if message.type is WSMsgType.TEXT:
+            await socket.send_str(message.data.upper())
+
+
+async def test_frames_go_out_and_come_in_with_their_time() -> None:
+    async with server(echo) as url, client() as sockets:
+        heard, before = Heard(), SystemClock().time_ns()
+        socket = await sockets.connect(url + "/ws", heard, 5)
+        socket.send(b"hello")
+        assert await asyncio.wait_for(heard.frames.get(), 5) == b"HELLO"
+        assert before <= heard.times[0] <= SystemClock().time_ns()
+
+
+async def test_a_ping_is_answered() -> None:
+    async with server(echo) as url, client() as sockets:
+        heard = Heard()
+        socket = await sockets.connect(url + "/ws", heard, 5)
+        socket.ping()
+        await asyncio.wait_for(heard.pongs.wait(), 5)
+
+
+async def test_a_message_in_fragments_arrives_whole() -> None:
+    async def fragments(socket: web.WebSocketResponse, request: web.Request) -> None:
+        assert request.transport is not None
+        # Raw frames: text without FIN, continuation without FIN, continuation with FIN.
+        request.transport.write(b"\x01\x03abc" + b"\x00\x02de" + b"\x80\x01f")
+        await asyncio.sleep(30)
+
+    async with server(fragments) as url, client() as sockets:
+        heard = Heard()
+        await sockets.connect(url + "/ws", heard, 5)
+        assert await asyncio.wait_for(heard.frames.get(), 5) == b"abcdef"
+
+
+async def test_the_servers_close_code_and_words_are_told_once() -> None:
+    async def close(socket: web.WebSocketResponse, _: web.Request) -> None:
+        await socket.close(code=1008, message=b"Too many requests")
+
+    async with server(close) as url, client() as sockets:
+        heard = Heard()
+        await sockets.connect(url + "/ws", heard, 5)
+        assert "1008" in (reason := await asyncio.wait_for(heard.closed, 5))
+        assert "Too many requests" in reason
+
+
+async def test_a_cut_connection_and_our_own_close_are_told() -> None:
+    async def cut(socket: web.WebSocketResponse, request: web.Request) -> None:
+        await socket.receive()
+        assert request.transport is not None
+        request.transport.abort()
+
+    async with server(cut) as url, client() as sockets:
+        heard = Heard()
+        socket = await sockets.connect(url + "/ws", heard, 5)
+        socket.send(b"x")
+        assert await asyncio.wait_for(heard.closed, 5)
+    async with server(echo) as url, client() as sockets:
+        heard = Heard()
+        socket = await sockets.connect(url + "/ws", heard, 5)
+        socket.close()
+        assert await asyncio.wait_for(heard.closed, 5)
+        socket.send(b"after the end nothing happens")
+
+
+async def test_no_server_and_no_such_path_are_failures_before_sending(unused_tcp_port: int) -> None:
+    async with client() as sockets:
+        with pytest.raises(TransportFailed) as caught:
+            await sockets.connect(f"ws://127.0.0.1:{unused_tcp_port}/ws", Heard(), 5)
+        assert not caught.value.may_have_been_sent
+    async with server(echo) as url, client() as sockets:
+        with pytest.raises(TransportFailed, match="404"):
+            await sockets.connect(url + "/nowhere", Heard(), 5)

@@ -373,15 +373,16 @@ class StreamConnection:
     async def _send_paced(self, frames: Iterable[bytes]) -> None:
         """Send, no faster than the venue takes messages on one socket."""
         interval_ns = round(self._venue.command_interval_s * 1e9)
+        socket = self._socket
         async with self._sending:
             for frame in frames:
                 if self._sent_ns is not None:
                     early_ns = self._sent_ns + interval_ns - self._clock.monotonic_ns()
                     if early_ns > 0:
                         await self._clock.sleep(early_ns / 1e9)
-                if self._socket is None:
-                    return
-                self._socket.send(frame)
+                if socket is None or self._socket is not socket:
+                    return  # it was lost meanwhile; its successor is told everything anew
+                socket.send(frame)
                 self._sent_ns = self._clock.monotonic_ns()
 
 

@@ -62,7 +62,7 @@ def test_a_notional_below_the_least_is_refused() -> None:
 
 @given(st.decimals(min_value="0.001", max_value="1000000", places=6, allow_nan=False))
 def test_rounding_gives_multiples_on_the_right_side(price: D) -> None:
-    down, up, near = (BTC.round_price(price, how) for how in ("down", "up", "nearest"))  # type: ignore[arg-type]
+    down, up, near = (BTC.round_price(price, how) for how in ("down", "up", "nearest"))
     assert down % BTC.tick_size == up % BTC.tick_size == near % BTC.tick_size == 0
     assert down <= price <= up
     assert abs(near - price) <= BTC.tick_size / 2

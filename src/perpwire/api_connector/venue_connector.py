@@ -26,7 +26,7 @@ from perpwire.credentials import Credentials
 from perpwire.data_processor.account_state import AccountState
 from perpwire.data_processor.book_sync import LocalBook
 from perpwire.entropy import system_random
-from perpwire.errors import APIError, BadInput, InsufficientBalance, OutcomeUnknown
+from perpwire.errors import APIError, BadInput, Garbled, InsufficientBalance, OutcomeUnknown
 from perpwire.model.account import AccountInfo, Position
 from perpwire.model.incident import BalanceInsufficient, Incident, OrderDoubtful, OrderFailed
 from perpwire.model.instrument import Instrument, Rounding
@@ -60,7 +60,8 @@ class VenueConnector(ExchangeConnector):
         url: Base URL of an embedded exchange (http://127.0.0.1:PORT), in place of `env`.
         timeout_s: Longest wait for one answer.
         settle_patience_s: How long to go on asking after an order whose answer was lost.
-        clock, rng, http, sockets: For tests: time, randomness and transports of their own.
+        clock, rng, http, sockets: For tests: time, randomness and transports of their own. Transports that are given
+            are not closed by the connector.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class VenueConnector(ExchangeConnector):
         self._settle_patience_s = settle_patience_s
         self._retry = retry or RetryPolicy()
         self._http = http
+        self._own_http = http is None
         self.metrics = APIMetrics()
         self.account_state = AccountState()
         self.ledger = RateLedger(venue.limits)
@@ -152,8 +154,9 @@ class VenueConnector(ExchangeConnector):
             await self._parts.books.close()
             self._parts = None
         await self.streams.close()
-        if self._http is not None:
+        if self._own_http and self._http is not None:
             await self._http.close()
+            self._http = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -284,7 +287,7 @@ class VenueConnector(ExchangeConnector):
         try:
             try:
                 order = await self._path.run(call)
-            except OutcomeUnknown as doubt:
+            except (OutcomeUnknown, Garbled) as doubt:
                 self._order_incident(OrderDoubtful, request, doubt)
                 order = await settle_order(
                     self._path, self.venue, self._sync, self._clock,

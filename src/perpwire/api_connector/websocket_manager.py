@@ -57,6 +57,7 @@ class WebSocketManager:
         self._clock: Clock = clock or SystemClock()
         self._rng = rng or system_random()
         self._sockets = sockets
+        self._own_sockets = sockets is None
         self._incident_handlers: list[Callable[[Incident], None]] = []
         self.frames = FramePath(self._clock, self._tell)
         self._connections: dict[str, StreamConnection] = {}
@@ -122,8 +123,9 @@ class WebSocketManager:
         for queue in self._queues:
             queue.close()
         self._queues.clear()
-        if self._sockets is not None:
+        if self._own_sockets and self._sockets is not None:
             await self._sockets.close()
+            self._sockets = None
 
     async def __aenter__(self) -> WebSocketManager:
         return self

@@ -52,8 +52,18 @@ class SocketRefused(Exception):
         self.body = body
 
 
+class PingHabit(msgspec.Struct, frozen=True):
+    """The venue's own WebSocket pings, and when it gives up on a client that does not answer; seconds."""
+
+    every_s: float
+    answer_within_s: float
+
+
 class Dialect(Protocol):
-    """One venue's wire protocol on top of an Exchange."""
+    """One venue's wire protocol on top of an Exchange.
+
+    It may have an attribute `ping_habit: PingHabit`; without one the host sends no pings of its own.
+    """
 
     name: str
 

@@ -1,0 +1,174 @@
+"""Should a human hear of it? The one place where an incident becomes an alert, or does not; every threshold is here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from perpwire.model.incident import (
+    BalanceInsufficient,
+    BookGap,
+    BookRecovered,
+    ClockStepped,
+    ConnectionFailing,
+    ConnectionLost,
+    ConnectionRecovered,
+    FrameGarbled,
+    HandlerFailed,
+    Incident,
+    OrderDoubtful,
+    OrderFailed,
+    RateLimitHit,
+    SubscriptionRefused,
+)
+from perpwire.notification.alert import Alert, Severity
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """The thresholds; each can be set by the user.
+
+    Attributes:
+        failing_after_attempts: A connection that can't be made is critical after this many tries in vain, and not
+            told before.
+        ban_from_s: A rate limit that holds calls back for this many seconds or longer is critical.
+        clock_step_ms: A clock that is off by this many milliseconds or more is a warning; below, a note.
+        book_gap_hold_s: A book that is in sync again within this many seconds is not told of.
+    """
+
+    failing_after_attempts: int = 5
+    ban_from_s: float = 60.0
+    clock_step_ms: float = 1000.0
+    book_gap_hold_s: float = 10.0
+
+    def alert(self, incident: Incident) -> Alert | None:
+        """The alert that an incident deserves, or None.
+
+        A kind of incident that has no rule of its own follows that of its base class; in the end it is a warning.
+        """
+        for kind in type(incident).__mro__:
+            rule = _RULES.get(kind)
+            if rule is not None:
+                return rule(self, incident)
+        raise TypeError(f"{type(incident).__name__} is no incident")
+
+
+def _alert(incident: Incident, severity: Severity, key: str, title: str, **more: Any) -> Alert:
+    return Alert(
+        severity=severity,
+        key=key,
+        title=title,
+        sentence=incident.detail or f"{title}.",
+        facts=_facts(incident),
+        venue=incident.venue,
+        time_ns=incident.time_ns,
+        **more,
+    )
+
+
+def _facts(incident: Incident) -> Mapping[str, str]:
+    fields = msgspec.structs.asdict(incident)
+    return {
+        name: f"{value:g}" if isinstance(value, float) else str(value)
+        for name, value in fields.items()
+        if name not in ("venue", "time_ns", "detail") and value is not None and value != ""
+    }
+
+
+def _connection_key(connection: str) -> str:
+    return f"connection {connection}"
+
+
+def _book_key(incident: BookGap | BookRecovered) -> str:
+    return f"book {incident.venue} {incident.symbol}"
+
+
+def _connection_lost(rules: Rules, incident: ConnectionLost) -> Alert:
+    key = _connection_key(incident.connection)
+    return _alert(incident, Severity.WARNING, key, f"Connection {incident.connection} lost")
+
+
+def _connection_failing(rules: Rules, incident: ConnectionFailing) -> Alert | None:
+    if incident.attempts < rules.failing_after_attempts:
+        return None
+    # The key of the lost connection: being critical, it is told although the loss was, and one recovery ends both.
+    key = _connection_key(incident.connection)
+    return _alert(incident, Severity.CRITICAL, key, f"Connection {incident.connection} can't be made")
+
+
+def _connection_recovered(rules: Rules, incident: ConnectionRecovered) -> Alert:
+    key = _connection_key(incident.connection)
+    return _alert(incident, Severity.INFO, key, f"Connection {incident.connection} recovered", resolves=key)
+
+
+def _subscription_refused(rules: Rules, incident: SubscriptionRefused) -> Alert:
+    key = f"subscription {incident.connection} {incident.topic}"
+    return _alert(incident, Severity.WARNING, key, f"Subscription to {incident.topic} refused")
+
+
+def _book_gap(rules: Rules, incident: BookGap) -> Alert:
+    title = f"Order book of {incident.symbol} out of sync"
+    return _alert(incident, Severity.WARNING, _book_key(incident), title, hold_s=rules.book_gap_hold_s)
+
+
+def _book_recovered(rules: Rules, incident: BookRecovered) -> Alert:
+    key = _book_key(incident)
+    return _alert(incident, Severity.INFO, key, f"Order book of {incident.symbol} in sync again", resolves=key)
+
+
+def _order_failed(rules: Rules, incident: OrderFailed) -> Alert:
+    key = f"order failed {incident.venue} {incident.symbol} {incident.code}"
+    return _alert(incident, Severity.WARNING, key, f"{incident.symbol} order failed")
+
+
+def _balance_insufficient(rules: Rules, incident: BalanceInsufficient) -> Alert:
+    # One key for the venue: the margin that is missing is the same for all its symbols.
+    return _alert(incident, Severity.CRITICAL, f"balance {incident.venue}", "Balance insufficient for an order")
+
+
+def _order_doubtful(rules: Rules, incident: OrderDoubtful) -> Alert:
+    key = f"order doubtful {incident.venue} {incident.client_order_id}"  # each such order is a matter of its own
+    return _alert(incident, Severity.CRITICAL, key, f"{incident.symbol} order of unknown outcome")
+
+
+def _rate_limit_hit(rules: Rules, incident: RateLimitHit) -> Alert:
+    severity = Severity.CRITICAL if incident.retry_after_s >= rules.ban_from_s else Severity.WARNING
+    return _alert(incident, severity, f"rate limit {incident.venue}", "Rate limit hit")
+
+
+def _clock_stepped(rules: Rules, incident: ClockStepped) -> Alert:
+    severity = Severity.WARNING if abs(incident.offset_ms) >= rules.clock_step_ms else Severity.INFO
+    return _alert(incident, severity, f"clock {incident.venue}", "Clock offset measured again")
+
+
+def _handler_failed(rules: Rules, incident: HandlerFailed) -> Alert:
+    key = f"handler {incident.venue} {incident.handler}"
+    return _alert(incident, Severity.WARNING, key, f"Handler {incident.handler} failed")
+
+
+def _frame_garbled(rules: Rules, incident: FrameGarbled) -> Alert:
+    return _alert(incident, Severity.WARNING, f"garbled {incident.connection}", f"{incident.connection} unreadable")
+
+
+def _unforeseen(rules: Rules, incident: Incident) -> Alert:
+    name = type(incident).__name__
+    return _alert(incident, Severity.WARNING, f"{name} {incident.venue}", name)
+
+
+_RULES: Mapping[type, Callable[[Rules, Any], Alert | None]] = {
+    ConnectionLost: _connection_lost,
+    ConnectionFailing: _connection_failing,
+    ConnectionRecovered: _connection_recovered,
+    SubscriptionRefused: _subscription_refused,
+    BookGap: _book_gap,
+    BookRecovered: _book_recovered,
+    OrderFailed: _order_failed,
+    BalanceInsufficient: _balance_insufficient,
+    OrderDoubtful: _order_doubtful,
+    RateLimitHit: _rate_limit_hit,
+    ClockStepped: _clock_stepped,
+    HandlerFailed: _handler_failed,
+    FrameGarbled: _frame_garbled,
+    Incident: _unforeseen,
+}

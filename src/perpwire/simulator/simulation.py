@@ -1,0 +1,125 @@
+"""A running simulation: one exchange and one host for each venue. server.py and in_process.py make them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TypedDict
+
+import msgspec
+
+from perpwire.clock import Clock
+from perpwire.simulator.dialect import DialectOptions
+from perpwire.simulator.exchange import AccountSpec, Exchange
+from perpwire.simulator.faults import AnyFault, Faults, SkewedClock
+from perpwire.simulator.host import Host
+from perpwire.simulator.journal import Journal
+from perpwire.simulator.replay import ReplayFeed
+from perpwire.venues import VENUES
+
+
+class Simulation:
+    """What a test or a command holds of a running simulation.
+
+    Attributes:
+        urls: Venue -> base address, such as http://127.0.0.1:54321 (a WebSocket's begins with ws:// instead).
+        hosts: Venue -> Host.
+    """
+
+    def __init__(self, hosts: Mapping[str, Host], urls: Mapping[str, str]) -> None:
+        self.hosts = dict(hosts)
+        self.urls = dict(urls)
+
+    @property
+    def exchanges(self) -> dict[str, Exchange]:
+        return {venue: host.exchange for venue, host in self.hosts.items()}
+
+    @property
+    def faults(self) -> dict[str, Faults]:
+        return {venue: host.faults for venue, host in self.hosts.items()}
+
+    @property
+    def journal(self) -> dict[str, Journal]:
+        return {venue: host.journal for venue, host in self.hosts.items()}
+
+
+class Setup(msgspec.Struct, frozen=True, kw_only=True):
+    """How a simulation is to be.
+
+    Attributes:
+        seed: Everything random comes of it.
+        latency_s: Mean seconds that what comes in takes to be acted on.
+        replay: A recording (replay.py) to play instead of the background market of its symbol.
+        speed: How many times its own pace the recording plays at.
+        rate: Background events a second for each symbol; 0 for empty books.
+        accounts: The same for every venue.
+        faults: By venue.
+    """
+
+    venues: Sequence[str] = ("binance", "bybit")
+    seed: int = 7
+    latency_s: float = 0.005
+    replay: Path | str | None = None
+    speed: float = 1.0
+    options: DialectOptions = DialectOptions()
+    accounts: Sequence[AccountSpec] = (AccountSpec(),)
+    rate: float = 30.0
+    faults: Mapping[str, Sequence[AnyFault]] = {}
+    journal_capacity: int = 200_000
+
+
+class SetupOptions(TypedDict, total=False):
+    """Setup's fields as keyword arguments, each of which may be left out."""
+
+    venues: Sequence[str]
+    seed: int
+    latency_s: float
+    replay: Path | str | None
+    speed: float
+    options: DialectOptions
+    accounts: Sequence[AccountSpec]
+    rate: float
+    faults: Mapping[str, Sequence[AnyFault]]
+    journal_capacity: int
+
+
+def build_hosts(setup: Setup, clock: Clock) -> dict[str, Host]:
+    """Hosts with their exchanges and dialects, not started.
+
+    Raises:
+        KeyError: A venue that perpwire does not know.
+        OSError, ValueError: The recording can't be read.
+    """
+    return {venue: _build_host(venue, setup, clock) for venue in setup.venues}
+
+
+def start(hosts: Mapping[str, Host], setup: Setup) -> None:
+    """Begin trading, and put the faults on order. Needs a running loop."""
+    for venue, host in hosts.items():
+        host.start()
+        for fault in setup.faults.get(venue, ()):
+            host.faults.add(fault)
+
+
+def _build_host(venue: str, setup: Setup, clock: Clock) -> Host:
+    module = import_module(f"{VENUES[venue]}.sim")
+    venue_clock = SkewedClock(clock)
+    exchange = Exchange(
+        clock=venue_clock,
+        seed=setup.seed,
+        symbols=module.default_specs(),
+        accounts=setup.accounts,
+        rate=setup.rate,
+        replay=None if setup.replay is None else ReplayFeed(setup.replay, setup.speed),
+    )
+    return Host(
+        venue=venue,
+        exchange=exchange,
+        dialect=module.make_dialect(exchange, setup.options),
+        clock=clock,
+        venue_clock=venue_clock,
+        seed=setup.seed,
+        latency_s=setup.latency_s,
+        journal_capacity=setup.journal_capacity,
+    )

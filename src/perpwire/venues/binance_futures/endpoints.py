@@ -1,0 +1,143 @@
+"""One row per call: what the venue's page says of it."""
+
+from __future__ import annotations
+
+from perpwire.venues.base import Costs, Endpoint, Lane, Params, Security
+from perpwire.venues.binance_futures import wire
+from perpwire.venues.binance_futures.limits import AN_ORDER, weight
+
+_PAGES = "usds-margined-futures/{}/rest-api/{}, as of 2026-10-23"
+
+
+def _market(page: str) -> str:
+    return _PAGES.format("market-data", page)
+
+
+def _trade(page: str) -> str:
+    return _PAGES.format("trade", page)
+
+
+def _account(page: str) -> str:
+    return _PAGES.format("account", page)
+
+
+def _streams(page: str) -> str:
+    return _PAGES.format("user-data-streams", page)
+
+
+def _open_orders_costs(params: Params) -> Costs:
+    return weight(1 if params.get("symbol") else 40)
+
+
+DEPTHS = (5, 10, 20, 50, 100, 500, 1000)
+"""The numbers of levels that a book may be asked for."""
+
+
+def _depth_costs(params: Params) -> Costs:
+    limit = params.get("limit", 500)
+    return weight(2 if limit <= 50 else 5 if limit <= 100 else 10 if limit <= 500 else 20)
+
+
+SERVER_TIME = Endpoint(
+    name="server_time",
+    http="GET /fapi/v1/time",
+    security=Security.NONE,
+    reply=wire.ServerTime,
+    costs=weight(1),
+    source=_market("Check-Server-Time"),
+)
+INSTRUMENTS = Endpoint(
+    name="instruments",
+    http="GET /fapi/v1/exchangeInfo",
+    security=Security.NONE,
+    reply=wire.ExchangeInfo,
+    costs=weight(1),
+    source=_market("Exchange-Information"),
+)
+BOOK_SNAPSHOT = Endpoint(
+    name="book_snapshot",
+    http="GET /fapi/v1/depth",
+    security=Security.NONE,
+    reply=wire.Depth,
+    costs=_depth_costs,
+    source=_market("Order-Book"),
+)
+ACCOUNT = Endpoint(
+    name="account",
+    http="GET /fapi/v3/account",
+    security=Security.SIGNED,
+    reply=wire.Account,
+    costs=weight(5),
+    source=_account("Account-Information-V3"),
+)
+POSITIONS = Endpoint(
+    name="positions",
+    http="GET /fapi/v3/positionRisk",
+    security=Security.SIGNED,
+    reply=list[wire.PositionRisk],
+    costs=weight(5),
+    source=_trade("Position-Information-V3"),
+)
+PLACE_ORDER = Endpoint(
+    name="place_order",
+    http="POST /fapi/v1/order",
+    security=Security.SIGNED,
+    reply=wire.Order,
+    costs=AN_ORDER,
+    source=_trade("New-Order"),
+    repeatable=False,
+    lane=Lane.ORDER,
+)
+# Repeating it could undo a later change, and costs the order its place in the queue: it is not repeated blindly.
+AMEND_ORDER = Endpoint(
+    name="amend_order",
+    http="PUT /fapi/v1/order",
+    security=Security.SIGNED,
+    reply=wire.Order,
+    costs=AN_ORDER,
+    source=_trade("Modify-Order"),
+    repeatable=False,
+    lane=Lane.ORDER,
+)
+CANCEL_ORDER = Endpoint(
+    name="cancel_order",
+    http="DELETE /fapi/v1/order",
+    security=Security.SIGNED,
+    reply=wire.Order,
+    costs=weight(1),
+    source=_trade("Cancel-Order"),
+    lane=Lane.CANCEL,
+)
+GET_ORDER = Endpoint(
+    name="get_order",
+    http="GET /fapi/v1/order",
+    security=Security.SIGNED,
+    reply=wire.Order,
+    costs=weight(1),
+    source=_trade("Query-Order"),
+)
+OPEN_ORDERS = Endpoint(
+    name="open_orders",
+    http="GET /fapi/v1/openOrders",
+    security=Security.SIGNED,
+    reply=list[wire.Order],
+    costs=_open_orders_costs,
+    source=_trade("Current-All-Open-Orders"),
+)
+# Asking again while a key is alive gives the same key and 60 more minutes.
+CREATE_LISTEN_KEY = Endpoint(
+    name="create_listen_key",
+    http="POST /fapi/v1/listenKey",
+    security=Security.KEY,
+    reply=wire.ListenKey,
+    costs=weight(1),
+    source=_streams("Start-User-Data-Stream"),
+)
+KEEP_LISTEN_KEY = Endpoint(
+    name="keep_listen_key",
+    http="PUT /fapi/v1/listenKey",
+    security=Security.KEY,
+    reply=wire.Empty,
+    costs=weight(1),
+    source=_streams("Keepalive-User-Data-Stream"),
+)

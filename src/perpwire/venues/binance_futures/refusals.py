@@ -1,0 +1,178 @@
+"""What an answer that is no success means: by its HTTP status, the venue's code, and, for 503 only, its text.
+
+Source: usds-margined-futures/general-info#http-return-codes and error-code, as of 2026-10-23.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+import msgspec
+
+from perpwire.errors import (
+    APIError,
+    AuthenticationFailed,
+    BadRequest,
+    Busy,
+    Garbled,
+    NotAllowed,
+    OutcomeUnknown,
+    RateLimited,
+    VenueRefused,
+)
+from perpwire.http_message import HttpReply
+from perpwire.venues.base import Endpoint, Lane
+from perpwire.venues.binance_futures import wire
+from perpwire.venues.binance_futures.error_codes import ADVICE, DOUBTFUL_WHEN_PLACING, ERROR_CODES
+
+VENUE = "binance"
+
+WEIGHT_PAUSE_S = 60.0  # 429 without a Retry-After: the weight window is a minute,
+ORDERS_PAUSE_S = 10.0  # the shorter order window ten seconds
+BAN_PAUSE_S = 120.0  # the shortest ban
+FIREWALL_PAUSE_S = 600.0
+
+_decode_error = msgspec.json.Decoder(wire.Error).decode
+_BANNED_UNTIL = re.compile(r"banned until (\d{12,14})")
+
+# A 503 with one of these texts failed for certain; any other may have been executed.
+_FAILED_TEXTS = ("Service Unavailable", "Internal error; unable to process your request")
+_FAILED_CODES = frozenset({-1001, -1008, -1016})
+# The venue's own words for a failure of unknown outcome, where it sends no code.
+_SERVER_TEXTS = ("Unknown error", "Request occur unknown error")
+
+
+_ERROR_BODY = re.compile(rb'\s*\{\s*"code"\s*:\s*-\d')
+
+
+def is_success(reply: HttpReply) -> bool:
+    """A refusal is told by its body, too, whatever the HTTP status: its codes are negative."""
+    return 200 <= reply.status < 300 and not _ERROR_BODY.match(reply.body)
+
+
+def refusal(endpoint: Endpoint, reply: HttpReply) -> APIError:
+    """The exception for a reply that is no success."""
+    error = _error_of(reply.body)
+    code = error.code if error is not None else None
+    text = error.msg if error is not None else _words(reply.body)
+    if reply.status in (418, 429) or (code is not None and ERROR_CODES.get(code) is RateLimited and reply.status < 500):
+        return RateLimited(
+            text or f"HTTP {reply.status}",
+            venue=VENUE,
+            call=endpoint.name,
+            code=code if code is not None else reply.status,
+            retry_after_s=_pause_s(reply, code, text),
+        )
+    if reply.status == 408 or reply.status >= 500:
+        return _server_failed(endpoint, reply, code, text)
+    if code is not None:
+        return _by_code(endpoint, code, text)
+    return _by_status(endpoint, reply, text)
+
+
+def _server_failed(endpoint: Endpoint, reply: HttpReply, code: int | None, text: str) -> APIError:
+    """408 and 5xx: done or not? Only a few answers say for certain that it was not."""
+    shown = f"HTTP {reply.status}: {text}" if text else f"HTTP {reply.status} with an empty body"
+    number = code if code is not None else reply.status
+    if code in _FAILED_CODES or (reply.status == 503 and text.startswith(_FAILED_TEXTS)):
+        return Busy(shown, venue=VENUE, call=endpoint.name, code=number)
+    if may_have_acted(endpoint):
+        return OutcomeUnknown(shown, venue=VENUE, call=endpoint.name, code=number)
+    if code is None and not text.startswith(_SERVER_TEXTS):
+        return Garbled(shown, venue=VENUE, call=endpoint.name, code=number, raw=reply.body)
+    return Busy(shown, venue=VENUE, call=endpoint.name, code=number)
+
+
+def _by_code(endpoint: Endpoint, code: int, text: str) -> APIError:
+    kind: type[APIError] = ERROR_CODES.get(code, VenueRefused)
+    if code in DOUBTFUL_WHEN_PLACING and not endpoint.repeatable:
+        kind = OutcomeUnknown
+    if kind is OutcomeUnknown and not may_have_acted(endpoint):
+        kind = Busy
+    return kind(text, venue=VENUE, call=endpoint.name, code=code, advice=ADVICE.get(code))
+
+
+def _by_status(endpoint: Endpoint, reply: HttpReply, text: str) -> APIError:
+    """An answer without the venue's own code: from something in front of it, or not the venue at all."""
+    status = reply.status
+    reason = f"HTTP {status}: {text}" if text else f"HTTP {status} with an empty body"
+    if status == 403:
+        return RateLimited(
+            reason,
+            venue=VENUE,
+            call=endpoint.name,
+            code=status,
+            advice="The venue's firewall blocks this machine: stop for a while, and look at what was sent.",
+            retry_after_s=_retry_after_s(reply.headers) or FIREWALL_PAUSE_S,
+        )
+    if status == 401:
+        return AuthenticationFailed(reason, venue=VENUE, call=endpoint.name, code=status)
+    if status == 451:
+        advice = "The venue does not serve this region; no retry will help."
+        return NotAllowed(reason, venue=VENUE, call=endpoint.name, code=status, advice=advice)
+    if status == 404:
+        advice = "There is no such path at this address: check the environment and the base URL."
+        return BadRequest(reason, venue=VENUE, call=endpoint.name, code=status, advice=advice)
+    return Garbled(reason, venue=VENUE, call=endpoint.name, code=status, raw=reply.body)
+
+
+def may_have_acted(endpoint: Endpoint) -> bool:
+    """Is a lost answer a question of money? True for what creates something, and for everything done to orders."""
+    return not endpoint.repeatable or (endpoint.method != "GET" and endpoint.lane is not Lane.READ)
+
+
+def _error_of(body: bytes) -> wire.Error | None:
+    """The venue's error, or None where the body is something else. Its codes are negative, but for a known few."""
+    try:
+        error = _decode_error(body)
+    except (msgspec.DecodeError, ValueError):
+        return None
+    return error if error.code < 0 or error.code in ERROR_CODES else None
+
+
+class _Message(msgspec.Struct):
+    msg: str
+
+
+_decode_message = msgspec.json.Decoder(_Message).decode
+
+
+def _words(body: bytes) -> str:
+    """The first words of a body that is not the venue's error: its message where it is JSON without a code, or else
+    its text with markup and line breaks taken out."""
+    try:
+        return _decode_message(body).msg
+    except (msgspec.DecodeError, ValueError):
+        pass
+    text = re.sub(r"<[^>]*>", " ", body[:2000].decode("utf-8", "replace"))
+    return " ".join(text.split())[:200]
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
+    text = headers.get("retry-after", "")
+    return float(text) if text.isascii() and text.isdigit() else None
+
+
+def _pause_s(reply: HttpReply, code: int | None, text: str) -> float:
+    """Seconds until calls are taken again: as the venue says, or else as its shortest window or ban goes."""
+    stated = _retry_after_s(reply.headers)
+    banned_until = _BANNED_UNTIL.search(text)
+    if banned_until is not None:
+        # The text states an absolute time; there is no clock here but the reply's own.
+        sent_ms = _date_ms(reply.headers)
+        if sent_ms is not None:
+            stated = max(stated or 0.0, (int(banned_until.group(1)) - sent_ms) / 1000)
+    if reply.status == 418 or banned_until is not None:
+        return stated if stated is not None and stated > 0 else BAN_PAUSE_S
+    if stated is not None:
+        return max(stated, 1.0)
+    return ORDERS_PAUSE_S if code == -1015 else WEIGHT_PAUSE_S
+
+
+def _date_ms(headers: Mapping[str, str]) -> int | None:
+    try:
+        return int(parsedate_to_datetime(headers.get("date", "")).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None

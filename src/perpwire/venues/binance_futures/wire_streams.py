@@ -1,0 +1,256 @@
+"""What the venue pushes on its streams; see wire.py for the spelling. One struct an event.
+
+The high-rate market events are decoded by streams.py straight into the public model; here they stand for the simulator,
+which writes them.
+"""
+
+from __future__ import annotations
+
+from msgspec import UNSET, Raw, Struct, UnsetType, field
+
+from perpwire.venues.binance_futures.wire import Flag, Int, Number, Text, Unread, WireLevel
+
+
+class Envelope(Struct):
+    """A frame of a combined stream."""
+
+    stream: str
+    data: Raw
+
+
+class EventName(Struct):
+    """Just enough of an event to know what it is."""
+
+    event: str | UnsetType = field(name="e", default=UNSET)
+
+
+# --- control messages -------------------------------------------------------------------------------------------------
+
+
+class ControlError(Struct):
+    code: int
+    msg: str = ""
+
+
+class ControlReply(Struct):
+    """An answer to SUBSCRIBE and its kin. Errors come as `error`, or, in older texts, as bare `code` and `msg`."""
+
+    id: int | str | UnsetType | None = UNSET
+    result: Raw | UnsetType = UNSET
+    error: ControlError | UnsetType = UNSET
+    code: int | UnsetType = UNSET
+    msg: str | UnsetType = UNSET
+
+
+# --- market -----------------------------------------------------------------------------------------------------------
+
+
+class AggTrade(Struct, kw_only=True):
+    """<symbol>@aggTrade: fills of one taker side and price within 100 ms."""
+
+    event: str = field(name="e", default="aggTrade")
+    event_time: int = field(name="E")
+    symbol: str = field(name="s")
+    agg_id: int = field(name="a")
+    price: str = field(name="p")
+    quantity: str = field(name="q")
+    quantity_without_rpi: str = field(name="nq")
+    first_id: int = field(name="f")
+    last_id: int = field(name="l")
+    trade_time: int = field(name="T")
+    buyer_is_maker: bool = field(name="m")
+    symbol_type: int = field(name="st", default=1)
+
+
+class RestAggTrade(Struct, kw_only=True):
+    """GET /fapi/v1/aggTrades, which spells it as the stream does."""
+
+    agg_id: int = field(name="a")
+    price: str = field(name="p")
+    quantity: str = field(name="q")
+    quantity_without_rpi: str = field(name="nq")
+    first_id: int = field(name="f")
+    last_id: int = field(name="l")
+    trade_time: int = field(name="T")
+    buyer_is_maker: bool = field(name="m")
+
+
+class TradeEvent(Struct, kw_only=True):
+    """<symbol>@trade: undocumented. Only kind MARKET is a trade of the market."""
+
+    event: str = field(name="e", default="trade")
+    event_time: int = field(name="E")
+    trade_time: int = field(name="T")
+    symbol: str = field(name="s")
+    trade_id: int = field(name="t")
+    price: str = field(name="p")
+    quantity: str = field(name="q")
+    kind: str = field(name="X", default="MARKET")
+    buyer_is_maker: bool = field(name="m")
+
+
+class BookTickerEvent(Struct, kw_only=True):
+    """<symbol>@bookTicker"""
+
+    event: str = field(name="e", default="bookTicker")
+    update_id: int = field(name="u")
+    symbol: str = field(name="s")
+    pair: str = field(name="ps")
+    bid_price: str = field(name="b")
+    bid_quantity: str = field(name="B")
+    ask_price: str = field(name="a")
+    ask_quantity: str = field(name="A")
+    transaction_time: int = field(name="T")
+    event_time: int = field(name="E")
+    symbol_type: int = field(name="st", default=1)
+
+
+class DepthUpdate(Struct, kw_only=True):
+    """<symbol>@depth: changed levels; or, on <symbol>@depth5|10|20, the whole top."""
+
+    event: str = field(name="e", default="depthUpdate")
+    event_time: int = field(name="E")
+    transaction_time: int = field(name="T")
+    symbol: str = field(name="s")
+    pair: str = field(name="ps")
+    first_id: int = field(name="U")
+    last_id: int = field(name="u")
+    previous_id: int = field(name="pu")
+    bids: list[WireLevel] = field(name="b")
+    asks: list[WireLevel] = field(name="a")
+    symbol_type: int = field(name="st", default=1)
+
+
+class MarkPriceUpdate(Struct, kw_only=True):
+    """<symbol>@markPrice. The rate is "" and the funding time 0 where the contract has no funding."""
+
+    event: str = field(name="e", default="markPriceUpdate")
+    event_time: int = field(name="E")
+    symbol: str = field(name="s")
+    mark_price: str = field(name="p")
+    average_price: Unread = field(name="ap", default=UNSET)
+    index_price: Number = field(name="i", default=UNSET)
+    settle_price: Unread = field(name="P", default=UNSET)
+    funding_rate: Number = field(name="r", default=UNSET)
+    next_funding_time: Int = field(name="T", default=UNSET)
+    symbol_type: int = field(name="st", default=1)
+
+
+# --- user data --------------------------------------------------------------------------------------------------------
+
+
+class OrderUpdate(Struct, kw_only=True):
+    """`o` of ORDER_TRADE_UPDATE, fields in the venue's order. Quantities and prices without trailing zeros."""
+
+    symbol: str = field(name="s")
+    client_order_id: Text = field(name="c", default=UNSET)
+    side: str = field(name="S")
+    type: str = field(name="o")
+    time_in_force: Text = field(name="f", default=UNSET)
+    quantity: str = field(name="q")
+    price: Number = field(name="p", default=UNSET)
+    average_price: Number = field(name="ap", default=UNSET)
+    stop_price: Unread = field(name="sp", default=UNSET)
+    execution_type: str = field(name="x")
+    status: str = field(name="X")
+    order_id: int = field(name="i")
+    last_quantity: Number = field(name="l", default=UNSET)
+    filled_quantity: Number = field(name="z", default=UNSET)
+    last_price: Number = field(name="L", default=UNSET)
+    fee: Number = field(name="n", default=UNSET)
+    fee_asset: Text = field(name="N", default=UNSET)
+    trade_time: Int = field(name="T", default=UNSET)
+    trade_id: Int = field(name="t", default=UNSET)
+    bids_notional: Unread = field(name="b", default=UNSET)
+    asks_notional: Unread = field(name="a", default=UNSET)
+    is_maker: Flag = field(name="m", default=UNSET)
+    reduce_only: Flag = field(name="R", default=UNSET)
+    working_type: Unread = field(name="wt", default=UNSET)
+    original_type: Unread = field(name="ot", default=UNSET)
+    position_side: Text = field(name="ps", default=UNSET)
+    close_position: Unread = field(name="cp", default=UNSET)
+    realized_profit: Number = field(name="rp", default=UNSET)
+    price_protect: Unread = field(name="pP", default=UNSET)
+    ignored_1: Unread = field(name="si", default=UNSET)
+    ignored_2: Unread = field(name="ss", default=UNSET)
+    stp_mode: Unread = field(name="V", default=UNSET)
+    price_match: Unread = field(name="pm", default=UNSET)
+    good_till_date: Unread = field(name="gtd", default=UNSET)
+    expiry_reason: str | int | UnsetType | None = field(name="er", default=UNSET)
+    modify_id: Unread = field(name="M", default=UNSET)
+
+
+class OrderTradeUpdate(Struct, kw_only=True):
+    event: str = field(name="e", default="ORDER_TRADE_UPDATE")
+    transaction_time: Int = field(name="T", default=UNSET)
+    event_time: Unread = field(name="E", default=UNSET)
+    order: OrderUpdate = field(name="o")
+
+
+class BalanceChange(Struct, kw_only=True):
+    asset: str = field(name="a")
+    wallet_balance: str = field(name="wb")
+    cross_wallet_balance: Unread = field(name="cw", default=UNSET)
+    change: Unread = field(name="bc", default=UNSET)
+
+
+class PositionChange(Struct, kw_only=True):
+    symbol: str = field(name="s")
+    quantity: str = field(name="pa")
+    entry_price: Number = field(name="ep", default=UNSET)
+    accumulated_profit: Unread = field(name="cr", default=UNSET)
+    unrealized_profit: Number = field(name="up", default=UNSET)
+    margin_type: Text = field(name="mt", default=UNSET)
+    isolated_wallet: Unread = field(name="iw", default=UNSET)
+    position_side: Text = field(name="ps", default=UNSET)
+    margin_asset: Unread = field(name="ma", default=UNSET)
+    break_even_price: Unread = field(name="bep", default=UNSET)
+
+
+class AccountChange(Struct, kw_only=True):
+    balances: list[BalanceChange] | UnsetType | None = field(name="B", default=UNSET)
+    positions: list[PositionChange] | UnsetType | None = field(name="P", default=UNSET)
+    reason: Unread = field(name="m", default=UNSET)
+
+
+class AccountUpdate(Struct, kw_only=True):
+    event: str = field(name="e", default="ACCOUNT_UPDATE")
+    transaction_time: Int = field(name="T", default=UNSET)
+    event_time: Unread = field(name="E", default=UNSET)
+    change: AccountChange = field(name="a")
+
+
+class TradeLite(Struct, kw_only=True):
+    """The fastest notice of a fill; the same fill follows in ORDER_TRADE_UPDATE with its fee and profit."""
+
+    event: str = field(name="e", default="TRADE_LITE")
+    event_time: int = field(name="E")
+    trade_time: int = field(name="T")
+    symbol: str = field(name="s")
+    quantity: str = field(name="q")
+    price: str = field(name="p")
+    is_maker: bool = field(name="m")
+    client_order_id: str = field(name="c")
+    side: str = field(name="S")
+    last_price: str = field(name="L")
+    last_quantity: str = field(name="l")
+    trade_id: int = field(name="t")
+    order_id: int = field(name="i")
+
+
+class LeverageChange(Struct):
+    symbol: str = field(name="s")
+    leverage: int = field(name="l")
+
+
+class AccountConfigUpdate(Struct, kw_only=True):
+    event: str = field(name="e", default="ACCOUNT_CONFIG_UPDATE")
+    event_time: int = field(name="E")
+    transaction_time: int = field(name="T")
+    leverage: LeverageChange = field(name="ac")
+
+
+class ListenKeyExpired(Struct, kw_only=True):
+    event: str = field(name="e", default="listenKeyExpired")
+    event_time: Int = field(name="E", default=UNSET)
+    listen_key: Text = field(name="listenKey", default=UNSET)

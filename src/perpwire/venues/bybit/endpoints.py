@@ -1,0 +1,84 @@
+"""One row per call. Paths, costs and reply types are here and nowhere else."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from perpwire.venues.base import Endpoint, Lane, Security
+from perpwire.venues.bybit import limits, wire
+
+READ = "as of 2026-07-24"
+
+
+def _row(name: str, http: str, security: Security, reply: Any, page: str, **more: Any) -> Endpoint:
+    path = http.split(" ", 1)[1]
+    return Endpoint(
+        name=name,
+        http=http,
+        security=security,
+        reply=reply,
+        costs=limits.costs(path),
+        source=f"docs/v5/{page}, {READ}",
+        **more,
+    )
+
+
+SERVER_TIME = _row("server_time", "GET /v5/market/time", Security.NONE, wire.ServerTime, "market/time")
+
+INSTRUMENTS = _row(
+    "instruments",
+    "GET /v5/market/instruments-info",
+    Security.NONE,
+    wire.Page[wire.InstrumentRow],
+    "market/instrument",
+)
+
+BOOK_SNAPSHOT = _row(
+    "book_snapshot", "GET /v5/market/orderbook", Security.NONE, wire.BookReply[Decimal], "market/orderbook"
+)
+
+ACCOUNT = _row("account", "GET /v5/account/wallet-balance", Security.SIGNED, wire.Wallets, "account/wallet-balance")
+
+POSITIONS = _row("positions", "GET /v5/position/list", Security.SIGNED, wire.Page[wire.PositionRow], "position")
+
+PLACE_ORDER = _row(
+    "place_order",
+    "POST /v5/order/create",
+    Security.SIGNED,
+    wire.OrderIds,
+    "order/create-order",
+    repeatable=False,
+    lane=Lane.ORDER,
+)
+
+AMEND_ORDER = _row(
+    "amend_order",
+    "POST /v5/order/amend",
+    Security.SIGNED,
+    wire.OrderIds,
+    "order/amend-order",
+    lane=Lane.ORDER,
+)
+
+CANCEL_ORDER = _row(
+    "cancel_order",
+    "POST /v5/order/cancel",
+    Security.SIGNED,
+    wire.OrderIds,
+    "order/cancel-order",
+    lane=Lane.CANCEL,
+)
+
+GET_ORDER = _row("get_order", "GET /v5/order/realtime", Security.SIGNED, wire.Page[wire.OrderRow], "order/open-order")
+
+ORDER_HISTORY = _row(
+    "get_order", "GET /v5/order/history", Security.SIGNED, wire.Page[wire.OrderRow], "order/order-list"
+)
+"""Asked where GET_ORDER finds nothing: it is the same question to the caller, so it has the same name."""
+
+OPEN_ORDERS = _row(
+    "open_orders", "GET /v5/order/realtime", Security.SIGNED, wire.Page[wire.OrderRow], "order/open-order"
+)
+
+EXECUTIONS = _row("fills", "GET /v5/execution/list", Security.SIGNED, wire.Page[wire.ExecutionRow], "order/execution")

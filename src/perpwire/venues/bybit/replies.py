@@ -1,0 +1,152 @@
+"""From a reply to its typed result, or to the error that says what the caller may do next.
+
+The rule behind every branch: an order call is refused for certain, or its outcome is unknown. Source: docs/v5/error and
+docs/v5/rate-limit, as of 2026-07-24.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from perpwire.errors import (
+    APIError,
+    AuthenticationFailed,
+    BadRequest,
+    Busy,
+    Garbled,
+    NoChange,
+    NotAllowed,
+    OutcomeUnknown,
+    RateLimited,
+    VenueRefused,
+)
+from perpwire.http_message import HttpReply
+from perpwire.venues.base import Endpoint, Lane
+from perpwire.venues.bybit.error_codes import ADVICE, ERROR_CODES, NOT_MODIFIED
+from perpwire.venues.bybit.limits import IP_BAN_S
+from perpwire.venues.bybit.wire import Envelope
+
+DEFAULT_RETRY_S = 1.0
+"""The account windows are one second long."""
+
+LONGEST_RETRY_S = 600.0
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+_read_envelope = msgspec.json.Decoder(Envelope).decode
+
+
+@cache
+def _result_decoder(reply: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(reply)
+
+
+def decode(endpoint: Endpoint, reply: HttpReply) -> Any:
+    """The endpoint's reply type.
+
+    Raises:
+        APIError: By HTTP status, then by retCode.
+    """
+    if not 200 <= reply.status < 300:
+        raise _by_status(endpoint, reply)
+    try:
+        envelope = _read_envelope(reply.body)
+        if envelope.retCode == 0:
+            return _result_decoder(endpoint.reply).decode(envelope.result)
+    except UNREADABLE as error:
+        raise _unreadable(endpoint, reply, str(error)) from error
+    raise _by_code(endpoint, envelope, reply.headers)
+
+
+def is_mutation(endpoint: Endpoint) -> bool:
+    """True where a lost answer leaves something in doubt."""
+    return endpoint.lane is not Lane.READ or not endpoint.repeatable
+
+
+def _by_status(endpoint: Endpoint, reply: HttpReply) -> APIError:
+    status, words = reply.status, _words(reply)
+    told: dict[str, Any] = {"venue": "bybit", "call": endpoint.name, "code": status}
+    if status == 400:
+        return BadRequest(words, **told, advice="The request's method or form is wrong; correct the parameters.")
+    if status == 401:
+        return AuthenticationFailed(words, **told)
+    if status == 403:
+        if b"too frequent" in reply.body.lower():
+            return RateLimited(
+                words,
+                **told,
+                retry_after_s=IP_BAN_S,
+                advice="This IP address made too many requests. Stop every program on it for ten minutes.",
+            )
+        return NotAllowed(
+            words, **told, advice="The venue refuses this IP address; it serves no addresses of the US and China."
+        )
+    if status == 404:
+        return BadRequest(words, **told, advice="No such path, or the account's mode does not have this category.")
+    if status == 429 or status >= 500 or status == 408:
+        return _doubtful(endpoint, words, status)
+    return _unreadable(endpoint, reply, f"HTTP {status} {words}")
+
+
+def _by_code(endpoint: Endpoint, envelope: Envelope, headers: Mapping[str, str]) -> APIError:
+    code = envelope.retCode
+    words = envelope.retMsg or "(no words)"
+    kind = ERROR_CODES.get(code, VenueRefused)
+    if code == 10001 and NOT_MODIFIED in words.lower():
+        kind = NoChange
+    if kind is OutcomeUnknown:
+        return _doubtful(endpoint, words, code)
+    told: dict[str, Any] = {"venue": "bybit", "call": endpoint.name, "code": code, "advice": ADVICE.get(code)}
+    if issubclass(kind, RateLimited):
+        return kind(words, **told, retry_after_s=_retry_after_s(code, envelope, headers))
+    return kind(words, **told)
+
+
+def _doubtful(endpoint: Endpoint, words: str, code: int) -> APIError:
+    if is_mutation(endpoint):
+        return OutcomeUnknown(words, venue="bybit", call=endpoint.name, code=code)
+    return Busy(words, venue="bybit", call=endpoint.name, code=code)
+
+
+def _unreadable(endpoint: Endpoint, reply: HttpReply, why: str) -> APIError:
+    if is_mutation(endpoint):
+        # The venue has answered, so it may well have acted.
+        return OutcomeUnknown(f"the answer can't be read: {why}", venue="bybit", call=endpoint.name, code=reply.status)
+    return Garbled(why, venue="bybit", call=endpoint.name, code=reply.status, raw=reply.body)
+
+
+def _retry_after_s(code: int, envelope: Envelope, headers: Mapping[str, str]) -> float:
+    """Until the time that the reply says the window is free again, by the reply's own clock."""
+    if code == 10018:
+        return IP_BAN_S
+    now_ms = _reply_time_ms(envelope, headers)
+    reset = headers.get("x-bapi-limit-reset-timestamp", "")
+    if not reset.isdecimal() or now_ms is None or int(reset) <= now_ms:
+        return DEFAULT_RETRY_S
+    return min(LONGEST_RETRY_S, (int(reset) - now_ms) / 1000)
+
+
+def _reply_time_ms(envelope: Envelope, headers: Mapping[str, str]) -> int | None:
+    if isinstance(envelope.time, int) and envelope.time > 0:
+        return envelope.time
+    timenow = headers.get("timenow", "")
+    if timenow.isdecimal():
+        return int(timenow)
+    try:
+        return round(parsedate_to_datetime(headers.get("date", "")).timestamp() * 1000)
+    except ValueError:
+        return None
+
+
+def _words(reply: HttpReply) -> str:
+    """The venue's words in a reply that is no success: its retMsg, or the start of what it sent."""
+    try:
+        envelope = _read_envelope(reply.body)
+    except UNREADABLE:
+        return reply.body[:200].decode(errors="replace").strip() or f"HTTP {reply.status}, empty body"
+    return f"{envelope.retMsg} (retCode {envelope.retCode})"

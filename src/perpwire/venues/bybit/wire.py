@@ -1,0 +1,567 @@
+"""What goes over the wire, spelled as Bybit spells it. No logic.
+
+Client and simulator share these structs. A default is what the venue sends for "nothing", so that the simulator sends
+whole objects; `Any` marks what the client does not read. Amounts are decimal texts; "" and null both mean "not
+stated". Unknown fields are ignored.
+
+Source: docs/v5, as of 2026-07-24, and payloads seen up to 2026-10.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, Literal, TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+Text = str | None
+Millis = str | int | None
+N = TypeVar("N")
+"""Decimal where the client decodes, str where the simulator writes."""
+D = TypeVar("D")
+
+# --- REST: the envelope -------------------------------------------------------------------------------------------
+
+
+class Envelope(msgspec.Struct):
+    """Every REST reply; success is retCode 0. `result` is decoded by the endpoint's row."""
+
+    retCode: int
+    retMsg: Text = ""
+    result: msgspec.Raw = msgspec.Raw()
+    retExtInfo: Any = msgspec.field(default_factory=dict)
+    time: Any = None
+
+
+class Page(msgspec.Struct, Generic[D]):
+    """A listing. An empty token or an empty list is the end; the token is percent-encoded already."""
+
+    rows: list[D] | None = msgspec.field(name="list")
+    nextPageCursor: Text = ""
+    category: Any = "linear"
+
+
+# --- REST: market -------------------------------------------------------------------------------------------------
+
+
+class ServerTime(msgspec.Struct):
+    """GET /v5/market/time. Seconds and nanoseconds since the epoch."""
+
+    timeSecond: str
+    timeNano: str
+
+
+class LeverageFilter(msgspec.Struct):
+    minLeverage: Any = "1"
+    maxLeverage: Any = "100.00"
+    leverageStep: Any = "0.01"
+
+
+class PriceFilter(msgspec.Struct):
+    tickSize: Text = ""
+    minPrice: Text = ""
+    maxPrice: Text = ""
+
+
+class LotSizeFilter(msgspec.Struct):
+    minOrderQty: Text = ""
+    qtyStep: Text = ""
+    maxOrderQty: Text = ""
+    maxMktOrderQty: Text = ""
+    minNotionalValue: Text = ""
+    postOnlyMaxOrderQty: Any = ""
+
+
+class RiskParameters(msgspec.Struct):
+    priceLimitRatioX: Any = "0.01"
+    priceLimitRatioY: Any = "0.02"
+
+
+class InstrumentRow(msgspec.Struct):
+    """One row of GET /v5/market/instruments-info. fundingInterval is in minutes."""
+
+    symbol: str
+    priceFilter: PriceFilter
+    lotSizeFilter: LotSizeFilter
+    contractType: Text = "LinearPerpetual"
+    status: Text = "Trading"
+    baseCoin: Text = ""
+    quoteCoin: Text = ""
+    settleCoin: Text = ""
+    fundingInterval: int | None = 480
+    symbolId: Any = 0
+    symbolType: Any = ""
+    launchTime: Any = "1585526400000"
+    deliveryTime: Any = "0"
+    deliveryFeeRate: Any = ""
+    priceScale: Any = "2"
+    leverageFilter: Any = msgspec.field(default_factory=LeverageFilter)
+    unifiedMarginTrade: Any = True
+    upperFundingRate: Any = "0.00375"
+    lowerFundingRate: Any = "-0.00375"
+    copyTrading: Any = "both"
+    isPreListing: Any = False
+    preListingInfo: Any = None
+    riskParameters: Any = msgspec.field(default_factory=RiskParameters)
+    displayName: Any = ""
+    forbidUplWithdrawal: Any = False
+    isPublicRpi: Any = False
+
+
+class BookReply(msgspec.Struct, Generic[N]):
+    """GET /v5/market/orderbook: bids descending, asks ascending."""
+
+    s: str
+    b: tuple[tuple[N, N], ...]
+    a: tuple[tuple[N, N], ...]
+    u: int
+    ts: int = 0
+    seq: Any = 0
+    cts: int | None = None
+
+
+class RecentTradeRow(msgspec.Struct):
+    """GET /v5/market/recent-trade. `side` is the taker's."""
+
+    execId: str
+    symbol: str
+    price: str
+    size: str
+    side: str
+    time: str
+    isBlockTrade: bool = False
+    isRPITrade: bool = False
+    seq: str = ""
+
+
+# --- REST: orders -------------------------------------------------------------------------------------------------
+
+
+class OrderIds(msgspec.Struct):
+    """Reply of create, amend and cancel: an acknowledgement, nothing more."""
+
+    orderId: str
+    orderLinkId: Text = ""
+
+
+class OrderRow(msgspec.Struct, kw_only=True):
+    """One order of GET /v5/order/realtime and /v5/order/history."""
+
+    orderId: str
+    symbol: str
+    side: str
+    orderType: Text
+    orderStatus: str
+    qty: str
+    orderLinkId: Text = ""
+    price: Text = ""
+    positionIdx: int | None = 0
+    createType: Text = ""
+    cancelType: Text = ""
+    rejectReason: Text = ""
+    avgPrice: Text = ""
+    cumExecQty: Text = "0"
+    timeInForce: Text = ""
+    stopOrderType: Text = ""
+    triggerDirection: int | None = 0
+    reduceOnly: bool | None = False
+    createdTime: Millis = ""
+    updatedTime: Millis = ""
+    leavesQty: Any = ""
+    leavesValue: Any = ""
+    cumExecValue: Any = "0"
+    cumExecFee: Any = "0"
+    cumFeeDetail: Any = msgspec.field(default_factory=dict)
+    parentOrderLinkId: Any = ""
+    blockTradeId: Any = ""
+    isLeverage: Any = ""
+    orderIv: Any = ""
+    marketUnit: Any = ""
+    slippageToleranceType: Any = "UNKNOWN"
+    slippageTolerance: Any = "0"
+    triggerPrice: Any = ""
+    triggerBy: Any = ""
+    takeProfit: Any = ""
+    stopLoss: Any = ""
+    tpslMode: Any = "UNKNOWN"
+    tpLimitPrice: Any = "0"
+    slLimitPrice: Any = "0"
+    tpTriggerBy: Any = ""
+    slTriggerBy: Any = ""
+    ocoTriggerBy: Any = ""
+    lastPriceOnCreated: Any = ""
+    closeOnTrigger: Any = False
+    placeType: Any = ""
+    smpType: Any = "None"
+    smpGroup: Any = 0
+    smpOrderId: Any = ""
+    extraFees: Any = ""
+    rpiTakerAccess: Any = False
+    rpiMatchedQty: Any = "0"
+
+
+class OrderPush(OrderRow, kw_only=True):
+    """The same on the stream, topic order."""
+
+    category: Any = "linear"
+    closedPnl: Any = "0"
+    feeCurrency: Any = ""
+    brokerOrderPrice: Any = ""
+
+
+class CancelAllReply(msgspec.Struct):
+    rows: list[OrderIds] = msgspec.field(name="list")
+    success: Any = "1"
+
+
+class ExecutionRow(msgspec.Struct, kw_only=True):
+    """One row of GET /v5/execution/list. execFee above 0 is paid."""
+
+    execId: str
+    symbol: str
+    orderId: str
+    side: Text
+    execPrice: str
+    execQty: str
+    execTime: Millis
+    execType: Text = "Trade"
+    orderLinkId: Text = ""
+    execFee: Text = None
+    feeCurrency: Text = ""
+    isMaker: bool | None = False
+    orderPrice: Any = ""
+    orderQty: Any = ""
+    leavesQty: Any = ""
+    createType: Any = ""
+    orderType: Any = ""
+    stopOrderType: Any = "UNKNOWN"
+    execFeeV2: Any = ""
+    execValue: Any = ""
+    feeRate: Any = ""
+    tradeIv: Any = ""
+    markIv: Any = ""
+    markPrice: Any = ""
+    indexPrice: Any = ""
+    underlyingPrice: Any = ""
+    blockTradeId: Any = ""
+    closedSize: Any = "0"
+    seq: Any = 0
+    extraFees: Any = ""
+
+
+class ExecutionPush(ExecutionRow, kw_only=True):
+    """The same on the stream, topic execution. execPnl is before fees. execution.fast sends few of the fields."""
+
+    category: Any = "linear"
+    isLeverage: Any = "0"
+    execPnl: Text = None
+    marketUnit: Any = ""
+
+
+class FastExecution(msgspec.Struct, kw_only=True):
+    """What execution.fast sends, for the simulator; the client reads it as an ExecutionPush."""
+
+    category: str = "linear"
+    symbol: str
+    orderId: str
+    isMaker: bool
+    orderLinkId: str
+    execId: str
+    execPrice: str
+    execQty: str
+    side: str
+    execTime: str
+    seq: int
+
+
+# --- REST: position and account -----------------------------------------------------------------------------------
+
+
+class PositionFields(msgspec.Struct, kw_only=True):
+    """What a position says both over REST and on the stream. `side` is "" when flat."""
+
+    symbol: str
+    side: Text
+    size: Text
+    positionIdx: int | None = 0
+    markPrice: Text = ""
+    liqPrice: Text = ""
+    leverage: Text = ""
+    unrealisedPnl: Text = ""
+    updatedTime: Millis = ""
+    riskId: Any = 1
+    riskLimitValue: Any = ""
+    positionValue: Any = ""
+    autoAddMargin: Any = 0
+    positionStatus: Any = "Normal"
+    breakEvenPrice: Any = ""
+    positionIM: Any = ""
+    positionIMByMp: Any = ""
+    positionMM: Any = ""
+    positionMMByMp: Any = ""
+    takeProfit: Any = ""
+    stopLoss: Any = ""
+    trailingStop: Any = "0"
+    sessionAvgPrice: Any = ""
+    delta: Any = ""
+    gamma: Any = ""
+    vega: Any = ""
+    theta: Any = ""
+    curRealisedPnl: Any = "0"
+    cumRealisedPnl: Any = "0"
+    adlRankIndicator: Any = 0
+    createdTime: Any = ""
+    openTime: Any = 0
+    seq: Any = -1
+    isReduceOnly: Any = False
+    mmrSysUpdatedTime: Any = ""
+    leverageSysUpdatedTime: Any = ""
+    tpslMode: Any = "Full"
+    bustPrice: Any = ""
+    positionBalance: Any = ""
+    tradeMode: Any = 0
+
+
+class PositionRow(PositionFields, kw_only=True):
+    """One row of GET /v5/position/list."""
+
+    avgPrice: Text = ""
+
+
+class PositionPush(PositionFields, kw_only=True):
+    """The same on the stream, topic position."""
+
+    entryPrice: Text = ""
+    category: Any = "linear"
+
+
+class CoinRow(msgspec.Struct, kw_only=True):
+    """One coin of the wallet, in coin units; usdValue in USD."""
+
+    coin: str
+    walletBalance: Text = ""
+    equity: Text = ""
+    usdValue: Text = ""
+    unrealisedPnl: Text = ""
+    locked: Text = "0"
+    bonus: Text = "0"
+    totalOrderIM: Text = "0"
+    totalPositionIM: Text = "0"
+    totalPositionMM: Text = "0"
+    borrowAmount: Any = "0"
+    accruedInterest: Any = "0"
+    cumRealisedPnl: Any = "0"
+    spotHedgingQty: Any = "0"
+    spotBorrow: Any = "0"
+    colRes: Any = "0"
+    marginCollateral: Any = True
+    collateralSwitch: Any = True
+    free: Any = ""
+    availableToBorrow: Any = ""
+    availableToWithdraw: Any = ""
+
+
+class Wallet(msgspec.Struct, kw_only=True):
+    """One account of GET /v5/account/wallet-balance and of the stream's topic wallet. Totals are in USD; in isolated
+    margin mode some are ""."""
+
+    coin: list[CoinRow] | None = None
+    accountType: Any = "UNIFIED"
+    totalEquity: Text = ""
+    totalWalletBalance: Text = ""
+    totalMarginBalance: Text = ""
+    totalAvailableBalance: Text = ""
+    totalPerpUPL: Text = ""
+    totalInitialMargin: Text = ""
+    totalMaintenanceMargin: Text = ""
+    totalInitialMarginByMp: Any = ""
+    totalMaintenanceMarginByMp: Any = ""
+    accountIMRate: Any = ""
+    accountMMRate: Any = ""
+    accountIMRateByMp: Any = ""
+    accountMMRateByMp: Any = ""
+    accountLTV: Any = "0"
+
+
+class Wallets(msgspec.Struct):
+    rows: list[Wallet] = msgspec.field(name="list")
+
+
+class FeeRateRow(msgspec.Struct):
+    symbol: str
+    takerFeeRate: str
+    makerFeeRate: str
+
+
+class AccountInfoReply(msgspec.Struct):
+    """GET /v5/account/info. unifiedMarginStatus 5: unified 2.0."""
+
+    marginMode: str = "REGULAR_MARGIN"
+    updatedTime: str = "0"
+    unifiedMarginStatus: int = 5
+    isMasterTrader: bool = False
+    spotHedgingStatus: str = "OFF"
+    dcpStatus: str = "OFF"
+    timeWindow: int = 10
+    smpGroup: int = 0
+
+
+# --- streams ------------------------------------------------------------------------------------------------------
+
+
+class Command(msgspec.Struct, omit_defaults=True):
+    """What a client sends on a stream: op auth, subscribe, unsubscribe or ping."""
+
+    op: str = ""
+    args: Any = None
+    req_id: Any = None
+
+
+class ControlReply(msgspec.Struct):
+    """Any frame without a topic. The trade socket, and older private ones, spell its parts retCode and retMsg."""
+
+    op: Text = ""
+    topic: Text = None
+    success: bool | None = None
+    ret_msg: Text = None
+    retCode: int | None = None
+    retMsg: Text = None
+    req_id: Any = None
+
+
+class PublicAck(msgspec.Struct):
+    """What the venue answers on a public stream; also to a ping, with ret_msg "pong"."""
+
+    success: bool
+    ret_msg: str
+    conn_id: str
+    req_id: Any
+    op: str
+
+
+class PrivateAck(msgspec.Struct):
+    """What the venue answers to auth and subscribe on a private stream; req_id is absent where none was sent."""
+
+    success: bool
+    ret_msg: str
+    op: str
+    conn_id: str
+    req_id: Any = UNSET
+
+
+class PrivatePong(msgspec.Struct):
+    op: str
+    args: list[str]
+    conn_id: str
+    req_id: Any = UNSET
+
+
+class PublicTrade(msgspec.Struct, Generic[N], gc=False):
+    """One row of publicTrade.{symbol}. `S` is the taker's side; T in ms; i is the venue's id."""
+
+    T: int
+    s: str
+    S: Literal["Buy", "Sell"]
+    v: N
+    p: N
+    i: str
+
+
+class SentTrade(PublicTrade[N], Generic[N], gc=False):
+    """The same with what the client does not read."""
+
+    L: str = "ZeroPlusTick"
+    BT: bool = False
+    RPI: bool = False
+    seq: int = 0
+
+
+class BookData(msgspec.Struct, Generic[N]):
+    """orderbook.{depth}.{symbol}: best first; in a delta, size 0 removes the level."""
+
+    s: str
+    b: tuple[tuple[N, N], ...]
+    a: tuple[tuple[N, N], ...]
+    u: int
+    seq: int = 0
+
+
+class Mark(msgspec.Struct):
+    """What the client reads of tickers.{symbol}. In a delta, what has not changed is absent."""
+
+    symbol: str
+    markPrice: Text | UnsetType = UNSET
+    indexPrice: Text | UnsetType = UNSET
+    fundingRate: Text | UnsetType = UNSET
+    nextFundingTime: Text | UnsetType = UNSET
+
+
+class Ticker(Mark, kw_only=True):
+    """tickers.{symbol} whole, and the rows of GET /v5/market/tickers."""
+
+    tickDirection: Any = UNSET
+    lastPrice: Any = UNSET
+    prevPrice24h: Any = UNSET
+    price24hPcnt: Any = UNSET
+    highPrice24h: Any = UNSET
+    lowPrice24h: Any = UNSET
+    prevPrice1h: Any = UNSET
+    openInterest: Any = UNSET
+    openInterestValue: Any = UNSET
+    turnover24h: Any = UNSET
+    volume24h: Any = UNSET
+    fundingIntervalHour: Any = UNSET
+    fundingCap: Any = UNSET
+    bid1Price: Any = UNSET
+    bid1Size: Any = UNSET
+    ask1Price: Any = UNSET
+    ask1Size: Any = UNSET
+
+
+class TradeFrame(msgspec.Struct, Generic[N]):
+    topic: str
+    type: str
+    ts: int
+    data: list[PublicTrade[N]]
+
+
+class SentTradeFrame(msgspec.Struct):
+    topic: str
+    type: str
+    ts: int
+    data: list[SentTrade[str]]
+
+
+class BookFrame(msgspec.Struct, Generic[N]):
+    topic: str
+    type: Literal["snapshot", "delta"]
+    ts: int
+    data: BookData[N]
+    cts: int | None = None
+
+
+class SentTopFrame(msgspec.Struct):
+    """orderbook.1 as sent: `ts` stands before `type`."""
+
+    topic: str
+    ts: int
+    type: str
+    data: BookData[str]
+    cts: int
+
+
+class TickerFrame(msgspec.Struct, Generic[D]):
+    topic: str
+    type: Literal["snapshot", "delta"]
+    data: D
+    ts: int
+    cs: Any = 0
+
+
+class PrivateFrame(msgspec.Struct, Generic[D], kw_only=True):
+    """Every push of the private stream. creationTime in ms."""
+
+    id: Any = UNSET
+    topic: str
+    creationTime: int = 0
+    data: list[D]

@@ -1,0 +1,238 @@
+"""The arrows between the layers, checked by reading every import of the package; and who may use what from outside."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from perpwire.venues import VENUES
+
+SRC = Path(__file__).resolve().parents[1] / "src"
+
+FOUNDATION = (
+    "perpwire.errors",
+    "perpwire.clock",
+    "perpwire.credentials",
+    "perpwire.entropy",
+    "perpwire.http_message",
+    "perpwire.model",
+)
+
+MAY_IMPORT: dict[str, tuple[str, ...]] = {
+    # unit: what it may import besides itself. The longest matching unit counts.
+    "perpwire.errors": (),
+    "perpwire.clock": (),
+    "perpwire.credentials": ("perpwire.errors",),
+    "perpwire.entropy": (),
+    "perpwire.http_message": (),
+    "perpwire.model": ("perpwire.errors",),
+    "perpwire.venues": (*FOUNDATION, "perpwire.venues.base"),
+    "perpwire.venues.base": FOUNDATION,
+    "perpwire.transport": FOUNDATION,
+    "perpwire.data_processor": (*FOUNDATION, "perpwire.venues.base"),
+    "perpwire.api_connector": (
+        *FOUNDATION,
+        "perpwire.venues.base",
+        "perpwire.venues",
+        "perpwire.transport",
+        "perpwire.data_processor",
+    ),
+    "perpwire.notification": FOUNDATION,
+    "perpwire.simulator": (*FOUNDATION, "perpwire.venues", "perpwire.transport", "perpwire.data_processor"),
+}
+for package in VENUES.values():
+    tables = (*FOUNDATION, "perpwire.venues.base", package)
+    MAY_IMPORT[package] = tables
+    MAY_IMPORT[f"{package}.connector"] = (*tables, "perpwire.api_connector")
+    MAY_IMPORT[f"{package}.sim"] = (*tables, "perpwire.simulator")
+
+SHELLS = tuple(f"{package}.{shell}" for package in VENUES.values() for shell in ("connector", "sim"))
+EXACT = ("perpwire.venues", *SHELLS)
+"""Allowed or forbidden by themselves, without what lies in them."""
+
+TOP = ("perpwire", "perpwire.__main__", "perpwire.cli", "perpwire.testing")
+"""May import anything."""
+
+OUTSIDE_HOMES = {
+    # A distribution or a module of the standard library that only these may import.
+    "aiohttp": ("perpwire.transport.http", "perpwire.simulator", "perpwire.cli"),
+    "yarl": ("perpwire.transport.http", "perpwire.simulator", "perpwire.cli"),
+    "picows": ("perpwire.transport.websocket", "perpwire.simulator", "perpwire.cli"),
+    "apprise": ("perpwire.notification.sinks",),
+    "typer": ("perpwire.cli",),
+    "rich": ("perpwire.cli",),
+    "uvloop": ("perpwire.cli",),
+    "socket": ("perpwire.transport", "perpwire.simulator.server", "perpwire.cli"),
+    "time": ("perpwire.clock", "perpwire.cli"),
+    "secrets": ("perpwire.entropy",),
+    "uuid": ("perpwire.entropy",),
+}
+
+
+def is_in(module: str, unit: str) -> bool:
+    return module == unit or (unit not in EXACT and module.startswith(f"{unit}."))
+
+
+def unit_of(module: str) -> str | None:
+    """The unit with the longest name that a module belongs to, None for the top."""
+    if module == "perpwire" or any(is_in(module, top) for top in TOP[1:]):
+        return None
+    units = [unit for unit in MAY_IMPORT if is_in(module, unit)]
+    assert units, f"{module} belongs to no layer: give it one in {Path(__file__).name}"
+    return max(units, key=len)
+
+
+def may_import(importer: str, imported: str) -> bool:
+    unit = unit_of(importer)
+    if unit is None or imported == "perpwire":  # the root: its version; its public names load on use
+        return True
+    if imported in SHELLS and imported != importer:
+        return False
+    return any(is_in(imported, allowed) for allowed in (unit, *MAY_IMPORT[unit]))
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(SRC).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(source: str, module: str, is_package: bool = False) -> Iterator[str]:
+    """Every module that a source imports, at its top, in functions, for types only, or through importlib."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = module.split(".")
+                kept = parts[: len(parts) - node.level + is_package]
+                base = ".".join([*kept, *([base] if base else [])])
+            for alias in node.names:
+                name = f"{base}.{alias.name}"
+                yield name if is_module(name) else base
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            yield from (arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str))
+
+
+def is_module(name: str) -> bool:
+    path = SRC.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
+FILES = sorted((SRC / "perpwire").rglob("*.py"))
+by_file = pytest.mark.parametrize("path", FILES, ids=[module_of(path) for path in FILES])
+
+
+@by_file
+def test_a_module_imports_only_what_its_layer_may(path: Path) -> None:
+    module = module_of(path)
+    imported = set(imports_of(path.read_text(), module, path.name == "__init__.py"))
+    ours = {name for name in imported if name.split(".")[0] == "perpwire"}
+    assert {name for name in ours if not may_import(module, name)} == set()
+
+
+@by_file
+def test_time_sockets_and_outside_packages_stay_in_their_homes(path: Path) -> None:
+    module = module_of(path)
+    for name in imports_of(path.read_text(), module, path.name == "__init__.py"):
+        homes = OUTSIDE_HOMES.get(name.split(".")[0])
+        assert homes is None or any(is_in(module, home) for home in homes), f"{module} imports {name}"
+
+
+@by_file
+def test_nobody_draws_from_the_shared_random_generator(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "random":
+            makers = {"Random", "SystemRandom"} if module_of(path) == "perpwire.entropy" else {"Random"}
+            assert node.attr in makers, f"line {node.lineno}: random.{node.attr}"
+        if isinstance(node, ast.ImportFrom) and node.module == "random":
+            assert {alias.name for alias in node.names} <= {"Random"}, f"line {node.lineno}"
+
+
+@by_file
+def test_the_foundation_needs_only_the_standard_library_and_msgspec(path: Path) -> None:
+    module = module_of(path)
+    if unit_of(module) not in FOUNDATION:
+        return
+    for name in imports_of(path.read_text(), module, path.name == "__init__.py"):
+        root = name.split(".")[0]
+        assert root in sys.stdlib_module_names or root in ("msgspec", "perpwire"), f"{module} imports {name}"
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported"),
+    [
+        ("perpwire.model.order", "perpwire.clock"),
+        ("perpwire.venues.base", "perpwire.transport.base"),
+        ("perpwire.venues", "perpwire.venues.bybit.venue"),
+        ("perpwire.venues.bybit.wire", "perpwire.venues.binance_futures.wire"),
+        ("perpwire.venues.bybit.wire", "perpwire.venues.bybit.connector"),
+        ("perpwire.venues.bybit.streams", "perpwire.api_connector.frame_path"),
+        ("perpwire.venues.bybit.sim", "perpwire.api_connector.retry"),
+        ("perpwire.venues.bybit.sim", "perpwire.venues.bybit.connector"),
+        ("perpwire.venues.bybit.connector", "perpwire.simulator.exchange"),
+        ("perpwire.transport.http", "perpwire.venues.base"),
+        ("perpwire.api_connector.venue_connector", "perpwire.venues.bybit.venue"),
+        ("perpwire.api_connector.venue_connector", "perpwire.notification.notifier"),
+        ("perpwire.api_connector.venue_connector", "perpwire.simulator.exchange"),
+        ("perpwire.data_processor.book_sync", "perpwire.api_connector.frame_path"),
+        ("perpwire.notification.rules", "perpwire.api_connector.retry"),
+        ("perpwire.simulator.server", "perpwire.api_connector.request_path"),
+        ("perpwire.simulator.server", "perpwire.venues.bybit.sim"),
+        ("perpwire.simulator.server", "perpwire.venues.bybit.venue"),
+    ],
+)
+def test_these_would_be_upward_or_sideways_imports(importer: str, imported: str) -> None:
+    assert not may_import(importer, imported)
+
+
+def test_every_way_to_import_is_seen() -> None:
+    source = """
+import perpwire.clock as c
+from perpwire.venues import base
+from perpwire.errors import APIError
+from . import retry
+from .ledger import RateLedger
+def later():
+    from perpwire.notification.sinks import Sink
+    importlib.import_module("perpwire.simulator.server")
+"""
+    assert set(imports_of(source, "perpwire.api_connector.metrics")) == {
+        "perpwire.clock",
+        "perpwire.venues.base",
+        "perpwire.errors",
+        "perpwire.api_connector.retry",
+        "perpwire.api_connector.ledger",
+        "perpwire.notification.sinks",
+        "perpwire.simulator.server",
+    }
+
+
+def test_the_simulator_with_every_venue_loads_no_client_module() -> None:
+    script = """
+import importlib, pkgutil, sys
+import perpwire.simulator
+from perpwire.venues import VENUES
+for found in pkgutil.iter_modules(perpwire.simulator.__path__):
+    importlib.import_module(f"perpwire.simulator.{found.name}")
+for package in VENUES.values():
+    if "sim" in {found.name for found in pkgutil.iter_modules(importlib.import_module(package).__path__)}:
+        importlib.import_module(f"{package}.sim")
+print(*(name for name in sys.modules if name.startswith("perpwire")))
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+    client = (
+        "perpwire.api_connector",
+        "perpwire.notification",
+        "perpwire.transport.http",
+        "perpwire.transport.websocket",
+    )
+    loaded = run.stdout.split()
+    assert "perpwire.simulator.exchange" in loaded
+    assert [name for name in loaded if name.startswith(client) or name.endswith(".connector")] == []

@@ -35,6 +35,7 @@ class World:
         simulation: Exchanges, faults and journals by venue name.
         connectors: Started connectors by venue name, each with the key of the first account.
         clock: What everything here lives by.
+        network: Where everything here is reached.
     """
 
     def __init__(
@@ -43,21 +44,23 @@ class World:
         self.simulation = simulation
         self.clock = clock
         self.connectors: dict[str, VenueConnector] = {}
-        self._network = network
+        self.network = network
         self._seed = seed
         self._account = account
 
-    def connector(self, venue: str, *, secret_key: str | None = None, **options: Any) -> VenueConnector:
-        """One more connector, not started; with a secret of its own, or other options of VenueConnector."""
+    def connector(
+        self, venue: str, *, api_key: str | None = None, secret_key: str | None = None, **options: Any
+    ) -> VenueConnector:
+        """One more connector, not started; with a key or secret of its own, or other options of VenueConnector."""
         return VenueConnector(
             load(venue),
-            self._account.api_key,
+            self._account.api_key if api_key is None else api_key,
             self._account.secret_key if secret_key is None else secret_key,
             url=self.simulation.urls[venue],
             clock=self.clock,
             rng=random.Random(f"{self._seed}/{venue}/connector"),
-            http=self._network,
-            sockets=self._network,
+            http=self.network,
+            sockets=self.network,
             **options,
         )
 

@@ -10,7 +10,8 @@
 | GET /sim/clock | the venue's time and skew |
 | POST /sim/clock | {"skew_s": 1.5} sets the skew |
 
-It takes no part in latency, faults and journal.
+It takes no part in latency, faults and journal. Over sockets, though, it lives at the venue's port: while connections
+are refused it is reached only over one that is open already.
 """
 
 from __future__ import annotations

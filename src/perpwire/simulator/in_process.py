@@ -49,8 +49,9 @@ class _Server:
             raise TransportFailed("connection refused", may_have_been_sent=False)
 
     async def http(self, request: HttpRequest) -> HttpReply:
-        self._check_open()
         path, _, query = request.target.partition("?")
+        if not path.startswith("/sim/"):
+            self._check_open()
         incoming = IncomingRequest(
             method=request.method,
             path=path,

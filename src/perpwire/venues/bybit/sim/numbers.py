@@ -1,0 +1,44 @@
+"""How the venue writes its numbers and ids."""
+
+from __future__ import annotations
+
+from decimal import ROUND_DOWN, Decimal
+
+from perpwire.model.numbers import plain
+
+ZERO = Decimal(0)
+_CENT = Decimal("0.00000001")
+
+ORDER, TAKER_EXECUTION, MAKER_EXECUTION = "6b1f0c2e5d3a4f70", "2f8e91a7c4065b13", "7d40b65e19f34a28"
+"""The first half of an id's text; the second half is the exchange's number. Maker and taker of one match differ, so
+that an account that meets itself has two executions."""
+
+
+def fit(number: Decimal, step: Decimal) -> str:
+    """A multiple of `step`, with as many decimals as the step is written with."""
+    return plain(number.quantize(step))
+
+
+def cut(number: Decimal, unit: Decimal = _CENT) -> str:
+    """Truncated toward zero, at 8 decimals; trailing zeros are dropped."""
+    text = plain(number.quantize(unit, rounding=ROUND_DOWN))
+    text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("", "-0") else text
+
+
+def id_text(half: str, number: int) -> str:
+    """The text of an id: 36 characters in five groups."""
+    digits = f"{half}{number:016x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def number_of(half: str, text: str) -> int | None:
+    """The number inside an id's text, or None where it is none of ours."""
+    digits = text.replace("-", "")
+    if len(digits) != 32 or not digits.startswith(half):
+        return None
+    try:
+        number = int(digits[16:], 16)
+    except ValueError:
+        return None
+    return number if id_text(half, number) == text else None

@@ -1,0 +1,47 @@
+"""Every example and every Python block of the READMEs runs as it stands."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+READMES = ["README.md", "README.ko.md"]
+
+
+def run(*arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", *arguments], capture_output=True, text=True, timeout=60, cwd=ROOT, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_runs_and_is_short(path: Path) -> None:
+    run(str(path))
+    assert len(path.read_text().splitlines()) <= 40
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", READMES)
+def test_the_readmes_code_trades(name: str) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(), re.DOTALL)
+    printed = run("-c", code)
+    assert "0.01" in printed
+    assert "FILLED" in printed
+
+
+def test_both_readmes_say_the_same_commands_and_code() -> None:
+    def commands(name: str) -> list[str]:
+        text = (ROOT / name).read_text()
+        return re.findall(r"^(?:perpwire \w+|make \w+)", text, re.MULTILINE)
+
+    assert commands("README.md") == commands("README.ko.md")
+    assert len(commands("README.md")) == 5

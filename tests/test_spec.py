@@ -221,7 +221,7 @@ def test_alerts_on_insufficient_balance_failed_orders_lost_and_recovered_connect
 
     in_world(scenario)
     told = " | ".join(f"{alert.severity} {alert.title}".lower() for alert in alerts)
-    for words in ("margin", "order", "lost", "live again"):
+    for words in ("balance insufficient", "order failed", "lost", "recovered"):
         assert words in told, told
 
 

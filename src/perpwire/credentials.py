@@ -24,6 +24,13 @@ class Credentials:
     def __repr__(self) -> str:
         return "Credentials(api_key=***, secret_key=***)"
 
+    def redact(self, text: str) -> str:
+        """`text` with key and secret blanked out; venues repeat the key in their words about a bad signature."""
+        for secret in (self.api_key, self.secret_key):
+            if secret:
+                text = text.replace(secret, "***")
+        return text
+
     @classmethod
     def from_environment(cls, venue: str, env: str = "live", variables: Mapping[str, str] | None = None) -> Credentials:
         """Read the pair for a venue and environment.

@@ -24,6 +24,8 @@ PerpwireError
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 class PerpwireError(Exception):
     """Base of everything perpwire raises on purpose."""
@@ -57,6 +59,11 @@ class APIError(PerpwireError):
         self.call = call
         self.code = code
         self.advice = advice if advice is not None else self.default_advice
+
+    def redact(self, redacted: Callable[[str], str]) -> None:
+        """Pass the reason through `redacted`."""
+        self.reason = redacted(self.reason)
+        self.args = (self.reason,)
 
     def __str__(self) -> str:
         where = " ".join(part for part in (self.venue, self.call) if part)

@@ -140,6 +140,8 @@ class RequestPath:
             return self._venue.decode(endpoint, reply)
         except APIError as error:
             failure = error
+            if self._credentials is not None:
+                error.redact(self._credentials.redact)
             raise
         finally:
             seconds = (self._clock.monotonic_ns() - started_ns) / 1e9

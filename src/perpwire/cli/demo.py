@@ -28,7 +28,7 @@ from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, Ma
 from perpwire.model.order import Fill, Order, OrderStatus, OrderType, Side
 from perpwire.notification.alert import Alert
 from perpwire.notification.notifier import Notifier
-from perpwire.notification.sinks import CallableSink
+from perpwire.notification.sinks import AppriseSink, CallableSink, Sink
 from perpwire.simulator.faults import Answer, LoseAnswer
 from perpwire.simulator.server import running
 from perpwire.simulator.simulation import Simulation
@@ -307,6 +307,7 @@ async def demo(
     expect: Path | None,
     speed: float,
     seconds: float,
+    alert_urls: Sequence[str],
     as_json: bool,
     console: Console,
 ) -> bool:
@@ -331,7 +332,10 @@ async def demo(
         simulation = await stack.enter_async_context(
             running(venues=tuple(venues), seed=seed, replay=replay, speed=speed, journal_capacity=JOURNAL)
         )
-        notifier = Notifier([CallableSink(alerts.append)])
+        sinks: list[Sink] = [CallableSink(alerts.append)]
+        if alert_urls:
+            sinks.append(AppriseSink(alert_urls))
+        notifier = Notifier(sinks)
         await notifier.start()
         stack.push_async_callback(notifier.close)
 

@@ -43,6 +43,9 @@ def demo(
     ] = None,
     speed: Annotated[float, typer.Option(min=0.1, help="Replay speed: 10 plays ten seconds in one.")] = 10.0,
     seconds: Annotated[float, typer.Option(min=0, help="Run at least so long.")] = 12.0,
+    alert: Annotated[
+        list[str] | None, typer.Option(help="Send alerts there too: an apprise address, such as tgram://TOKEN/CHAT.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """The main job, offline: both venues stream and trade against the embedded exchange, trouble is made on purpose,
@@ -57,6 +60,7 @@ def demo(
             expect=expect,
             speed=speed,
             seconds=seconds,
+            alert_urls=alert or [],
             as_json=as_json,
             console=console,
         )

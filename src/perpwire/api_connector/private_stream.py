@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Hashable
 
 from perpwire.api_connector.clock_sync import ClockSync
-from perpwire.api_connector.recovery import reread_account
+from perpwire.api_connector.recovery import reread_account, subject
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.stream_connection import keep_token_alive
 from perpwire.api_connector.websocket_manager import WebSocketManager
@@ -15,6 +16,7 @@ from perpwire.credentials import Credentials
 from perpwire.data_processor.account_state import AccountState
 from perpwire.errors import APIError, AuthenticationFailed
 from perpwire.model.account import Balance, Position
+from perpwire.model.market import Event
 from perpwire.model.order import Order
 from perpwire.venues.base import Hosts, StreamToken, Venue
 
@@ -103,10 +105,23 @@ class PrivateStream:
 
     async def _reread(self) -> None:
         while True:
+            # What the stream says while we read is newer than what we read, or is followed by what is newer.
+            said: set[Hashable] = set()
+
+            def note(event: Event, said: set[Hashable] = said) -> None:
+                said.add(subject(event))
+
+            offs = [self._streams.on(kind, note) for kind in (Order, Position, Balance)]
             try:
-                for event in await reread_account(self._requests, self._venue, self._state):
-                    self._streams.frames.deliver(event)
-                return
+                events = await reread_account(self._requests, self._venue, self._state)
             except APIError as error:
                 log.warning("the account can't be read back yet: %s", error)
                 await self._clock.sleep(1.0)
+                continue
+            finally:
+                for off in offs:
+                    off()
+            for event in events:
+                if subject(event) not in said:
+                    self._streams.frames.deliver(event)
+            return

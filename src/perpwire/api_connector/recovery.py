@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.data_processor.account_state import AccountState
 from perpwire.errors import UnknownOrder
-from perpwire.model.account import Position
+from perpwire.model.account import Balance, Position
 from perpwire.model.market import Event
+from perpwire.model.order import Order
 from perpwire.venues.base import Venue
 
 
@@ -47,3 +50,16 @@ async def reread_account(requests: RequestPath, venue: Venue, state: AccountStat
     account = await requests.run(venue.account())
     events.extend(account.balances)
     return events
+
+
+def subject(event: Event) -> Hashable:
+    """What an account event is about: two events of one subject are states of the same thing."""
+    match event:
+        case Order():
+            return ("order", event.order_id)
+        case Position():
+            return ("position", event.symbol, event.position_side)
+        case Balance():
+            return ("balance", event.asset)
+        case _:
+            return event

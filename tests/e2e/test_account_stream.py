@@ -1,0 +1,131 @@
+"""The account stream through losses: what is read back brings everybody up to date, and never turns time back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+
+import pytest
+
+from perpwire.api_connector.lifecycle import State
+from perpwire.clock import ManualClock
+from perpwire.model.account import Balance, Position
+from perpwire.model.market import Event
+from perpwire.model.order import Fill, Order, OrderStatus, OrderType, PositionSide, Side, TimeInForce
+from perpwire.simulator.exchange import OrderIntent
+from perpwire.simulator.faults import Cut, Delay, Refuse
+from perpwire.testing import World, offline
+
+VENUES = ["binance", "bybit"]
+POSITIONS = {"binance": "/fapi/v3/positionRisk", "bybit": "/v5/position/list"}
+
+
+def in_world(scenario: Callable[[World], Awaitable[None]], venue: str, rate: float = 30.0) -> None:
+    clock = ManualClock()
+
+    async def main() -> None:
+        async with offline(clock=clock, venues=[venue], rate=rate) as world:
+            await scenario(world)
+
+    clock.run(main())
+
+
+def sell(quantity: str) -> OrderIntent:
+    """An order placed behind the connector's back, as by the venue's app."""
+    return OrderIntent(
+        symbol="BTCUSDT", side=Side.SELL, type=OrderType.MARKET, time_in_force=TimeInForce.IOC,
+        quantity=Decimal(quantity), price=None, client_order_id="by-hand", reduce_only=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_an_order_and_its_fill_position_and_balance_come_as_events(venue: str) -> None:
+    async def scenario(world: World) -> None:
+        connector = world.connectors[venue]
+        orders: list[Order] = []
+        fills: list[Fill] = []
+        connector.on(Order, orders.append)
+        connector.on(Fill, fills.append)
+        await connector.open_account_stream()
+        placed = await connector.place_order("BTCUSDT", "BUY", "0.01")
+        await asyncio.sleep(1)
+        mine = [order for order in orders if order.client_order_id == placed.client_order_id]
+        assert mine[-1].status is OrderStatus.FILLED
+        assert sum(fill.quantity for fill in fills) == Decimal("0.01")
+        assert all(fill.order_id == placed.order_id and fill.fee and fill.received_ns for fill in fills)
+        state = connector.account_state
+        position = state.positions["BTCUSDT", PositionSide.BOTH]
+        assert (position.quantity, state.open_orders) == (Decimal("0.01"), ())
+        exchange = world.simulation.exchanges[venue]
+        assert state.balances["USDT"].wallet == exchange.wallet("main")["USDT"]
+        assert position.entry_price == exchange.position("main", "BTCUSDT").entry_price
+
+    in_world(scenario, venue)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_what_happened_while_the_stream_was_away_is_told_on_its_return(venue: str) -> None:
+    async def scenario(world: World) -> None:
+        connector = world.connectors[venue]
+        await connector.open_account_stream()
+        await connector.place_order("BTCUSDT", "BUY", "0.01")
+        price = world.simulation.exchanges[venue].mark_price("BTCUSDT") * Decimal("0.9")
+        resting = await connector.place_order("BTCUSDT", "BUY", "0.01", "LIMIT", price=price, round="down")
+        await asyncio.sleep(1)
+        told: list[Event] = []
+        kinds: tuple[type[Event], ...] = (Order, Position, Balance)
+        for kind in kinds:
+            connector.on(kind, told.append)
+        faults = world.simulation.faults[venue]
+        faults.add(Cut())
+        faults.add(Refuse(seconds=3))
+        exchange = world.simulation.exchanges[venue]
+        exchange.place("main", sell("0.01"))
+        exchange.cancel("main", "BTCUSDT", order_id=None, client_order_id=resting.client_order_id)
+        await asyncio.sleep(20)
+        assert set(connector.states.values()) == {State.LIVE}
+        ends = [one for one in told if isinstance(one, Order) and one.client_order_id == resting.client_order_id]
+        assert [order.status for order in ends] == [OrderStatus.CANCELED]
+        assert connector.account_state.positions["BTCUSDT", PositionSide.BOTH].quantity == 0
+        assert connector.account_state.balances["USDT"].wallet == exchange.wallet("main")["USDT"]
+        assert connector.account_state.open_orders == ()
+
+    in_world(scenario, venue)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_slow_answer_never_overwrites_what_the_stream_has_said_since(venue: str) -> None:
+    async def scenario(world: World) -> None:
+        connector = world.connectors[venue]
+        await connector.open_account_stream()
+        await connector.place_order("BTCUSDT", "BUY", "0.01")
+        await asyncio.sleep(1)
+        positions: list[Decimal] = []
+        connector.on(Position, lambda position: positions.append(position.quantity))
+        faults = world.simulation.faults[venue]
+        faults.add(Delay(method="GET", path=POSITIONS[venue], seconds=3, where="answer"))
+        faults.add(Cut())
+        await asyncio.sleep(1.5)  # live again; the positions have been read at the venue and are under way
+        world.simulation.exchanges[venue].place("main", sell("0.01"))
+        await asyncio.sleep(10)
+        assert positions[-1] == 0
+        assert Decimal("0.01") not in positions
+        assert connector.account_state.positions["BTCUSDT", PositionSide.BOTH].quantity == 0
+
+    in_world(scenario, venue)
+
+
+def test_an_expired_listen_key_is_replaced_and_the_stream_goes_on() -> None:
+    async def scenario(world: World) -> None:
+        connector = world.binance
+        await connector.open_account_stream()
+        await asyncio.sleep(5 * 3600)  # the key lives one hour, and is kept alive
+        assert sum(connector.streams.reconnects.values()) == 0
+        orders: list[Order] = []
+        connector.on(Order, orders.append)
+        await connector.place_order("BTCUSDT", "BUY", "0.01")
+        await asyncio.sleep(1)
+        assert orders[-1].status is OrderStatus.FILLED
+
+    in_world(scenario, "binance", rate=0.05)

@@ -52,8 +52,10 @@ for package in VENUES.values():
     MAY_IMPORT[f"{package}.sim"] = (*tables, "perpwire.simulator")
 
 SHELLS = tuple(f"{package}.{shell}" for package in VENUES.values() for shell in ("connector", "sim"))
-EXACT = ("perpwire.venues", *SHELLS)
-"""Allowed or forbidden by themselves, without what lies in them."""
+"""A shell is one file, or a package of that name."""
+
+EXACT = ("perpwire.venues",)
+"""Allowed or forbidden by itself, without what lies in it."""
 
 TOP = ("perpwire", "perpwire.__main__", "perpwire.cli", "perpwire.testing")
 """May import anything."""
@@ -78,6 +80,11 @@ def is_in(module: str, unit: str) -> bool:
     return module == unit or (unit not in EXACT and module.startswith(f"{unit}."))
 
 
+def shell_of(module: str) -> str | None:
+    """The shell that a module is, or lies in."""
+    return next((shell for shell in SHELLS if is_in(module, shell)), None)
+
+
 def unit_of(module: str) -> str | None:
     """The unit with the longest name that a module belongs to, None for the top."""
     if module == "perpwire" or any(is_in(module, top) for top in TOP[1:]):
@@ -91,7 +98,7 @@ def may_import(importer: str, imported: str) -> bool:
     unit = unit_of(importer)
     if unit is None or imported == "perpwire":  # the root: its version; its public names load on use
         return True
-    if imported in SHELLS and imported != importer:
+    if shell_of(imported) not in (None, shell_of(importer)):
         return False
     return any(is_in(imported, allowed) for allowed in (unit, *MAY_IMPORT[unit]))
 
@@ -174,6 +181,9 @@ def test_the_foundation_needs_only_the_standard_library_and_msgspec(path: Path) 
         ("perpwire.venues.bybit.wire", "perpwire.venues.bybit.connector"),
         ("perpwire.venues.bybit.streams", "perpwire.api_connector.frame_path"),
         ("perpwire.venues.bybit.sim", "perpwire.api_connector.retry"),
+        ("perpwire.venues.bybit.sim.rest", "perpwire.api_connector.retry"),
+        ("perpwire.venues.bybit.wire", "perpwire.venues.bybit.sim.rest"),
+        ("perpwire.venues.bybit.sim.rest", "perpwire.venues.binance_futures.sim.dialect"),
         ("perpwire.venues.bybit.sim", "perpwire.venues.bybit.connector"),
         ("perpwire.venues.bybit.connector", "perpwire.simulator.exchange"),
         ("perpwire.transport.http", "perpwire.venues.base"),

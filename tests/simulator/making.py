@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from perpwire.clock import ManualClock
 from perpwire.model.instrument import Instrument
+from perpwire.model.market import Level
 from perpwire.model.order import OrderType, Side, TimeInForce
 from perpwire.simulator.events import (
     AccountChanged,
@@ -99,6 +100,11 @@ def intent(
         refuse_fok=refuse_fok,
         refuse_oversized_reduce=refuse_oversized_reduce,
     )
+
+
+def levels(*pairs: tuple[str | int, str | int]) -> list[Level]:
+    """Prices and quantities as a book has them."""
+    return [(Decimal(price), Decimal(quantity)) for price, quantity in pairs]
 
 
 class Heard:

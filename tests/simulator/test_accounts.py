@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from tests.simulator.making import SYMBOL, exchange, intent, spec
 
 from perpwire.clock import ManualClock
 from perpwire.model.order import Side
 from perpwire.simulator.events import Refused, Why
 from perpwire.simulator.exchange import AccountSpec, Exchange
-from tests.simulator.making import SYMBOL, exchange, intent, spec
 
 
 @pytest.fixture
@@ -28,13 +28,14 @@ def test_a_long_is_opened_added_to_reduced_and_flipped(venue: Exchange) -> None:
     trade(venue, "100", "1")
     trade(venue, "110", "1")
     position = venue.position("a", SYMBOL)
-    assert (position.quantity, position.entry_price) == (2, 105)
+    assert [position.quantity, position.entry_price] == [Decimal(2), Decimal(105)]
     trade(venue, "120", "0.5", buyer="b", seller="a")
     position = venue.position("a", SYMBOL)
-    assert (position.quantity, position.entry_price, position.realized_pnl) == (Decimal("1.5"), 105, Decimal("7.5"))
+    assert [position.quantity, position.entry_price] == [Decimal("1.5"), Decimal(105)]
+    assert position.realized_pnl == Decimal("7.5")
     trade(venue, "90", "2", buyer="b", seller="a")
     position = venue.position("a", SYMBOL)
-    assert (position.quantity, position.entry_price) == (Decimal("-0.5"), 90)
+    assert [position.quantity, position.entry_price] == [Decimal("-0.5"), Decimal(90)]
     assert position.realized_pnl == Decimal("7.5") + Decimal("1.5") * -15
 
 
@@ -55,7 +56,7 @@ def test_a_third_of_a_position_closes_without_losing_a_fraction(venue: Exchange)
     for _ in range(7):
         trade(venue, "100.3", "0.001", buyer="b", seller="a")
     position = venue.position("a", SYMBOL)
-    assert (position.quantity, position.entry_value) == (0, 0)
+    assert position.quantity == position.entry_value == 0
     assert position.realized_pnl == Decimal("0.007") * Decimal("100.3") - Decimal("0.3") - Decimal("0.4004")
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
+from tests.simulator.making import SYMBOL, Heard, exchange, intent, spec
 
 from perpwire.clock import ManualClock
 from perpwire.model.order import OrderStatus, Side, TimeInForce
@@ -19,7 +21,6 @@ from perpwire.simulator.events import (
     Why,
 )
 from perpwire.simulator.exchange import Exchange, OrderIntent
-from tests.simulator.making import SYMBOL, Heard, exchange, intent, spec
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -39,7 +40,7 @@ def refused(venue: Exchange, wanted: OrderIntent, account: str = "a") -> Why:
     return caught.value.why
 
 
-# --- refusals -----------------------------------------------------------------------------------------------------------
+# --- refusals -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ def test_a_client_id_can_be_used_again_once_its_order_is_finished(venue: Exchang
     assert found.order_id == second.order_id > first.order_id
 
 
-# --- kinds of orders ----------------------------------------------------------------------------------------------------
+# --- kinds of orders ------------------------------------------------------------------------------------------------
 
 
 def test_a_post_only_order_that_would_take_is_refused_or_accepted_and_cancelled(venue: Exchange) -> None:
@@ -101,7 +102,7 @@ def test_a_post_only_order_that_would_take_is_refused_or_accepted_and_cancelled(
     assert refused(venue, intent(BUY, "1", "100", TimeInForce.POST_ONLY)) is Why.POST_ONLY_WOULD_TAKE
     heard = Heard(venue)
     order = venue.place("a", intent(BUY, "1", "100", TimeInForce.POST_ONLY, refuse_post_only=False))
-    assert (order.status, order.reason, order.filled_quantity) == (OrderStatus.CANCELED, "post_only", 0)
+    assert (order.status, order.reason, order.fees) == (OrderStatus.CANCELED, "post_only", Decimal(0))
     assert heard.names() == ["new", "canceled"]
     assert venue.place("a", intent(BUY, "1", "99.9", TimeInForce.POST_ONLY)).status is OrderStatus.NEW
 
@@ -122,7 +123,7 @@ def test_a_fok_order_is_filled_wholly_or_not_at_all(venue: Exchange) -> None:
 def test_what_may_not_rest_expires(venue: Exchange, wanted: OrderIntent, reason: str) -> None:
     venue.place("b", intent(SELL, "1", "100"))
     order = venue.place("a", wanted)
-    assert (order.status, order.reason, order.filled_quantity) == (OrderStatus.EXPIRED, reason, 1)
+    assert (order.status, order.reason, order.filled_quantity) == (OrderStatus.EXPIRED, reason, Decimal(1))
     assert venue.open_orders("a", None) == []
 
 
@@ -130,7 +131,7 @@ def test_an_account_never_trades_with_itself(venue: Exchange) -> None:
     venue.place("b", intent(SELL, "1", "100"))
     venue.place("a", intent(SELL, "1", "100.1"))
     order = venue.place("a", intent(BUY, "3", "101"))
-    assert (order.status, order.reason, order.filled_quantity) == (OrderStatus.EXPIRED, "stp", 1)
+    assert (order.status, order.reason, order.filled_quantity) == (OrderStatus.EXPIRED, "stp", Decimal(1))
     assert [one.price for one in venue.open_orders("a", None)] == [Decimal("100.1")]
 
 
@@ -140,7 +141,7 @@ def test_prices_are_shown_with_the_digits_of_the_tick(venue: Exchange) -> None:
     assert (str(order.price), str(bids[0][0])) == ("99.00", "99.00")
 
 
-# --- reduce-only --------------------------------------------------------------------------------------------------------
+# --- reduce-only ----------------------------------------------------------------------------------------------------
 
 
 def long(venue: Exchange, quantity: str) -> None:
@@ -154,6 +155,15 @@ def test_a_reduce_only_order_is_refused_on_the_wrong_side_and_beyond_the_positio
     assert refused(venue, intent(SELL, "2.001", "110", reduce_only=True)) is Why.REDUCE_ONLY
     cut = venue.place("a", intent(SELL, "5", "110", reduce_only=True, refuse_oversized_reduce=False))
     assert cut.quantity == 2
+
+
+def test_a_reduce_only_order_can_not_be_amended_beyond_the_position(venue: Exchange) -> None:
+    long(venue, "2")
+    order = venue.place("a", intent(SELL, "1", "110", reduce_only=True))
+    with pytest.raises(Refused) as caught:
+        amend(venue, order.order_id, quantity="2.001")
+    assert caught.value.why is Why.REDUCE_ONLY
+    assert amend(venue, order.order_id, quantity="2") is OrderStatus.NEW
 
 
 def test_resting_reduce_only_orders_fall_away_when_the_position_is_closed(venue: Exchange) -> None:
@@ -186,7 +196,7 @@ def test_one_sweep_can_not_take_a_reduce_only_order_past_flat(venue: Exchange) -
     assert venue.position("a", SYMBOL).quantity == Decimal("0.5")
 
 
-# --- amending and cancelling --------------------------------------------------------------------------------------------
+# --- amending and cancelling ----------------------------------------------------------------------------------------
 
 
 def amend(venue: Exchange, order_id: int, price: str | None = None, quantity: str | None = None) -> OrderStatus:
@@ -254,7 +264,7 @@ def test_a_refused_amendment_leaves_the_order_as_it_was(
         amend(venue, order.order_id, price, quantity)
     assert caught.value.why is why
     (kept,) = venue.open_orders("a", None)
-    assert (kept.price, kept.quantity, kept.filled_quantity) == (99, 2, Decimal("0.5"))
+    assert (kept.price, kept.quantity, kept.filled_quantity) == (Decimal(99), Decimal(2), Decimal("0.5"))
     assert venue.book(SYMBOL, 1)[0] == [(Decimal(99), Decimal("1.5"))]
 
 
@@ -282,7 +292,7 @@ def test_cancel_all_takes_one_symbols_orders_or_every_one(venue: Exchange) -> No
     assert len(venue.open_orders("b", None)) == 1
 
 
-# --- events -------------------------------------------------------------------------------------------------------------
+# --- events ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_match_tells_the_trade_then_both_orders_then_both_accounts_then_the_book(venue: Exchange) -> None:
@@ -296,7 +306,7 @@ def test_a_match_tells_the_trade_then_both_orders_then_both_accounts_then_the_bo
     assert [event.account for event in told] == ["a", "a", "b", "a", "b", "a"]
     assert [event.order.filled_quantity for event in told if event.account == "a"] == [0, 1, 2, 2]
     first, second = heard.of(Traded)
-    assert (first.price, second.price) == (100, 101)
+    assert [first.price, second.price] == [Decimal(100), Decimal(101)]
     assert first.trade_id < second.trade_id
     assert not first.buyer_is_maker
     assert heard.of(AccountChanged)[0].positions[0].quantity == 1
@@ -368,7 +378,7 @@ def test_the_mark_follows_the_middle_in_small_steps(clock: ManualClock) -> None:
 
     marks = clock.run(main())
     assert marks[0] < 1001
-    assert all(0 <= after - before <= 1 for before, after in zip(marks, marks[1:], strict=False))
+    assert all(0 <= after - before <= 1 for before, after in pairwise(marks))
     assert marks[-1] == 1100
 
 

@@ -61,7 +61,12 @@ def test_a_fault_without_a_time_acts_at_once(clock: ManualClock) -> None:
         faults.add(fault)
     assert [what for _, what in target.acts] == ["cut /private", "silence  3", "refuse 2", "skew -1.5"]
     assert faults.active() == []
-    assert log == ["cut 2 sockets /private", "silenced 1 sockets", "refusing connections for 2 s", "clock skew is -1.5 s"]
+    assert log == [
+        "cut 2 sockets /private",
+        "silenced 1 sockets",
+        "refusing connections for 2 s",
+        "clock skew is -1.5 s",
+    ]
 
 
 def test_a_fault_waits_for_its_time_and_comes_again(clock: ManualClock) -> None:

@@ -8,12 +8,12 @@ from itertools import pairwise
 from statistics import mean, pstdev
 
 import pytest
+from tests.simulator.making import SYMBOL, Heard, exchange, intent, spec
 
 from perpwire.clock import ManualClock
 from perpwire.model.order import OrderStatus, Side
 from perpwire.simulator.events import BookChanged, OrderChanged, SimEvent, Traded
-from perpwire.simulator.exchange import Exchange
-from tests.simulator.making import SYMBOL, Heard, exchange, intent, spec
+from perpwire.simulator.exchange import AccountSpec, Exchange
 
 
 def run(seed: int, seconds: float, orders: bool = False) -> list[SimEvent]:
@@ -100,17 +100,19 @@ def test_there_are_trades_on_both_sides_and_sometimes_through_several_levels(min
     assert max(prices_at.values()) >= 4
 
 
-def test_whoever_buys_up_the_whole_book_finds_it_filled_again(clock: ManualClock) -> None:
+def test_whoever_buys_up_the_whole_book_finds_it_laid_anew_by_the_next_arrivals(clock: ManualClock) -> None:
     async def main() -> None:
-        venue = exchange(clock, rate=30)
+        venue = exchange(clock, rate=30, accounts=[AccountSpec(name="a", cash=Decimal(10) ** 9)])
         venue.start()
-        for _ in range(3):
-            venue.place("a", intent(Side.BUY, "20"))
-            venue.place("a", intent(Side.SELL, "20"))
-            await clock.sleep(3)
+        for side in (Side.BUY, Side.SELL, Side.BUY):
+            assert venue.place("a", intent(side, "500")).reason == "market"  # there was not so much
+            heard = Heard(venue)
+            while len(heard.of(BookChanged)) < 3:
+                await clock.sleep(0.001)
             bids, asks, _, _ = venue.book(SYMBOL, 1000)
-            assert len(bids) >= 10
-            assert len(asks) >= 10
+            assert len(asks if side is Side.BUY else bids) >= 10
+            heard.stop()
+            await clock.sleep(10)
         venue.close()
 
     clock.run(main())

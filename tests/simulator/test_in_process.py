@@ -86,7 +86,7 @@ def in_world(test: Callable[[World], Awaitable[None]], **options: Unpack[SetupOp
     clock.run(main())
 
 
-# --- HTTP ---------------------------------------------------------------------------------------------------------------
+# --- HTTP -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_call_reaches_the_dialect_as_sent_after_the_latency() -> None:
@@ -177,7 +177,7 @@ def test_a_bug_of_the_dialect_is_not_hidden() -> None:
     in_world(test)
 
 
-# --- sockets ------------------------------------------------------------------------------------------------------------
+# --- sockets --------------------------------------------------------------------------------------------------------
 
 
 def test_frames_are_answered_in_order_after_the_latency() -> None:
@@ -322,7 +322,7 @@ def test_a_half_open_client_is_dropped_when_it_does_not_answer_the_venues_pings(
     in_world(test)
 
 
-# --- control and journal ------------------------------------------------------------------------------------------------
+# --- control and journal --------------------------------------------------------------------------------------------
 
 
 def test_faults_are_put_on_order_listed_and_dropped_over_http() -> None:
@@ -405,7 +405,7 @@ def test_control_is_for_this_machine_only() -> None:
     assert not is_loopback("")
 
 
-# --- the whole ----------------------------------------------------------------------------------------------------------
+# --- the whole ------------------------------------------------------------------------------------------------------
 
 
 def test_the_same_seed_gives_the_same_run_to_the_last_byte() -> None:

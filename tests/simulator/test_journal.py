@@ -6,12 +6,12 @@ import json
 from decimal import Decimal
 
 import pytest
+from tests.simulator.making import exchange, intent
 
 from perpwire.clock import ManualClock
 from perpwire.model.order import Side
 from perpwire.simulator.events import RecordedFrame
 from perpwire.simulator.journal import Journal, without_secrets
-from tests.simulator.making import exchange, intent
 
 
 @pytest.fixture

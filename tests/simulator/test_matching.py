@@ -5,13 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 
 from hypothesis import given, settings, strategies as st
+from tests.simulator.making import SYMBOL, Heard, exchange, intent
 
 from perpwire.clock import ManualClock
 from perpwire.model.order import OrderStatus, Side, TimeInForce
 from perpwire.simulator.events import BookChanged, Refused, SimOrder, Traded
 from perpwire.simulator.exchange import AccountSpec, Exchange
 from perpwire.simulator.matching import Book, Resting
-from tests.simulator.making import SYMBOL, Heard, exchange, intent
 
 RICH = tuple(AccountSpec(name=name, api_key=name, cash=Decimal(10) ** 12) for name in "abc")
 
@@ -192,9 +192,9 @@ def rest(book: Book, quantity: str, order: SimOrder | None = None) -> Resting:
     return resting
 
 
-def queue(book: Book) -> list[tuple[bool, Decimal]]:
-    """Of the bids at 100: is it a user's, and how much."""
-    return [(one.order is not None, one.quantity) for one in book.bids.levels[Decimal(100)].queue]
+def queue(book: Book) -> list[str]:
+    """Of the bids at 100: "user" or "other", and how much."""
+    return [f"{'user' if one.order else 'other'} {one.quantity}" for one in book.bids.levels[Decimal(100)].queue]
 
 
 def user_order(venue: Exchange) -> SimOrder:
@@ -207,11 +207,11 @@ def test_recorded_additions_queue_behind_a_user_and_reductions_come_off_the_rear
     rest(book, "5")
     rest(book, "1", order)
     book.set_background(Side.BUY, [(Decimal(100), Decimal(8))])
-    assert queue(book) == [(False, 5), (True, 1), (False, 3)]
+    assert queue(book) == ["other 5", "user 1", "other 3"]
     book.set_background(Side.BUY, [(Decimal(100), Decimal(4))])
-    assert queue(book) == [(False, 4), (True, 1)]
+    assert queue(book) == ["other 4", "user 1"]
     book.set_background(Side.BUY, [(Decimal(100), Decimal(0))])
-    assert queue(book) == [(True, 1)]
+    assert queue(book) == ["user 1"]
     assert book.bids.levels[Decimal(100)].total == 1
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import aiohttp
 import pytest
+from tests.simulator.echo_venue.sim import EchoDialect
 
 from perpwire.simulator.dialect import PingHabit
 from perpwire.simulator.faults import Cut, Delay, LoseAnswer, LoseRequest, Refuse, Silence
-from perpwire.simulator.server import Simulation, running
-from tests.simulator.echo_venue.sim import EchoDialect
+from perpwire.simulator.server import running
+from perpwire.simulator.simulation import Simulation
 
 ORDER = json.dumps({"side": "BUY", "quantity": "1", "price": "100", "id": "one"})
 
@@ -36,7 +38,7 @@ def placed(simulation: Simulation) -> int:
     return len(simulation.exchanges["echo"].orders("main", None))
 
 
-# --- HTTP ---------------------------------------------------------------------------------------------------------------
+# --- HTTP -----------------------------------------------------------------------------------------------------------
 
 
 async def test_a_call_reaches_the_dialect_byte_for_byte(client: aiohttp.ClientSession) -> None:
@@ -88,7 +90,7 @@ async def test_the_control_paths_are_served_at_the_venues_port(client: aiohttp.C
     assert (reply.status, await reply.text()) == (503, "busy")
 
 
-# --- sockets ------------------------------------------------------------------------------------------------------------
+# --- sockets --------------------------------------------------------------------------------------------------------
 
 
 async def test_thousands_of_frames_arrive_in_order(client: aiohttp.ClientSession) -> None:
@@ -120,7 +122,8 @@ async def test_the_venue_pings_with_its_time_and_drops_who_does_not_answer(
         assert 1 <= pings <= 4
     async with client.ws_connect("/echo/ws") as socket:  # answers by itself
         with pytest.raises(TimeoutError):
-            await socket.receive(timeout=0.3)
+            async with asyncio.timeout(0.3):
+                await socket.receive()
 
 
 async def test_the_dialect_closes_with_its_own_code_after_its_last_words(client: aiohttp.ClientSession) -> None:
@@ -154,6 +157,8 @@ async def test_a_silent_socket_answers_nothing_and_does_not_end(
         await socket.send_str("one")
         assert await socket.receive_str() == "one"
         simulation.faults["echo"].add(Silence(seconds=0.3))
+        (connection,) = simulation.hosts["echo"].connections.values()
+        connection.send(b"sent into the void")
         await socket.ping()
         await socket.send_str("two")
         with pytest.raises(TimeoutError):
@@ -181,9 +186,7 @@ async def test_while_connections_are_refused_open_ones_live_on_and_the_port_stay
             with pytest.raises(OSError, match="in use"):
                 async with running(venues=("echo",), ports={"echo": _port(simulation)}):
                     pass
-            async with asyncio.timeout(5):
-                while simulation.hosts["echo"].is_refusing:
-                    await asyncio.sleep(0.01)
+            await _until(lambda: not simulation.hosts["echo"].is_refusing)
             assert (await another.get("/echo/time")).status == 200
 
 
@@ -207,7 +210,13 @@ async def test_a_client_that_does_not_read_is_dropped_and_no_other_suffers(
     writer.close()
 
 
-# --- the whole ----------------------------------------------------------------------------------------------------------
+# --- the whole ------------------------------------------------------------------------------------------------------
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110 - what is waited for tells nobody
+            await asyncio.sleep(0.01)
 
 
 def _port(simulation: Simulation) -> int:
@@ -216,49 +225,44 @@ def _port(simulation: Simulation) -> int:
 
 async def test_it_ends_soon_with_everything_closed_whatever_is_going_on() -> None:
     before = asyncio.all_tasks()
-    async with running(venues=("echo",), latency_s=0.0, rate=200.0) as simulation:
-        simulation.faults["echo"].add(LoseAnswer(method="GET", how="silence"))
-        simulation.faults["echo"].add(Delay(method="POST", seconds=60))
-        async with aiohttp.ClientSession(simulation.urls["echo"]) as client:
-            calls = [
-                asyncio.create_task(client.get("/echo/time")),
-                asyncio.create_task(client.post("/echo/order", data=ORDER)),
-            ]
-            sockets = [await client.ws_connect("/echo/ws") for _ in range(3)]
-            await sockets[0].send_str("book")
-            await sockets[0].receive()
-            next(iter(simulation.hosts["echo"].connections.values())).silence()
-            while simulation.exchanges["echo"].orders("main", None) == []:
-                await asyncio.sleep(0.01)
-            host = simulation.hosts["echo"]
-            port = _port(simulation)
-            began = time.monotonic()
-            closing = asyncio.create_task(_receive_all(sockets[1]))
-            await _leave(simulation)
-            assert time.monotonic() - began < 2
-            ended: list[Any] = await asyncio.gather(*calls, return_exceptions=True)
-            assert all(isinstance(one, aiohttp.ClientError) for one in ended)
-            assert await closing == 1001
-            for socket in sockets:
-                await socket.close()
+    async with AsyncExitStack() as stack:
+        server = running(venues=("echo",), latency_s=0.0, rate=200.0)
+        simulation = await server.__aenter__()
+        host = simulation.hosts["echo"]
+        host.faults.add(LoseAnswer(method="GET", how="silence"))
+        host.faults.add(Delay(method="POST", seconds=60))
+        client = await stack.enter_async_context(aiohttp.ClientSession(simulation.urls["echo"]))
+        calls = [
+            asyncio.create_task(client.get("/echo/time")),
+            asyncio.create_task(client.post("/echo/order", data=ORDER)),
+        ]
+        sockets = [await client.ws_connect("/echo/ws") for _ in range(3)]
+        await sockets[0].send_str("book")
+        await sockets[0].receive()
+        next(iter(host.connections.values())).silence()
+        await _until(lambda: placed(simulation) == 1)
+        listening = asyncio.create_task(_close_code(sockets[1]))
+        began = time.monotonic()
+        await server.__aexit__(None, None, None)
+        assert time.monotonic() - began < 2
+        ended: list[Any] = await asyncio.gather(*calls, return_exceptions=True)
+        assert [type(one) for one in ended if not isinstance(one, aiohttp.ClientError)] == []
+        assert await listening == 1001
+        for socket in sockets:
+            await socket.close()
     assert host.connections == {}
     assert isinstance(host.dialect, EchoDialect)
     assert host.dialect.is_closed
     with pytest.raises(ConnectionRefusedError):
-        await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.open_connection("127.0.0.1", _port(simulation))
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == before
 
 
-async def _receive_all(socket: aiohttp.ClientWebSocketResponse) -> int | None:
+async def _close_code(socket: aiohttp.ClientWebSocketResponse) -> int | None:
     async for _ in socket:
         pass
     return socket.close_code
-
-
-async def _leave(simulation: Simulation) -> None:
-    """End it while its clients are still connected."""
-    await simulation.close()
 
 
 async def test_a_port_may_be_chosen_and_is_not_shared_with_another_simulation() -> None:

@@ -44,7 +44,7 @@ async def server(talk: Callable[[web.WebSocketResponse, web.Request], Awaitable[
 
     app = web.Application()
     app.router.add_get("/ws", handler)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -73,7 +73,7 @@ class SimPosition(msgspec.Struct, kw_only=True):
 
 
 class Traded(msgspec.Struct, frozen=True, kw_only=True):
-    """A match in the book, public side."""
+    """A match in the book, public side. While a recording plays, the recorded trades and no others."""
 
     symbol: str
     trade_id: int
@@ -84,7 +84,10 @@ class Traded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BookChanged(msgspec.Struct, frozen=True, kw_only=True):
-    """Levels that changed in one step; quantities are absolute, 0 gone. update_id grows by one for each event."""
+    """Levels that changed in one step; quantities are absolute, 0 gone. update_id grows by one for each event.
+
+    While a recording plays, there is one for each recorded diff, with its own id: those grow by more than one.
+    """
 
     symbol: str
     update_id: int

@@ -10,10 +10,10 @@ from itertools import count
 from random import Random
 
 from perpwire.clock import Clock, Timer
-from perpwire.errors import BadInput
 from perpwire.model.market import Level
-from perpwire.model.order import OrderStatus, OrderType, Side, TimeInForce
+from perpwire.model.order import OrderStatus, OrderType, TimeInForce
 from perpwire.simulator.accounts import Account
+from perpwire.simulator.admission import check_margin, check_rules, misfit, reducible
 from perpwire.simulator.events import (
     MarkTick,
     Refused,
@@ -226,11 +226,11 @@ class Exchange:
         market = self._market(intent.symbol)
         self.want_book(intent.symbol)
         owner = self._accounts[account]
-        self._check_rules(market, intent.type, intent.price, intent.quantity, intent.reduce_only)
+        check_rules(market, intent.type, intent.price, intent.quantity, intent.reduce_only)
         earlier = owner.find(None, intent.client_order_id)
         if earlier is not None and not earlier.status.is_final:
             raise Refused(Why.DUPLICATE_CLIENT_ID)
-        quantity = self._reducible(owner, intent) if intent.reduce_only else intent.quantity
+        quantity = reducible(owner.position(intent.symbol), intent) if intent.reduce_only else intent.quantity
         now_ms = self.now_ms()
         order = SimOrder(
             account=account,
@@ -248,8 +248,8 @@ class Exchange:
             created_ms=now_ms,
             updated_ms=now_ms,
         )
-        self._check_margin(market, owner, order, None)
-        return market, owner, order, self._unfit(market, intent, order)
+        check_margin(market, owner, order, self.mark_price)
+        return market, owner, order, misfit(market.book, intent, order)
 
     def amend(
         self,
@@ -272,15 +272,17 @@ class Exchange:
         order = self._open_order(owner, symbol, order_id, client_order_id)
         new_price = order.price if price is None else price
         new_quantity = order.quantity if quantity is None else quantity
-        self._check_rules(market, order.type, new_price, new_quantity, order.reduce_only)
+        check_rules(market, order.type, new_price, new_quantity, order.reduce_only)
         assert new_price is not None  # what rests has a price
         if new_price == order.price and new_quantity == order.quantity:
             raise Refused(Why.AMEND_NO_CHANGE)
         if new_quantity <= order.filled_quantity:
             raise Refused(Why.AMEND_BELOW_FILLED)
+        if order.reduce_only and new_quantity - order.filled_quantity > abs(owner.position(symbol).quantity):
+            raise Refused(Why.REDUCE_ONLY)
         changed = copy.copy(order)
         changed.price, changed.quantity = market.canonical(new_price), new_quantity
-        self._check_margin(market, owner, changed, order)
+        check_margin(market, owner, changed, self.mark_price, instead_of=order)
         now_ms = self.now_ms()
         if changed.price == order.price and new_quantity < order.quantity:
             self._execution.shrink(market, order, order.quantity - new_quantity)
@@ -355,69 +357,6 @@ class Exchange:
             raise Refused(Why.ORDER_FINISHED)
         return order
 
-    def _check_rules(
-        self, market: Market, kind: OrderType, price: Decimal | None, quantity: Decimal, reduce_only: bool
-    ) -> None:
-        instrument = market.spec.instrument
-        is_market = kind is OrderType.MARKET
-        try:
-            if not is_market:
-                instrument.check_price(Decimal(0) if price is None else price)
-            instrument.check_quantity(quantity, market=is_market)
-            if not reduce_only:
-                instrument.check_notional(market.price.mark if is_market or price is None else price, quantity)
-        except BadInput as bad:
-            # The instrument's codes are named as ours.
-            raise Refused(Why[str(bad.code)], bad.reason) from None
-
-    def _reducible(self, owner: Account, intent: OrderIntent) -> Decimal:
-        """How much of a reduce-only order is taken in."""
-        held = owner.position(intent.symbol).quantity
-        if not held or (held > 0) == (intent.side is Side.BUY):
-            raise Refused(Why.REDUCE_ONLY)
-        if intent.quantity > abs(held) and intent.refuse_oversized_reduce:
-            raise Refused(Why.REDUCE_ONLY)
-        return min(intent.quantity, abs(held))
-
-    def _check_margin(self, market: Market, owner: Account, order: SimOrder, without: SimOrder | None) -> None:
-        """May the account afford `order` (in place of `without`)?"""
-        if order.price is None:
-            order = copy.copy(order)
-            filled, value = market.book.reach(order.side, None, order.quantity, order.account)
-            if not filled:
-                return
-            order.quantity, order.price = filled, value / filled
-        before = owner.order_margin(market.symbol)
-        more = owner.order_margin(market.symbol, without=without, plus=order) - before
-        if more <= 0:
-            return
-        view = owner.view(self.mark_price)
-        free = view.equity - view.initial_margin - view.order_margin
-        if more > free:
-            raise Refused(Why.MARGIN)
-
-    def _unfit(self, market: Market, intent: OrderIntent, order: SimOrder) -> str:
-        """What the book has against the order: "" for nothing, or the reason to cancel it for at once.
-
-        Raises:
-            Refused: It is not even taken in.
-        """
-        book = market.book
-        if order.price is None:
-            if book.next_maker(order.side, None) is None:
-                raise Refused(Why.NO_LIQUIDITY)
-        elif order.time_in_force is TimeInForce.POST_ONLY and book.would_take(order.side, order.price):
-            if intent.refuse_post_only:
-                raise Refused(Why.POST_ONLY_WOULD_TAKE)
-            return "post_only"
-        if order.time_in_force is TimeInForce.FOK:
-            fillable, _ = book.reach(order.side, order.price, order.quantity, order.account)
-            if fillable < order.quantity:
-                if intent.refuse_fok:
-                    raise Refused(Why.FOK_UNFILLED)
-                return "fok"
-        return ""
-
     # --- accounts -----------------------------------------------------------------------------------------------------
 
     def wallet(self, account: str) -> dict[str, Decimal]:
@@ -453,6 +392,11 @@ class Exchange:
     def leverage(self, account: str, symbol: str) -> Decimal:
         self._market(symbol)
         return self._accounts[account].leverage(symbol)
+
+    def order_margin(self, account: str, symbol: str) -> Decimal:
+        """Initial margin that this symbol's open orders hold back."""
+        self._market(symbol)
+        return self._accounts[account].order_margin(symbol)
 
     # --- market data --------------------------------------------------------------------------------------------------
 

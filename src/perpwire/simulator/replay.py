@@ -8,6 +8,7 @@ Binance USD-M futures, streams `<symbol>@depth...`, `@bookTicker` and `@trade`.
 from __future__ import annotations
 
 import gzip
+import logging
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -23,7 +24,11 @@ from perpwire.simulator.execution import Execution
 from perpwire.simulator.market import Market, RecordedBook
 from perpwire.simulator.matching import BookSide, PriceLevel
 
+logger = logging.getLogger("perpwire.simulator")
+
 VENUE = "binance"
+_FRAMES_A_TURN = 50
+
 LEAD_S = 0.25
 """Real seconds from the first wish for the book to the first frame: time to take the first snapshot, as it was then."""
 
@@ -175,8 +180,11 @@ class ReplayFeed:
 
     def _on_timer(self) -> None:
         now_ns = self._clock.monotonic_ns()
-        # A listener may close the exchange; then nothing more goes out.
-        while self._next is not None and self._emit is not None and self._due_ns(self._next[0]) <= now_ns:
+        # A listener may close the exchange; then nothing more goes out. A replay that is behind its pace catches up in
+        # small steps, so that calls are answered in between.
+        for _ in range(_FRAMES_A_TURN):
+            if self._next is None or self._emit is None or self._due_ns(self._next[0]) > now_ns:
+                break
             self._play_frame(_envelope(self._next[1]), self._emit)
             self._next = next(self._frames, None)
         if self._emit is not None:
@@ -257,10 +265,16 @@ class ReplayFeed:
 
 
 def _messages(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    for line in file:
-        at, _, text = line.partition(b" ")
-        if text:
-            yield int(at), text
+    """Times and texts. A file may end in the middle, where its recorder died; that ends it without an error."""
+    try:
+        for line in file:
+            at, _, text = line.rstrip().partition(b" ")
+            if at.isdigit() and text.endswith(b"}"):
+                yield int(at), text
+            else:
+                logger.warning("a line of the recording can't be read: %r", line[:80])
+    except EOFError:
+        logger.warning("the recording ends in the middle of its compressed data")
 
 
 def _is_frame(text: bytes) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 
@@ -12,6 +13,7 @@ from perpwire.simulator.dialect import DialectOptions
 from perpwire.simulator.exchange import AccountSpec
 from perpwire.simulator.faults import AnyFault, read_script
 from perpwire.simulator.server import running
+from perpwire.venues import VENUES
 
 
 async def serve(
@@ -26,7 +28,7 @@ async def serve(
     latency_s: float = 0.005,
     lenient_routes: bool = False,
     rate: float = 30.0,
-) -> None:
+) -> NoReturn:
     """Serve every venue until cancelled, then end within two seconds with all sockets closed. Prints nothing.
 
     Args:
@@ -43,7 +45,7 @@ async def serve(
         OSError: A file can't be read, or a port is taken.
         ValueError: A file does not hold what it should; the message names it.
     """
-    venues = ("binance", "bybit")
+    venues = tuple(VENUES)
     async with running(
         venues=venues,
         ports=ports,
@@ -57,7 +59,8 @@ async def serve(
         faults={} if faults is None else {venue: read_faults(faults, venue) for venue in venues},
     ) as simulation:
         on_ready(dict(simulation.urls))
-        await asyncio.Event().wait()
+        while True:
+            await asyncio.Event().wait()
 
 
 def read_accounts(path: Path | str) -> tuple[AccountSpec, ...]:

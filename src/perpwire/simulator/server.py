@@ -31,6 +31,7 @@ SILENCE_S = 60.0
 """How long a call that never gets an answer keeps its connection."""
 
 _SHUTDOWN_S = 0.3
+_BACKLOG = 512
 
 
 @asynccontextmanager
@@ -82,24 +83,33 @@ class _Server:
         # Alone on it first: a port that another simulation shares with itself must not be shared with us.
         with _bound(port, is_shared=False) as alone:
             port = alone.getsockname()[1]
+        self.port = port
         # This socket never listens. It keeps the port ours while connections are refused.
         self._reserved = _bound(port, is_shared=True)
-        self.port = self._reserved.getsockname()[1]
         await self._runner.setup()
-        await self._listen()
+        await self._accept_on(self._listening())
 
-    async def _listen(self) -> None:
+    def _listening(self) -> socket.socket:
+        """A socket that takes connections from now on; they wait until they are accepted."""
+        listening = _bound(self.port, is_shared=True)
+        listening.listen(_BACKLOG)
+        return listening
+
+    async def _accept_on(self, listening: socket.socket) -> None:
         server = self._runner.server
         assert server is not None  # made by setup
-        listening = _bound(self.port, is_shared=True)
-        self._listener = await asyncio.get_running_loop().create_server(server, sock=listening, backlog=512)
+        listener = await asyncio.get_running_loop().create_server(server, sock=listening, backlog=_BACKLOG)
+        if self._host.is_refusing:  # since a moment ago
+            listener.close()
+        else:
+            self._listener = listener
 
     def _set_listening(self, is_welcome: bool) -> None:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
         if is_welcome and not self._closing.is_set():
-            self._task = asyncio.get_running_loop().create_task(self._listen())
+            self._task = asyncio.get_running_loop().create_task(self._accept_on(self._listening()))
 
     async def close(self) -> None:
         self._closing.set()
@@ -279,9 +289,9 @@ def _bound(port: int, *, is_shared: bool) -> socket.socket:
         OSError: The port is taken.
     """
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if is_shared:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    # Not both: with REUSEADDR a strange socket could join while none of ours listens. Windows shares by REUSEADDR.
+    share = getattr(socket, "SO_REUSEPORT", socket.SO_REUSEADDR)
+    bound.setsockopt(socket.SOL_SOCKET, share if is_shared else socket.SO_REUSEADDR, 1)
     try:
         bound.bind((ADDRESS, port))
     except OSError:

@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import msgspec
+from tests.simulator.making import intent, spec
 
 from perpwire.http_message import HttpReply
+from perpwire.model.order import Side
 from perpwire.simulator.dialect import DialectOptions, IncomingRequest, Peer, PingHabit, SocketRefused
 from perpwire.simulator.events import BookChanged, SimEvent
 from perpwire.simulator.exchange import Exchange, SymbolSpec
-from tests.simulator.making import intent, spec
-from perpwire.model.order import Side
 
 
 class _Order(msgspec.Struct):

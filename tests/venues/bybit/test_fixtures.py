@@ -15,7 +15,7 @@ from perpwire.model.account import Balance, Position
 from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, MarkPrice, Trade
 from perpwire.model.order import Fill, Order
 from perpwire.venues.base import Endpoint, Verdict
-from perpwire.venues.bybit import endpoints, translate
+from perpwire.venues.bybit import endpoints, translate, translate_account
 from perpwire.venues.bybit.venue import VENUE
 
 pytestmark = pytest.mark.fixtures
@@ -268,7 +268,7 @@ def test_position_listings(fixtures: Path, suffix: str) -> None:
 @pytest.mark.parametrize("suffix", ["", "--2"])
 def test_wallets(fixtures: Path, suffix: str) -> None:
     said, wallets = reply(fixtures, endpoints.ACCOUNT, f"GET_v5_account_wallet_balance{suffix}")
-    account, stated = translate.account(wallets), said["list"][0]
+    account, stated = translate_account.account(wallets), said["list"][0]
     for row, balance in zip(stated["coin"], account.balances, strict=True):
         assert_nothing_lost(row, balance, COIN)
     assert str(account.wallet_balance) == stated["totalWalletBalance"]

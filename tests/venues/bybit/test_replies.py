@@ -92,6 +92,12 @@ def test_not_modified_is_no_change_although_its_code_is_that_of_bad_parameters()
     assert type(error_of(AMEND_ORDER, reply(refusal(10001, "order not modified")))) is NoChange
 
 
+def test_the_key_in_the_words_about_a_wrong_signature_is_left_out() -> None:
+    error = error_of(PLACE_ORDER, reply(refusal(10004, "error sign! origin_string[1790000000000MYKEY5000a=[1]]")))
+    assert error.reason == "error sign! origin_string[...]"
+    assert "MYKEY" not in str(error)
+
+
 @pytest.mark.parametrize("code", [429, 10000, 10016, 10019, 10429, 500000, 170007])
 def test_a_code_that_leaves_an_order_in_doubt_is_only_busy_for_a_read(code: int) -> None:
     for endpoint in MUTATIONS:

@@ -9,7 +9,7 @@ import pytest
 
 from perpwire.errors import BadInput
 from perpwire.model.order import OrderRequest, OrderStatus, OrderType, PositionSide, Side, TimeInForce
-from perpwire.venues.bybit import translate, wire
+from perpwire.venues.bybit import translate, translate_account, wire
 
 D = Decimal
 
@@ -223,7 +223,7 @@ def test_the_account_is_what_the_venue_states_in_usd() -> None:
         totalInitialMargin="20",
         totalMaintenanceMargin="2",
     )
-    account = translate.account(wire.Wallets([wallet]))
+    account = translate_account.account(wire.Wallets([wallet]))
     assert (account.wallet_balance, account.unrealized_pnl, account.equity) == (D(100), D("5.5"), D("105.5"))
     assert (account.available_balance, account.initial_margin, account.maintenance_margin) == (D(80), D(20), D(2))
     balance = account.balance("USDT")
@@ -242,7 +242,7 @@ def test_in_isolated_mode_the_sums_are_made_from_the_coins() -> None:
         totalWalletBalance="150",
         totalPerpUPL="0",
     )
-    account = translate.account(wire.Wallets([wallet]))
+    account = translate_account.account(wire.Wallets([wallet]))
     assert account.available_balance == D(168) / 2 + D("0.5") * 50
     assert account.initial_margin == 15
     assert account.maintenance_margin == 5
@@ -250,9 +250,9 @@ def test_in_isolated_mode_the_sums_are_made_from_the_coins() -> None:
 
 def test_an_account_that_is_not_there_and_a_balance_without_an_amount_are_loud() -> None:
     with pytest.raises(ValueError, match="no unified account"):
-        translate.account(wire.Wallets([]))
+        translate_account.account(wire.Wallets([]))
     with pytest.raises(ValueError, match="not a number"):
-        translate.balance(coin(walletBalance=""))
+        translate_account.balance(coin(walletBalance=""))
 
 
 def test_sizes_with_more_digits_than_decimals_context_stay_exact() -> None:

@@ -127,7 +127,7 @@ def _error_of(body: bytes) -> wire.Error | None:
     """The venue's error, or None where the body is something else. Its codes are negative, but for a known few."""
     try:
         error = _decode_error(body)
-    except (msgspec.DecodeError, ValueError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return None
     return error if error.code < 0 or error.code in ERROR_CODES else None
 

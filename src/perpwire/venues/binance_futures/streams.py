@@ -32,7 +32,7 @@ _INTERVALS = "1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d|3d|1w|1M"
 _SYMBOL = r"(?P<symbol>[^@!/\s]+)"
 
 _NAMES: tuple[tuple[str, str, str], ...] = (
-    # Kind, route, pattern. Kinds in capitals below are decoded; the others are known by name only.
+    # Kind, route, pattern. Those that _BY_KIND has no decoder for are known by name only.
     ("bookTicker", PUBLIC, rf"{_SYMBOL}@bookTicker|!bookTicker"),
     # 0ms is not in the documentation, but is served and recorded by others.
     ("depth", PUBLIC, rf"{_SYMBOL}@depth(@(?P<speed>0|100|500)ms)?"),

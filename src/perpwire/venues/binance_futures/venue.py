@@ -68,7 +68,7 @@ class BinanceFutures(Venue):
             decode = self._decoders[endpoint.name] = msgspec.json.Decoder(endpoint.reply).decode
         try:
             return decode(reply.body)
-        except (msgspec.DecodeError, ValueError) as error:
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise self._garbled(endpoint, error, reply.body) from error
 
     def reported_usage(self, endpoint: Endpoint, headers: Mapping[str, str]) -> Costs:

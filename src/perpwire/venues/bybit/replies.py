@@ -95,7 +95,7 @@ def _by_status(endpoint: Endpoint, reply: HttpReply) -> APIError:
 
 def _by_code(endpoint: Endpoint, envelope: Envelope, headers: Mapping[str, str]) -> APIError:
     code = envelope.retCode
-    words = envelope.retMsg or "(no words)"
+    words = _without_key(envelope.retMsg or "(no words)")
     kind = ERROR_CODES.get(code, VenueRefused)
     if code == 10001 and NOT_MODIFIED in words.lower():
         kind = NoChange
@@ -149,4 +149,10 @@ def _words(reply: HttpReply) -> str:
         envelope = _read_envelope(reply.body)
     except UNREADABLE:
         return reply.body[:200].decode(errors="replace").strip() or f"HTTP {reply.status}, empty body"
-    return f"{envelope.retMsg} (retCode {envelope.retCode})"
+    return f"{_without_key(envelope.retMsg or '')} (retCode {envelope.retCode})"
+
+
+def _without_key(words: str) -> str:
+    """The venue answers a wrong signature with the whole text that it signed; the API key stands in it."""
+    start, found, _ = words.partition("origin_string[")
+    return f"{start}{found}...]" if found else words

@@ -15,7 +15,7 @@ from msgspec.structs import force_setattr
 
 from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, Level, MarkPrice, Trade
 from perpwire.venues.base import Topic
-from perpwire.venues.bybit import translate, wire
+from perpwire.venues.bybit import translate, translate_account, wire, wire_streams
 
 NAME = translate.NAME
 PUBLIC, PRIVATE = "public", "private"
@@ -32,13 +32,13 @@ class _Head(msgspec.Struct):
 
 
 _read_head = msgspec.json.Decoder(_Head).decode
-_read_trades = msgspec.json.Decoder(wire.TradeFrame[Decimal]).decode
-_read_book = msgspec.json.Decoder(wire.BookFrame[Decimal]).decode
-_read_mark = msgspec.json.Decoder(wire.TickerFrame[wire.Mark]).decode
-_read_orders = msgspec.json.Decoder(wire.PrivateFrame[wire.OrderPush]).decode
-_read_executions = msgspec.json.Decoder(wire.PrivateFrame[wire.ExecutionPush]).decode
-_read_positions = msgspec.json.Decoder(wire.PrivateFrame[wire.PositionPush]).decode
-_read_wallets = msgspec.json.Decoder(wire.PrivateFrame[wire.Wallet]).decode
+_read_trades = msgspec.json.Decoder(wire_streams.TradeFrame[Decimal]).decode
+_read_book = msgspec.json.Decoder(wire_streams.BookFrame[Decimal]).decode
+_read_mark = msgspec.json.Decoder(wire_streams.TickerFrame[wire_streams.Mark]).decode
+_read_orders = msgspec.json.Decoder(wire_streams.PrivateFrame[wire.OrderPush]).decode
+_read_executions = msgspec.json.Decoder(wire_streams.PrivateFrame[wire.ExecutionPush]).decode
+_read_positions = msgspec.json.Decoder(wire_streams.PrivateFrame[wire.PositionPush]).decode
+_read_wallets = msgspec.json.Decoder(wire_streams.PrivateFrame[wire.Wallet]).decode
 
 
 class StreamDecoder:
@@ -241,7 +241,8 @@ def _positions(frame: bytes, received_ns: int) -> Sequence[Event]:
 def _wallets(frame: bytes, received_ns: int) -> Sequence[Event]:
     read = _read_wallets(frame)
     return _received(
-        [translate.balance(coin, read.creationTime) for wallet in read.data for coin in wallet.coin or ()], received_ns
+        [translate_account.balance(coin, read.creationTime) for wallet in read.data for coin in wallet.coin or ()],
+        received_ns,
     )
 
 

@@ -16,7 +16,7 @@ from perpwire.model.instrument import Instrument
 from perpwire.model.market import BookSnapshot, Event
 from perpwire.model.order import Order, OrderRequest
 from perpwire.venues.base import BookRule, Call, Costs, Endpoint, Hosts, Params, Session, Topic, Venue
-from perpwire.venues.bybit import endpoints, limits, replies, requests, streams, translate, wire
+from perpwire.venues.bybit import endpoints, limits, replies, requests, streams, translate, translate_account, wire
 from perpwire.venues.bybit.book_rule import BybitBookRule
 from perpwire.venues.bybit.session import BybitSession
 
@@ -77,7 +77,7 @@ class Bybit(Venue):
         return _paged(endpoints.INSTRUMENTS, {"category": "linear", "limit": 1000}, translate.instruments)
 
     def account(self) -> Call[AccountInfo]:
-        return _call(endpoints.ACCOUNT, {"accountType": "UNIFIED"}, translate.account)
+        return _call(endpoints.ACCOUNT, {"accountType": "UNIFIED"}, translate_account.account)
 
     def positions(self, symbol: str | None) -> Call[tuple[Position, ...]]:
         """Without a symbol: the open positions settled in USDT."""

@@ -12,8 +12,8 @@ from perpwire.simulator.dialect import IncomingRequest
 from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.specs import AccountSpec
 from perpwire.venues.bybit.limits import ACCOUNT_LIMITS, IP_BAN_S, IP_LIMIT
-from perpwire.venues.bybit.sim.refusal import CallRefused, HttpRefused
 from perpwire.venues.bybit.signing import sign_login, sign_request
+from perpwire.venues.bybit.sim.refusal import CallRefused, HttpRefused
 
 DEFAULT_RECV_WINDOW_MS = 5000
 FUTURE_MS = 1000
@@ -107,8 +107,7 @@ class Gate:
         if not _has_room(window, limit.limit, limit.period_s, now_ns):
             free_in_ms = -((now_ns - window[0] - round(limit.period_s * 1e9)) // 1_000_000)
             raise LimitReached(
-                headers
-                | {"x-bapi-limit-status": "0", "x-bapi-limit-reset-timestamp": str(now_ms + max(1, free_in_ms))}
+                headers | {"x-bapi-limit-status": "0", "x-bapi-limit-reset-timestamp": str(now_ms + max(1, free_in_ms))}
             )
         window.append(now_ns)
         return headers | {

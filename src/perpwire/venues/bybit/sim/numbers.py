@@ -15,8 +15,9 @@ that an account that meets itself has two executions."""
 
 
 def fit(number: Decimal, step: Decimal) -> str:
-    """A multiple of `step`, with as many decimals as the step is written with."""
-    return plain(number.quantize(step))
+    """With as many decimals as `step` is written with, or more where it would not be exact otherwise."""
+    fitting = number.quantize(step)
+    return plain(fitting if fitting == number else number)
 
 
 def cut(number: Decimal, unit: Decimal = _CENT) -> str:

@@ -53,9 +53,7 @@ RULES = {
         )
     ),
     "ETHUSDT": Rules(tiers=(Tier(11, D(900_000), D("0.005"), D(0)),)),
-    "SOLUSDT": Rules(
-        tiers=(Tier(1, D(50_000), D("0.005"), D(0)),), price_limit_x=D("0.05"), price_limit_y=D("0.1")
-    ),
+    "SOLUSDT": Rules(tiers=(Tier(1, D(50_000), D("0.005"), D(0)),), price_limit_x=D("0.05"), price_limit_y=D("0.1")),
 }
 
 _ANY = Rules()

@@ -1,27 +1,32 @@
-"""Timers that end together."""
+"""Timers that keep their order and end together."""
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Callable
 
 from perpwire.clock import Clock, Timer
 
 
 class Timers:
-    """call_later with a way to stop everything that is still to come."""
+    """call_later where what was put off first, by the same delay, comes first; an event loop does not promise that for
+    timers of one instant. `close` stops everything that is still to come."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._queues: defaultdict[float, deque[Callable[[], None]]] = defaultdict(deque)
         self._waiting: set[Timer] = set()
         self._closed = False
 
     def later(self, seconds: float, callback: Callable[[], None]) -> None:
         if self._closed:
             return
+        queue = self._queues[seconds]
+        queue.append(callback)
 
         def run() -> None:
             self._waiting.discard(timer)
-            callback()
+            queue.popleft()()
 
         timer = self._clock.call_later(seconds, run)
         self._waiting.add(timer)
@@ -31,3 +36,4 @@ class Timers:
         for timer in self._waiting:
             timer.cancel()
         self._waiting.clear()
+        self._queues.clear()

@@ -1,0 +1,78 @@
+"""The simulated venue, put together: HTTP calls, stream sockets, and the exchange's events on their way to both."""
+
+from __future__ import annotations
+
+from weakref import WeakSet
+
+from perpwire.http_message import HttpReply
+from perpwire.simulator.dialect import Dialect, DialectOptions, IncomingRequest, Peer, PingHabit, ServerSession
+from perpwire.simulator.events import SimEvent
+from perpwire.simulator.exchange import Exchange
+from perpwire.venues.binance_futures.sim.account import AccountCalls
+from perpwire.venues.binance_futures.sim.agg_trades import AggTrades
+from perpwire.venues.binance_futures.sim.gateway import Gateway
+from perpwire.venues.binance_futures.sim.hub import VENUE, StreamHub
+from perpwire.venues.binance_futures.sim.market import MarketCalls
+from perpwire.venues.binance_futures.sim.sockets import StreamSocket, read_address
+from perpwire.venues.binance_futures.sim.trading import TradingCalls
+from perpwire.venues.binance_futures.sim.users import UserStreams
+from perpwire.venues.binance_futures.sim.words import SymbolWords
+
+
+class BinanceDialect:
+    """Binance USD-M futures on top of an Exchange; see simulator.dialect.Dialect."""
+
+    name = VENUE
+    ping_habit = PingHabit(every_s=180.0, answer_within_s=600.0)
+
+    def __init__(self, exchange: Exchange, options: DialectOptions) -> None:
+        self._exchange = exchange
+        self._options = options
+        words = {spec.instrument.symbol: SymbolWords(spec) for spec in exchange.specs()}
+        agg_trades = {symbol: AggTrades() for symbol in words}
+        self._hub = StreamHub(exchange, words, agg_trades)
+        self._users = UserStreams(exchange, words)
+        market = MarketCalls(exchange, words, agg_trades)
+        account = AccountCalls(exchange, words, market, self._users.leverage_changed)
+        rows = {**market.rows(), **TradingCalls(exchange, market).rows(), **account.rows(), **self._users.rows()}
+        self._gateway = Gateway(exchange, rows)
+        self._sockets: WeakSet[StreamSocket] = WeakSet()
+        self._stop_hearing = exchange.subscribe(self._on_event)
+
+    def _on_event(self, event: SimEvent) -> None:
+        self._hub.on_event(event)
+        self._users.on_event(event)
+
+    def http(self, request: IncomingRequest) -> HttpReply:
+        """One call."""
+        return self._gateway.answer(request)
+
+    def open_socket(self, path: str, query: str, peer: Peer) -> ServerSession:
+        """A stream socket.
+
+        Raises:
+            SocketRefused: None is opened at this path.
+        """
+        socket = StreamSocket(
+            peer,
+            read_address(path, query),
+            clock=self._exchange.clock,
+            hub=self._hub,
+            users=self._users,
+            lenient_routes=self._options.lenient_routes,
+        )
+        self._sockets.add(socket)
+        return socket
+
+    def close(self) -> None:
+        """Stop timers, and hear no more of the exchange."""
+        self._stop_hearing()
+        for socket in tuple(self._sockets):
+            socket.on_closed()
+        self._hub.close()
+        self._users.close()
+
+
+def make_dialect(exchange: Exchange, options: DialectOptions) -> Dialect:
+    """The venue's protocol on top of this exchange."""
+    return BinanceDialect(exchange, options)

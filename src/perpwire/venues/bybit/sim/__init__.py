@@ -1,0 +1,20 @@
+"""Server shell: Bybit's side of the wire on top of a simulated exchange.
+
+It serves the REST calls and the streams that a trading program needs for market data, orders, positions and balances
+of linear contracts. It refuses, in the venue's manner, what it does not have: conditional orders, attached take-profit
+and stop-loss orders, batches, hedge mode, isolated margin, candles, and order entry over WebSocket.
+"""
+
+from __future__ import annotations
+
+from perpwire.simulator.dialect import Dialect, DialectOptions
+from perpwire.simulator.exchange import Exchange
+from perpwire.venues.bybit.sim.dialect import BybitDialect
+from perpwire.venues.bybit.sim.rules import default_specs
+
+__all__ = ["default_specs", "make_dialect"]
+
+
+def make_dialect(exchange: Exchange, options: DialectOptions) -> Dialect:
+    """Bybit's wire protocol for this exchange. Times are of the exchange's clock."""
+    return BybitDialect(exchange, options)

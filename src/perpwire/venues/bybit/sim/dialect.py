@@ -1,0 +1,153 @@
+"""BybitDialect: the parts of this folder joined, behind what a host drives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from perpwire.http_message import HttpReply
+from perpwire.simulator.dialect import DialectOptions, IncomingRequest, Peer, ServerSession, SocketRefused
+from perpwire.simulator.events import SimEvent
+from perpwire.simulator.exchange import Exchange
+from perpwire.venues.bybit.sim.gate import Gate, LimitReached
+from perpwire.venues.bybit.sim.memory import Memory
+from perpwire.venues.bybit.sim.orders import Orders
+from perpwire.venues.bybit.sim.prices import Prices
+from perpwire.venues.bybit.sim.private import PrivateStreams
+from perpwire.venues.bybit.sim.public import PublicStreams
+from perpwire.venues.bybit.sim.refusal import CallRefused, HttpRefused
+from perpwire.venues.bybit.sim.rest import Rest, read_body, read_query
+from perpwire.venues.bybit.sim.rows import Rows
+from perpwire.venues.bybit.sim.sockets import PrivateSocket, PublicSocket, StreamSocket
+from perpwire.venues.bybit.sim.timers import Timers
+from perpwire.venues.bybit.venue import PATHS
+
+SWEEP_S = 30.0
+"""How often idle sockets are looked for."""
+
+NAME = "bybit"
+
+
+class BybitDialect:
+    """See dialect.Dialect. Everything this venue says is made from the exchange's events and answers."""
+
+    name = NAME
+
+    def __init__(self, exchange: Exchange, options: DialectOptions) -> None:
+        self._exchange = exchange
+        self._timers = Timers(exchange.clock)
+        self._memory = Memory(exchange)
+        self._prices = Prices(exchange)
+        self._gate = Gate(exchange)
+        rows = Rows(exchange, self._memory)
+        self._public = PublicStreams(exchange, self._memory, self._prices, self._timers)
+        self._private = PrivateStreams(exchange, self._memory, rows, self._timers)
+        orders = Orders(exchange, self._memory, self._prices, self._timers, self._private.push_order)
+        self._rest = Rest(exchange, self._memory, self._prices, rows, orders, self._public)
+        self._sockets: dict[StreamSocket, None] = {}
+        self._opened = 0
+        self._requests = 0
+        self._sweeping = False
+        self._unsubscribe = exchange.subscribe(self._on_event)
+
+    def _on_event(self, event: SimEvent) -> None:
+        # Figures first, so that what is sent of an event already counts it.
+        self._memory.on_event(event)
+        self._prices.on_event(event)
+        self._public.on_event(event)
+        self._private.on_event(event)
+
+    def close(self) -> None:
+        self._unsubscribe()
+        self._timers.close()
+
+    # --- REST ---------------------------------------------------------------------------------------------------------
+
+    def http(self, request: IncomingRequest) -> HttpReply:
+        headers = self._common_headers()
+        try:
+            self._gate.check_address(request.peer)
+            return self._reply(headers, 0, "OK", self._answer(request, headers))
+        except HttpRefused as refused:
+            return HttpReply(status=refused.status, headers=headers, body=refused.body)
+        except LimitReached as reached:
+            return self._reply(headers | reached.headers, reached.code, reached.words, {})
+        except CallRefused as refused:
+            return self._reply(headers, refused.code, refused.words, refused.result)
+
+    def _answer(self, request: IncomingRequest, headers: dict[str, str]) -> Any:
+        """The result; what is left of a limit goes into `headers`."""
+        if request.method == "GET" and request.body:
+            raise HttpRefused(403)  # as the venue's edge does
+        public = self._rest.public.get(request.path)
+        private = self._rest.private.get(request.path)
+        found = public or private
+        if found is None:
+            raise HttpRefused(404, b'{"retCode":10017,"retMsg":"route not found","result":{},"retExtInfo":{}}')
+        if found[0] != request.method:
+            raise HttpRefused(400)
+        if public is not None:
+            return public[1](read_query(request.query))
+        assert private is not None  # one of the two was found
+        account = self._gate.authenticate(request)
+        headers |= self._gate.spend(account.name, request.path)
+        asked = read_query(request.query) if request.method == "GET" else read_body(request.body)
+        return private[1](account, asked)
+
+    def _common_headers(self) -> dict[str, str]:
+        self._requests += 1
+        return {
+            "content-type": "application/json; charset=utf-8",
+            "timenow": str(self._exchange.now_ms()),
+            "traceid": f"{self._requests:032x}",
+        }
+
+    def _reply(self, headers: dict[str, str], code: int, words: str, result: Any) -> HttpReply:
+        body = {
+            "retCode": code,
+            "retMsg": words,
+            "result": result,
+            "retExtInfo": {},
+            "time": self._exchange.now_ms(),
+        }
+        return HttpReply(status=200, headers={**headers, "ret_code": str(code)}, body=msgspec.json.encode(body))
+
+    # --- sockets ------------------------------------------------------------------------------------------------------
+
+    def open_socket(self, path: str, query: str, peer: Peer) -> ServerSession:
+        self._opened += 1
+        socket: StreamSocket
+        if path == PATHS["public"]:
+            socket = PublicSocket(peer, self._exchange, self._opened, self._public)
+        elif path == PATHS["private"]:
+            socket = PrivateSocket(peer, self._exchange, self._opened, query, self._gate, self._private)
+        else:
+            raise SocketRefused(404)
+        self._sockets[socket] = None
+        if not self._sweeping:
+            self._sweeping = True
+            self._timers.later(SWEEP_S, self._sweep)
+        return _Watched(socket, self._sockets)
+
+    def _sweep(self) -> None:
+        self._sweeping = bool(self._sockets)
+        for socket in tuple(self._sockets):
+            socket.sweep()
+        if self._sweeping:
+            self._timers.later(SWEEP_S, self._sweep)
+
+
+class _Watched:
+    """A socket that leaves the list of open ones when it ends."""
+
+    def __init__(self, socket: StreamSocket, sockets: dict[StreamSocket, None]) -> None:
+        self._socket = socket
+        self._sockets = sockets
+
+    def on_text(self, text: bytes) -> None:
+        self._socket.on_text(text)
+
+    def on_closed(self) -> None:
+        self._sockets.pop(self._socket, None)
+        self._socket.on_closed()

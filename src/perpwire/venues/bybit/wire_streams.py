@@ -1,0 +1,179 @@
+"""What goes over the streams, spelled as Bybit spells it; see wire.py. Rows that REST has too stand there.
+
+Source: docs/v5/websocket and docs/v5/ws/connect, as of 2026-07-24, and frames seen up to 2026-10.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from perpwire.venues.bybit.wire import D, N, Text
+
+# --- control --------------------------------------------------------------------------------------------------------
+
+
+class Command(msgspec.Struct, omit_defaults=True):
+    """What a client sends on a stream: op auth, subscribe, unsubscribe or ping."""
+
+    op: str = ""
+    args: Any = None
+    req_id: Any = None
+
+
+class ControlReply(msgspec.Struct):
+    """Any frame without a topic. The trade socket, and older private ones, spell its parts retCode and retMsg."""
+
+    op: Text = ""
+    topic: Text = None
+    success: bool | None = None
+    ret_msg: Text = None
+    retCode: int | None = None
+    retMsg: Text = None
+    req_id: Any = None
+
+
+class PublicAck(msgspec.Struct):
+    """What the venue answers on a public stream; also to a ping, with ret_msg "pong"."""
+
+    success: bool
+    ret_msg: str
+    conn_id: str
+    req_id: Any
+    op: str
+
+
+class PrivateAck(msgspec.Struct):
+    """What the venue answers to auth and subscribe on a private stream; req_id is absent where none was sent."""
+
+    success: bool
+    ret_msg: str
+    op: str
+    conn_id: str
+    req_id: Any = UNSET
+
+
+class PrivatePong(msgspec.Struct):
+    op: str
+    args: list[str]
+    conn_id: str
+    req_id: Any = UNSET
+
+
+# --- public ---------------------------------------------------------------------------------------------------------
+
+
+class PublicTrade(msgspec.Struct, Generic[N], gc=False):
+    """One row of publicTrade.{symbol}. `S` is the taker's side; T in ms; i is the venue's id."""
+
+    T: int
+    s: str
+    S: Literal["Buy", "Sell"]
+    v: N
+    p: N
+    i: str
+
+
+class SentTrade(PublicTrade[N], Generic[N], gc=False):
+    """The same with what the client does not read."""
+
+    L: str = "ZeroPlusTick"
+    BT: bool = False
+    RPI: bool = False
+    seq: int = 0
+
+
+class BookData(msgspec.Struct, Generic[N]):
+    """orderbook.{depth}.{symbol}: best first; in a delta, size 0 removes the level."""
+
+    s: str
+    b: tuple[tuple[N, N], ...]
+    a: tuple[tuple[N, N], ...]
+    u: int
+    seq: int = 0
+
+
+class Mark(msgspec.Struct):
+    """What the client reads of tickers.{symbol}. In a delta, what has not changed is absent."""
+
+    symbol: str
+    markPrice: Text | UnsetType = UNSET
+    indexPrice: Text | UnsetType = UNSET
+    fundingRate: Text | UnsetType = UNSET
+    nextFundingTime: Text | UnsetType = UNSET
+
+
+class Ticker(Mark, kw_only=True):
+    """tickers.{symbol} whole, and the rows of GET /v5/market/tickers."""
+
+    tickDirection: Any = UNSET
+    lastPrice: Any = UNSET
+    prevPrice24h: Any = UNSET
+    price24hPcnt: Any = UNSET
+    highPrice24h: Any = UNSET
+    lowPrice24h: Any = UNSET
+    prevPrice1h: Any = UNSET
+    openInterest: Any = UNSET
+    openInterestValue: Any = UNSET
+    turnover24h: Any = UNSET
+    volume24h: Any = UNSET
+    fundingIntervalHour: Any = UNSET
+    fundingCap: Any = UNSET
+    bid1Price: Any = UNSET
+    bid1Size: Any = UNSET
+    ask1Price: Any = UNSET
+    ask1Size: Any = UNSET
+
+
+class TradeFrame(msgspec.Struct, Generic[N]):
+    topic: str
+    type: str
+    ts: int
+    data: list[PublicTrade[N]]
+
+
+class SentTradeFrame(msgspec.Struct):
+    topic: str
+    type: str
+    ts: int
+    data: list[SentTrade[str]]
+
+
+class BookFrame(msgspec.Struct, Generic[N]):
+    topic: str
+    type: Literal["snapshot", "delta"]
+    ts: int
+    data: BookData[N]
+    cts: int | None = None
+
+
+class SentTopFrame(msgspec.Struct):
+    """orderbook.1 as sent: `ts` stands before `type`."""
+
+    topic: str
+    ts: int
+    type: str
+    data: BookData[str]
+    cts: int
+
+
+class TickerFrame(msgspec.Struct, Generic[D]):
+    topic: str
+    type: Literal["snapshot", "delta"]
+    data: D
+    ts: int
+    cs: Any = 0
+
+
+# --- private --------------------------------------------------------------------------------------------------------
+
+
+class PrivateFrame(msgspec.Struct, Generic[D], kw_only=True):
+    """Every push of the private stream. creationTime in ms."""
+
+    id: Any = UNSET
+    topic: str
+    creationTime: int = 0
+    data: list[D]

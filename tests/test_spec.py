@@ -87,7 +87,12 @@ def test_the_four_methods_on_a_connector_used_as_an_async_context_manager(venue:
             (position,) = await connector.get_positions()
             assert position.quantity == Decimal("0.01")
             resting = await connector.place_order(
-                "BTCUSDT", "BUY", 0.01, order_type="LIMIT", price=(position.entry_price or 0) * Decimal("0.9"), round="down"
+                "BTCUSDT",
+                "BUY",
+                0.01,
+                order_type="LIMIT",
+                price=(position.entry_price or 0) * Decimal("0.9"),
+                round="down",
             )
             await asyncio.sleep(1)
             await connector.cancel_order("BTCUSDT", resting.order_id)

@@ -25,10 +25,20 @@ PerpwireError
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypedDict, Unpack
 
 
 class PerpwireError(Exception):
     """Base of everything perpwire raises on purpose."""
+
+
+class About(TypedDict, total=False):
+    """What every APIError can be told of itself; see there."""
+
+    venue: str
+    call: str
+    code: int | str | None
+    advice: str | None
 
 
 class APIError(PerpwireError):
@@ -92,17 +102,8 @@ class OutcomeUnknown(APIError):
 
     default_advice = "Do not repeat it. Ask get_order(client_order_id=...) or read positions first."
 
-    def __init__(
-        self,
-        reason: str,
-        *,
-        venue: str = "",
-        call: str = "",
-        code: int | str | None = None,
-        advice: str | None = None,
-        client_order_id: str | None = None,
-    ) -> None:
-        super().__init__(reason, venue=venue, call=call, code=code, advice=advice)
+    def __init__(self, reason: str, *, client_order_id: str | None = None, **about: Unpack[About]) -> None:
+        super().__init__(reason, **about)
         self.client_order_id = client_order_id
 
 
@@ -111,17 +112,8 @@ class Garbled(APIError):
 
     default_advice = "The answer could not be read; treat an order call as of unknown outcome."
 
-    def __init__(
-        self,
-        reason: str,
-        *,
-        venue: str = "",
-        call: str = "",
-        code: int | str | None = None,
-        advice: str | None = None,
-        raw: bytes = b"",
-    ) -> None:
-        super().__init__(reason, venue=venue, call=call, code=code, advice=advice)
+    def __init__(self, reason: str, *, raw: bytes = b"", **about: Unpack[About]) -> None:
+        super().__init__(reason, **about)
         self.raw = raw[:2000]
 
 
@@ -172,17 +164,8 @@ class RateLimited(VenueRefused):
 
     default_advice = "Wait retry_after_s; calls made meanwhile are held back by the ledger."
 
-    def __init__(
-        self,
-        reason: str,
-        *,
-        venue: str = "",
-        call: str = "",
-        code: int | str | None = None,
-        advice: str | None = None,
-        retry_after_s: float = 1.0,
-    ) -> None:
-        super().__init__(reason, venue=venue, call=call, code=code, advice=advice)
+    def __init__(self, reason: str, *, retry_after_s: float = 1.0, **about: Unpack[About]) -> None:
+        super().__init__(reason, **about)
         self.retry_after_s = retry_after_s
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from perpwire.venues.binance_futures.venue import VENUE
-
 from perpwire.api_connector.venue_connector import VenueConnector
+from perpwire.venues.binance_futures.venue import VENUE
 
 
 class BinanceFuturesConnector(VenueConnector):

@@ -363,3 +363,34 @@ def test_every_request_is_counted_with_its_outcome() -> None:
         assert stats["min_response_time"] == pytest.approx(0.01, rel=0.01)
 
     play(scenario)
+
+
+def test_an_order_that_shows_late_after_an_acknowledged_cancel_is_asked_for_again() -> None:
+    """Bybit acknowledges a cancel before its lists show it."""
+    clock = ManualClock()
+    acknowledged = {"retCode": 0, "retMsg": "OK", "result": {"orderId": "o1", "orderLinkId": "pw-1"}, "time": 1}
+    nothing = {"retCode": 0, "retMsg": "OK", "result": {"list": [], "nextPageCursor": ""}, "time": 1}
+    order = {
+        "orderId": "o1", "orderLinkId": "pw-1", "symbol": "BTCUSDT", "side": "Buy", "orderType": "Limit",
+        "timeInForce": "GTC", "price": "60000", "qty": "0.01", "cumExecQty": "0", "avgPrice": "",
+        "orderStatus": "Cancelled", "reduceOnly": False, "positionIdx": 0, "createdTime": "1", "updatedTime": "2",
+    }  # fmt: skip
+    found = {"retCode": 0, "retMsg": "OK", "result": {"list": [order], "nextPageCursor": ""}, "time": 1}
+
+    async def main() -> None:
+        script = Script(clock)
+        script.answers = {
+            "GET /v5/market/time": [(200, {"retCode": 0, "result": {"timeSecond": "1", "timeNano": "1000000000"}})],
+            "POST /v5/order/cancel": [(200, acknowledged)],
+            "GET /v5/order/realtime": [(200, nothing), (200, nothing), (200, found)],
+            "GET /v5/order/history": [(200, nothing)],
+        }
+        async with VenueConnector(load("bybit"), "key", "secret", clock=clock, http=script) as connector:
+            cancelled = await connector.cancel_order("BTCUSDT", "o1")
+            assert cancelled.status is OrderStatus.CANCELED
+            script.answers["GET /v5/order/realtime"] = [(200, nothing)]
+            with pytest.raises(OutcomeUnknown, match="cancel_order was acknowledged"):
+                await connector.cancel_order("BTCUSDT", "o1")
+        assert script.count("POST /v5/order/cancel") == 2
+
+    clock.run(main())

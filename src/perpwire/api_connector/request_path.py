@@ -20,6 +20,8 @@ from perpwire.venues.base import Call, Endpoint, Params, Venue
 
 T = TypeVar("T")
 
+READ_BACK_PAUSES_S = (0.1, 0.2, 0.4, 0.8)
+
 
 class Route(Protocol):
     """How bytes travel and the answer finds its call."""
@@ -88,7 +90,7 @@ class RequestPath:
         try:
             reply = await self._reply(call.endpoint, call.params)
             if call.then is not None:
-                return await self.run(call.then(reply))
+                return await self._read_back(call.endpoint, call.then(reply))
             result = call.translate(reply)
             following = call.next_page(reply) if call.next_page is not None else None
         except UnknownOrder:
@@ -99,6 +101,25 @@ class RequestPath:
             return result
         # Only calls that give tuples have pages.
         return cast(T, (*cast(tuple[Any, ...], result), *cast(tuple[Any, ...], await self.run(following))))
+
+    async def _read_back(self, done: Endpoint, following: Call[T]) -> T:
+        """The order after an acknowledged amend or cancel. The venue's lists lag behind its acknowledgements, so
+        "unknown" is asked again for a while; it must not look as if the order had never been."""
+        for pause_s in READ_BACK_PAUSES_S:
+            try:
+                return await self.run(following)
+            except UnknownOrder:
+                await self._clock.sleep(pause_s)
+        try:
+            return await self.run(following)
+        except UnknownOrder as lagging:
+            raise OutcomeUnknown(
+                f"{done.name} was acknowledged, but the venue does not show the order ({lagging.reason})",
+                venue=self._venue.name,
+                call=done.name,
+                code=lagging.code,
+                advice="The venue took the request. Read the order again, or watch the order stream.",
+            ) from lagging
 
     async def measure_clock(self) -> None:
         """Measure the venue's time anew; see ClockSync.measure for what is raised."""

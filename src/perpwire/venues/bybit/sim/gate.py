@@ -13,6 +13,7 @@ from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.specs import AccountSpec
 from perpwire.venues.bybit.limits import ACCOUNT_LIMITS, IP_BAN_S, IP_LIMIT
 from perpwire.venues.bybit.signing import sign_login, sign_request
+from perpwire.venues.bybit.sim.numbers import whole
 from perpwire.venues.bybit.sim.refusal import CallRefused, HttpRefused
 
 DEFAULT_RECV_WINDOW_MS = 5000
@@ -60,7 +61,8 @@ class Gate:
         self._check_time(stamp, window)
         try:
             text = request.query if request.method == "GET" else request.body.decode()
-        except UnicodeDecodeError:
+            text.encode()
+        except UnicodeError:
             raise CallRefused(10001, "Request parameter error.") from None
         if not _same(signature, sign_request(account.secret_key, key, stamp, window, text)):
             raise CallRefused(10004, f"error sign! origin_string[{stamp}{key}{window}{text}]")
@@ -71,7 +73,8 @@ class Gate:
         account = self._exchange.account_by_key(key)
         if account is None:
             return "API key is invalid."
-        if not expires.isdecimal() or int(expires) <= self._exchange.now_ms():
+        until_ms = whole(expires)
+        if until_ms is None or until_ms <= self._exchange.now_ms():
             return "Params Error: the login has expired"
         if not _same(signature, sign_login(account.secret_key, expires)):
             return "error sign!"
@@ -80,11 +83,8 @@ class Gate:
     def _check_time(self, stamp: str, window: str) -> None:
         now_ms = self._exchange.now_ms()
         recv_window = window or str(DEFAULT_RECV_WINDOW_MS)
-        if (
-            stamp.isdecimal()
-            and recv_window.isdecimal()
-            and now_ms - int(recv_window) <= int(stamp) < now_ms + FUTURE_MS
-        ):
+        sent_ms, window_ms = whole(stamp), whole(recv_window)
+        if sent_ms is not None and window_ms is not None and now_ms - window_ms <= sent_ms < now_ms + FUTURE_MS:
             return
         raise CallRefused(
             10002,

@@ -14,6 +14,11 @@ ORDER, TAKER_EXECUTION, MAKER_EXECUTION = "6b1f0c2e5d3a4f70", "2f8e91a7c4065b13"
 that an account that meets itself has two executions."""
 
 
+def whole(text: str) -> int | None:
+    """A whole number of up to 20 digits, or None."""
+    return int(text) if text.isdecimal() and len(text) <= 20 else None
+
+
 def fit(number: Decimal, step: Decimal) -> str:
     """With as many decimals as `step` is written with, or more where it would not be exact otherwise."""
     fitting = number.quantize(step)

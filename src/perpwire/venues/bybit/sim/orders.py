@@ -36,7 +36,7 @@ Body = dict[str, Any]
 Push = Callable[[SimOrder, tuple[str, str] | None], None]
 """Tell the account's stream of an order; the second argument says why it ended, where that is not on the order."""
 
-_AMOUNT = re.compile(r"\d+(\.\d+)?", re.ASCII)
+_AMOUNT = re.compile(r"\d{1,15}(\.\d{1,12})?", re.ASCII)
 _LINK_ID = re.compile(r"[A-Za-z0-9_-]{1,36}", re.ASCII)
 
 NOT_SIMULATED = (

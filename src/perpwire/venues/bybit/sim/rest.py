@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -14,7 +15,7 @@ from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.specs import AccountSpec, SymbolSpec
 from perpwire.venues.bybit import wire
 from perpwire.venues.bybit.sim.memory import Memory
-from perpwire.venues.bybit.sim.numbers import ORDER, TAKER_EXECUTION, cut, fit, id_text, number_of
+from perpwire.venues.bybit.sim.numbers import ORDER, TAKER_EXECUTION, cut, fit, id_text, number_of, whole
 from perpwire.venues.bybit.sim.orders import Orders
 from perpwire.venues.bybit.sim.prices import Prices
 from perpwire.venues.bybit.sim.public import PublicStreams, side_text
@@ -30,6 +31,8 @@ Handler = Callable[[Asked], Any]
 AccountHandler = Callable[[AccountSpec, Asked], Any]
 
 T = TypeVar("T")
+
+_LEVERAGE = re.compile(r"\d{1,4}(\.\d{1,2})?", re.ASCII)
 
 DAY_MS = 24 * 3600 * 1000
 RECENTLY_CLOSED = 500
@@ -398,28 +401,30 @@ def paged(keyed: list[tuple[int, T]], asked: Asked, *, default: int, most: int) 
     limit = _limit(asked, default, most)
     if cursor := asked.get("cursor"):
         name, _, key = str(cursor).rstrip("&").partition("=")
-        if name != "page_token" or not key.isdecimal():
+        last = whole(key)
+        if name != "page_token" or last is None:
             raise CallRefused(10001, "cursor error")
-        keyed = [one for one in keyed if one[0] < int(key)]
+        keyed = [one for one in keyed if one[0] < last]
     page, rest = keyed[:limit], keyed[limit:]
     token = quote(f"page_token={page[-1][0]}&", safe="") if rest else ""
     return [row for _, row in page], token
 
 
 def _limit(asked: Asked, default: int, most: int) -> int:
-    text = str(asked.get("limit") or default)
-    if not text.isdecimal() or not 1 <= int(text) <= most:
+    limit = whole(str(asked.get("limit") or default))
+    if limit is None or not 1 <= limit <= most:
         raise bad_param("limit invalid")
-    return int(text)
+    return limit
 
 
 def _optional_ms(asked: Asked, name: str) -> int | None:
     text = asked.get(name)
     if not text:
         return None
-    if not str(text).isdecimal():
+    time_ms = whole(str(text))
+    if time_ms is None:
         raise bad_param(f"{name} invalid")
-    return int(text)
+    return time_ms
 
 
 def _is_linear(asked: Asked) -> bool:
@@ -442,6 +447,6 @@ def _is_of(order: SimOrder, asked: Asked) -> bool:
 
 def _leverage(body: Asked, name: str) -> Decimal:
     text = body.get(name)
-    if isinstance(text, str) and text.replace(".", "", 1).isdecimal() and Decimal(text) >= 1:
+    if isinstance(text, str) and _LEVERAGE.fullmatch(text) and Decimal(text) >= 1:
         return Decimal(text)
     raise bad_param(f"{name} invalid")

@@ -55,6 +55,8 @@ def test_the_demo_holds_every_bar_and_says_so() -> None:
     for venue in report["venues"]:
         assert venue["events_delivered"] == venue["events_sent"] > 100
         assert venue["differences"] == []
+        assert venue["failed"] is None
+        assert venue["faults"] == venue["recovered"] == 2 + venue["sockets_cut"]
         assert (venue["placed"], venue["filled"], venue["cancelled"]) == (4, 2, 2)
         assert venue["placed_at_exchange"] == 4
         assert venue["reconnects"] == venue["sockets_cut"] >= 2

@@ -88,8 +88,8 @@ COLUMNS = ("venue", "symbol", "bid", "ask", "spread", "last", "mark", "funding_r
            "lag_ms", "state")  # fmt: skip
 
 
-def table(rows: Sequence[Row]) -> Table:
-    shown = Table(title="perpwire watch", caption="Ctrl-C ends it")
+def table(rows: Sequence[Row], title: str = "perpwire watch") -> Table:
+    shown = Table(title=title, caption="Ctrl-C ends it")
     for column in COLUMNS:
         words = column.replace("_per_s", "/s").replace("lag_ms", "lag ms").replace("_", " ")
         shown.add_column(words, justify="left" if column in ("venue", "symbol", "state") else "right")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import random
@@ -344,3 +345,29 @@ def test_every_open_state_can_be_lost_and_closed() -> None:
         assert (state, Change.CLOSE) in NEXT
     for state in (State.CONNECTING, State.LOGGING_IN, State.SUBSCRIBING, State.LIVE):
         assert NEXT[state, Change.LOST] is State.WAITING
+
+
+def test_topics_asked_for_by_several_at_once_share_one_connection_and_all_come() -> None:
+    async def scenario(scene: Scene) -> None:
+        first = asyncio.create_task(scene.connection.start(["a", "b"]))
+        for topic in ("c", "d", "e"):
+            await scene.later(0.05)
+            await scene.connection.add([topic])
+        await first
+        assert len(scene.server.peers) == 1
+        assert sorted(message["sub"][0] for message in scene.server.received[0]) == ["a", "b", "c", "d", "e"]
+
+    play(scenario)
+
+
+def test_a_failed_start_is_told_to_everybody_who_joined_it() -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.server.mute = True
+        first = asyncio.create_task(scene.connection.start(["a"]))
+        await scene.later(1)
+        with pytest.raises(NotSent):
+            await scene.connection.add(["b"])
+        with pytest.raises(NotSent):
+            await first
+
+    play(scenario)

@@ -29,6 +29,7 @@ class _Kept:
         self.fetching: asyncio.Task[None] | None = None
         self.tries = 0
         self.became_in_sync = asyncio.Event()
+        self.offs: list[Callable[[], None]] = []
 
 
 class BookKeeper:
@@ -58,7 +59,9 @@ class BookKeeper:
             try:
                 await self._streams.subscribe(self._venue, self._hosts, [kept.topic], on_state=on_state)
             except BaseException:
-                del self._books[symbol]
+                for off in kept.offs:
+                    off()
+                self._books.pop(symbol, None)
                 raise
             kept.sync.start()
         try:
@@ -115,9 +118,9 @@ class BookKeeper:
             self._venue.topic(BookDelta, symbol),
         )
         self._books[symbol] = kept
-        self._streams.on(BookDelta, kept.sync.on_delta, symbol)
+        kept.offs.append(self._streams.on(BookDelta, kept.sync.on_delta, symbol))
         if rule.source is SnapshotSource.STREAM:
-            self._streams.on(BookSnapshot, kept.sync.on_snapshot, symbol)
+            kept.offs.append(self._streams.on(BookSnapshot, kept.sync.on_snapshot, symbol))
         return kept
 
     async def _renew(self, kept: _Kept) -> None:

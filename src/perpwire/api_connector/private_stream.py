@@ -9,12 +9,12 @@ from collections.abc import Hashable
 from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.recovery import reread_account, subject
 from perpwire.api_connector.request_path import RequestPath
-from perpwire.api_connector.stream_connection import keep_token_alive
+from perpwire.api_connector.stream_connection import StreamConnection, keep_token_alive
 from perpwire.api_connector.websocket_manager import WebSocketManager
 from perpwire.clock import Clock
 from perpwire.credentials import Credentials
 from perpwire.data_processor.account_state import AccountState
-from perpwire.errors import APIError, AuthenticationFailed
+from perpwire.errors import APIError, AuthenticationFailed, Busy, RateLimited, VenueRefused
 from perpwire.model.account import Balance, Position
 from perpwire.model.market import Event
 from perpwire.model.order import Order
@@ -47,6 +47,7 @@ class PrivateStream:
         self._credentials = credentials
         self._keeping: asyncio.Task[None] | None = None
         self._rereading: asyncio.Task[None] | None = None
+        self._connection: StreamConnection | None = None
         self._opened = False
         self._was_live = False
 
@@ -59,11 +60,13 @@ class PrivateStream:
                 code="NO_CREDENTIALS",
             )  # fmt: skip
         self._opened = True
-        self._streams.on(Order, self._state.on_order)
-        self._streams.on(Position, self._state.on_position)
-        self._streams.on(Balance, self._state.on_balance)
+        offs = [
+            self._streams.on(Order, self._state.on_order),
+            self._streams.on(Position, self._state.on_position),
+            self._streams.on(Balance, self._state.on_balance),
+        ]
         try:
-            await self._streams.open(
+            self._connection = await self._streams.open(
                 self._venue,
                 self._venue.private_route,
                 [topic.name for topic in self._venue.private_topics()],
@@ -74,6 +77,8 @@ class PrivateStream:
             )
         except BaseException:
             self._opened = False
+            for off in offs:
+                off()
             raise
         token = self._venue.stream_token()
         if token is not None:
@@ -94,7 +99,14 @@ class PrivateStream:
         return self._venue.stream_url(self._hosts, self._venue.private_route, key)
 
     async def _keep_alive(self, token: StreamToken) -> None:
-        await self._requests.run(token.keep_alive)
+        try:
+            await self._requests.run(token.keep_alive)
+        except (Busy, RateLimited):
+            raise
+        except VenueRefused as refusal:
+            # The key is gone, and the socket that goes by it stays mute without ending.
+            if self._connection is not None:
+                self._connection.restart(f"the stream's key was refused: {refusal.reason}")
 
     def _on_state(self, _connection: str, live: bool) -> None:
         if live and self._was_live:

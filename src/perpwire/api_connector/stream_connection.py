@@ -78,6 +78,8 @@ class StreamConnection:
         self._session: Session | None = None
         self._socket: Socket | None = None
         self._task: asyncio.Task[None] | None = None
+        self._confirmed: set[str] = set()
+        self._refused: dict[str, str] = {}
         self._answers: dict[str, asyncio.Future[None]] = {}
         self._logged_in: asyncio.Future[None] | None = None
         self._lost: asyncio.Future[str] | None = None
@@ -99,37 +101,49 @@ class StreamConnection:
         """
         self.topics.update(dict.fromkeys(topics))
         self._first_outcome = asyncio.get_running_loop().create_future()
+        # At once, so that whoever asks for more topics in the meantime joins this start.
+        self._change(Change.START)
         self._task = asyncio.create_task(self._run(), name=f"perpwire {self.name}")
         try:
-            await self._first_outcome
+            await asyncio.shield(self._first_outcome)
         except BaseException:
             await self.close()
             raise
 
     async def add(self, topics: Iterable[str]) -> None:
-        """Subscribe more. Returns once the venue has acknowledged them, or, while the socket is being replaced, at
+        """Subscribe more. Returns once the venue has acknowledged them, or, while a lost socket is being replaced, at
         once: they are subscribed with the rest.
 
         Raises:
+            NotSent: This connection is just being made for the first time, and that failed.
             StreamRefused: The venue refused a topic; it is forgotten, the others stand.
         """
         new = [topic for topic in topics if topic not in self.topics]
         self.topics.update(dict.fromkeys(new))
-        if new and self.state is State.LIVE:
+        for topic in new:
+            self._refused.pop(topic, None)
+        if self._first_outcome is not None and not self._first_outcome.done():
+            await asyncio.shield(self._first_outcome)
+        elif new and self.state is State.LIVE:
             try:
-                refused = await self._subscribe(new)
+                await self._subscribe(new)
             except TransportFailed:
                 return  # the socket was lost meanwhile: they are subscribed with the rest
             except TimeoutError:
                 return self.restart("a subscription was not answered")
-            if refused:
-                raise StreamRefused(f"{self.name} refused {', '.join(f'{t} ({why})' for t, why in refused.items())}")
+        self._raise_refusals(new)
+
+    def _raise_refusals(self, topics: Iterable[str]) -> None:
+        refused = [f"{topic} ({self._refused[topic]})" for topic in topics if topic in self._refused]
+        if refused:
+            raise StreamRefused(f"{self.name} refused {', '.join(refused)}")
 
     async def drop(self, topics: Iterable[str]) -> None:
         """Unsubscribe; unknown topics are ignored."""
         gone = [topic for topic in topics if topic in self.topics]
         for topic in gone:
             del self.topics[topic]
+            self._confirmed.discard(topic)
         if gone and self.state is State.LIVE and self._session is not None:
             await self._send_paced(self._session.unsubscribe(gone))
 
@@ -220,7 +234,6 @@ class StreamConnection:
 
     async def _run(self) -> None:
         failures = 0
-        self._change(Change.START)
         while True:
             try:
                 reason = await self._one_life()
@@ -270,6 +283,7 @@ class StreamConnection:
         self._attempts += 1
         self._lost = loop.create_future()
         self._session = self._venue.session(self._route)
+        self._confirmed.clear()
         self._heard_ns = self._clock.monotonic_ns()
         socket = await self._transport.connect(await self._address(), self, CONNECT_TIMEOUT_S)
         self._socket = socket
@@ -302,36 +316,39 @@ class StreamConnection:
 
     async def _subscribe_all(self) -> None:
         wanted = list(self.topics)
-        refused = await self._subscribe(wanted)
-        if refused and len(refused) == len(wanted):
-            raise StreamRefused(f"{self.name} refused {', '.join(f'{t} ({why})' for t, why in refused.items())}")
+        # More may be asked for while the first are on their way.
+        while missing := [topic for topic in self.topics if topic not in self._confirmed]:
+            await self._subscribe(missing)
+        if wanted and not self.topics:
+            self._raise_refusals(wanted)
 
-    async def _subscribe(self, topics: list[str]) -> dict[str, str]:
-        """Subscribe and wait for each answer; refused topics are forgotten, told of, and returned with the reason."""
+    async def _subscribe(self, topics: list[str]) -> None:
+        """Subscribe and wait for each answer; refused topics are told of and forgotten."""
         if not topics or self._session is None:
-            return {}
+            return
         loop = asyncio.get_running_loop()
         waiting = {topic: self._answers.setdefault(topic, loop.create_future()) for topic in topics}
         await self._send_paced(self._session.subscribe(topics))
-        refused: dict[str, str] = {}
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
             for topic, answer in waiting.items():
                 try:
                     await asyncio.shield(answer)
+                    self._confirmed.add(topic)
                 except StreamRefused as refusal:
-                    refused[topic] = str(refusal)
-        for topic, why in refused.items():
-            self.topics.pop(topic, None)
-            self._on_incident(
-                SubscriptionRefused(
-                    venue=self._venue.name,
-                    time_ns=self._clock.time_ns(),
-                    detail=f"{self.name} refused {topic}: {why}",
-                    connection=self.name,
-                    topic=topic,
-                )
+                    self._forget(topic, str(refusal))
+
+    def _forget(self, topic: str, why: str) -> None:
+        self.topics.pop(topic, None)
+        self._refused[topic] = why
+        self._on_incident(
+            SubscriptionRefused(
+                venue=self._venue.name,
+                time_ns=self._clock.time_ns(),
+                detail=f"{self.name} refused {topic}: {why}",
+                connection=self.name,
+                topic=topic,
             )
-        return refused
+        )
 
     def _tell_live(self) -> None:
         if self._first_outcome is not None and not self._first_outcome.done():

@@ -61,7 +61,7 @@ class WebSocketManager:
         self._incident_handlers: list[Callable[[Incident], None]] = []
         self.frames = FramePath(self._clock, self._tell)
         self._connections: dict[str, StreamConnection] = {}
-        self._queues: list[EventQueue[Any]] = []
+        self._queues: set[EventQueue[Any]] = set()
 
     # --- what users call ------------------------------------------------------------------------------------------
 
@@ -94,8 +94,14 @@ class WebSocketManager:
     ) -> EventQueue[E]:
         """An async iterator over events of `kind`, with its own buffer of `limit` events; see EventQueue."""
         queue: EventQueue[E] = EventQueue(limit, overflow)
-        queue.attach(self.frames.on(kind, queue.put, symbol))
-        self._queues.append(queue)
+        off = self.frames.on(kind, queue.put, symbol)
+
+        def done() -> None:
+            off()
+            self._queues.discard(queue)
+
+        queue.attach(done)
+        self._queues.add(queue)
         return queue
 
     def on_incident(self, handler: Callable[[Incident], None]) -> None:
@@ -120,9 +126,8 @@ class WebSocketManager:
         """Close every socket and end every iterator."""
         connections, self._connections = list(self._connections.values()), {}
         await asyncio.gather(*(connection.close() for connection in connections))
-        for queue in self._queues:
+        for queue in tuple(self._queues):
             queue.close()
-        self._queues.clear()
         if self._own_sockets and self._sockets is not None:
             await self._sockets.close()
             self._sockets = None

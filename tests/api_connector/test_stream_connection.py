@@ -371,3 +371,31 @@ def test_a_failed_start_is_told_to_everybody_who_joined_it() -> None:
             await first
 
     play(scenario)
+
+
+def test_what_a_replaced_socket_still_says_concerns_nobody() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connection.start(["a"])
+        ear = scene.connection._ear
+        assert ear is not None
+        scene.connection.restart("moved")
+        await scene.later()
+        ear.on_frame(b'{"data":"old"}', 1)
+        ear.on_closed("late")
+        scene.server.say("new")
+        await scene.later()
+
+    scene = play(scenario)
+    assert (scene.events, len(scene.server.peers)) == (["new"], 2)
+
+
+def test_an_unreadable_control_message_is_counted_and_does_not_end_the_stream() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connection.start(["a"])
+        scene.server.peers[-1].send(b'{"nonsense":1}')
+        scene.server.say("next")
+        await scene.later()
+
+    scene = play(scenario)
+    assert scene.events == ["next"]
+    assert scene.kinds() == ["FrameGarbled"]

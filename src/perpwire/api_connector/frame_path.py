@@ -72,7 +72,7 @@ class FramePath:
             events = session.on_frame(frame, received_ns)
         except Exception as error:
             # Whatever a frame can make a decoder raise, it must not end the stream.
-            self._garbled(connection, error)
+            self.garbled(connection, error)
             return True
         if events is None:
             return False
@@ -114,7 +114,8 @@ class FramePath:
         self._resolved[kind] = found
         return found
 
-    def _garbled(self, connection: str, error: Exception) -> None:
+    def garbled(self, connection: str, error: Exception) -> None:
+        """Count and tell an unreadable frame."""
         self.frames_garbled += 1
         log.warning("%s: unreadable frame: %s", connection, type(error).__name__)
         self._on_incident(

@@ -77,6 +77,7 @@ class StreamConnection:
         self.reconnects = 0
         self._session: Session | None = None
         self._socket: Socket | None = None
+        self._ear: _Ear | None = None
         self._task: asyncio.Task[None] | None = None
         self._confirmed: set[str] = set()
         self._refused: dict[str, str] = {}
@@ -171,21 +172,24 @@ class StreamConnection:
             self._socket = None
         self._fail_answers("closed")
 
-    # --- SocketListener: called from the read callback ------------------------------------------------------------
+    # --- what the present socket says; called from the read callback ------------------------------------------------
 
-    def on_frame(self, frame: bytes, received_ns: int) -> None:
+    def _on_frame(self, frame: bytes, received_ns: int) -> None:
         session = self._session
         if session is None:
             return
         self._heard_ns = self._clock.monotonic_ns()
         if not self._frames.on_frame(session, self.name, frame, received_ns):
-            self._on_control(session.on_control(frame))
+            try:
+                control = session.on_control(frame)
+            except Exception as error:
+                # As for data: no frame may end the stream by being unreadable.
+                self._frames.garbled(self.name, error)
+            else:
+                self._on_control(control)
 
-    def on_pong(self) -> None:
+    def _on_pong(self) -> None:
         self._heard_ns = self._clock.monotonic_ns()
-
-    def on_closed(self, reason: str) -> None:
-        self._mark_lost(reason)
 
     # --- inside ---------------------------------------------------------------------------------------------------
 
@@ -285,7 +289,8 @@ class StreamConnection:
         self._session = self._venue.session(self._route)
         self._confirmed.clear()
         self._heard_ns = self._clock.monotonic_ns()
-        socket = await self._transport.connect(await self._address(), self, CONNECT_TIMEOUT_S)
+        self._ear = ear = _Ear(self)
+        socket = await self._transport.connect(await self._address(), ear, CONNECT_TIMEOUT_S)
         self._socket = socket
         try:
             self._change(Change.OPENED)
@@ -296,8 +301,7 @@ class StreamConnection:
             self._tell_live()
             return await self._watch_over(socket, self._lost)
         finally:
-            self._socket = None
-            self._session = None
+            self._ear = self._socket = self._session = None
             socket.abort()
 
     async def _log_in(self) -> None:
@@ -401,6 +405,25 @@ class StreamConnection:
                     return  # it was lost meanwhile; its successor is told everything anew
                 socket.send(frame)
                 self._sent_ns = self._clock.monotonic_ns()
+
+
+class _Ear:
+    """Hears one socket, for as long as it is the present one: what a predecessor still says concerns nobody."""
+
+    def __init__(self, connection: StreamConnection) -> None:
+        self._connection = connection
+
+    def on_frame(self, frame: bytes, received_ns: int) -> None:
+        if self._connection._ear is self:
+            self._connection._on_frame(frame, received_ns)
+
+    def on_pong(self) -> None:
+        if self._connection._ear is self:
+            self._connection._on_pong()
+
+    def on_closed(self, reason: str) -> None:
+        if self._connection._ear is self:
+            self._connection._mark_lost(reason)
 
 
 def keep_token_alive(

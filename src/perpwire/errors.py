@@ -18,8 +18,8 @@ PerpwireError
       NoChange             already in the state asked for
       NotAllowed           key, permission, account state or region forbid it
         AuthenticationFailed  unknown key, wrong secret, bad signature
+      StreamRefused        a subscription is refused
   BookNotInSync            the local book is not proven equal to the venue's: it can't be read now
-  StreamRefused            the venue refused a login or a subscription
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class APIError(PerpwireError):
         code: The venue's own code (an int), or a word of ours where the venue was not asked, or None.
         reason: What the venue said (or we say), without secrets.
         advice: What to do next.
+        after_doubt: An earlier try of the same call may have acted.
     """
 
     default_advice = "See the reason."
@@ -69,6 +70,7 @@ class APIError(PerpwireError):
         self.call = call
         self.code = code
         self.advice = advice if advice is not None else self.default_advice
+        self.after_doubt = False
 
     def redact(self, redacted: Callable[[str], str]) -> None:
         """Pass the reason through `redacted`."""
@@ -160,13 +162,17 @@ class RateLimited(VenueRefused):
 
     Attributes:
         retry_after_s: Seconds until the venue takes calls again, as far as it said.
+        holds_all: Every call is held back for so long; False where only calls like this one are.
     """
 
     default_advice = "Wait retry_after_s; calls made meanwhile are held back by the ledger."
 
-    def __init__(self, reason: str, *, retry_after_s: float = 1.0, **about: Unpack[About]) -> None:
+    def __init__(
+        self, reason: str, *, retry_after_s: float = 1.0, holds_all: bool = True, **about: Unpack[About]
+    ) -> None:
         super().__init__(reason, **about)
         self.retry_after_s = retry_after_s
+        self.holds_all = holds_all
 
 
 class Busy(VenueRefused):
@@ -203,5 +209,7 @@ class BookNotInSync(PerpwireError):
     """The local order book is not proven equal to the venue's, so it can't be read now."""
 
 
-class StreamRefused(PerpwireError):
-    """The venue refused a login or a subscription on a stream."""
+class StreamRefused(VenueRefused):
+    """The venue refused a subscription on a stream."""
+
+    default_advice = "Check the stream's name and symbol; the connection's other streams go on."

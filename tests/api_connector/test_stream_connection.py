@@ -17,7 +17,7 @@ from perpwire.api_connector.lifecycle import NEXT, Change, State
 from perpwire.api_connector.stream_connection import StreamConnection
 from perpwire.clock import ManualClock
 from perpwire.credentials import Credentials
-from perpwire.errors import NotSent, StreamRefused
+from perpwire.errors import AuthenticationFailed, NotSent, StreamRefused
 from perpwire.http_message import HttpReply, HttpRequest
 from perpwire.model.incident import (
     ConnectionFailing,
@@ -294,7 +294,7 @@ def test_the_first_failure_is_the_callers_and_leaves_nothing_behind() -> None:
 def test_a_refused_login_is_raised_and_a_silent_server_times_out() -> None:
     async def refused(scene: Scene) -> None:
         scene.server.refuse_login = True
-        with pytest.raises(StreamRefused, match="refused the login: bad key"):
+        with pytest.raises(AuthenticationFailed, match="refused the login: bad key"):
             await scene.connection.start(["a"])
 
     async def silent(scene: Scene) -> None:

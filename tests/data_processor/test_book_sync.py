@@ -141,13 +141,15 @@ def test_a_stream_with_its_own_snapshots_is_in_sync_from_each_and_resubscribes_o
     watched.sync.start()
     assert watched.renewals == 0
     watched.sync.on_delta(delta(3, 3, 2))
+    watched.sync.on_delta(delta(4, 4, 3))
+    assert watched.renewals == 1  # the snapshot before them was lost
     watched.sync.on_snapshot(snapshot(10))
     watched.sync.on_delta(delta(10, 10, 9, ("100", "7")))
     watched.sync.on_delta(delta(11, 11, 10, ("100", "8")))
     assert watched.book.best_bid == (D(100), D(8))
     watched.sync.on_delta(delta(13, 13, 12))
     watched.sync.on_delta(delta(14, 14, 13))
-    assert (watched.renewals, watched.book.is_in_sync) == (1, False)
+    assert (watched.renewals, watched.book.is_in_sync) == (2, False)
     watched.sync.on_snapshot(snapshot(1))
     assert (watched.book.update_id, watched.book.best_bid) == (1, (D(100), D(1)))
 

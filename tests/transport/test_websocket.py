@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -101,11 +103,12 @@ async def test_a_message_in_fragments_arrives_whole() -> None:
 
 async def test_the_servers_close_code_and_words_are_told_once() -> None:
     async def close(socket: web.WebSocketResponse, _: web.Request) -> None:
+        await socket.receive()
         await socket.close(code=1008, message=b"Too many requests")
 
     async with server(close) as url, client() as sockets:
         heard = Heard()
-        await sockets.connect(url + "/ws", heard, 5)
+        (await sockets.connect(url + "/ws", heard, 5)).send(b"x")
         assert "1008" in (reason := await asyncio.wait_for(heard.closed, 5))
         assert "Too many requests" in reason
 
@@ -127,6 +130,33 @@ async def test_a_cut_connection_and_our_own_close_are_told() -> None:
         socket.close()
         assert await asyncio.wait_for(heard.closed, 5)
         socket.send(b"after the end nothing happens")
+
+
+async def test_a_connection_that_ends_with_its_handshake_never_counts_as_open() -> None:
+    async def vanish(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        (key,) = (
+            line.split(b": ")[1] for line in request.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key")
+        )
+        digest = hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
+        accept = base64.b64encode(digest)
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+        )
+        writer.close()
+
+    listening = await asyncio.start_server(vanish, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    async with client() as sockets:
+        heard = Heard()
+        try:
+            await sockets.connect(f"ws://127.0.0.1:{port}/ws", heard, 5)
+        except TransportFailed:
+            return
+        finally:
+            listening.close()
+        assert await asyncio.wait_for(heard.closed, 5)
 
 
 async def test_no_server_and_no_such_path_are_failures_before_sending(unused_tcp_port: int) -> None:

@@ -9,7 +9,7 @@ from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.websocket_manager import WebSocketManager
 from perpwire.clock import Clock
 from perpwire.data_processor.book_sync import BookSync, LocalBook
-from perpwire.errors import APIError, BookNotInSync, StreamRefused
+from perpwire.errors import APIError, BookNotInSync
 from perpwire.model.incident import BookGap, BookRecovered, Incident
 from perpwire.model.market import BookDelta, BookSnapshot
 from perpwire.venues.base import Hosts, SnapshotSource, Topic, Venue
@@ -68,8 +68,20 @@ class BookKeeper:
             async with asyncio.timeout(IN_SYNC_WITHIN_S):
                 await kept.became_in_sync.wait()
         except TimeoutError:
+            if not kept.sync.book.was_in_sync:
+                await self._give_up(symbol, kept)
             raise BookNotInSync(f"the book of {symbol} did not come in sync within {IN_SYNC_WITHIN_S:g} s") from None
         return kept.sync.book
+
+    async def _give_up(self, symbol: str, kept: _Kept) -> None:
+        """A book that never came in sync is nobody's: stop fetching for it."""
+        self._stop_fetching(kept)
+        for off in kept.offs:
+            off()
+        self._books.pop(symbol, None)
+        carrying = self._streams.carrying(self._venue, kept.topic)
+        if carrying is not None:
+            await carrying.drop([kept.topic.name])
 
     def on_state(self, connection: str, live: bool) -> None:
         """A public connection became live or was lost."""
@@ -87,6 +99,8 @@ class BookKeeper:
         for kept in self._books.values():
             self._stop_fetching(kept)
             kept.sync.lost("closed")
+            for off in kept.offs:
+                off()
         self._books.clear()
 
     def _keep(self, symbol: str) -> _Kept:
@@ -140,8 +154,9 @@ class BookKeeper:
                     if carrying is not None:
                         await carrying.resubscribe(kept.topic.name)
                     kept.fetching = None
+                    kept.sync.renewed()
                 return
-            except (APIError, StreamRefused, TimeoutError) as error:
+            except (APIError, TimeoutError) as error:
                 self._on_incident(
                     BookGap(
                         venue=self._venue.name,

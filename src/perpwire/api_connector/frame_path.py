@@ -55,19 +55,27 @@ class FramePath:
         else:
             routes.by_symbol[symbol] = (*routes.by_symbol.get(symbol, ()), handler)
 
+        ended = False
+
         def off() -> None:
+            nonlocal ended
+            if ended:
+                return
+            ended = True
             if symbol is None:
-                routes.for_all = tuple(one for one in routes.for_all if one is not handler)
+                routes.for_all = _without_one(routes.for_all, handler)
             else:
-                left = tuple(one for one in routes.by_symbol.get(symbol, ()) if one is not handler)
-                routes.by_symbol[symbol] = left
+                routes.by_symbol[symbol] = _without_one(routes.by_symbol[symbol], handler)
 
         return off
 
     def on_frame(self, session: Session, connection: str, frame: bytes, received_ns: int) -> bool:
         """Returns False where the frame is no data: the connection asks session.on_control what it means."""
         if self.tap is not None:
-            self.tap(connection, frame, received_ns)
+            try:
+                self.tap(connection, frame, received_ns)
+            except Exception:
+                log.exception("the tap failed")
         try:
             events = session.on_frame(frame, received_ns)
         except Exception as error:
@@ -126,3 +134,9 @@ class FramePath:
                 connection=connection,
             )
         )
+
+
+def _without_one(handlers: tuple[Handler, ...], gone: Handler) -> tuple[Handler, ...]:
+    """A handler may be registered twice; each registration ends on its own."""
+    at = handlers.index(gone)
+    return handlers[:at] + handlers[at + 1 :]

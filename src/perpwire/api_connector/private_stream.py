@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.recovery import reread_account, subject
@@ -48,6 +48,7 @@ class PrivateStream:
         self._keeping: asyncio.Task[None] | None = None
         self._rereading: asyncio.Task[None] | None = None
         self._connection: StreamConnection | None = None
+        self._offs: list[Callable[[], None]] = []
         self._opened = False
         self._was_live = False
 
@@ -80,6 +81,9 @@ class PrivateStream:
             for off in offs:
                 off()
             raise
+        self._offs = offs
+        # What the account holds now; the stream says only what changes.
+        await self._reread(self._note)
         token = self._venue.stream_token()
         if token is not None:
             self._keeping = keep_token_alive(token, self._keep_alive, self._clock)
@@ -90,8 +94,23 @@ class PrivateStream:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         self._keeping = self._rereading = None
+        for off in self._offs:
+            off()
+        self._offs.clear()
+
+    @property
+    def is_open(self) -> bool:
+        return self._opened
+
+    def on_garbled(self, connection: str) -> None:
+        """A frame could not be read. On our stream it may have told of anything, so all is read back."""
+        if self._connection is not None and connection == self._connection.name:
+            self._begin_reread()
 
     async def _address(self) -> str:
+        if self._was_live:
+            # A login is refused for a clock that has moved, and so is the call for a key.
+            await self._requests.measure_clock()
         token = self._venue.stream_token()
         key: str | None = None
         if token is not None:
@@ -110,12 +129,26 @@ class PrivateStream:
 
     def _on_state(self, _connection: str, live: bool) -> None:
         if live and self._was_live:
-            if self._rereading is not None:
-                self._rereading.cancel()
-            self._rereading = asyncio.get_running_loop().create_task(self._reread(), name="perpwire re-read account")
+            self._begin_reread()
         self._was_live = self._was_live or live
 
-    async def _reread(self) -> None:
+    def _begin_reread(self) -> None:
+        if self._rereading is not None:
+            self._rereading.cancel()
+        deliver = self._streams.frames.deliver
+        self._rereading = asyncio.get_running_loop().create_task(self._reread(deliver), name="perpwire re-read account")
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case Order():
+                self._state.on_order(event)
+            case Position():
+                self._state.on_position(event)
+            case Balance():
+                self._state.on_balance(event)
+
+    async def _reread(self, deliver: Callable[[Event], None]) -> None:
+        """Read the account and deliver what the stream has not said meanwhile; tries until it succeeds."""
         while True:
             # What the stream says while we read is newer than what we read, or is followed by what is newer.
             said: set[Hashable] = set()
@@ -135,5 +168,5 @@ class PrivateStream:
                     off()
             for event in events:
                 if subject(event) not in said:
-                    self._streams.frames.deliver(event)
+                    deliver(event)
             return

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, cast
 
 from perpwire.api_connector.clock_sync import ClockSync
-from perpwire.api_connector.ledger import RateLedger
+from perpwire.api_connector.ledger import Moment, RateLedger
 from perpwire.api_connector.metrics import APIMetrics
 from perpwire.api_connector.retry import RetryPolicy
 from perpwire.clock import Clock
 from perpwire.credentials import Credentials
-from perpwire.errors import APIError, ClockSkewed, NotSent, OutcomeUnknown, RateLimited, UnknownOrder
+from perpwire.errors import APIError, ClockSkewed, Garbled, NotSent, OutcomeUnknown, RateLimited, UnknownOrder
 from perpwire.http_message import HttpReply, HttpRequest
 from perpwire.model.incident import ClockStepped, Incident, RateLimitHit
 from perpwire.transport.base import HttpTransport, TransportFailed
@@ -80,6 +81,13 @@ class RequestPath:
         self._retry = retry
         self._rng = rng
         self._on_incident = on_incident
+        self._measuring = asyncio.Lock()
+        self._measured_ns = 0
+        self.is_closed = False
+
+    def close(self) -> None:
+        """Nothing more is sent; what waits for its turn ends in NotSent."""
+        self.is_closed = True
 
     async def run(self, call: Call[T]) -> T:
         """The call's result; pages are joined, follow-up calls made.
@@ -110,16 +118,18 @@ class RequestPath:
                 return await self.run(following)
             except UnknownOrder:
                 await self._clock.sleep(pause_s)
+            except APIError:
+                break
         try:
             return await self.run(following)
-        except UnknownOrder as lagging:
+        except APIError as error:
             raise OutcomeUnknown(
-                f"{done.name} was acknowledged, but the venue does not show the order ({lagging.reason})",
+                f"{done.name} was acknowledged, but the order can't be read back ({error.reason})",
                 venue=self._venue.name,
                 call=done.name,
-                code=lagging.code,
+                code=error.code,
                 advice="The venue took the request. Read the order again, or watch the order stream.",
-            ) from lagging
+            ) from error
 
     async def measure_clock(self) -> None:
         """Measure the venue's time anew; see ClockSync.measure for what is raised."""
@@ -129,49 +139,79 @@ class RequestPath:
             return time_call.translate(await self._once(time_call.endpoint, time_call.params))
 
         await self._sync.measure(ask_ms)
+        self._measured_ns = self._clock.monotonic_ns()
 
     async def _reply(self, endpoint: Endpoint, params: Params) -> Any:
         """The wire reply, tried as often as retry.py allows."""
         tried = 0
+        doubtful = False
         while True:
+            started_ns = self._clock.monotonic_ns()
             try:
                 return await self._once(endpoint, params)
             except APIError as error:
                 tried += 1
-                self._learn_from(error)
-                pause_s = self._retry.pause_s(error, endpoint, tried, self._rng)
+                error.after_doubt = doubtful
+                self._learn_from(error, endpoint, params)
+                pause_s = None if self.is_closed else self._retry.pause_s(error, endpoint, tried, self._rng)
                 if pause_s is None:
                     raise
+                doubtful = doubtful or isinstance(error, OutcomeUnknown | Garbled)
                 if isinstance(error, ClockSkewed):
-                    await self._resync()
+                    await self._resync(started_ns)
                 await self._clock.sleep(pause_s)
 
     async def _once(self, endpoint: Endpoint, params: Params) -> Any:
         costs = endpoint.costs_of(params)
-        while wait_s := self._ledger.wait_s(costs, endpoint.lane, self._sync.venue_s()):
+        while wait_s := self._ledger.wait_s(costs, endpoint.lane, self._now()):
+            self._check_hold(endpoint, wait_s)
             await self._clock.sleep(wait_s)
+        if self.is_closed:
+            raise NotSent("the connector was closed", venue=self._venue.name, call=endpoint.name, code="CLOSED")
         # Encoded and signed before it is spent: what can't be written costs nothing.
         request = self._venue.encode(endpoint, params, self._credentials, self._sync.venue_ms())
-        self._ledger.spend(costs, self._sync.venue_s())
+        sent = self._now()
+        self._ledger.spend(costs, sent)
         started_ns = self._clock.monotonic_ns()
-        failure: APIError | None = None
+        failure: BaseException | None = None
         try:
             reply = await self._route.exchange(endpoint, request)
-            self._ledger.reported(self._venue.reported_usage(endpoint, reply.headers), self._sync.venue_s())
+            self._ledger.reported(self._venue.reported_usage(endpoint, reply.headers), sent, self._now())
             return self._venue.decode(endpoint, reply)
         except APIError as error:
             failure = error
             if self._credentials is not None:
                 error.redact(self._credentials.redact)
             raise
+        except BaseException as error:
+            failure = error
+            raise
         finally:
             seconds = (self._clock.monotonic_ns() - started_ns) / 1e9
             self._metrics.record_request(seconds, failure is None)
             self._metrics.record_call(endpoint.name, seconds, None if failure is None else type(failure).__name__)
 
-    def _learn_from(self, error: APIError) -> None:
-        if isinstance(error, RateLimited):
-            self._ledger.stop(error.retry_after_s, self._sync.venue_s())
+    def _now(self) -> Moment:
+        return Moment(self._sync.venue_s(), self._clock.monotonic_ns() / 1e9)
+
+    def _check_hold(self, endpoint: Endpoint, wait_s: float) -> None:
+        """A call that would be held back for longer than a window lasts is the caller's to decide on."""
+        if wait_s > self._retry.longest_hold_s:
+            raise RateLimited(
+                f"the venue takes no such call for {wait_s:.0f} s",
+                venue=self._venue.name,
+                call=endpoint.name,
+                code="HELD_BACK",
+                retry_after_s=wait_s,
+                advice="Nothing was sent. Wait retry_after_s.",
+            )
+
+    def _learn_from(self, error: APIError, endpoint: Endpoint, params: Params) -> None:
+        if isinstance(error, RateLimited) and error.code != "HELD_BACK":
+            if error.holds_all:
+                self._ledger.stop(error.retry_after_s, self._now())
+            else:
+                self._ledger.stop_like(endpoint.costs_of(params), error.retry_after_s, self._now())
             self._on_incident(
                 RateLimitHit(
                     venue=self._venue.name,
@@ -181,8 +221,12 @@ class RequestPath:
                 )
             )
 
-    async def _resync(self) -> None:
-        await self.measure_clock()
+    async def _resync(self, refused_ns: int) -> None:
+        """Measure the clock, once for all calls that were refused for it at about the same time."""
+        async with self._measuring:
+            if self._measured_ns > refused_ns:
+                return
+            await self.measure_clock()
         self._on_incident(
             ClockStepped(
                 venue=self._venue.name,

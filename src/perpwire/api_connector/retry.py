@@ -22,12 +22,14 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
         base_s: Pause before the second try; doubles each time.
         cap_s: Longest pause.
         longest_wait_s: A venue's "come back in N seconds" is waited out up to this; beyond it, it is the caller's.
+        longest_hold_s: A call may wait so long for its budget: a little more than the longest window.
     """
 
     attempts: int = 3
     base_s: float = 0.2
     cap_s: float = 3.0
     longest_wait_s: float = 15.0
+    longest_hold_s: float = 70.0
 
     def pause_s(self, error: APIError, endpoint: Endpoint, tried: int, rng: random.Random) -> float | None:
         """Seconds to wait before trying again, or None: raise it. `tried` counts the tries so far."""

@@ -12,7 +12,7 @@ from perpwire.api_connector.lifecycle import NEXT, Change, State
 from perpwire.api_connector.retry import reconnect_pause_s
 from perpwire.clock import Clock
 from perpwire.credentials import Credentials
-from perpwire.errors import APIError, NotSent, StreamRefused
+from perpwire.errors import APIError, AuthenticationFailed, NotSent, StreamRefused
 from perpwire.model.incident import (
     ConnectionFailing,
     ConnectionLost,
@@ -80,6 +80,7 @@ class StreamConnection:
         self._ear: _Ear | None = None
         self._task: asyncio.Task[None] | None = None
         self._confirmed: set[str] = set()
+        self._ever_confirmed: set[str] = set()
         self._refused: dict[str, str] = {}
         self._answers: dict[str, asyncio.Future[None]] = {}
         self._logged_in: asyncio.Future[None] | None = None
@@ -137,7 +138,9 @@ class StreamConnection:
     def _raise_refusals(self, topics: Iterable[str]) -> None:
         refused = [f"{topic} ({self._refused[topic]})" for topic in topics if topic in self._refused]
         if refused:
-            raise StreamRefused(f"{self.name} refused {', '.join(refused)}")
+            raise StreamRefused(
+                f"{self.name} refused {', '.join(refused)}", venue=self._venue.name, call="subscribe", code="REFUSED"
+            )
 
     async def drop(self, topics: Iterable[str]) -> None:
         """Unsubscribe; unknown topics are ignored."""
@@ -171,6 +174,11 @@ class StreamConnection:
             self._socket.close()
             self._socket = None
         self._fail_answers("closed")
+        if self._first_outcome is not None and not self._first_outcome.done():
+            self._first_outcome.set_exception(
+                NotSent("the stream was closed", venue=self._venue.name, call=self._route, code="CLOSED")
+            )
+            self._first_outcome.exception()  # nobody may be waiting
 
     # --- what the present socket says; called from the read callback ------------------------------------------------
 
@@ -215,13 +223,22 @@ class StreamConnection:
                     self._logged_in.set_result(None)
             case "login_refused":
                 if self._logged_in is not None and not self._logged_in.done():
-                    self._logged_in.set_exception(StreamRefused(f"{self.name} refused the login: {control.text}"))
+                    self._logged_in.set_exception(
+                        AuthenticationFailed(
+                            f"{self.name} refused the login: {control.text}",
+                            venue=self._venue.name,
+                            call="log in",
+                            code="LOGIN_REFUSED",
+                        )
+                    )
             case "subscribed":
                 for topic in control.topics:
                     self._answer(topic, None)
             case "refused":
                 for topic in control.topics:
-                    self._answer(topic, StreamRefused(control.text))
+                    self._answer(
+                        topic, StreamRefused(control.text, venue=self._venue.name, call="subscribe", code=topic)
+                    )
             case "token_expired" | "closing":
                 self.restart(control.text or control.kind)
             case _:
@@ -242,8 +259,8 @@ class StreamConnection:
             try:
                 reason = await self._one_life()
                 failures = 0
-            except (TransportFailed, APIError, StreamRefused, TimeoutError) as error:
-                reason = str(error) or "no answer in time"
+            except (TransportFailed, APIError, TimeoutError) as error:
+                reason = getattr(error, "reason", "") or "no answer in time"
                 failures += 1
                 if self._first_outcome is not None and not self._first_outcome.done():
                     self._first_outcome.set_exception(self._first_failure(error, reason))
@@ -309,7 +326,9 @@ class StreamConnection:
         if not self._session.needs_login:
             return
         if self._credentials is None:
-            raise StreamRefused(f"{self.name} needs an API key")
+            raise AuthenticationFailed(
+                f"{self.name} needs an API key", venue=self._venue.name, call="log in", code="NO_CREDENTIALS"
+            )
         frame = self._session.login(self._credentials, self._venue_ms())
         if frame is None:
             return
@@ -320,10 +339,12 @@ class StreamConnection:
 
     async def _subscribe_all(self) -> None:
         wanted = list(self.topics)
+        tried: set[str] = set()
         # More may be asked for while the first are on their way.
-        while missing := [topic for topic in self.topics if topic not in self._confirmed]:
+        while missing := [topic for topic in self.topics if topic not in self._confirmed and topic not in tried]:
+            tried.update(missing)
             await self._subscribe(missing)
-        if wanted and not self.topics:
+        if wanted and not self._confirmed:
             self._raise_refusals(wanted)
 
     async def _subscribe(self, topics: list[str]) -> None:
@@ -338,11 +359,15 @@ class StreamConnection:
                 try:
                     await asyncio.shield(answer)
                     self._confirmed.add(topic)
+                    self._ever_confirmed.add(topic)
                 except StreamRefused as refusal:
-                    self._forget(topic, str(refusal))
+                    self._on_refusal(topic, refusal.reason)
 
-    def _forget(self, topic: str, why: str) -> None:
-        self.topics.pop(topic, None)
+    def _on_refusal(self, topic: str, why: str) -> None:
+        """A topic that never was accepted is a mistake, and forgotten. One that was is asked for again at each
+        heartbeat: the venue has a bad moment, or the contract is gone, and then it stays refused and told of."""
+        if topic not in self._ever_confirmed:
+            self.topics.pop(topic, None)
         self._refused[topic] = why
         self._on_incident(
             SubscriptionRefused(
@@ -385,6 +410,8 @@ class StreamConnection:
             silent_s = (self._clock.monotonic_ns() - self._heard_ns) / 1e9
             if silent_s > 2 * self._heartbeat_s:
                 return f"silent for {silent_s:.0f} s, pings unanswered"
+            if refused := [topic for topic in self.topics if topic not in self._confirmed]:
+                await self._subscribe(refused)
             frame = self._session.ping() if self._session is not None else None
             if frame is None:
                 socket.ping()

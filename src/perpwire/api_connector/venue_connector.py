@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import random
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from enum import StrEnum
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
@@ -20,16 +22,16 @@ from perpwire.api_connector.private_stream import PrivateStream
 from perpwire.api_connector.reconcile import settle_order
 from perpwire.api_connector.request_path import HttpRoute, RequestPath
 from perpwire.api_connector.retry import RetryPolicy
-from perpwire.api_connector.websocket_manager import WebSocketManager
+from perpwire.api_connector.websocket_manager import WebSocketManager, tell
 from perpwire.clock import Clock, SystemClock
 from perpwire.credentials import Credentials
 from perpwire.data_processor.account_state import AccountState
 from perpwire.data_processor.book_sync import LocalBook
 from perpwire.entropy import system_random
-from perpwire.errors import APIError, BadInput, Garbled, InsufficientBalance, OutcomeUnknown
+from perpwire.errors import APIError, BadInput, Garbled, InsufficientBalance, OutcomeUnknown, UnknownOrder
 from perpwire.model.account import AccountInfo, Position
-from perpwire.model.incident import BalanceInsufficient, Incident, OrderDoubtful, OrderFailed
-from perpwire.model.instrument import Instrument, Rounding
+from perpwire.model.incident import BalanceInsufficient, FrameGarbled, Incident, OrderDoubtful, OrderFailed
+from perpwire.model.instrument import ROUNDINGS, Instrument, Rounding
 from perpwire.model.market import BookSnapshot, Event
 from perpwire.model.numbers import Number, exact
 from perpwire.model.order import Order, OrderRequest, OrderType, PositionSide, Side, TimeInForce
@@ -105,6 +107,7 @@ class VenueConnector(ExchangeConnector):
         self._incident_handlers: list[Callable[[Incident], None]] = []
         self.streams.on_incident(self._tell)
         self._instruments: Mapping[str, Instrument] | None = None
+        self._asking_instruments = asyncio.Lock()
         self._parts: _Parts | None = None
 
     def __repr__(self) -> str:
@@ -118,6 +121,8 @@ class VenueConnector(ExchangeConnector):
         Raises:
             NotSent: The venue can't be reached.
         """
+        if self._parts is not None:
+            return
         if self._http is None:
             # Imported only when it is really wanted: it is most of the library's import time.
             from perpwire.transport.http import AiohttpTransport
@@ -149,10 +154,11 @@ class VenueConnector(ExchangeConnector):
 
     async def close(self) -> None:
         """Close streams and connections; open orders are left as they are."""
-        if self._parts is not None:
-            await self._parts.private.close()
-            await self._parts.books.close()
-            self._parts = None
+        parts, self._parts = self._parts, None
+        if parts is not None:
+            parts.requests.close()
+            await parts.private.close()
+            await parts.books.close()
         await self.streams.close()
         if self._own_http and self._http is not None:
             await self._http.close()
@@ -188,10 +194,11 @@ class VenueConnector(ExchangeConnector):
 
     async def get_instruments(self, *, refresh: bool = False) -> Mapping[str, Instrument]:
         """Every contract by symbol; asked once, then kept, unless `refresh`."""
-        if self._instruments is None or refresh:
-            found = await self._path.run(self.venue.instruments())
-            self._instruments = {one.symbol: one for one in found}
-        return self._instruments
+        async with self._asking_instruments:
+            if self._instruments is None or refresh:
+                found = await self._path.run(self.venue.instruments())
+                self._instruments = {one.symbol: one for one in found}
+            return self._instruments
 
     async def get_instrument(self, symbol: str) -> Instrument:
         """One contract, by the venue's symbol or as BTC/USDT:USDT.
@@ -199,7 +206,9 @@ class VenueConnector(ExchangeConnector):
         Raises:
             BadInput: No such contract; the message names the nearest ones.
         """
-        known = await self.get_instruments()
+        if not isinstance(symbol, str):
+            raise BadInput(f"{symbol!r} is no symbol", venue=self.venue.name, code="UNKNOWN_SYMBOL")
+        known = self._instruments or await self.get_instruments()
         name = self.venue.normal_symbol(symbol)
         if name not in known:
             near = difflib.get_close_matches(name, known, n=3)
@@ -284,15 +293,17 @@ class VenueConnector(ExchangeConnector):
             round, venue_params,
         )  # fmt: skip
         call = self.venue.place_order(request)
+        path, first_sent_ms = self._path, self._sync.venue_ms()
         try:
             try:
-                order = await self._path.run(call)
+                order = await path.run(call)
             except (OutcomeUnknown, Garbled) as doubt:
                 self._order_incident(OrderDoubtful, request, doubt)
                 order = await settle_order(
-                    self._path, self.venue, self._sync, self._clock,
-                    symbol=request.symbol, client_order_id=request.client_order_id,
-                    sent_ms=self._sync.venue_ms(), patience_s=self._settle_patience_s, doubt=doubt,
+                    path, self.venue, self._sync, self._clock,
+                    request=request,
+                    first_sent_ms=first_sent_ms,
+                    last_sent_ms=self._sync.venue_ms(), patience_s=self._settle_patience_s, doubt=doubt,
                 )  # fmt: skip
         except InsufficientBalance as error:
             self._order_incident(BalanceInsufficient, request, error)
@@ -300,7 +311,11 @@ class VenueConnector(ExchangeConnector):
         except APIError as error:
             self._order_incident(OrderFailed, request, error)
             raise
-        self.account_state.on_order(order)
+        except asyncio.CancelledError:
+            given_up = APIError("the caller gave up while it was under way", code="CANCELLED")
+            self._order_incident(OrderDoubtful, request, given_up)
+            raise
+        self._note_order(order)
         return order
 
     async def amend_order(
@@ -323,8 +338,8 @@ class VenueConnector(ExchangeConnector):
                 "neither price nor quantity is given", venue=self.venue.name, call="amend_order", code="NO_CHANGE"
             )
         instrument = await self.get_instrument(symbol)
-        new_price = None if price is None else exact(price, "price")
-        new_quantity = None if quantity is None else exact(quantity, "quantity")
+        new_price = None if price is None else self._exact(price, "price")
+        new_quantity = None if quantity is None else self._exact(quantity, "quantity")
         if new_price is not None:
             instrument.check_price(new_price)
         if new_quantity is not None:
@@ -342,14 +357,32 @@ class VenueConnector(ExchangeConnector):
         """
         one_id = self._one_id(order_id, client_order_id)
         name = self.venue.normal_symbol(symbol)
-        order = await self._path.run(self.venue.cancel_order(name, one_id, client_order_id))
-        self.account_state.on_order(order)
+        try:
+            order = await self._path.run(self.venue.cancel_order(name, one_id, client_order_id))
+        except UnknownOrder as gone:
+            if not gone.after_doubt:
+                raise
+            # The first answer was lost, and it is gone now: most likely by our own cancel.
+            order = await self._path.run(self.venue.get_order(name, one_id, client_order_id))
+        self._note_order(order)
         return order
 
     async def close_position(self, symbol: str, **kwargs: Any) -> Order | None:
-        """Close a symbol's one-way position by a reduce-only market order; None when it is flat already."""
+        """Close a symbol's one-way position by a reduce-only market order; None when it is flat already.
+
+        Raises:
+            BadInput: A position in hedge mode is open: which leg to close is the caller's to say.
+        """
         for position in await self.get_positions(symbol):
-            if position.quantity and position.position_side is PositionSide.BOTH:
+            if position.quantity and position.position_side is not PositionSide.BOTH:
+                raise BadInput(
+                    f"{symbol} has an open {position.position_side} position in hedge mode",
+                    venue=self.venue.name,
+                    call="close_position",
+                    code="HEDGE_MODE",
+                    advice="Place the closing order yourself, with position_side.",
+                )
+            if position.quantity:
                 side = Side.SELL if position.quantity > 0 else Side.BUY
                 return await self.place_order(symbol, side, abs(position.quantity), reduce_only=True, **kwargs)
         return None
@@ -368,9 +401,10 @@ class VenueConnector(ExchangeConnector):
         """Subscribe public events (Trade, BookTicker, BookDelta, MarkPrice) of symbols; returns when acknowledged.
 
         Raises:
+            BadInput: No such contract.
             NotSent, StreamRefused: See WebSocketManager.connect.
         """
-        names = [self.venue.normal_symbol(symbol) for symbol in symbols]
+        names = [(await self.get_instrument(symbol)).symbol for symbol in symbols]
         topics = [self.venue.topic(kind, name) for kind in kinds for name in names]
         await self.streams.subscribe(self.venue, self._hosts, topics, on_state=self._on_public_state)
 
@@ -401,7 +435,8 @@ class VenueConnector(ExchangeConnector):
             BookNotInSync: Not within half a minute.
             NotSent, StreamRefused: The stream can't be opened.
         """
-        return await self._running.books.open(self.venue.normal_symbol(symbol), self._on_public_state)
+        name = (await self.get_instrument(symbol)).symbol
+        return await self._running.books.open(name, self._on_public_state)
 
     @property
     def states(self) -> dict[str, State]:
@@ -422,8 +457,14 @@ class VenueConnector(ExchangeConnector):
             self._parts.books.on_state(connection, live)
 
     def _tell(self, incident: Incident) -> None:
-        for handler in self._incident_handlers:
-            handler(incident)
+        if isinstance(incident, FrameGarbled) and self._parts is not None:
+            self._parts.private.on_garbled(incident.connection)
+        tell(incident, self._incident_handlers)
+
+    def _note_order(self, order: Order) -> None:
+        # Without the account's stream nothing would ever end what is noted here.
+        if self._parts is not None and self._parts.private.is_open:
+            self.account_state.on_order(order)
 
     def _one_id(self, order_id: str | int | None, client_order_id: str | None) -> str | None:
         if order_id is None and client_order_id is None:
@@ -445,13 +486,17 @@ class VenueConnector(ExchangeConnector):
         venue_params: dict[str, Any],
     ) -> OrderRequest:
         """The order as it will be sent, or BadInput."""
+        venue_params = {name: value for name, value in venue_params.items() if value is not None}
         kind = self._word(OrderType, order_type, "order_type")
         if kind not in (OrderType.MARKET, OrderType.LIMIT):
             raise self._bad("order_type", f"order_type {kind} is not placed by this call; MARKET and LIMIT are")
-        exact_quantity = exact(quantity, "quantity")
-        exact_price = None if price is None else exact(price, "price")
+        exact_quantity = self._exact(quantity, "quantity")
+        exact_price = None if price is None else self._exact(price, "price")
         instrument = await self.get_instrument(symbol)
+        self.venue.window_ms(venue_params)
         if rounding is not None:
+            if rounding not in ROUNDINGS:
+                raise self._bad("round", f"round {rounding!r} is not one of {', '.join(ROUNDINGS)}")
             exact_quantity = instrument.round_quantity(exact_quantity, rounding)
             if exact_price is not None:
                 exact_price = instrument.round_price(exact_price, rounding)
@@ -469,7 +514,7 @@ class VenueConnector(ExchangeConnector):
         own_id = venue_params.get(self.venue.client_id_param) or client_order_id or self._new_client_id()
         return OrderRequest(
             symbol=instrument.symbol,
-            side=Side.of(side),
+            side=self._word(Side, side, "side"),
             type=kind,
             quantity=exact_quantity,
             price=exact_price,
@@ -482,10 +527,16 @@ class VenueConnector(ExchangeConnector):
 
     def _word(self, words: type[W], text: str, name: str) -> W:
         try:
-            return words(text.upper())
+            return words(str(text).upper())
         except ValueError:
             known = ", ".join(words)
             raise self._bad(name, f"{name} {text!r} is not one of {known}") from None
+
+    def _exact(self, value: Number, name: str) -> Decimal:
+        try:
+            return exact(value, name)
+        except BadInput as error:
+            raise BadInput(error.reason, venue=self.venue.name, call="place_order", code=error.code) from None
 
     def _bad(self, argument: str, reason: str) -> BadInput:
         return BadInput(reason, venue=self.venue.name, call="place_order", code=f"BAD_{argument.upper()}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -22,6 +23,8 @@ from perpwire.transport.base import SocketTransport
 from perpwire.venues.base import Hosts, Topic, Venue
 
 E = TypeVar("E", bound=Event)
+
+log = logging.getLogger("perpwire.api_connector")
 
 
 class WebSocketManager:
@@ -277,8 +280,17 @@ class WebSocketManager:
         return self._sockets
 
     def _tell(self, incident: Incident) -> None:
-        for handler in self._incident_handlers:
+        tell(incident, self._incident_handlers)
+
+
+def tell(incident: Incident, handlers: Iterable[Callable[[Incident], None]]) -> None:
+    """Hand an incident to handlers. It is told from the middle of our own work: what a handler raises is logged, and
+    stops nothing."""
+    for handler in tuple(handlers):
+        try:
             handler(incident)
+        except Exception:
+            log.exception("a handler of incidents failed on %s", type(incident).__name__)
 
 
 def hosts_at(url: str) -> Hosts:

@@ -10,6 +10,7 @@ import typer
 
 from perpwire import __version__
 from perpwire.cli.running import console, run
+from perpwire.venues import VENUES
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -52,6 +53,9 @@ def demo(
     and a report tells whether the quality bars hold. Exit code 0 only if all do."""
     from perpwire.cli.demo import demo as run_demo
 
+    for name in venue or ():
+        if name not in VENUES:
+            raise typer.BadParameter(f"no venue {name!r}; there are {', '.join(VENUES)}", param_hint="--venue")
     holds = run(
         run_demo(
             venues=venue or ["binance", "bybit"],

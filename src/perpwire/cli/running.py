@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from perpwire.errors import PerpwireError
 
@@ -29,8 +30,9 @@ def run(main: Coroutine[Any, Any, T], *, ended_by_signal: int = INTERRUPTED) -> 
             return runner.run(_until_signal(main))
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise typer.Exit(ended_by_signal) from None
-    except PerpwireError as error:
-        errors.print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
+    except (PerpwireError, OSError, ValueError) as error:
+        # What a user's file, port or address can make go wrong; escaped, as it may hold brackets.
+        errors.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
 
 

@@ -38,6 +38,11 @@ class LocalBook:
     def is_in_sync(self) -> bool:
         return self._why_not is None
 
+    @property
+    def was_in_sync(self) -> bool:
+        """It has been in sync at least once."""
+        return self.is_in_sync or self.rebuilds > 0
+
     def _proven(self) -> OrderBook:
         if self._why_not is not None:
             raise BookNotInSync(f"the book of {self.symbol} is not in sync: {self._why_not}")
@@ -119,6 +124,14 @@ class BookSync:
             self._buffer.append(delta)
             if self._snapshot is not None:
                 self._join(self._snapshot)
+        elif not self._asked:
+            # The snapshot that comes before every delta never came, or could not be read.
+            self._asked = True
+            self._renew()
+
+    def renewed(self) -> None:
+        """The stream was subscribed anew: its snapshot comes next, before any delta."""
+        self._asked = False
 
     def on_snapshot(self, snapshot: BookSnapshot) -> None:
         """From REST or from the stream; it replaces the book."""

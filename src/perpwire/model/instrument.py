@@ -11,7 +11,7 @@ from perpwire.errors import BadInput
 from perpwire.model.numbers import plain
 
 Rounding = Literal["down", "up", "nearest"]
-_ROUNDINGS = {"down": ROUND_DOWN, "up": ROUND_UP, "nearest": ROUND_HALF_EVEN}
+ROUNDINGS = {"down": ROUND_DOWN, "up": ROUND_UP, "nearest": ROUND_HALF_EVEN}
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,4 +108,4 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
 def _to_multiple(value: Decimal, step: Decimal, rounding: Rounding) -> Decimal:
     if not step:
         return value
-    return (value / step).quantize(Decimal(1), rounding=_ROUNDINGS[rounding]) * step
+    return (value / step).quantize(Decimal(1), rounding=ROUNDINGS[rounding]) * step

@@ -6,6 +6,9 @@ from decimal import Decimal, InvalidOperation
 
 from perpwire.errors import BadInput
 
+MOST_DIGITS = 16
+"""Before and after the point; arithmetic on such numbers is exact in the 28 digits that Decimals carry."""
+
 Number = Decimal | int | str | float
 
 
@@ -23,6 +26,8 @@ def exact(value: Number, name: str = "number") -> Decimal:
         raise BadInput(f"{name} {value!r} is not a number", code="NOT_A_NUMBER") from None
     if not number.is_finite():
         raise BadInput(f"{name} {value!r} is not finite", code="NOT_A_NUMBER")
+    if number and not (-MOST_DIGITS <= number.adjusted() < MOST_DIGITS and len(number.as_tuple().digits) <= 28):
+        raise BadInput(f"{name} {value!r} is beyond any price or quantity", code="NOT_A_NUMBER")
     return number
 
 

@@ -31,8 +31,11 @@ class AiohttpTransport:
         self._ssl: ssl.SSLContext | bool = ssl_context if ssl_context is not None else True
         self._connect_timeout_s = connect_timeout_s
         self._session: aiohttp.ClientSession | None = None
+        self._is_closed = False
 
     def _open(self) -> aiohttp.ClientSession:
+        if self._is_closed:
+            raise TransportFailed("the transport is closed", may_have_been_sent=False)
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=100, keepalive_timeout=15, ssl=self._ssl),
@@ -56,7 +59,7 @@ class AiohttpTransport:
                 timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=self._connect_timeout_s),
             ) as reply:
                 body = await reply.read()
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL, ValueError) as error:
             raise TransportFailed(_words(error), may_have_been_sent=False) from error
         except TimeoutError as error:
             raise TransportFailed(f"no answer within {timeout_s:g} s", may_have_been_sent=True) from error
@@ -67,6 +70,7 @@ class AiohttpTransport:
         )
 
     async def close(self) -> None:
+        self._is_closed = True
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -75,4 +79,7 @@ class AiohttpTransport:
 def _words(error: Exception) -> str:
     # A connector error's own text ends in the ssl setting's repr; the OS error inside says it better.
     cause = getattr(error, "os_error", None) or error
+    if isinstance(cause, aiohttp.ClientResponseError | aiohttp.InvalidURL):
+        # Their text repeats the whole URL, and with it the signature.
+        return type(cause).__name__
     return f"{type(cause).__name__}: {cause}" if str(cause) else type(cause).__name__

@@ -81,7 +81,7 @@ class PicowsTransport:
 
     async def connect(self, url: str, listener: SocketListener, timeout_s: float) -> Socket:
         try:
-            transport, _ = await picows.ws_connect(
+            transport, heard = await picows.ws_connect(
                 lambda: _Listener(listener, self._clock),
                 url,
                 ssl_context=self._ssl if url.startswith("wss") else None,
@@ -90,8 +90,12 @@ class PicowsTransport:
                 proxy=self._proxy,
                 logger_name="perpwire",
             )
-        except (picows.WSError, OSError, TimeoutError) as error:
+        except (picows.WSError, OSError, TimeoutError, ValueError) as error:
             raise TransportFailed(f"{type(error).__name__}: {error}", may_have_been_sent=False) from error
+        if transport.is_disconnected:
+            # Lost between the handshake and now: no callback will ever say so.
+            reason = heard._reason if isinstance(heard, _Listener) else "connection lost"
+            raise TransportFailed(f"{reason}, right after the handshake", may_have_been_sent=False)
         self._open = {one for one in self._open if not one.is_disconnected}
         self._open.add(transport)
         return _PicowsSocket(transport)

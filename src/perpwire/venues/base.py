@@ -14,6 +14,7 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 
 from perpwire.credentials import Credentials
+from perpwire.errors import BadInput
 from perpwire.http_message import HttpReply, HttpRequest
 from perpwire.model.account import AccountInfo, Position
 from perpwire.model.instrument import Instrument
@@ -51,6 +52,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
         name: Key in Costs.
         limit: Units per window.
         period_s: Window length.
+        scope: "ip": all calls from this address share it; "account": only calls like this one.
         fixed: True for windows that start at multiples of period_s of the venue's clock, False for rolling ones.
         source: Where it is published.
     """
@@ -60,6 +62,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     period_s: float
     fixed: bool
     source: str
+    scope: Literal["ip", "account"] = "account"
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -352,6 +355,16 @@ class Venue(ABC):
     def book_rule(self) -> BookRule: ...
 
     def normal_symbol(self, symbol: str) -> str:
-        """The venue's own symbol for what a caller wrote: BTCUSDT, btcusdt or BTC/USDT:USDT."""
-        text = symbol.split(":", 1)[0].replace("/", "")
-        return text.upper()
+        """The venue's own symbol for what a caller wrote: BTCUSDT, btcusdt or BTC/USDT:USDT.
+
+        Raises:
+            BadInput: No text, or a dated contract in that notation: taking it for the perpetual would be wrong.
+        """
+        pair, _, settle = symbol.partition(":")
+        if "-" in settle:
+            raise BadInput(f"{symbol!r} is a dated contract", venue=self.name, code="UNKNOWN_SYMBOL")
+        return pair.replace("/", "").upper()
+
+    def window_ms(self, params: Params) -> int:
+        """How long after its time stamp the venue takes a request with these parameters, milliseconds."""
+        return self.recv_window_ms

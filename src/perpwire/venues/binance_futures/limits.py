@@ -14,7 +14,7 @@ _PAGE = "usds-margined-futures/general-info#limits and exchangeInfo.rateLimits, 
 
 LIMITS = (
     # Of the IP address; one pool for fapi and dapi. Starts anew with each UTC minute.
-    Limit(name=WEIGHT, limit=2400, period_s=60.0, fixed=True, source=_PAGE),
+    Limit(name=WEIGHT, limit=2400, period_s=60.0, fixed=True, source=_PAGE, scope="ip"),
     # Of the account.
     Limit(name=ORDERS_10S, limit=300, period_s=10.0, fixed=True, source=_PAGE),
     Limit(name=ORDERS_1M, limit=1200, period_s=60.0, fixed=True, source=_PAGE),

@@ -64,6 +64,7 @@ def refusal(endpoint: Endpoint, reply: HttpReply) -> APIError:
             call=endpoint.name,
             code=code if code is not None else reply.status,
             retry_after_s=_pause_s(reply, code, text),
+            holds_all=code != -1015,
         )
     if reply.status == 408 or reply.status >= 500:
         return _server_failed(endpoint, reply, code, text)

@@ -60,6 +60,14 @@ class BinanceFutures(Venue):
     ) -> HttpRequest:
         return requests.encode(endpoint, params, credentials, timestamp_ms, self.recv_window_ms)
 
+    def window_ms(self, params: Params) -> int:
+        given = params.get("recvWindow")
+        if given is None:
+            return self.recv_window_ms
+        if not str(given).isdecimal():
+            raise BadInput(f"recvWindow {given!r} is no number", venue=self.name, code="BAD_PARAMETER")
+        return int(given)
+
     def decode(self, endpoint: Endpoint, reply: HttpReply) -> Any:
         if not is_success(reply):
             raise refusal(endpoint, reply)

@@ -103,7 +103,7 @@ def _by_code(endpoint: Endpoint, envelope: Envelope, headers: Mapping[str, str])
         return _doubtful(endpoint, words, code)
     told: dict[str, Any] = {"venue": "bybit", "call": endpoint.name, "code": code, "advice": ADVICE.get(code)}
     if issubclass(kind, RateLimited):
-        return kind(words, **told, retry_after_s=_retry_after_s(code, envelope, headers))
+        return kind(words, **told, retry_after_s=_retry_after_s(code, envelope, headers), holds_all=code != 10006)
     return kind(words, **told)
 
 

@@ -85,6 +85,7 @@ async def offline(*, clock: Clock | None = None, **options: Unpack[SetupOptions]
     network = MemoryNetwork(clock)
     accounts = options.get("accounts", (AccountSpec(),))
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(network.close)
         simulation = await stack.enter_async_context(in_process(network, clock, **options))
         world = World(simulation, network, clock, options.get("seed", 7), accounts[0])
         for venue in simulation.urls:

@@ -130,6 +130,7 @@ class MemoryNetwork:
         self._clock = clock
         self._servers: dict[str, MemoryServer] = {}
         self._peers: set[MemoryPeer] = set()
+        self._calls: set[asyncio.Task[HttpReply]] = set()
 
     def serve(self, host: str, server: MemoryServer) -> None:
         self._servers[host] = server
@@ -147,9 +148,13 @@ class MemoryNetwork:
 
     async def exchange(self, base_url: str, request: HttpRequest, timeout_s: float) -> HttpReply:
         server = self._server(base_url)
+        # A request that has left goes on at the server, whatever becomes of its caller.
+        call = asyncio.get_running_loop().create_task(server.http(request))
+        self._calls.add(call)
+        call.add_done_callback(self._forget)
         try:
             async with asyncio.timeout(timeout_s):
-                return await server.http(request)
+                return await asyncio.shield(call)
         except TimeoutError:
             raise TransportFailed(f"no answer within {timeout_s:g} s", may_have_been_sent=True) from None
 
@@ -170,3 +175,12 @@ class MemoryNetwork:
             if peer.is_open:
                 peer.closed_by_client()
         self._peers.clear()
+        calls = tuple(self._calls)
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+
+    def _forget(self, call: asyncio.Task[HttpReply]) -> None:
+        self._calls.discard(call)
+        if not call.cancelled():
+            call.exception()  # told to the caller, if it is still there

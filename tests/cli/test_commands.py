@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -132,6 +133,8 @@ def test_ctrl_c_ends_a_command_within_two_seconds(command: tuple[str, ...]) -> N
         (("watch", "BTCUSDT", "--venue", "kraken"), ["NO_SUCH_VENUE", "kraken"]),
         (("watch", "BTCUSDT", "--venue", "bybit", "--url", "http://127.0.0.1:9"), ["bybit", "TRANSPORT", "->"]),
         (("watch", "BTCUSDT", "--env", "moon"), ["NO_SUCH_ENVIRONMENT", "moon"]),
+        (("watch", "[/b]", "--venue", "binance"), ["UNKNOWN_SYMBOL", "[/b]"]),
+        (("watch", "BTCUSDT", "--venue", "bybit", "--url", "http://127.0.0.1:99999"), ["bybit", "99999"]),
     ],
 )
 def test_mistakes_are_told_in_one_line_with_advice(arguments: tuple[str, ...], words: list[str]) -> None:
@@ -141,6 +144,30 @@ def test_mistakes_are_told_in_one_line_with_advice(arguments: tuple[str, ...], w
     assert len(err.strip().splitlines()) == 1
     for word in words:
         assert word in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("option", ["--faults", "--accounts", "--replay"])
+def test_a_file_that_is_not_what_it_should_be_is_told_in_one_line(option: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text('{"this is": [')
+    process = start("sim", option, str(path))
+    _, err = finish(process, 30)
+    assert process.returncode == 1
+    assert "Traceback" not in err
+    assert "bad.json" in err
+
+
+@pytest.mark.slow
+def test_a_port_in_use_is_told_in_one_line() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        process = start("sim", "--binance-port", str(taken.getsockname()[1]))
+        _, err = finish(process, 30)
+    assert process.returncode == 1
+    assert "Traceback" not in err
+    assert "in use" in err
 
 
 def test_help_names_every_command_and_option() -> None:

@@ -14,7 +14,7 @@ from perpwire.model.account import Balance, Position
 from perpwire.model.market import Event
 from perpwire.model.order import Fill, Order, OrderStatus, OrderType, PositionSide, Side, TimeInForce
 from perpwire.simulator.exchange import OrderIntent
-from perpwire.simulator.faults import Cut, Delay, Refuse
+from perpwire.simulator.faults import Answer, Cut, Delay, Refuse
 from perpwire.testing import World, offline
 
 VENUES = ["binance", "bybit"]
@@ -116,12 +116,29 @@ def test_a_slow_answer_never_overwrites_what_the_stream_has_said_since(venue: st
     in_world(scenario, venue)
 
 
-def test_an_expired_listen_key_is_replaced_and_the_stream_goes_on() -> None:
+def test_a_listen_key_is_kept_alive_for_hours() -> None:
     async def scenario(world: World) -> None:
         connector = world.binance
         await connector.open_account_stream()
         await asyncio.sleep(5 * 3600)  # the key lives one hour, and is kept alive
         assert sum(connector.streams.reconnects.values()) == 0
+        orders: list[Order] = []
+        connector.on(Order, orders.append)
+        await connector.place_order("BTCUSDT", "BUY", "0.01")
+        await asyncio.sleep(1)
+        assert orders[-1].status is OrderStatus.FILLED
+
+    in_world(scenario, "binance", rate=0.05)
+
+
+def test_a_listen_key_that_the_venue_has_dropped_is_replaced_and_the_stream_goes_on() -> None:
+    async def scenario(world: World) -> None:
+        connector = world.binance
+        await connector.open_account_stream()
+        gone = Answer(method="PUT", path="/fapi/v1/listenKey", status=400, body='{"code":-1125,"msg":"No such key."}')
+        world.simulation.faults["binance"].add(gone)
+        await asyncio.sleep(1900)  # past the first keep-alive
+        assert sum(connector.streams.reconnects.values()) == 1
         orders: list[Order] = []
         connector.on(Order, orders.append)
         await connector.place_order("BTCUSDT", "BUY", "0.01")

@@ -42,7 +42,7 @@ def demo(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="Expected books of the recording; found beside it by itself."),
     ] = None,
-    speed: Annotated[float, typer.Option(min=0.1, help="Replay speed: 10 plays ten seconds in one.")] = 10.0,
+    speed: Annotated[float, typer.Option(min=0.1, help="Replay speed: 10 plays ten seconds in one.")] = 5.0,
     seconds: Annotated[float, typer.Option(min=0, help="Run at least so long.")] = 12.0,
     alert: Annotated[
         list[str] | None, typer.Option(help="Send alerts there too: an apprise address, such as tgram://TOKEN/CHAT.")

@@ -16,6 +16,7 @@ from perpwire.simulator.events import (
     MarkTick,
     OrderChanged,
     RecordedFrame,
+    SelfTrade,
     SimEvent,
     Traded,
 )
@@ -85,6 +86,7 @@ def intent(
     refuse_post_only: bool = True,
     refuse_fok: bool = True,
     refuse_oversized_reduce: bool = True,
+    self_trade: SelfTrade = "taker",
 ) -> OrderIntent:
     """A limit order, or a market order where no price is given."""
     return OrderIntent(
@@ -99,6 +101,7 @@ def intent(
         refuse_post_only=refuse_post_only,
         refuse_fok=refuse_fok,
         refuse_oversized_reduce=refuse_oversized_reduce,
+        self_trade=self_trade,
     )
 
 

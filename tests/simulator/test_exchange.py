@@ -16,6 +16,7 @@ from perpwire.simulator.events import (
     MarkTick,
     OrderChanged,
     Refused,
+    SelfTrade,
     SimEvent,
     Traded,
     Why,
@@ -135,6 +136,44 @@ def test_an_account_never_trades_with_itself(venue: Exchange) -> None:
     assert [one.price for one in venue.open_orders("a", None)] == [Decimal("100.1")]
 
 
+@pytest.mark.parametrize(
+    ("self_trade", "filled", "ends_as", "own_left"),
+    [
+        ("taker", 1, OrderStatus.EXPIRED, 1),
+        ("maker", 3, OrderStatus.FILLED, 0),
+        ("both", 1, OrderStatus.EXPIRED, 0),
+        ("none", 3, OrderStatus.FILLED, 0),
+    ],
+)
+def test_the_taker_says_what_ends_when_it_meets_its_own_account(
+    venue: Exchange, self_trade: SelfTrade, filled: int, ends_as: OrderStatus, own_left: int
+) -> None:
+    venue.place("b", intent(SELL, "1", "100"))
+    own = venue.place("a", intent(SELL, "1", "100.1", self_trade="taker"))
+    venue.place("b", intent(SELL, "2", "100.2"))
+    order = venue.place("a", intent(BUY, "3", "101", self_trade=self_trade))
+    assert (order.filled_quantity, order.status, order.self_trade) == (Decimal(filled), ends_as, self_trade)
+    assert len(venue.open_orders("a", None)) == own_left
+    if self_trade in ("maker", "both"):
+        ended = venue.find_order("a", SYMBOL, order_id=own.order_id, client_order_id=None)
+        assert (ended.status, ended.reason, ended.filled_quantity) == (OrderStatus.EXPIRED, "stp", Decimal(0))
+    assert venue.position("a", SYMBOL).quantity == (2 if self_trade == "none" else filled)
+
+
+def test_fill_or_kill_counts_what_is_behind_its_own_orders_only_where_those_give_way(venue: Exchange) -> None:
+    venue.place("a", intent(SELL, "1", "100"))
+    venue.place("b", intent(SELL, "1", "101"))
+    for wanted in (
+        intent(BUY, "1", "101", TimeInForce.FOK),
+        intent(BUY, "2", "101", TimeInForce.FOK, self_trade="maker"),
+    ):
+        with pytest.raises(Refused) as caught:
+            venue.place("a", wanted)
+        assert caught.value.why is Why.FOK_UNFILLED
+    order = venue.place("a", intent(BUY, "1", "101", TimeInForce.FOK, self_trade="maker"))
+    assert (order.status, order.average_price) == (OrderStatus.FILLED, Decimal(101))
+
+
 def test_prices_are_shown_with_the_digits_of_the_tick(venue: Exchange) -> None:
     order = venue.place("a", intent(BUY, "1", "99"))
     bids, _, _, _ = venue.book(SYMBOL, 5)
@@ -226,6 +265,31 @@ def test_less_quantity_keeps_the_place_in_the_queue_and_anything_else_loses_it(v
     assert first_filled(venue) == "one"
     amend(venue, one.order_id, quantity="1.5")
     assert first_filled(venue) == "two"
+
+
+def test_a_venue_may_take_the_place_in_the_queue_for_less_quantity_too(venue: Exchange) -> None:
+    one = venue.place("a", intent(BUY, "2", "99", client_order_id="one"))
+    venue.place("a", intent(BUY, "2", "99", client_order_id="two"))
+    venue.amend(
+        "a",
+        SYMBOL,
+        order_id=one.order_id,
+        client_order_id=None,
+        price=None,
+        quantity=Decimal(1),
+        keep_priority_on_reduce=False,
+    )
+    assert first_filled(venue) == "two"
+
+
+def test_cancelling_all_tells_of_the_books_in_the_order_of_the_orders(clock: ManualClock) -> None:
+    names = [f"{letter}USDT" for letter in "QWERTZUIOP"]
+    venue = exchange(clock, symbols=[spec(name, "100") for name in names])
+    for name in reversed(names):
+        venue.place("a", intent(BUY, "1", "90", symbol=name))
+    heard = Heard(venue)
+    venue.cancel_all("a", None)
+    assert [event.symbol for event in heard.of(BookChanged)] == names[::-1]
 
 
 def test_an_amended_price_that_crosses_trades_at_once(venue: Exchange) -> None:

@@ -147,3 +147,21 @@ def test_after_close_nothing_moves(clock: ManualClock) -> None:
         assert heard.events == []
 
     clock.run(main())
+
+
+def test_a_market_that_is_behind_catches_up_in_small_steps(clock: ManualClock) -> None:
+    async def main() -> None:
+        venue = exchange(clock, rate=10_000)
+        heard = Heard(venue)
+        venue.start()
+        clock.advance(0.5)  # thousands of arrivals are due
+        turns: list[int] = []
+        for _ in range(6):
+            heard.clear()
+            await clock.sleep(0)
+            turns.append(len(heard.of(BookChanged)))
+        venue.close()
+        assert 0 < max(turns) <= 50
+        assert sum(turns) > 50
+
+    clock.run(main())

@@ -13,7 +13,17 @@ import pytest
 from perpwire.clock import ManualClock
 from perpwire.http_message import HttpReply, HttpRequest
 from perpwire.simulator.exchange import AccountSpec
-from perpwire.simulator.faults import Answer, Cut, Delay, LoseAnswer, LoseRequest, Refuse, Silence, Skew
+from perpwire.simulator.faults import (
+    LARGEST_SKEW_S,
+    Answer,
+    Cut,
+    Delay,
+    LoseAnswer,
+    LoseRequest,
+    Refuse,
+    Silence,
+    Skew,
+)
 from perpwire.simulator.in_process import in_process
 from perpwire.simulator.simulation import SetupOptions, Simulation
 from perpwire.transport.base import Socket, TransportFailed
@@ -453,3 +463,37 @@ def test_after_the_block_nothing_is_served_and_no_timer_is_left() -> None:
         assert one.host.journal.last == last
 
     clock.run(main())
+
+
+@pytest.mark.parametrize(
+    ("path", "order"),
+    [
+        ("/sim/clock", {"skew_s": 1e12}),
+        ("/sim/clock", {"skew_s": -1e12}),
+        ("/sim/clock", {"skew_s": 1e300}),
+        ("/sim/faults", {"kind": "skew", "seconds": 1e12}),
+        ("/sim/faults", [{"kind": "skew", "seconds": -1e12}]),
+        ("/sim/faults", {"kind": "answer", "status": 99}),
+        ("/sim/faults", {"kind": "answer", "status": 600}),
+        ("/sim/faults", {"kind": "answer", "status": 500, "headers": {"x-a": "b\r\nx-c: d"}}),
+        ("/sim/faults", {"kind": "answer", "status": 500, "headers": {"x a": "b"}}),
+        ("/sim/faults", {"kind": "answer", "status": 500, "headers": {"x\n": "b"}}),
+    ],
+)
+def test_what_no_clock_or_answer_can_be_is_refused(path: str, order: Any) -> None:
+    async def test(one: World) -> None:
+        before = await one.json("GET", "/sim/clock")
+        assert (await one.call("POST", path, json.dumps(order).encode())).status == 400
+        assert await one.json("GET", "/sim/faults") == []
+        assert (await one.json("GET", "/sim/clock"))["skew_s"] == before["skew_s"]
+
+    in_world(test)
+
+
+def test_a_clock_may_be_off_by_decades() -> None:
+    async def test(one: World) -> None:
+        for seconds in (LARGEST_SKEW_S, -LARGEST_SKEW_S):
+            told = await one.json("POST", "/sim/clock", {"skew_s": seconds})
+            assert 0 < told["time_ms"] <= (await one.json("GET", "/echo/time"))["time_ms"] < told["time_ms"] + 1000
+
+    in_world(test)

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.simulator.making import SYMBOL, Heard, exchange, intent, levels, spec
-from tests.simulator.recordings import Recording, common
+from tests.simulator.recordings import BEGAN_NS, Recording, common
 
 from perpwire.clock import ManualClock
 from perpwire.model.market import Level
@@ -357,3 +357,49 @@ def test_the_recorded_minutes_give_the_book_that_others_computed_from_them(fixtu
     order = venue.place("a", intent(SELL, "0.01"))
     assert order.status is OrderStatus.FILLED
     assert order.average_price == bids[0][0]
+
+
+# --- what can't be read ---------------------------------------------------------------------------------------------
+
+
+UNREADABLE = {
+    "broken JSON": '{"stream":"btcusdt@depth@0ms","data":{"b":}}',
+    "no kind": '{"stream":"btcusdt","data":{}}',
+    "no data": '{"stream":"btcusdt@trade"}',
+    "a diff of something else": '{"stream":"btcusdt@depth@0ms","data":{"u":"x"}}',
+    "a price that is no number": '{"stream":"btcusdt@depth@0ms","data":{"u":12,"b":[["NaN","1"]],"a":[]}}',
+    "a quantity below 0": '{"stream":"btcusdt@trade","data":{"p":"100","q":"-1","m":true}}',
+    "deep nesting": '{"stream":"btcusdt@trade","data":{"p":' + "[" * 5000 + "]" * 5000 + "}}",
+}
+
+
+@pytest.mark.parametrize("text", UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_a_frame_that_cannot_be_read_is_skipped_and_the_replay_goes_on(
+    tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    recording = common()
+    recording.lines.insert(0, f"{BEGAN_NS} {text}\n")
+    recording.lines.append(f"{BEGAN_NS + 10**9} {text}\n")
+    recording.diff(1.2, 11, 12, [("100.00", "6")], [])
+    venue, heard = play(recording.write(tmp_path), nothing)
+    assert venue.book(SYMBOL, 1)[0] == levels((100, 6))
+    assert len(heard.of(RecordedFrame)) == 2
+    assert "can't be read" in caplog.text
+
+
+def test_a_recording_damaged_inside_its_compression_ends_there(tmp_path: Path) -> None:
+    recording = common()
+    for number in range(400):
+        recording.diff(1 + number / 1000, 11 + number, 11 + number, [("100.00", str(number + 1))], [])
+    path = recording.write(tmp_path, zipped=True)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+    venue, _ = play(path, nothing)
+    assert venue.book(SYMBOL, 1)[0][0][0] == 100
+
+
+@pytest.mark.parametrize("speed", [float("nan"), float("inf"), 0.0, -1.0])
+def test_a_speed_is_a_finite_number_above_0(tmp_path: Path, speed: float) -> None:
+    with pytest.raises(ValueError, match="speed"):
+        ReplayFeed(common().write(tmp_path), speed)

@@ -9,11 +9,14 @@ from decimal import Decimal
 from pathlib import Path
 
 import aiohttp
+import msgspec
 import pytest
 from tests.simulator.recordings import common
 
+from perpwire.clock import ManualClock
 from perpwire.simulator.faults import Answer, Cut
 from perpwire.simulator.serve import read_accounts, read_faults, serve
+from perpwire.simulator.simulation import Setup, build_hosts
 from perpwire.venues import VENUES
 
 
@@ -68,6 +71,14 @@ def test_accounts_are_read_exactly_and_must_differ(tmp_path: Path) -> None:
         ("[]", "no account"),
         ("{", "accounts.json"),
         ('[{"cash": "many"}]', "accounts.json"),
+        ('[{"cash": "NaN"}]', r"accounts\.json.*cash NaN"),
+        ('[{"cash": "Infinity"}]', r"accounts\.json.*cash"),
+        ('[{"cash": "-1"}]', r"accounts\.json.*cash"),
+        ('[{"cash": "1E+15"}]', r"accounts\.json.*cash"),
+        ('[{"cash": "0.000000001"}]', r"accounts\.json.*decimals"),
+        ('[{"asset": "BTC"}]', r"accounts\.json.*USDT"),
+        ('[{"money": "5"}]', r"accounts\.json.*money"),
+        ("[" * 5000, r"accounts\.json"),
     ):
         path.write_text(text)
         with pytest.raises(ValueError, match=message):
@@ -78,6 +89,20 @@ def test_faults_are_read_for_one_venue(tmp_path: Path) -> None:
     path = tmp_path / "faults.json"
     path.write_text('[{"kind":"cut","after_s":3},{"kind":"answer","status":500}]')
     assert read_faults(path, "binance") == [Cut(after_s=3), Answer(status=500)]
+    path.write_text('{"binnance":[{"kind":"cut"}]}')
+    with pytest.raises(ValueError, match=r"faults\.json.*binnance"):
+        read_faults(path, "binance")
     path.write_text('[{"kind":"cut","when":3}]')
     with pytest.raises(ValueError, match=r"faults\.json.*when"):
         read_faults(path, "binance")
+
+
+@pytest.mark.parametrize(
+    ("what", "value"),
+    [(what, value) for what in ("rate", "latency_s") for value in (float("nan"), float("inf"), -1.0)]
+    + [("rate", 100_001.0), ("rate", 1e-300)],
+)
+def test_a_pace_that_no_market_has_is_refused(what: str, value: float, clock: ManualClock) -> None:
+    setup = msgspec.structs.replace(Setup(venues=("echo",)), **{what: value})
+    with pytest.raises(ValueError, match=what.removesuffix("_s")):
+        build_hosts(setup, clock)

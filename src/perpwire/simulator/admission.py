@@ -63,7 +63,7 @@ def check_margin(
         Refused: MARGIN.
     """
     if order.price is None:
-        filled, value = market.book.reach(order.side, None, order.quantity, order.account)
+        filled, value = market.book.reach(order.side, None, order.quantity, order.account, order.self_trade)
         if not filled:
             return
         order = copy.copy(order)
@@ -91,7 +91,7 @@ def misfit(book: Book, intent: OrderIntent, order: SimOrder) -> Literal["", "pos
             raise Refused(Why.POST_ONLY_WOULD_TAKE)
         return "post_only"
     if order.time_in_force is TimeInForce.FOK:
-        fillable, _ = book.reach(order.side, order.price, order.quantity, order.account)
+        fillable, _ = book.reach(order.side, order.price, order.quantity, order.account, order.self_trade)
         if fillable < order.quantity:
             if intent.refuse_fok:
                 raise Refused(Why.FOK_UNFILLED)

@@ -60,7 +60,7 @@ def handle(host: Host, request: IncomingRequest) -> HttpReply:
                 return _json(200, _clock(host))
             case "GET", "/sim/clock":
                 return _json(200, _clock(host))
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
         return _json(400, {"error": str(error)})
     return _json(404, {"error": f"{request.method} {request.path} is not served"})
 

@@ -11,6 +11,10 @@ import msgspec
 from perpwire.model.market import Level
 from perpwire.model.order import OrderStatus, OrderType, PositionSide, Side, TimeInForce
 
+SelfTrade = Literal["taker", "maker", "both", "none"]
+"""What ends when an order meets one of its own account in the book: the order that takes, the one that rests (and the
+other goes on matching), both, or none of them (they trade). The taker's choice counts."""
+
 
 class SimFill(msgspec.Struct, frozen=True, kw_only=True):
     """One execution of an account's order. fee > 0 is paid, in the settle asset; realized_pnl is before fees."""
@@ -47,6 +51,7 @@ class SimOrder(msgspec.Struct, kw_only=True):
     filled_quantity: Decimal = Decimal(0)
     filled_value: Decimal = Decimal(0)
     fees: Decimal = Decimal(0)
+    self_trade: SelfTrade = "taker"
     reason: str = ""  # why it ended: "", "user", "ioc", "fok", "post_only", "market", "stp", "reduce_only"
 
     @property

@@ -244,6 +244,7 @@ class Exchange:
             quantity=quantity,
             reduce_only=intent.reduce_only,
             position_side=intent.position_side,
+            self_trade=intent.self_trade,
             status=OrderStatus.NEW,
             created_ms=now_ms,
             updated_ms=now_ms,
@@ -260,9 +261,11 @@ class Exchange:
         client_order_id: str | None,
         price: Decimal | None,
         quantity: Decimal | None,
+        keep_priority_on_reduce: bool = True,
     ) -> SimOrder:
-        """Change price or total quantity (None: keep it). A lower quantity alone keeps the order's place in the queue;
-        anything else puts it to the rear, and it may trade at once. A post-only order that would take is cancelled.
+        """Change price or total quantity (None: keep it). A lower quantity alone keeps the order's place in the queue
+        (unless `keep_priority_on_reduce` is False); anything else puts it to the rear, and it may trade at once. A
+        post-only order that would take is cancelled.
 
         Raises:
             Refused: The order stays as it was.
@@ -284,7 +287,7 @@ class Exchange:
         changed.price, changed.quantity = market.canonical(new_price), new_quantity
         check_margin(market, owner, changed, self.mark_price, instead_of=order)
         now_ms = self.now_ms()
-        if changed.price == order.price and new_quantity < order.quantity:
+        if keep_priority_on_reduce and changed.price == order.price and new_quantity < order.quantity:
             self._execution.shrink(market, order, order.quantity - new_quantity)
             order.updated_ms = now_ms
             self._execution.announce(order, "amended")
@@ -318,7 +321,7 @@ class Exchange:
         open_orders = [one for one in self._accounts[account].open.values() if symbol in (None, one.symbol)]
         for order in open_orders:
             self._execution.end(self._markets[order.symbol], order, "canceled", "user")
-        for name in {order.symbol for order in open_orders}:
+        for name in dict.fromkeys(order.symbol for order in open_orders):
             self._markets[name].publish_book()
         return [copy.copy(order) for order in open_orders]
 

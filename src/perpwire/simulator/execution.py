@@ -107,14 +107,20 @@ class Execution:
     # --- matching -----------------------------------------------------------------------------------------------------
 
     def _trade(self, market: Market, side: Side, limit: Decimal | None, quantity: Decimal, order: SimOrder) -> bool:
-        """Match a user's order until it is filled or nothing is in reach. True: it met an order of its own account."""
+        """Match a user's order until it is filled or nothing is in reach. True: it met an order of its own account,
+        and is to end because of that."""
         left = quantity
         while left:
             maker = market.book.next_maker(side, limit)
             if maker is None:
                 return False
-            if maker.order is not None and maker.order.account == order.account:
+            is_own = maker.order is not None and maker.order.account == order.account
+            if is_own and order.self_trade in ("maker", "both") and maker.order is not None:
+                self.end(market, maker.order, "expired", "stp")
+            if is_own and order.self_trade in ("taker", "both"):
                 return True
+            if is_own and order.self_trade == "maker":
+                continue
             part = min(maker.quantity, left)
             self._match(market, side, maker, part, order)
             left -= part

@@ -6,6 +6,7 @@ random part of `jitter_s` drawn from the seed, and comes again every `every_s` s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from random import Random
@@ -14,9 +15,26 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from perpwire.clock import Clock, Timer
+from perpwire.venues import VENUES
 
 How = Literal["reset", "silence"]
 """How a lost exchange looks to the client: the connection is reset, or nothing ever comes."""
+
+
+LARGEST_SKEW_S = 50 * 365.25 * 86400.0
+"""How far a venue's clock may be off, either way: its years keep four digits, and its times stay above 0."""
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
+
+
+def check_skew(seconds: float) -> None:
+    """
+    Raises:
+        ValueError: Beyond LARGEST_SKEW_S, or not a number.
+    """
+    if not abs(seconds) <= LARGEST_SKEW_S:
+        raise ValueError(f"a skew of {seconds:g} s is not within {LARGEST_SKEW_S:.0f} s either way")
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True):
@@ -56,9 +74,12 @@ class Refuse(Fault, frozen=True, kw_only=True, tag="refuse"):
 
 
 class Skew(Fault, frozen=True, kw_only=True, tag="skew"):
-    """The venue's clock is put this far ahead of the true one (below 0: behind)."""
+    """The venue's clock is put this far ahead of the true one (below 0: behind), by at most LARGEST_SKEW_S."""
 
     seconds: float
+
+    def __post_init__(self) -> None:
+        check_skew(self.seconds)
 
 
 class CallFault(Fault, frozen=True, kw_only=True):
@@ -77,11 +98,18 @@ class CallFault(Fault, frozen=True, kw_only=True):
 
 
 class Answer(CallFault, frozen=True, kw_only=True, tag="answer"):
-    """The call is not executed and answered with this."""
+    """The call is not executed and answered with this: a status from 100 to 599, and headers of one line each."""
 
     status: int
     body: str = ""
     headers: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 100 <= self.status <= 599:
+            raise ValueError(f"status {self.status} is not from 100 to 599")
+        for name, value in self.headers.items():
+            if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+                raise ValueError(f"header {name!r}: {value!r} can't be sent")
 
 
 class Delay(CallFault, frozen=True, kw_only=True, tag="delay"):
@@ -124,9 +152,15 @@ def read_script(text: bytes, venue: str) -> list[AnyFault]:
 
     Raises:
         msgspec.DecodeError: Not such a list; the message says where.
+        ValueError: There are faults for a venue that perpwire does not know.
     """
     script = _script.decode(text)
-    return script if isinstance(script, list) else script.get(venue, [])
+    if isinstance(script, list):
+        return script
+    for name in script:
+        if name not in VENUES:
+            raise ValueError(f"{name!r} is no venue; known are {', '.join(VENUES)}")
+    return script.get(venue, [])
 
 
 class SkewedClock:

@@ -29,6 +29,8 @@ _DRIFT_TICKS = 1.2  # standard deviation of the fair price after one second, in 
 _TYPICAL_VALUE = 12_000.0  # quote; of a background order near the top
 _LATE_S = 1.0  # a feed that is later than this lets the missed time go
 
+_ARRIVALS_A_TURN = 50
+
 
 class SyntheticFeed:
     """One symbol's background. Lays the first book when made; `start` sets it going.
@@ -81,7 +83,10 @@ class SyntheticFeed:
         now_ns = self._clock.monotonic_ns()
         if now_ns - self._next_at_ns > _LATE_S * 1e9:
             self._next_at_ns = now_ns
-        while self._next_at_ns <= now_ns:
+        # One that is behind catches up in small steps, so that calls are answered in between.
+        for _ in range(_ARRIVALS_A_TURN):
+            if self._next_at_ns > now_ns:
+                break
             self.arrive()
             self._draw_next()
         self._sleep()

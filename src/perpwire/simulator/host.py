@@ -16,7 +16,7 @@ from perpwire.http_message import HttpReply
 from perpwire.simulator import control
 from perpwire.simulator.dialect import Dialect, IncomingRequest, PingHabit, ServerSession, SocketRefused
 from perpwire.simulator.exchange import Exchange
-from perpwire.simulator.faults import Answer, Delay, Faults, How, LoseAnswer, LoseRequest, SkewedClock
+from perpwire.simulator.faults import Answer, Delay, Faults, How, LoseAnswer, LoseRequest, SkewedClock, check_skew
 from perpwire.simulator.journal import Journal
 
 logger = logging.getLogger("perpwire.simulator")
@@ -330,7 +330,12 @@ class Host:
         self.listens(True)
 
     def skew(self, seconds: float) -> None:
-        """Set how far the venue's clock is ahead of the true one."""
+        """Set how far the venue's clock is ahead of the true one.
+
+        Raises:
+            ValueError: See faults.check_skew.
+        """
+        check_skew(seconds)
         self.venue_clock.skew_s = seconds
 
 

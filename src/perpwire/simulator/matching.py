@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from perpwire.model.market import Level
 from perpwire.model.order import Side
-from perpwire.simulator.events import SimOrder
+from perpwire.simulator.events import SelfTrade, SimOrder
 
 ZERO = Decimal(0)
 
@@ -173,17 +173,26 @@ class Book:
         return self.next_maker(side, limit) is not None
 
     def reach(
-        self, side: Side, limit: Decimal | None, quantity: Decimal, account: str | None = None
+        self,
+        side: Side,
+        limit: Decimal | None,
+        quantity: Decimal,
+        account: str | None = None,
+        self_trade: SelfTrade = "taker",
     ) -> tuple[Decimal, Decimal]:
-        """How much of `quantity` could be filled now, and its value; up to the account's own first order."""
+        """How much of `quantity` could be filled now, and its value. The account's own orders end it, are
+        passed over or count, by `self_trade`."""
         filled = value = ZERO
         against = self.opposite(side)
         for level in against.best_first():
             if not against.is_within(level.price, limit):
                 break
             for resting in level.queue:
-                if account is not None and resting.order is not None and resting.order.account == account:
+                is_own = account is not None and resting.order is not None and resting.order.account == account
+                if is_own and self_trade in ("taker", "both"):
                     return filled, value
+                if is_own and self_trade == "maker":
+                    continue
                 part = min(resting.quantity, quantity - filled)
                 filled += part
                 value += part * level.price

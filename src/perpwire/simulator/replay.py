@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import gzip
 import logging
+import math
+import zlib
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -31,6 +33,10 @@ _FRAMES_A_TURN = 50
 
 LEAD_S = 0.25
 """Real seconds from the first wish for the book to the first frame: time to take the first snapshot, as it was then."""
+
+_UNREADABLE = (msgspec.DecodeError, RecursionError, ValueError)
+_TOO_LARGE = Decimal("1E+15")
+_TIME_DIGITS = 19
 
 _QUANTUM_NS = 2_000_000  # frames due within it go out at one timer
 
@@ -68,6 +74,52 @@ _decode_diff = msgspec.json.Decoder(_Diff).decode
 _decode_print = msgspec.json.Decoder(_Print).decode
 
 
+def _read_frame(text: bytes) -> _Envelope:
+    """
+    Raises:
+        msgspec.DecodeError, RecursionError: No stream frame.
+        ValueError: Its stream has no kind.
+    """
+    frame = _envelope(text)
+    if not all(frame.stream.split("@")[:2]) or "@" not in frame.stream:
+        raise ValueError(f"{frame.stream!r} is no stream of a symbol")
+    return frame
+
+
+def _check_levels(*sides: Levels) -> None:
+    for side in sides:
+        for level in side:
+            _check_numbers(*level)
+
+
+def _check_numbers(*numbers: Decimal) -> None:
+    """
+    Raises:
+        ValueError: One is no price or quantity.
+    """
+    for number in numbers:
+        if not (number.is_finite() and 0 <= number < _TOO_LARGE):
+            raise ValueError(f"{number} is no price or quantity")
+
+
+def _read_snapshot(text: bytes) -> _Snapshot:
+    snapshot = _decode_snapshot(text)
+    _check_levels(snapshot.bids, snapshot.asks)
+    return snapshot
+
+
+def _read_diff(payload: bytes) -> _Diff:
+    diff = _decode_diff(payload)
+    _check_levels(diff.b, diff.a)
+    return diff
+
+
+def _read_print(payload: bytes) -> _Print:
+    one = _decode_print(payload)
+    _check_numbers(one.p, one.q)
+    return one
+
+
 class ReplayFeed:
     """Plays a recording at `speed` times its own pace, once somebody wants the book; the last book then stands.
 
@@ -75,7 +127,8 @@ class ReplayFeed:
     the users' orders, what goes is taken off the rear first. A recorded trade at a user's price first eats what is
     ahead of the user; one beyond it fills the user's order wholly. Recorded quotes that would cross a user's order
     trade with it. What a user has taken stays taken until the level's next recorded update. The public side (book,
-    trades, frames) is the recording alone. Frames of other symbols, and later snapshots, are passed over.
+    trades, frames) is the recording alone. Frames of other symbols, and later snapshots, are passed over; what can't be
+    read is skipped with a warning.
 
     Attributes:
         symbol: Whose recording it is.
@@ -86,10 +139,10 @@ class ReplayFeed:
         """
         Raises:
             OSError: The file can't be read.
-            ValueError: It holds no snapshot, or no stream, or `speed` is not above 0.
+            ValueError: It holds no snapshot, or no stream, or `speed` is not a finite number above 0.
         """
-        if speed <= 0:
-            raise ValueError(f"speed {speed:g} must be above 0")
+        if not (math.isfinite(speed) and speed > 0):
+            raise ValueError(f"speed {speed:g} must be a finite number above 0")
         self._path = Path(path)
         self._speed = speed
         self.symbol, self._snapshot = self._look_ahead()
@@ -116,10 +169,13 @@ class ReplayFeed:
         snapshot: _Snapshot | None = None
         with self._open() as file:
             for _, text in _messages(file):
-                if _is_frame(text):
-                    symbol = symbol or _symbol_of(_envelope(text).stream)
-                elif snapshot is None:
-                    snapshot = _decode_snapshot(text)
+                try:
+                    if _is_frame(text):
+                        symbol = symbol or _symbol_of(_read_frame(text).stream)
+                    elif snapshot is None:
+                        snapshot = _read_snapshot(text)
+                except _UNREADABLE as error:
+                    _warn(text, error)
                 if symbol and snapshot is not None:
                     return symbol, snapshot
         raise ValueError(f"{self._path}: no depth snapshot and stream of one symbol in it")
@@ -185,22 +241,33 @@ class ReplayFeed:
         for _ in range(_FRAMES_A_TURN):
             if self._next is None or self._emit is None or self._due_ns(self._next[0]) > now_ns:
                 break
-            self._play_frame(_envelope(self._next[1]), self._emit)
+            self._play_frame(self._next[1], self._emit)
             self._next = next(self._frames, None)
         if self._emit is not None:
             self._sleep()
 
     # --- what a frame does --------------------------------------------------------------------------------------------
 
-    def _play_frame(self, frame: _Envelope, emit: Callable[[SimEvent], None]) -> None:
-        if _symbol_of(frame.stream) != self.symbol:
+    def _play_frame(self, text: bytes, emit: Callable[[SimEvent], None]) -> None:
+        # Read in full before anything is done, so that a frame that can't be read leaves no trace.
+        content: _Diff | _Print | None = None
+        try:
+            frame = _read_frame(text)
+            if _symbol_of(frame.stream) != self.symbol:
+                return
+            payload = bytes(frame.data)
+            kind = frame.stream.split("@", 2)[1]
+            if kind == "depth":
+                content = _read_diff(payload)
+            elif kind == "trade":
+                content = _read_print(payload)
+        except _UNREADABLE as error:
+            _warn(text, error)
             return
         market = self._market
-        payload = bytes(frame.data)
         recorded = RecordedFrame(venue=VENUE, stream=frame.stream, payload=payload)
-        kind = frame.stream.split("@", 2)[1]
-        if kind == "depth":
-            diff = _decode_diff(payload)
+        if isinstance(content, _Diff):
+            diff = content
             if diff.u < self._snapshot.lastUpdateId:
                 emit(recorded)
                 return
@@ -208,8 +275,8 @@ class ReplayFeed:
             emit(recorded)
             market.publish_levels(diff.u, bids, asks)
             self._uncross()
-        elif kind == "trade":
-            one = _decode_print(payload)
+        elif isinstance(content, _Print):
+            one = content
             emit(recorded)
             # The venue marks what is no trade of the market (insurance fund) and gives it a price or quantity of 0.
             if one.X == "MARKET" and one.p and one.q:
@@ -269,12 +336,16 @@ def _messages(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     try:
         for line in file:
             at, _, text = line.rstrip().partition(b" ")
-            if at.isdigit() and text.endswith(b"}"):
+            if at.isdigit() and len(at) <= _TIME_DIGITS and text.endswith(b"}"):
                 yield int(at), text
             else:
                 logger.warning("a line of the recording can't be read: %r", line[:80])
-    except EOFError:
+    except (EOFError, zlib.error, gzip.BadGzipFile):
         logger.warning("the recording ends in the middle of its compressed data")
+
+
+def _warn(text: bytes, error: Exception) -> None:
+    logger.warning("a message of the recording can't be read (%s): %r", error, text[:80])
 
 
 def _is_frame(text: bytes) -> bool:

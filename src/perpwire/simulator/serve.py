@@ -15,6 +15,8 @@ from perpwire.simulator.faults import AnyFault, read_script
 from perpwire.simulator.server import running
 from perpwire.venues import VENUES
 
+_UNREADABLE = (msgspec.DecodeError, RecursionError, ValueError)
+
 
 async def serve(
     *,
@@ -67,11 +69,12 @@ def read_accounts(path: Path | str) -> tuple[AccountSpec, ...]:
     """
     Raises:
         OSError: The file can't be read.
-        ValueError: It is not a list of accounts, or two of them share a name or key.
+        ValueError: It is not a list of accounts (see AccountSpec for what they may hold), or two of them share a name
+            or key; the message names the file.
     """
     try:
         accounts = msgspec.json.decode(Path(path).read_bytes(), type=tuple[AccountSpec, ...])
-    except msgspec.DecodeError as error:
+    except _UNREADABLE as error:
         raise ValueError(f"{path}: {error}") from None
     if not accounts:
         raise ValueError(f"{path}: no account in it")
@@ -85,9 +88,9 @@ def read_faults(path: Path | str, venue: str) -> list[AnyFault]:
     """
     Raises:
         OSError: The file can't be read.
-        ValueError: It is no script of faults.
+        ValueError: It is no script of faults, or has some for a venue that there is not; the message names the file.
     """
     try:
         return read_script(Path(path).read_bytes(), venue)
-    except msgspec.DecodeError as error:
+    except _UNREADABLE as error:
         raise ValueError(f"{path}: {error}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +18,9 @@ from perpwire.simulator.host import Host
 from perpwire.simulator.journal import Journal
 from perpwire.simulator.replay import ReplayFeed
 from perpwire.venues import VENUES
+
+SMALLEST_RATE, LARGEST_RATE = 1e-6, 100_000.0
+"""Of a background market that is not off, events a second."""
 
 
 class Simulation:
@@ -52,7 +56,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
         latency_s: Mean seconds that what comes in takes to be acted on.
         replay: A recording (replay.py) to play instead of the background market of its symbol.
         speed: How many times its own pace the recording plays at.
-        rate: Background events a second for each symbol; 0 for empty books.
+        rate: Background events a second for each symbol, up to LARGEST_RATE; 0 for empty books.
         accounts: The same for every venue.
         faults: By venue.
     """
@@ -89,8 +93,14 @@ def build_hosts(setup: Setup, clock: Clock) -> dict[str, Host]:
 
     Raises:
         KeyError: A venue that perpwire does not know.
-        OSError, ValueError: The recording can't be read.
+        OSError: The recording can't be read.
+        ValueError: Nor by its contents; or rate, speed or latency are out of bounds.
     """
+    rate = setup.rate
+    if rate and not SMALLEST_RATE <= rate <= LARGEST_RATE:
+        raise ValueError(f"rate {rate:g} must be 0, or from {SMALLEST_RATE:g} to {LARGEST_RATE:g} events a second")
+    if not (math.isfinite(setup.latency_s) and setup.latency_s >= 0):
+        raise ValueError(f"latency {setup.latency_s:g} s must be a finite number, and not below 0")
     return {venue: _build_host(venue, setup, clock) for venue in setup.venues}
 
 

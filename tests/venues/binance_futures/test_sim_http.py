@@ -596,3 +596,44 @@ def test_every_answer_is_json_and_dated_by_the_venues_clock(venue: SimulatedVenu
     assert answer.headers["date"] == "Mon, 21 Sep 2026 14:13:20 GMT"
     assert json.loads(answer.raw)
     assert isinstance(venue.exchange, Exchange)
+
+
+# --- meeting orders of one's own --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mode", "shown", "taker", "maker"),
+    [
+        (None, "EXPIRE_MAKER", "FILLED", "EXPIRED_IN_MATCH"),
+        ("EXPIRE_MAKER", "EXPIRE_MAKER", "FILLED", "EXPIRED_IN_MATCH"),
+        ("EXPIRE_TAKER", "EXPIRE_TAKER", "EXPIRED_IN_MATCH", "NEW"),
+        ("EXPIRE_BOTH", "EXPIRE_BOTH", "EXPIRED_IN_MATCH", "EXPIRED_IN_MATCH"),
+    ],
+)
+def test_the_takers_mode_decides_what_expires_in_a_match_with_itself(
+    venue: SimulatedVenue, mode: str | None, shown: str, taker: str, maker: str
+) -> None:
+    own = venue.place(side="SELL", price="64000", selfTradePreventionMode="EXPIRE_BOTH").json
+    assert own["selfTradePreventionMode"] == "EXPIRE_BOTH"
+    venue.place(account=OTHER, side="SELL", price="64000.10")
+    answer = venue.place(price="64000.10", selfTradePreventionMode=mode).json
+    assert (answer["status"], answer["selfTradePreventionMode"]) == (taker, shown)
+    now = venue.signed("GET", "/fapi/v1/order", symbol="BTCUSDT", orderId=own["orderId"]).json
+    assert (now["status"], now["selfTradePreventionMode"]) == (maker, "EXPIRE_BOTH")
+
+
+def test_a_modified_order_goes_to_the_rear_even_for_less_quantity(venue: SimulatedVenue) -> None:
+    first = venue.place(quantity="0.020").json
+    venue.place(quantity="0.010")
+    path = "/fapi/v1/order"
+    changes = {"symbol": "BTCUSDT", "side": "BUY", "orderId": first["orderId"], "quantity": "0.010", "price": "64000"}
+    assert venue.signed("PUT", path, **changes).status == 200
+    venue.place(account=OTHER, side="SELL", quantity="0.010")
+    now = venue.signed("GET", path, symbol="BTCUSDT", orderId=first["orderId"]).json
+    assert (now["status"], now["executedQty"]) == ("NEW", "0.000")
+
+
+@pytest.mark.parametrize("number", ["\u0661", "\u0967.5", "-\u0661", "1\u0660"])
+def test_digits_of_other_scripts_are_illegal_characters(venue: SimulatedVenue, number: str) -> None:
+    assert venue.place(quantity=number).code == -1100
+    assert venue.place(price=number).code == -1100

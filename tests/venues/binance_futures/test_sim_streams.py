@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.simulator.recordings import common
 from tests.venues.binance_futures.simulated import MAIN, OTHER, FakePeer, SimulatedVenue, in_virtual_time, pass_s
 
 from perpwire.model.market import BookDelta, BookSnapshot, Trade
@@ -546,14 +547,27 @@ def test_a_remainder_that_may_not_rest_expires_with_its_reason(params: dict[str,
     with_user_stream(test)
 
 
+def test_unless_told_otherwise_the_resting_order_of_the_same_account_expires() -> None:
+    async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
+        resting = venue.place(price="64000", side="SELL").json
+        assert venue.place(price="64000").json["status"] == "NEW"
+        await pass_s(0.001)
+        assert events(peer)[-2:] == ["ORDER_TRADE_UPDATE NEW NEW", "ORDER_TRADE_UPDATE EXPIRED EXPIRED_IN_MATCH"]
+        ended = peer.data[-1]["o"]
+        assert (ended["i"], ended["er"], ended["V"]) == (resting["orderId"], "1", "EXPIRE_MAKER")
+
+    with_user_stream(test)
+
+
 def test_an_order_that_meets_its_own_account_expires_in_match() -> None:
     async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
         venue.place(price="64000", side="SELL")
-        answer = venue.place(price="64000").json
+        answer = venue.place(price="64000", selfTradePreventionMode="EXPIRE_TAKER").json
         assert (answer["status"], answer["selfTradePreventionMode"]) == ("EXPIRED_IN_MATCH", "EXPIRE_TAKER")
         await pass_s(0.001)
         assert events(peer)[-1] == "ORDER_TRADE_UPDATE EXPIRED EXPIRED_IN_MATCH"
-        assert peer.data[-1]["o"]["er"] == "1"
+        assert (peer.data[-1]["o"]["er"], peer.data[-1]["o"]["V"]) == ("1", "EXPIRE_TAKER")
+        assert peer.data[-1]["o"]["i"] == answer["orderId"]
 
     with_user_stream(test)
 
@@ -626,3 +640,55 @@ def test_our_own_session_reads_whatever_the_simulated_venue_says() -> None:
         assert kinds == once + once
 
     with_user_stream(test)
+
+
+def test_a_text_nested_too_deep_is_invalid_json_and_the_socket_stays() -> None:
+    async def main(venue: SimulatedVenue) -> None:
+        peer = venue.socket("/public/ws")
+        for text in (b"[" * 100_000, b'{"id":1,"method":"SUBSCRIBE","params":' + b"[" * 50_000 + b"]" * 50_000 + b"}"):
+            (reply,) = peer.say(text)
+            assert (reply["error"]["code"], reply["id"]) == (3, None)
+        assert peer.closed is None
+        peer.subscribe("btcusdt@bookTicker")
+
+    in_virtual_time(main)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["btcusdt@bookTicker", "btcusdt@trade", "btcusdt@aggTrade", "btcusdt@depth@100ms", "btcusdt@depth5"],
+)
+def test_whoever_wants_what_a_recording_feeds_sets_it_going(tmp_path: Path, name: str) -> None:
+    recording = common()
+    recording.ticker(1.0)
+    recording.trade(1.1, "100.00", "1", True)
+    recording.diff(1.2, 11, 12, [("100.00", "6")], [])
+    feed = ReplayFeed(recording.write(tmp_path))
+
+    async def main(venue: SimulatedVenue) -> None:
+        route = "market" if name.endswith("aggTrade") else "public"
+        peer = venue.socket(f"/{route}/ws/{name}")
+        await pass_s(5)
+        assert feed.is_finished
+        assert peer.data
+
+    in_virtual_time(main, replay=feed)
+
+
+def test_a_recorded_frame_of_no_stream_of_this_venue_is_skipped(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recording = common()
+    recording.frame(1.0, "btcusdt@foo", {})
+    recording.frame(1.1, "btcusdt", {})
+    recording.ticker(1.2)
+    feed = ReplayFeed(recording.write(tmp_path))
+
+    async def main(venue: SimulatedVenue) -> None:
+        peer = venue.socket("/public/ws/btcusdt@bookTicker")
+        await pass_s(5)
+        assert feed.is_finished
+        assert len(peer.data) == 2
+
+    in_virtual_time(main, replay=feed)
+    assert "btcusdt@foo" in caplog.text

@@ -219,6 +219,12 @@ async def test_a_price_beyond_the_limit_is_silently_made_the_limit(desk: Desk) -
         ({"orderLinkId": "a b"}, 10001, "params error: orderLinkId invalid"),
         ({"triggerPrice": "65000"}, 10001, "triggerPrice is not supported"),
         ({"stopLoss": "60000"}, 10001, "stopLoss is not supported"),
+        ({"smpType": "None"}, 10001, "smpType None is not supported"),
+        ({"smpType": "CancelMaker"}, 10001, "smpType CancelMaker is not supported"),
+        ({"smpType": "CancelBoth"}, 10001, "smpType CancelBoth is not supported"),
+        ({"smpType": "cancelmaker"}, 10001, "params error: smpType invalid"),
+        ({"smpType": 0}, 10001, "params error: smpType invalid"),
+        ({"smpType": ["None"]}, 10001, "params error: smpType invalid"),
     ],
 )
 def test_what_is_wrong_with_an_order_is_said_at_once(changes: dict[str, Any], code: int, words: str) -> None:
@@ -230,6 +236,36 @@ def test_what_is_wrong_with_an_order_is_said_at_once(changes: dict[str, Any], co
         assert desk.exchange.orders("main", None) == []
 
     at_desk(trial)()
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"), [({"smpType": "CancelTaker"}, "CancelTaker"), ({"smpType": ""}, "None"), ({}, "None")]
+)
+def test_an_order_that_meets_its_own_account_is_cancelled(sent: dict[str, Any], shown: str) -> None:
+    async def trial(desk: Desk) -> None:
+        resting = desk.create(side="Sell", price="64000")["result"]["orderId"]
+        await moment()
+        taking = desk.create(price="64000", **sent)["result"]["orderId"]
+        await moment()
+        row = desk.order(taking)
+        assert (row["orderStatus"], row["cancelType"], row["smpType"]) == ("Cancelled", "CancelBySmp", shown)
+        assert desk.order(resting)["orderStatus"] == "New"
+
+    at_desk(trial)()
+
+
+@at_desk
+async def test_an_order_is_found_by_its_id_after_its_cancel(desk: Desk) -> None:
+    ids = desk.create(orderLinkId="mine")["result"]
+    await moment()
+    named = {"category": "linear", "symbol": "BTCUSDT", "orderId": ids["orderId"]}
+    assert desk.post("/v5/order/cancel", **named)["retCode"] == 0
+    assert desk.order(ids["orderId"])["orderStatus"] == "New"  # acknowledged, not yet done
+    await moment()
+    for name, value in ids.items():
+        for more in ({}, {"openOnly": 0}, {"symbol": "BTCUSDT"}):
+            page = desk.get("/v5/order/realtime", category="linear", **{name: value}, **more)["result"]["list"]
+            assert [(row["orderId"], row["orderStatus"]) for row in page] == [(ids["orderId"], "Cancelled")]
 
 
 @at_desk

@@ -80,6 +80,35 @@ def test_a_time_stamp_may_be_old_by_the_window_and_new_by_less_than_a_second(
     at_desk(trial)()
 
 
+@pytest.mark.parametrize("name", ["x-bapi-timestamp", "x-bapi-recv-window"])
+@pytest.mark.parametrize("sent", [b"\xff\xfe", b"5000\xff", "é".encode(), "²".encode(), "٥٠٠٠".encode()])
+def test_a_time_header_that_is_not_ascii_is_refused_in_printable_words(name: str, sent: bytes) -> None:
+    foreign = sent.decode(errors="surrogateescape")  # as the server reads it
+
+    async def trial(desk: Desk) -> None:
+        code, words = answer(desk, headers={name: foreign})
+        assert code == 10002
+        assert words.isascii()
+        assert words.isprintable()
+        assert foreign.encode("ascii", "backslashreplace").decode() in words
+        assert answer(desk)[0] == 0
+
+    at_desk(trial)()
+
+
+@at_desk
+async def test_numbers_in_other_scripts_are_no_numbers(desk: Desk) -> None:
+    now_ms = desk.exchange.now_ms()
+    arabic = str(now_ms).translate({ord("0") + digit: 0x660 + digit for digit in range(10)})
+    headers = {
+        "x-bapi-timestamp": arabic,
+        "x-bapi-sign": sign_request(KEYS.secret_key, KEYS.api_key, arabic, "5000", QUERY),
+    }
+    assert answer(desk, headers=headers)[0] == 10002  # the signature is right, the time stamp is none
+    reply = desk.get("/v5/market/recent-trade", category="linear", symbol="BTCUSDT", limit="%D9%A5")
+    assert (reply["retCode"], reply["retMsg"]) == (10001, "params error: limit invalid")
+
+
 @at_desk
 async def test_headers_tell_what_is_left_and_the_eleventh_in_a_second_is_refused(desk: Desk) -> None:
     def create() -> tuple[int, dict[str, str]]:

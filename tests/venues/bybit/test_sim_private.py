@@ -67,6 +67,42 @@ async def test_an_expiry_may_be_a_text(desk: Desk) -> None:
 
 
 @at_desk
+async def test_a_second_login_is_refused_and_the_first_stays_as_it_was(desk: Desk) -> None:
+    stream = desk.private("order")
+    expires = desk.exchange.now_ms() + 1000
+    for key, secret in (("k2", "s2"), (KEYS.api_key, KEYS.secret_key)):
+        answer = stream.say(op="auth", req_id="b", args=[key, expires, sign_login(secret, expires)])
+        assert (answer["op"], answer["req_id"], answer["success"]) == ("auth", "b", False)
+        assert "already authenticated" in answer["ret_msg"]
+    stream.subscribe("wallet", "execution")
+    desk.quotes()  # orders of the second account's
+    await moment()
+    assert stream.peer.read("order") == []
+    order_id = desk.create(orderType="Market", qty="0.010")["result"]["orderId"]
+    await moment()
+    (order,) = stream.peer.read("order")
+    assert [row["orderId"] for row in order["data"]] == [order_id]
+    (execution,) = stream.peer.read("execution")
+    assert [row["orderId"] for row in execution["data"]] == [order_id]
+    assert stream.peer.accounts == {"", "main"}  # "" has the control frames
+    again = stream.say(op="subscribe", args=["order"])
+    assert again["ret_msg"] == "error:already subscribed,topic:order"
+    assert stream.say(op="unsubscribe", args=["order"])["success"]
+    before = len(stream.peer.read("order"))
+    desk.create()
+    await moment()
+    assert len(stream.peer.read("order")) == before
+
+
+@at_desk
+async def test_a_login_may_be_tried_again_after_one_that_failed(desk: Desk) -> None:
+    stream = Stream(desk, "/v5/private")
+    expires = desk.exchange.now_ms() + 1000
+    assert not stream.say(op="auth", args=["nobody", expires, "x"])["success"]
+    assert stream.say(op="auth", args=[KEYS.api_key, expires, sign_login(KEYS.secret_key, expires)])["success"]
+
+
+@at_desk
 async def test_plain_and_categorised_topics_do_not_go_into_one_request(desk: Desk) -> None:
     stream = desk.private()
     assert stream.say(op="subscribe", args=["order", "order.linear"])["success"] is False
@@ -89,10 +125,13 @@ async def test_there_is_no_snapshot_on_any_private_topic(desk: Desk) -> None:
 @at_desk
 async def test_max_active_time_shortens_the_patience(desk: Desk) -> None:
     stream = Stream(desk, "/v5/private", "max_active_time=30s")
-    other = Stream(desk, "/v5/private", "max_active_time=5s")  # out of range: ten minutes
+    others = [
+        Stream(desk, "/v5/private", f"max_active_time={text}")
+        for text in ("5s", "٣٠s", f"{'9' * 5000}s", "s", "")  # out of range or no number: ten minutes
+    ]
     await asyncio.sleep(61)
     assert stream.peer.closed is not None
-    assert other.peer.closed is None
+    assert [other.peer.closed for other in others] == [None] * len(others)
 
 
 # --- pushes -----------------------------------------------------------------------------------------------------------

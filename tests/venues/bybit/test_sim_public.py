@@ -69,7 +69,23 @@ async def test_answers_carry_the_request_id_as_it_was_sent(desk: Desk) -> None:
         "kline.1.BTCUSDT",
         "order",
         "liquidation.X",
+        "orderbook.050.BTCUSDT",
+        "orderbook.٥٠.BTCUSDT",
+        "orderbook.+50.BTCUSDT",
+        "orderbook. 50.BTCUSDT",
+        "orderbook.5_0.BTCUSDT",
+        "orderbook.50.BTCUSDT.",
+        "orderbook.50..BTCUSDT",
+        "orderbook.50.btcusdt",
+        f"orderbook.{'9' * 5000}.BTCUSDT",
+        f"publicTrade.{'B' * 5000}",
+        "publicTrade.ＢTCUSDT",
+        "publicTrade.BTCUSDT ",
+        "tickers.BTCUSDT.1",
+        "tickers",
+        "",
     ],
+    ids=lambda topic: topic[:24],
 )
 def test_an_unknown_topic_makes_the_whole_request_fail(topic: str) -> None:
     async def trial(desk: Desk) -> None:
@@ -77,6 +93,25 @@ def test_an_unknown_topic_makes_the_whole_request_fail(topic: str) -> None:
         answer = stream.say(op="subscribe", args=["publicTrade.BTCUSDT", topic])
         assert (answer["success"], answer["ret_msg"]) == (False, f"error:handler not found,topic:{topic}")
         assert stream.say(op="subscribe", args=["publicTrade.BTCUSDT"])["success"]
+
+    at_desk(trial)()
+
+
+@pytest.mark.parametrize("spelling", ["050", "٥٠", "0050"])
+def test_another_spelling_of_a_depth_leaves_the_stream_of_that_depth_alone(spelling: str) -> None:
+    async def trial(desk: Desk) -> None:
+        desk.quotes()
+        stranger = Stream(desk, "/v5/public/linear")
+        assert not stranger.say(op="subscribe", args=[f"orderbook.{spelling}.BTCUSDT"])["success"]
+        stream = desk.public("orderbook.50.BTCUSDT")
+        for number in range(5):
+            desk.quote(Side.BUY, str(63900 + number), "1")
+            await moment()
+        frames = stream.peer.read("orderbook.50.BTCUSDT")
+        assert [frame["type"] for frame in frames] == ["snapshot"] + ["delta"] * 5
+        updates = [frame["data"]["u"] for frame in frames]
+        assert updates == list(range(updates[0], updates[0] + 6))
+        assert stranger.peer.read()[1:] == []
 
     at_desk(trial)()
 

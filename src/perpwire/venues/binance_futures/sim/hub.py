@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -13,10 +14,15 @@ from perpwire.venues.binance_futures.sim.agg_trades import AggTrades
 from perpwire.venues.binance_futures.sim.words import SymbolWords
 from perpwire.venues.binance_futures.streams import StreamName, read_name
 
+logger = logging.getLogger("perpwire.simulator")
+
 VENUE = "binance"
 
 _RECORDED_KINDS = frozenset({"depth", "bookTicker", "trade"})
 """What a recording says instead of us, once it has begun for a symbol."""
+
+_FED_KINDS = _RECORDED_KINDS | {"partialDepth", "aggTrade"}
+"""What comes of a recording, as it is or made out of it: whoever wants one of these wants it to play."""
 
 
 class Listener(Protocol):
@@ -59,7 +65,7 @@ class StreamHub:
         if stream is None:
             stream = self._streams[text] = self._open(text)
         stream.listeners[listener] = None
-        if stream.name is not None and stream.name.kind in ("depth", "partialDepth"):
+        if stream.name is not None and stream.name.kind in _FED_KINDS:
             words = self._by_stream.get(stream.name.symbol)
             if words is not None:
                 self._exchange.want_book(words.symbol)
@@ -145,7 +151,11 @@ class StreamHub:
 
     def _on_recorded(self, event: RecordedFrame) -> None:
         """Pass it on as it is; whoever wants the changes of the book gets them at the pace of the recording."""
-        recorded = read_name(event.stream)
+        try:
+            recorded = read_name(event.stream)
+        except BadInput:
+            logger.warning("a frame of the recording is skipped: %r is no stream of this venue", event.stream[:80])
+            return
         words = self._by_stream.get(recorded.symbol)
         if words is not None:
             self._recorded_symbols.add(words.symbol)

@@ -225,7 +225,7 @@ class StreamSocket:
 def _read_command(text: bytes) -> _Command:
     try:
         msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _Invalid(3, f"Invalid JSON: {error}") from None
     try:
         return _decode_command(text)

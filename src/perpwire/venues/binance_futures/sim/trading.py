@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from perpwire.model.order import OrderStatus, OrderType, PositionSide, Side, TimeInForce
-from perpwire.simulator.events import Refused, SimFill, SimOrder, Why
+from perpwire.simulator.events import Refused, SelfTrade, SimFill, SimOrder, Why
 from perpwire.simulator.exchange import Exchange, OrderIntent
 from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import wire
@@ -17,6 +17,8 @@ from perpwire.venues.binance_futures.sim.gateway import Args, Row, Rows, limit_o
 from perpwire.venues.binance_futures.sim.market import MAX_OPEN_ORDERS, PERCENT_DOWN, PERCENT_UP, MarketCalls
 from perpwire.venues.binance_futures.sim.words import (
     BRACKET,
+    DEFAULT_STP_MODE,
+    SELF_TRADES,
     TIMES_IN_FORCE,
     Refusal,
     SymbolWords,
@@ -33,10 +35,9 @@ DEFAULT_SPAN_MS = 7 * 24 * 3600 * 1000
 """How far history goes back where no time is asked for, and how long a span may be."""
 
 _CLIENT_ORDER_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
-_NUMBER = re.compile(r"\d{1,20}(\.\d{1,20})?")
-_SIGNED_NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,20})?")
+_NUMBER = re.compile(r"\d{1,20}(\.\d{1,20})?", re.ASCII)
+_SIGNED_NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,20})?", re.ASCII)
 _CONDITIONAL = frozenset({"STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"})
-_STP_MODES = frozenset({"NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"})
 _ANSWERS = frozenset({"ACK", "RESULT"})
 
 
@@ -95,8 +96,7 @@ class TradingCalls:
         price_text = self._price_text(args, is_limit, price_match)
         quantity = _decimal(args, "quantity")
         reduce_only = _truth(args, "reduceOnly")
-        if (args.get("selfTradePreventionMode") or "NONE") not in _STP_MODES:
-            raise Refusal(-5039, "Invalid self trade prevention mode.")
+        self_trade = _self_trade(args)
         words = self._words_of(args)
         client_order_id = args.get("newClientOrderId") or self._client_order_id(account)
         if not _CLIENT_ORDER_ID.fullmatch(client_order_id):
@@ -123,6 +123,7 @@ class TradingCalls:
                 price=price,
                 client_order_id=client_order_id,
                 reduce_only=reduce_only,
+                self_trade=self_trade,
             ),
             words,
         )
@@ -220,6 +221,7 @@ class TradingCalls:
                 client_order_id=None,
                 price=price,
                 quantity=quantity,
+                keep_priority_on_reduce=False,
             )
         except Refused as refused:
             if refused.why is Why.AMEND_BELOW_FILLED:
@@ -364,6 +366,13 @@ def _check_places(number: Decimal, places: int) -> None:
     """Trailing zeros don't count."""
     if places_of(number.normalize()) > places:
         raise Refusal(-1111, "Precision is over the maximum defined for this asset.")
+
+
+def _self_trade(args: Args) -> SelfTrade:
+    found = SELF_TRADES.get(args.get("selfTradePreventionMode") or DEFAULT_STP_MODE)
+    if found is None:
+        raise Refusal(-5039, "Invalid self trade prevention mode.")
+    return found
 
 
 def _truth(args: Args, name: str) -> bool:

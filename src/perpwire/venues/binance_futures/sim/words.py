@@ -7,14 +7,24 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from perpwire.model.numbers import plain
 from perpwire.model.order import OrderType, TimeInForce
 from perpwire.simulator.accounts import MAINTENANCE_RATE
-from perpwire.simulator.events import SimFill, SimOrder, SimPosition, Why
+from perpwire.simulator.events import SelfTrade, SimFill, SimOrder, SimPosition, Why
 from perpwire.simulator.specs import SymbolSpec
 from perpwire.venues.binance_futures import wire, wire_streams
 
 MONEY_PLACES = 8
 
-STP_MODE = "EXPIRE_TAKER"
-"""What this exchange does when an order meets one of its own account, whatever mode was asked for."""
+SELF_TRADES: dict[str, SelfTrade] = {
+    "NONE": "none",
+    "EXPIRE_TAKER": "taker",
+    "EXPIRE_MAKER": "maker",
+    "EXPIRE_BOTH": "both",
+}
+"""Self-trade prevention modes. The taker's decides."""
+
+DEFAULT_STP_MODE = "EXPIRE_MAKER"
+"""Of an order that names none."""
+
+_STP_WORDS = {ours: word for word, ours in SELF_TRADES.items()}
 
 TIMES_IN_FORCE = {
     "GTC": TimeInForce.GTC,
@@ -146,7 +156,7 @@ def _order(order: SimOrder, words: SymbolWords) -> wire.Order:
         price_protect=False,
         orig_type=order.type.value,
         price_match="NONE",
-        self_trade_prevention_mode=STP_MODE,
+        self_trade_prevention_mode=_STP_WORDS[order.self_trade],
         good_till_date=0,
         update_time=order.updated_ms,
     )
@@ -189,7 +199,7 @@ def order_update(
         price_protect=False,
         ignored_1=0,
         ignored_2=0,
-        stp_mode=STP_MODE,
+        stp_mode=_STP_WORDS[order.self_trade],
         price_match="NONE",
         good_till_date=0,
         expiry_reason=expiry_reason(order),

@@ -89,7 +89,7 @@ class Gate:
         raise CallRefused(
             10002,
             "invalid request, please check your server timestamp or recv_window param. "
-            f"req_timestamp[{stamp}],server_timestamp[{now_ms}],recv_window[{recv_window}]",
+            f"req_timestamp[{_shown(stamp)}],server_timestamp[{now_ms}],recv_window[{_shown(recv_window)}]",
         )
 
     def spend(self, account: str, path: str) -> dict[str, str]:
@@ -129,6 +129,11 @@ def _has_room(window: deque[int], limit: int, period_s: float, now_ns: int) -> b
     while window and window[0] <= start_ns:
         window.popleft()
     return len(window) < limit
+
+
+def _shown(header: str) -> str:
+    """A header's text for a reply. Bytes beyond ASCII reach us as half characters, which no JSON can hold."""
+    return header.encode("ascii", errors="backslashreplace").decode("ascii")
 
 
 def _same(one: str, other: str) -> bool:

@@ -33,6 +33,7 @@ class OrderNote(msgspec.Struct, kw_only=True):
     last_price: Decimal
     shown_price: Decimal | None = None
     close_on_trigger: bool = False
+    smp_type: str = "None"
     closed_pnl: Decimal = ZERO
 
 

@@ -15,8 +15,8 @@ that an account that meets itself has two executions."""
 
 
 def whole(text: str) -> int | None:
-    """A whole number of up to 20 digits, or None."""
-    return int(text) if text.isdecimal() and len(text) <= 20 else None
+    """A whole number of up to 20 digits, or None. Digits are those of ASCII: other scripts' are none to the venue."""
+    return int(text) if len(text) <= 20 and text.isascii() and text.isdecimal() else None
 
 
 def fit(number: Decimal, step: Decimal) -> str:

@@ -49,6 +49,10 @@ NOT_SIMULATED = (
 )
 """Taking an order while passing over one of these would be another order than was asked for."""
 
+SELF_MATCH_NOT_SIMULATED = ("None", "CancelMaker", "CancelBoth")
+"""Values of smpType that the venue has and the simulator does not: here an order that meets one of its own account
+always ends (CancelTaker), so one that asks for another way out is refused rather than treated otherwise."""
+
 
 class Orders:
     """Order entry of every account."""
@@ -82,6 +86,7 @@ class Orders:
         for name in NOT_SIMULATED:
             if body.get(name) not in (None, "", "0"):
                 raise bad_param(f"{name} is not supported by this simulator")
+        smp_type = _smp_type(body)
         side = SIDES.get(_text(body, "side"))
         if side is None:
             raise bad_param("side invalid")
@@ -115,6 +120,7 @@ class Orders:
             last_price=self._exchange.last_price(symbol),
             shown_price=shown,
             close_on_trigger=close,
+            smp_type=smp_type,
         )
         intent = OrderIntent(
             symbol=symbol,
@@ -335,6 +341,18 @@ class Orders:
 def _check_category(body: Body) -> None:
     if body.get("category") != "linear":
         raise bad_param("category invalid")
+
+
+def _smp_type(body: Body) -> str:
+    """As the order's rows show it; "None" where nothing was asked for."""
+    value = body.get("smpType")
+    if value in (None, ""):
+        return "None"
+    if value in SELF_MATCH_NOT_SIMULATED:
+        raise bad_param(f"smpType {value} is not supported by this simulator")
+    if value != "CancelTaker":
+        raise bad_param("smpType invalid")
+    return "CancelTaker"
 
 
 def _ids(order: SimOrder) -> wire.OrderIds:

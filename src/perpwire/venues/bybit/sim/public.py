@@ -26,6 +26,9 @@ from perpwire.venues.bybit.sim.tickers import ticker
 from perpwire.venues.bybit.sim.timers import Timers
 
 BOOK_INTERVALS_S = {1: 0.010, 50: 0.020, 200: 0.100, 1000: 0.200}
+BOOK_DEPTHS = {str(depth): depth for depth in BOOK_INTERVALS_S}
+"""Depths as a topic has them. No other spelling of the number will do: each topic has one name, and so one feed."""
+
 REPEAT_S = 3.0
 """orderbook.1 is sent again, with the same u, when nothing changes for so long."""
 TICKER_INTERVAL_S = 0.100
@@ -250,7 +253,7 @@ class PublicStreams:
         family, _, rest = topic.partition(".")
         if family == "orderbook":
             depth, _, symbol = rest.partition(".")
-            return depth.isdecimal() and int(depth) in BOOK_INTERVALS_S and self._trades_in(symbol)
+            return depth in BOOK_DEPTHS and self._trades_in(symbol)
         return family in ("publicTrade", "tickers") and self._trades_in(rest)
 
     def _trades_in(self, symbol: str) -> bool:
@@ -287,11 +290,11 @@ class PublicStreams:
             if depth == "1":
                 feed = TopFeed(symbol, self._exchange, self._memory, self.hub, self._timers)
             else:
-                feed = BookFeed(symbol, int(depth), self._exchange, self._memory, self.hub, self._timers)
+                feed = BookFeed(symbol, BOOK_DEPTHS[depth], self._exchange, self._memory, self.hub, self._timers)
         else:
             return None
-        self._feeds[topic] = feed
-        self._by_symbol.setdefault(topic.rpartition(".")[2], []).append(feed)
+        self._feeds[feed.topic] = feed
+        self._by_symbol.setdefault(feed.topic.rpartition(".")[2], []).append(feed)
         return feed
 
     # --- events -------------------------------------------------------------------------------------------------------

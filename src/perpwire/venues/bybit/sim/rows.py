@@ -114,6 +114,7 @@ class Rows:
             "lastPriceOnCreated": fit(note.last_price, instrument.tick_size),
             "reduceOnly": order.reduce_only,
             "closeOnTrigger": note.close_on_trigger,
+            "smpType": note.smp_type,
             "createdTime": str(order.created_ms),
             "updatedTime": str(order.updated_ms),
         }

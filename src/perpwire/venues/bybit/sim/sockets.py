@@ -16,6 +16,7 @@ from perpwire.simulator.exchange import Exchange
 from perpwire.venues.bybit import wire_streams
 from perpwire.venues.bybit.session import ARGS_CHARACTERS
 from perpwire.venues.bybit.sim.gate import Gate
+from perpwire.venues.bybit.sim.numbers import whole
 from perpwire.venues.bybit.sim.private import CATEGORISED, TOPICS, PrivateStreams
 from perpwire.venues.bybit.sim.public import PublicStreams
 
@@ -173,6 +174,10 @@ class PrivateSocket(StreamSocket):
         self._peer.send(msgspec.json.encode(pong))
 
     def log_in(self, command: wire_streams.Command) -> None:
+        if self.account:
+            # One login a connection: its subscriptions are the first account's, and stay so.
+            self.answer(False, "error:already authenticated", command)
+            return
         args = command.args
         if not isinstance(args, list) or len(args) != 3:
             self.answer(False, "Params Error", command)
@@ -208,8 +213,8 @@ class PrivateSocket(StreamSocket):
 def idle_seconds(query: str) -> float:
     """max_active_time of the address: 30s to 600s, or 1m to 10m; the longest where it is absent or wrong."""
     text = parse_qs(query).get("max_active_time", [""])[0]
-    number, unit = text[:-1], text[-1:]
-    if not number.isdecimal() or unit not in ("s", "m"):
+    number, unit = whole(text[:-1]), text[-1:]
+    if number is None or unit not in ("s", "m"):
         return IDLE_S
-    seconds = float(number) * (60 if unit == "m" else 1)
+    seconds = float(number * (60 if unit == "m" else 1))
     return seconds if LEAST_IDLE_S <= seconds <= IDLE_S else IDLE_S

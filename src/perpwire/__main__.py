@@ -1,5 +1,5 @@
 """`python -m perpwire` is the `perpwire` command."""
 
-from perpwire.cli.main import app
+from perpwire.cli.entry import main
 
-app()
+main()

@@ -399,3 +399,23 @@ def test_an_unreadable_control_message_is_counted_and_does_not_end_the_stream() 
     scene = play(scenario)
     assert scene.events == ["next"]
     assert scene.kinds() == ["FrameGarbled"]
+
+
+def test_a_socket_that_is_lost_as_soon_as_it_is_open_is_not_waited_on() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connection.start(["a"])
+        accept = scene.server.accept
+
+        async def accept_and_close(target: str, peer: MemoryPeer) -> Ear:
+            scene.server.accept = accept  # type: ignore[method-assign]
+            ear = await accept(target, peer)
+            peer._listener.on_closed("gone at once")
+            peer.is_open = False
+            return ear
+
+        scene.server.accept = accept_and_close  # type: ignore[method-assign]
+        scene.server.peers[-1].close()
+        await scene.later(4)
+        assert scene.is_live
+
+    play(scenario)

@@ -59,9 +59,7 @@ class BookKeeper:
             try:
                 await self._streams.subscribe(self._venue, self._hosts, [kept.topic], on_state=on_state)
             except BaseException:
-                for off in kept.offs:
-                    off()
-                self._books.pop(symbol, None)
+                self._let_go(kept)
                 raise
             kept.sync.start()
         try:
@@ -69,16 +67,20 @@ class BookKeeper:
                 await kept.became_in_sync.wait()
         except TimeoutError:
             if not kept.sync.book.was_in_sync:
-                await self._give_up(symbol, kept)
+                await self._give_up(kept)
             raise BookNotInSync(f"the book of {symbol} did not come in sync within {IN_SYNC_WITHIN_S:g} s") from None
         return kept.sync.book
 
-    async def _give_up(self, symbol: str, kept: _Kept) -> None:
-        """A book that never came in sync is nobody's: stop fetching for it."""
+    def _let_go(self, kept: _Kept) -> None:
+        """Feed it and fetch for it no more."""
         self._stop_fetching(kept)
         for off in kept.offs:
             off()
-        self._books.pop(symbol, None)
+        self._books.pop(kept.sync.book.symbol, None)
+
+    async def _give_up(self, kept: _Kept) -> None:
+        """A book that never came in sync is nobody's."""
+        self._let_go(kept)
         carrying = self._streams.carrying(self._venue, kept.topic)
         if carrying is not None:
             await carrying.drop([kept.topic.name])
@@ -96,12 +98,9 @@ class BookKeeper:
                 kept.sync.lost("the connection was lost")
 
     async def close(self) -> None:
-        for kept in self._books.values():
-            self._stop_fetching(kept)
+        for kept in tuple(self._books.values()):
+            self._let_go(kept)
             kept.sync.lost("closed")
-            for off in kept.offs:
-                off()
-        self._books.clear()
 
     def _keep(self, symbol: str) -> _Kept:
         def changed(in_sync: bool, why: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable
 from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.recovery import reread_account, subject
 from perpwire.api_connector.request_path import RequestPath
-from perpwire.api_connector.stream_connection import StreamConnection, keep_token_alive
+from perpwire.api_connector.stream_connection import StreamConnection
 from perpwire.api_connector.websocket_manager import WebSocketManager
 from perpwire.clock import Clock
 from perpwire.credentials import Credentials
@@ -21,6 +21,9 @@ from perpwire.model.order import Order
 from perpwire.venues.base import Hosts, StreamToken, Venue
 
 log = logging.getLogger("perpwire.api_connector")
+
+STATE_EVENTS: tuple[type[Event], ...] = (Order, Position, Balance)
+"""What the account's state is made of."""
 
 
 class PrivateStream:
@@ -61,11 +64,7 @@ class PrivateStream:
                 code="NO_CREDENTIALS",
             )  # fmt: skip
         self._opened = True
-        offs = [
-            self._streams.on(Order, self._state.on_order),
-            self._streams.on(Position, self._state.on_position),
-            self._streams.on(Balance, self._state.on_balance),
-        ]
+        offs = [self._streams.on(kind, self._state.on_event) for kind in STATE_EVENTS]
         try:
             self._connection = await self._streams.open(
                 self._venue,
@@ -83,10 +82,10 @@ class PrivateStream:
             raise
         self._offs = offs
         # What the account holds now; the stream says only what changes.
-        await self._reread(self._note)
+        await self._reread(self._state.on_event)
         token = self._venue.stream_token()
         if token is not None:
-            self._keeping = keep_token_alive(token, self._keep_alive, self._clock)
+            self._keeping = asyncio.create_task(self._keep_alive(token), name="perpwire stream token")
 
     async def close(self) -> None:
         running = [task for task in (self._keeping, self._rereading) if task is not None]
@@ -118,14 +117,20 @@ class PrivateStream:
         return self._venue.stream_url(self._hosts, self._venue.private_route, key)
 
     async def _keep_alive(self, token: StreamToken) -> None:
-        try:
-            await self._requests.run(token.keep_alive)
-        except (Busy, RateLimited):
-            raise
-        except VenueRefused as refusal:
-            # The key is gone, and the socket that goes by it stays mute without ending.
-            if self._connection is not None:
-                self._connection.restart(f"the stream's key was refused: {refusal.reason}")
+        """Refresh the stream's key for as long as it runs."""
+        while True:
+            await self._clock.sleep(token.every_s)
+            try:
+                await self._requests.run(token.keep_alive)
+            except VenueRefused as refusal:
+                if isinstance(refusal, Busy | RateLimited):
+                    log.warning("the private stream's key could not be kept alive: %s", refusal)
+                elif self._connection is not None:
+                    # The key is gone, and the socket that goes by it stays mute without ending.
+                    self._connection.restart(f"the stream's key was refused: {refusal.reason}")
+            except APIError as error:
+                # The next connection fetches a fresh key; the venue tells us when this one ends.
+                log.warning("the private stream's key could not be kept alive: %s", error)
 
     def _on_state(self, _connection: str, live: bool) -> None:
         if live and self._was_live:
@@ -138,15 +143,6 @@ class PrivateStream:
         deliver = self._streams.frames.deliver
         self._rereading = asyncio.get_running_loop().create_task(self._reread(deliver), name="perpwire re-read account")
 
-    def _note(self, event: Event) -> None:
-        match event:
-            case Order():
-                self._state.on_order(event)
-            case Position():
-                self._state.on_position(event)
-            case Balance():
-                self._state.on_balance(event)
-
     async def _reread(self, deliver: Callable[[Event], None]) -> None:
         """Read the account and deliver what the stream has not said meanwhile; tries until it succeeds."""
         while True:
@@ -156,7 +152,7 @@ class PrivateStream:
             def note(event: Event, said: set[Hashable] = said) -> None:
                 said.add(subject(event))
 
-            offs = [self._streams.on(kind, note) for kind in (Order, Position, Balance)]
+            offs = [self._streams.on(kind, note) for kind in STATE_EVENTS]
             try:
                 events = await reread_account(self._requests, self._venue, self._state)
             except APIError as error:

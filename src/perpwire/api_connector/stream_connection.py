@@ -21,7 +21,7 @@ from perpwire.model.incident import (
     SubscriptionRefused,
 )
 from perpwire.transport.base import Socket, SocketTransport, TransportFailed
-from perpwire.venues.base import Control, Session, StreamToken, Venue
+from perpwire.venues.base import Control, Session, Venue
 
 log = logging.getLogger("perpwire.api_connector")
 
@@ -333,7 +333,7 @@ class StreamConnection:
         if frame is None:
             return
         self._logged_in = asyncio.get_running_loop().create_future()
-        await self._send_paced([frame])
+        await self._ask([frame])
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
             await self._logged_in
 
@@ -353,7 +353,7 @@ class StreamConnection:
             return
         loop = asyncio.get_running_loop()
         waiting = {topic: self._answers.setdefault(topic, loop.create_future()) for topic in topics}
-        await self._send_paced(self._session.subscribe(topics))
+        await self._ask(self._session.subscribe(topics))
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
             for topic, answer in waiting.items():
                 try:
@@ -410,13 +410,19 @@ class StreamConnection:
             silent_s = (self._clock.monotonic_ns() - self._heard_ns) / 1e9
             if silent_s > 2 * self._heartbeat_s:
                 return f"silent for {silent_s:.0f} s, pings unanswered"
-            if refused := [topic for topic in self.topics if topic not in self._confirmed]:
+            if refused := [one for one in self.topics if one not in self._confirmed and one not in self._answers]:
                 await self._subscribe(refused)
             frame = self._session.ping() if self._session is not None else None
             if frame is None:
                 socket.ping()
             else:
                 await self._send_paced([frame])
+
+    async def _ask(self, frames: Iterable[bytes]) -> None:
+        """Send what is to be answered. On a socket that was lost before anybody waited, the wait ends here."""
+        await self._send_paced(frames)
+        if self._lost is not None and self._lost.done():
+            self._fail_answers(self._lost.result())
 
     async def _send_paced(self, frames: Iterable[bytes]) -> None:
         """Send, no faster than the venue takes messages on one socket."""
@@ -451,20 +457,3 @@ class _Ear:
     def on_closed(self, reason: str) -> None:
         if self._connection._ear is self:
             self._connection._mark_lost(reason)
-
-
-def keep_token_alive(
-    token: StreamToken, run: Callable[[StreamToken], Awaitable[None]], clock: Clock
-) -> asyncio.Task[None]:
-    """A task that refreshes a private stream's key for as long as it runs."""
-
-    async def forever() -> None:
-        while True:
-            await clock.sleep(token.every_s)
-            try:
-                await run(token)
-            except APIError as error:
-                # The next connection fetches a fresh key; the venue tells us when this one ends.
-                log.warning("the private stream's key could not be kept alive: %s", error)
-
-    return asyncio.create_task(forever(), name="perpwire stream token")

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from perpwire import venues
 from perpwire.api_connector.event_queue import EventQueue, Overflow
-from perpwire.api_connector.frame_path import FramePath, Handler, Tap
+from perpwire.api_connector.frame_path import FramePath, Tap
 from perpwire.api_connector.lifecycle import State
 from perpwire.api_connector.stream_connection import StreamConnection
 from perpwire.clock import Clock, SystemClock
@@ -297,6 +297,3 @@ def hosts_at(url: str) -> Hosts:
     """REST and streams of an embedded exchange at one http:// address."""
     base = url.rstrip("/")
     return Hosts(rest=base, streams="ws" + base.removeprefix("http"))
-
-
-__all__ = ["Handler", "WebSocketManager", "hosts_at"]

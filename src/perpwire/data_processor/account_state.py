@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from perpwire.model.account import Balance, Position
+from perpwire.model.market import Event
 from perpwire.model.order import Order, OrderStatus, PositionSide
 
 _RANK = {
@@ -27,6 +28,16 @@ class AccountState:
     def open_orders(self) -> tuple[Order, ...]:
         """Oldest first."""
         return tuple(self._open.values())
+
+    def on_event(self, event: Event) -> None:
+        """Take an order, position or balance; other events say nothing of the account's state."""
+        match event:
+            case Order():
+                self.on_order(event)
+            case Position():
+                self.on_position(event)
+            case Balance():
+                self.on_balance(event)
 
     def on_order(self, order: Order) -> None:
         if order.order_id in self._finished:

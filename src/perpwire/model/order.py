@@ -8,25 +8,12 @@ from typing import Any
 
 import msgspec
 
-from perpwire.errors import BadInput
 from perpwire.model.market import Event
 
 
 class Side(StrEnum):
     BUY = "BUY"
     SELL = "SELL"
-
-    @classmethod
-    def of(cls, text: str) -> Side:
-        """The side a caller means, in any case ("BUY", "buy", "Buy").
-
-        Raises:
-            BadInput: Neither buy nor sell.
-        """
-        try:
-            return cls(text.upper())
-        except (ValueError, AttributeError):
-            raise BadInput(f"side {text!r} is neither BUY nor SELL", code="BAD_SIDE") from None
 
 
 class OrderType(StrEnum):

@@ -30,13 +30,20 @@ def fixtures() -> Path:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """In CI, where the payloads are at hand, a test that reads them may not be skipped: it fails instead."""
+    """In CI some tests may not be skipped, they fail instead: those that read the payloads, where these are at hand,
+    and those with real clients, which are always at hand as the lock file has them."""
     report = yield
-    is_skipped = report.skipped and not hasattr(report, "wasxfail")
-    if is_skipped and os.environ.get("CI") and FIXTURES.is_dir() and _needs_fixtures(item):
-        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
-        report.outcome = "failed"
-        report.longrepr = f"skipped although the payload fixtures are at hand: {reason}"
+    if not report.skipped or hasattr(report, "wasxfail") or not os.environ.get("CI"):
+        return report
+    if FIXTURES.is_dir() and _needs_fixtures(item):
+        at_hand = "the payload fixtures are"
+    elif "real_clients" in item.path.parts:
+        at_hand = "the client is"
+    else:
+        return report
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+    report.outcome = "failed"
+    report.longrepr = f"skipped although {at_hand} at hand: {reason}"
     return report
 
 

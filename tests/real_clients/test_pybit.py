@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from tests.real_clients.clients import load
 
 from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.server import running
 from perpwire.simulator.simulation import Simulation
 
-pybit_http = pytest.importorskip("pybit._http_manager")
-unified_trading = pytest.importorskip("pybit.unified_trading")
+pybit_http = load("pybit._http_manager")
+unified_trading = load("pybit.unified_trading")
 from pybit.exceptions import InvalidRequestError  # noqa: E402
 
 pytestmark = pytest.mark.slow

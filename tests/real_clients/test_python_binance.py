@@ -9,12 +9,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from tests.real_clients.clients import load
 
 from perpwire.simulator.server import running
 from perpwire.simulator.simulation import Simulation
 
-binance = pytest.importorskip("binance")
-exceptions = pytest.importorskip("binance.exceptions")
+binance = load("binance")
+exceptions = load("binance.exceptions")
 
 KEY, SECRET = "sim-key", "sim-secret"
 PATIENCE_S = 5.0

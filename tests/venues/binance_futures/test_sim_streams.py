@@ -374,7 +374,66 @@ def test_mark_prices_come_every_second_or_every_third() -> None:
         assert counts == {"btcusdt@markPrice@1s": 9, "btcusdt@markPrice": 3, "!markPrice@arr@1s": 9}
         frame = peers["btcusdt@markPrice@1s"].data[0]
         assert set(frame) == {"e", "E", "s", "p", "ap", "i", "P", "r", "T", "st"}
-        assert [one["s"] for one in peers["!markPrice@arr@1s"].data[0]] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+        assert [one["s"] for one in peers["!markPrice@arr@1s"].data[0]] == [
+            "BTCUSDT",
+            "ETHUSDT",
+            "SOLUSDT",
+            "BTCUSD_PERP",
+            "ETHUSD_PERP",
+        ]
+
+    in_virtual_time(main)
+
+
+def test_rows_of_the_other_family_can_be_left_out() -> None:
+    async def main(venue: SimulatedVenue) -> None:
+        peer = venue.socket("/market/ws/!markPrice@arr@1s")
+        await pass_s(1.5)
+        assert [one["st"] for one in peer.data[0]] == [1, 1, 1]
+
+    in_virtual_time(main, options=DialectOptions(coin_margined_rows=False))
+
+
+def test_the_tops_of_all_books_come_every_five_seconds_as_far_as_they_have_changed() -> None:
+    async def main(venue: SimulatedVenue) -> None:
+        peer = venue.socket("/public/ws/!bookTicker")
+        venue.quote()
+        venue.quote(bid="63999.80")
+        venue.place(symbol="SOLUSDT", price="140", quantity="1")
+        await pass_s(5.01)
+        assert [(one["s"], one["st"]) for one in peer.data] == [("BTCUSDT", 1), ("BTCUSD_PERP", 2), ("SOLUSDT", 1)]
+        top, sibling, _ = peer.data
+        assert (top["b"], top["B"], top["a"], top["E"] % 5000) == ("63999.90", "1.000", "64000.10", 0)
+        # One bitcoin at 63,999.90 is 639.999 contracts of 100 dollars.
+        assert (sibling["ps"], sibling["b"], sibling["B"]) == ("BTCUSD", "63999.90", "640")
+        await pass_s(10)
+        assert len(peer.data) == 3
+
+    in_virtual_time(main)
+
+
+def test_the_book_with_rpi_orders_has_a_chain_of_its_own() -> None:
+    async def main(venue: SimulatedVenue) -> None:
+        peer, other = venue.socket("/public/ws/btcusdt@rpiDepth@500ms"), venue.socket("/public/ws/btcusdt@rpiDepth")
+        for price in range(60000, 60010):
+            venue.place(price=str(price), quantity="0.002")
+            await pass_s(0.2)
+        assert len(peer.data) == 4
+        assert all(after["pu"] == before["u"] for before, after in pairwise(peer.data))
+        assert {one["e"] for one in peer.data} == {"depthUpdate"}
+        assert other.data == []
+
+    in_virtual_time(main)
+
+
+def test_a_frame_is_made_once_for_all_who_get_it() -> None:
+    async def main(venue: SimulatedVenue) -> None:
+        bare = [venue.socket("/public/ws/btcusdt@bookTicker") for _ in range(3)]
+        combined = [venue.socket("/public/stream", "streams=btcusdt@bookTicker") for _ in range(3)]
+        venue.quote()
+        for peers in (bare, combined):
+            (frame, *others) = [peer.sent[0][0] for peer in peers]
+            assert all(other is frame for other in others)
 
     in_virtual_time(main)
 

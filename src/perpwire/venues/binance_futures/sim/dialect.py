@@ -13,6 +13,7 @@ from perpwire.venues.binance_futures.sim.agg_trades import AggTrades
 from perpwire.venues.binance_futures.sim.gateway import Gateway
 from perpwire.venues.binance_futures.sim.hub import VENUE, StreamHub
 from perpwire.venues.binance_futures.sim.market import MarketCalls
+from perpwire.venues.binance_futures.sim.producers import Producers
 from perpwire.venues.binance_futures.sim.sockets import StreamSocket, read_address
 from perpwire.venues.binance_futures.sim.trading import TradingCalls
 from perpwire.venues.binance_futures.sim.users import UserStreams
@@ -30,7 +31,14 @@ class BinanceDialect:
         self._options = options
         words = {spec.instrument.symbol: SymbolWords(spec) for spec in exchange.specs()}
         agg_trades = {symbol: AggTrades() for symbol in words}
-        self._hub = StreamHub(exchange, words, agg_trades)
+        producers = Producers(
+            exchange,
+            words,
+            agg_trades,
+            with_coin_margined=options.coin_margined_rows,
+            with_trades=options.trade_stream,
+        )
+        self._hub = StreamHub(exchange, producers)
         self._users = UserStreams(exchange, words)
         market = MarketCalls(exchange, words, agg_trades)
         account = AccountCalls(exchange, words, market, self._users.leverage_changed)

@@ -87,7 +87,7 @@ class StreamSocket:
     ) -> None:
         self._peer = peer
         self._route = address.route
-        self._is_combined = address.is_combined
+        self.is_combined = address.is_combined
         self._clock = clock
         self._hub = hub
         self._users = users
@@ -104,13 +104,10 @@ class StreamSocket:
 
     # --- out ------------------------------------------------------------------------------------------------------
 
-    def deliver(self, name: str, payload: bytes, account: str = "", event: str = "") -> None:
-        """Send one event of the stream `name`. A private one goes into the journal by its kind, not by its key."""
-        if not self._is_open:
-            return
-        if self._is_combined:
-            payload = b'{"stream":' + msgspec.json.encode(name) + b',"data":' + payload + b"}"
-        self._peer.send(payload, topic=event or name, account=account)
+    def deliver(self, frame: bytes, name: str, account: str = "", event: str = "") -> None:
+        """Send one frame of the stream `name`. A private one goes into the journal by its kind, not by its key."""
+        if self._is_open:
+            self._peer.send(frame, topic=event or name, account=account)
 
     def key_closed(self, key: str) -> None:
         """See UserListener."""
@@ -186,11 +183,11 @@ class StreamSocket:
                 value = _property(command.params, 2)[1]
                 if not isinstance(value, bool):
                     raise _Invalid(1, "Invalid value type: expected Boolean")
-                self._is_combined = value
+                self.is_combined = value
                 return None
             case "GET_PROPERTY":
                 _property(command.params, 1)
-                return self._is_combined
+                return self.is_combined
             case msgspec.UNSET:
                 raise _Invalid(2, "Invalid request: missing field `method`")
             case other:

@@ -16,6 +16,7 @@ from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import wire, wire_streams
 from perpwire.venues.binance_futures.sim.account import open_notionals
 from perpwire.venues.binance_futures.sim.gateway import Args, Row, Rows
+from perpwire.venues.binance_futures.sim.hub import envelope_head
 from perpwire.venues.binance_futures.sim.words import (
     Refusal,
     SymbolWords,
@@ -50,7 +51,9 @@ _REASONS = {"order": "ORDER", "funding": "FUNDING_FEE", "deposit": "DEPOSIT"}
 class UserListener(Protocol):
     """A socket on which private events go out."""
 
-    def deliver(self, name: str, payload: bytes, account: str = "", event: str = "") -> None: ...
+    is_combined: bool
+
+    def deliver(self, frame: bytes, name: str, account: str = "", event: str = "") -> None: ...
 
     def key_closed(self, key: str) -> None:
         """The stream of this key was closed by its owner."""
@@ -299,4 +302,5 @@ class UserStreams:
         payload = msgspec.json.encode(event)
         for listener, wanted in tuple(key.listeners.items()):
             if wanted is None or event.event in wanted or isinstance(event, wire_streams.ListenKeyExpired):
-                listener.deliver(key.text, payload, key.account, event.event)
+                frame = envelope_head(key.text) + payload + b"}" if listener.is_combined else payload
+                listener.deliver(frame, key.text, key.account, event.event)

@@ -1,0 +1,51 @@
+"""The COIN-M perpetuals whose rows come on the streams of the whole market since the two families were joined.
+
+They carry `st` 2, their quantities are contracts, and a client of USD-M has to pass them over. Here each is made from
+its USD-M sibling: same prices, quantities in contracts of 100 (BTC) or 10 (others) dollars.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from perpwire.venues.binance_futures import wire_streams
+from perpwire.venues.binance_futures.sim.words import padded
+
+COIN_MARGINED = 2
+"""`st` of these."""
+
+_CONTRACT_VALUES = {"BTCUSDT": 100, "ETHUSDT": 10}
+"""USD-M sibling -> dollars a contract."""
+
+
+def pair_of(symbol: str) -> str | None:
+    """The COIN-M pair beside a USD-M contract; None where there is none."""
+    return f"{symbol.removesuffix('USDT')}USD" if symbol in _CONTRACT_VALUES else None
+
+
+def contracts(symbol: str, quantity: str, price: str) -> str:
+    """A quantity in base currency at this price, in whole contracts."""
+    return padded(Decimal(quantity) * Decimal(price) / _CONTRACT_VALUES[symbol], 0)
+
+
+def mark_price(row: wire_streams.MarkPriceUpdate) -> wire_streams.MarkPriceUpdate | None:
+    pair = pair_of(row.symbol)
+    if pair is None:
+        return None
+    return msgspec.structs.replace(row, symbol=f"{pair}_PERP", symbol_type=COIN_MARGINED)
+
+
+def book_ticker(row: wire_streams.BookTickerEvent) -> wire_streams.BookTickerEvent | None:
+    pair = pair_of(row.symbol)
+    if pair is None:
+        return None
+    return msgspec.structs.replace(
+        row,
+        symbol=f"{pair}_PERP",
+        pair=pair,
+        bid_quantity=contracts(row.symbol, row.bid_quantity, row.bid_price),
+        ask_quantity=contracts(row.symbol, row.ask_quantity, row.ask_price),
+        symbol_type=COIN_MARGINED,
+    )

@@ -13,7 +13,8 @@ from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, MarkPrice
 from perpwire.model.order import Side
 from perpwire.simulator.events import RecordedFrame
 from perpwire.venues.base import Verdict
-from perpwire.venues.bybit.sim import public
+from perpwire.venues.bybit.sim import trade_feed
+from perpwire.venues.bybit.sim.dialect import BybitDialect
 from perpwire.venues.bybit.venue import VENUE
 
 from .desk import Desk, Stream, at_desk, moment
@@ -283,8 +284,8 @@ async def test_trades_of_one_step_come_in_one_frame(desk: Desk) -> None:
 
 
 def test_more_trades_of_a_step_than_a_frame_takes_are_split(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert public.TRADES_A_FRAME == 1024
-    monkeypatch.setattr(public, "TRADES_A_FRAME", 4)
+    assert trade_feed.TRADES_A_FRAME == 1024
+    monkeypatch.setattr(trade_feed, "TRADES_A_FRAME", 4)
 
     async def trial(desk: Desk) -> None:
         desk.quote(Side.BUY, "63990", "10")
@@ -372,3 +373,87 @@ async def test_an_idle_socket_is_closed_after_ten_minutes(desk: Desk) -> None:
         pinging.say(op="ping")
     assert stream.peer.closed is not None
     assert pinging.peer.closed is None
+
+
+# --- more of the venue's topics ---------------------------------------------------------------------------------------
+
+
+@at_desk
+async def test_the_book_with_rpi_orders_has_rows_of_three(desk: Desk) -> None:
+    desk.quotes()
+    stream = desk.public("orderbook.rpi.BTCUSDT")
+    desk.create(orderType="Market", qty="10")
+    await asyncio.sleep(0.2)
+    first, changed = stream.peer.read("orderbook.rpi.BTCUSDT")
+    assert (first["type"], first["data"]["b"], first["data"]["a"]) == (
+        "snapshot",
+        [["63990.00", "10.000", "0"]],
+        [["64010.00", "10.000", "0"]],
+    )
+    assert (changed["type"], changed["data"]["a"]) == ("delta", [["64010.00", "0", "0"]])
+    assert changed["data"]["u"] == first["data"]["u"] + 1
+
+
+@at_desk
+async def test_price_limits_come_every_300_ms_without_a_type(desk: Desk) -> None:
+    desk.quotes()
+    stream = desk.public("priceLimit.BTCUSDT")
+    await asyncio.sleep(0.95)
+    frames = stream.peer.read("priceLimit.BTCUSDT")
+    assert [frame["ts"] - frames[0]["ts"] for frame in frames] == [0, 300, 600, 900]
+    assert list(frames[0]) == ["topic", "data", "ts"]
+    rest = desk.get("/v5/market/price-limit", category="linear", symbol="BTCUSDT")["result"]
+    assert frames[-1]["data"] == {name: rest[name] for name in ("symbol", "buyLmt", "sellLmt")}
+    stream.server.on_closed()
+    before = len(stream.peer.frames)
+    await asyncio.sleep(1)
+    assert len(stream.peer.frames) == before
+
+
+@pytest.mark.parametrize("depth", [1, 50, 200, 1000, "rpi"])
+def test_a_restarted_service_sends_each_book_anew_with_u_1(depth: int | str) -> None:
+    async def trial(desk: Desk) -> None:
+        assert isinstance(desk.dialect, BybitDialect)
+        desk.quotes()
+        topic = f"orderbook.{depth}.BTCUSDT"
+        stream = desk.public(topic)
+        desk.quote(Side.BUY, "64000", "1")  # not published yet when the service restarts
+        desk.dialect.restart_service()
+        *_, restarted = stream.peer.read(topic)
+        assert (restarted["type"], restarted["data"]["u"]) == ("snapshot", 1)
+        assert restarted["data"]["b"][0][:2] == ["64000.00", "1.000"]
+        desk.quote(Side.BUY, "64001", "1")
+        await asyncio.sleep(0.3)
+        assert stream.peer.read(topic)[-1]["data"]["u"] == 2
+
+    at_desk(trial)()
+
+
+@at_desk
+async def test_the_engines_time_is_never_after_the_gateways(desk: Desk) -> None:
+    desk.quotes()
+    stream = desk.public("orderbook.50.BTCUSDT", "orderbook.1.BTCUSDT")
+    desk.clock.jump_wall(-60)
+    late = desk.public("orderbook.50.BTCUSDT", "orderbook.1.BTCUSDT")
+    await asyncio.sleep(3.5)
+    for frame in (*stream.peer.read(), *late.peer.read()):
+        assert "topic" not in frame or frame["cts"] <= frame["ts"]
+
+
+@at_desk
+async def test_every_depth_of_one_book_is_kept_by_its_own_deltas(desk: Desk) -> None:
+    topics = {depth: f"orderbook.{depth}.BTCUSDT" for depth in (50, 200, 1000)}
+    stream = desk.public(*topics.values())
+    for number in range(230):
+        desk.quote(Side.BUY, str(63900 - number), "1")
+        desk.quote(Side.SELL, str(64100 + number), "1")
+    await asyncio.sleep(0.25)
+    desk.create(side="Sell", orderType="Limit", price="63800", qty="0.5", timeInForce="IOC")
+    desk.quote(Side.SELL, "63700", "60")
+    await asyncio.sleep(0.25)
+    desk.exchange.cancel_all("maker", "BTCUSDT")
+    desk.quotes()
+    await asyncio.sleep(0.25)
+    for depth, topic in topics.items():
+        bids, asks, _, _ = desk.exchange.book("BTCUSDT", depth)
+        assert replayed(stream.events(topic), depth) == (dict(bids), dict(asks))

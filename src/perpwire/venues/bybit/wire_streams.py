@@ -127,6 +127,59 @@ class Ticker(Mark, kw_only=True):
     ask1Size: Any = UNSET
 
 
+class SentTicker(msgspec.Struct, kw_only=True):
+    """The same as sent: in the venue's order, without what only dated futures have."""
+
+    symbol: str
+    tickDirection: str | UnsetType = UNSET
+    price24hPcnt: str | UnsetType = UNSET
+    lastPrice: str | UnsetType = UNSET
+    prevPrice24h: str | UnsetType = UNSET
+    highPrice24h: str | UnsetType = UNSET
+    lowPrice24h: str | UnsetType = UNSET
+    prevPrice1h: str | UnsetType = UNSET
+    markPrice: str | UnsetType = UNSET
+    indexPrice: str | UnsetType = UNSET
+    openInterest: str | UnsetType = UNSET
+    openInterestValue: str | UnsetType = UNSET
+    singleOpenInterest: str | UnsetType = UNSET
+    singleOpenInterestValue: str | UnsetType = UNSET
+    turnover24h: str | UnsetType = UNSET
+    volume24h: str | UnsetType = UNSET
+    nextFundingTime: str | UnsetType = UNSET
+    fundingRate: str | UnsetType = UNSET
+    bid1Price: str | UnsetType = UNSET
+    bid1Size: str | UnsetType = UNSET
+    ask1Price: str | UnsetType = UNSET
+    ask1Size: str | UnsetType = UNSET
+    fundingIntervalHour: str | UnsetType = UNSET
+    fundingCap: str | UnsetType = UNSET
+
+
+class RpiBookData(msgspec.Struct):
+    """orderbook.rpi.{symbol}: rows of price, quantity of normal orders, quantity of RPI orders."""
+
+    s: str
+    b: tuple[tuple[str, str, str], ...]
+    a: tuple[tuple[str, str, str], ...]
+    u: int
+    seq: int
+
+
+class LimitData(msgspec.Struct):
+    symbol: str
+    buyLmt: str
+    sellLmt: str
+
+
+class LimitFrame(msgspec.Struct):
+    """priceLimit.{symbol}; it has no type."""
+
+    topic: str
+    data: LimitData
+    ts: int
+
+
 class TradeFrame(msgspec.Struct, Generic[N]):
     topic: str
     type: str

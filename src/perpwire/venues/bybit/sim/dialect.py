@@ -113,6 +113,12 @@ class BybitDialect:
         }
         return HttpReply(status=200, headers={**headers, "ret_code": str(code)}, body=msgspec.json.encode(body))
 
+    # --- what a fault may do to it ------------------------------------------------------------------------------------
+
+    def restart_service(self) -> None:
+        """The market data service restarts: every order book is sent whole again, its u counting from 1."""
+        self._public.restart()
+
     # --- sockets ------------------------------------------------------------------------------------------------------
 
     def open_socket(self, path: str, query: str, peer: Peer) -> ServerSession:

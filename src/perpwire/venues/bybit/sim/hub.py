@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -14,26 +14,30 @@ class Hub:
     """Topics and their subscribers, in the order in which they came."""
 
     def __init__(self) -> None:
-        self._subscribers: dict[str, dict[Subscriber, None]] = {}
+        self._subscribers: dict[str, tuple[Subscriber, ...]] = {}
 
     def add(self, topic: str, subscriber: Subscriber) -> None:
-        self._subscribers.setdefault(topic, {})[subscriber] = None
+        known = self._subscribers.get(topic, ())
+        if subscriber not in known:
+            self._subscribers[topic] = (*known, subscriber)
 
     def remove(self, topic: str, subscriber: Subscriber) -> None:
-        subscribers = self._subscribers.get(topic, {})
-        subscribers.pop(subscriber, None)
-        if not subscribers:
+        left = tuple(one for one in self._subscribers.get(topic, ()) if one is not subscriber)
+        if left:
+            self._subscribers[topic] = left
+        else:
             self._subscribers.pop(topic, None)
 
-    def of(self, topic: str) -> Iterable[Subscriber]:
-        return tuple(self._subscribers.get(topic, ()))
+    def of(self, topic: str) -> tuple[Subscriber, ...]:
+        return self._subscribers.get(topic, ())
 
     def has(self, topic: str) -> bool:
         return topic in self._subscribers
 
     def publish(self, topic: str, frame: Callable[[], bytes]) -> None:
-        """Send one frame to all of a topic; it is made only where somebody listens."""
-        if topic in self._subscribers:
+        """Send one frame to all of a topic; it is made once, and only where somebody listens."""
+        subscribers = self._subscribers.get(topic)
+        if subscribers:
             text = frame()
-            for subscriber in self.of(topic):
+            for subscriber in subscribers:
                 subscriber.push(text, topic)

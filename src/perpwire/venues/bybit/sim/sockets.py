@@ -151,7 +151,7 @@ class PublicSocket(StreamSocket):
         self._streams.add(topic, self)
 
     def remove(self, topic: str) -> None:
-        self._streams.hub.remove(topic, self)
+        self._streams.remove(topic, self)
 
 
 class PrivateSocket(StreamSocket):

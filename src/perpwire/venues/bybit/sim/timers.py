@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable
 
 from perpwire.clock import Clock, Timer
@@ -14,19 +14,24 @@ class Timers:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._queues: defaultdict[float, deque[Callable[[], None]]] = defaultdict(deque)
+        self._queues: dict[float, deque[Callable[[], None]]] = {}
         self._waiting: set[Timer] = set()
         self._closed = False
 
     def later(self, seconds: float, callback: Callable[[], None]) -> None:
         if self._closed:
             return
-        queue = self._queues[seconds]
+        queue = self._queues.get(seconds)
+        if queue is None:
+            queue = self._queues[seconds] = deque()
         queue.append(callback)
 
         def run() -> None:
             self._waiting.discard(timer)
-            queue.popleft()()
+            due = queue.popleft()
+            if not queue:
+                self._queues.pop(seconds, None)
+            due()
 
         timer = self._clock.call_later(seconds, run)
         self._waiting.add(timer)

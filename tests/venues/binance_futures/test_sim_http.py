@@ -340,7 +340,7 @@ def test_what_a_market_order_cannot_fill_expires(venue: SimulatedVenue) -> None:
         ({"positionSide": "UP"}, -4060),
         ({"positionSide": "BOTH"}, 0),
         ({"reduceOnly": "true"}, -2022),
-        ({"reduceOnly": "yes"}, -1102),
+        ({"reduceOnly": "yes"}, -4062),
         ({"quantity": "40"}, -2019),
         ({"selfTradePreventionMode": "EXPIRE_ALL"}, -5039),
         ({"priceMatch": "QUEUE"}, -1106),

@@ -41,6 +41,20 @@ class Empty(Rest):
     """{}"""
 
 
+class Done(Struct):
+    """A call that has nothing to tell: 200 and some words."""
+
+    code: int
+    msg: str
+
+
+class SystemStatus(Rest):
+    """GET /sapi/v1/system/status; 0 is normal."""
+
+    status: int
+    msg: str
+
+
 class ServerTime(Rest):
     """GET /fapi/v1/time"""
 
@@ -197,6 +211,7 @@ class Order(Rest):
     executed_qty: Number = UNSET
     cum_qty: Unread = UNSET
     cum_quote: Unread = UNSET
+    cum_base: Unread = UNSET
     time_in_force: Text = UNSET
     reduce_only: Flag = UNSET
     close_position: Unread = UNSET

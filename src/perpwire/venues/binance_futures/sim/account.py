@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -14,12 +14,12 @@ from perpwire.simulator.events import Refused, SimPosition, Why
 from perpwire.simulator.exchange import AccountView, Exchange
 from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import wire
-from perpwire.venues.binance_futures.sim.gateway import Args, Row, Rows, whole
-from perpwire.venues.binance_futures.sim.market import MarketCalls
+from perpwire.venues.binance_futures.sim.gateway import Args, Row, Rows
+from perpwire.venues.binance_futures.sim.listing import Listing
+from perpwire.venues.binance_futures.sim.params import whole
 from perpwire.venues.binance_futures.sim.words import (
     BRACKET,
     Refusal,
-    SymbolWords,
     break_even_price,
     missing,
     money,
@@ -57,13 +57,12 @@ class AccountCalls:
     def __init__(
         self,
         exchange: Exchange,
-        words: Mapping[str, SymbolWords],
-        market: MarketCalls,
+        listing: Listing,
         on_leverage: Callable[[str, str, int], None],
     ) -> None:
         self._exchange = exchange
-        self._words = words
-        self._words_of = market.words_of
+        self._words = listing.words
+        self._words_of = listing.words_of
         self._on_leverage = on_leverage
 
     def rows(self) -> Rows:

@@ -8,14 +8,14 @@ from perpwire.http_message import HttpReply
 from perpwire.simulator.dialect import Dialect, DialectOptions, IncomingRequest, Peer, PingHabit, ServerSession
 from perpwire.simulator.events import SimEvent
 from perpwire.simulator.exchange import Exchange
-from perpwire.venues.binance_futures.sim.account import AccountCalls
 from perpwire.venues.binance_futures.sim.agg_trades import AggTrades
+from perpwire.venues.binance_futures.sim.counting import AddressLimits, OrderCounts
 from perpwire.venues.binance_futures.sim.gateway import Gateway
 from perpwire.venues.binance_futures.sim.hub import VENUE, StreamHub
-from perpwire.venues.binance_futures.sim.market import MarketCalls
+from perpwire.venues.binance_futures.sim.listing import Listing
 from perpwire.venues.binance_futures.sim.producers import Producers
+from perpwire.venues.binance_futures.sim.rest import rest_rows
 from perpwire.venues.binance_futures.sim.sockets import StreamSocket, read_address
-from perpwire.venues.binance_futures.sim.trading import TradingCalls
 from perpwire.venues.binance_futures.sim.users import UserStreams
 from perpwire.venues.binance_futures.sim.words import SymbolWords
 
@@ -40,10 +40,8 @@ class BinanceDialect:
         )
         self._hub = StreamHub(exchange, producers)
         self._users = UserStreams(exchange, words)
-        market = MarketCalls(exchange, words, agg_trades)
-        account = AccountCalls(exchange, words, market, self._users.leverage_changed)
-        rows = {**market.rows(), **TradingCalls(exchange, market).rows(), **account.rows(), **self._users.rows()}
-        self._gateway = Gateway(exchange, rows)
+        rows = rest_rows(exchange, Listing(words), agg_trades, self._users)
+        self._gateway = Gateway(exchange, rows, AddressLimits(), OrderCounts())
         self._sockets: WeakSet[StreamSocket] = WeakSet()
         self._stop_hearing = exchange.subscribe(self._on_event)
 

@@ -6,36 +6,24 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from perpwire.model.numbers import plain
-from perpwire.simulator.events import Refused, Why
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.base import Security
-from perpwire.venues.binance_futures import limits, wire, wire_streams
+from perpwire.venues.binance_futures import wire, wire_streams
 from perpwire.venues.binance_futures.endpoints import DEPTHS
 from perpwire.venues.binance_futures.sim.agg_trades import AggTrades
-from perpwire.venues.binance_futures.sim.gateway import Args, Row, Rows, limit_of, needed, whole
-from perpwire.venues.binance_futures.sim.words import TIMES_IN_FORCE, Refusal, SymbolWords, money, padded
+from perpwire.venues.binance_futures.sim.gateway import Row, Rows
+from perpwire.venues.binance_futures.sim.listing import Listing
+from perpwire.venues.binance_futures.sim.params import Args, limit_of, whole
+from perpwire.venues.binance_futures.sim.rules import asset_info, rate_limits, symbol_info
+from perpwire.venues.binance_futures.sim.words import Refusal, SymbolWords, money, padded
 
-PERCENT_UP, PERCENT_DOWN = Decimal("1.0500"), Decimal("0.9500")
-"""How far from the mark price a limit price may be to the bad."""
-
-MAX_OPEN_ORDERS = 200
-"""Per symbol."""
-
-_DELIVERY_MS = 4_133_404_800_000  # of perpetuals: never
-_ONBOARD_MS = 1_569_398_400_000
-_ORDER_TYPES = [
-    "LIMIT", "MARKET", "STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET",
-]  # fmt: skip
 _INTEREST_RATE = "0.00010000"
 
 
 class MarketCalls:
-    def __init__(
-        self, exchange: Exchange, words: Mapping[str, SymbolWords], agg_trades: Mapping[str, AggTrades]
-    ) -> None:
+    def __init__(self, exchange: Exchange, listing: Listing, agg_trades: Mapping[str, AggTrades]) -> None:
         self._exchange = exchange
-        self._words = words
+        self._listing = listing
         self._agg_trades = agg_trades
 
     def rows(self) -> Rows:
@@ -58,43 +46,27 @@ class MarketCalls:
             ("GET", "/fapi/v1/premiumIndex"): row(self._premium_index, one_or_all(1, 10)),
         }
 
-    def words_of(self, args: Args) -> SymbolWords:
-        """
-        Raises:
-            Refusal: No symbol was sent.
-            Refused: There is none of this name.
-        """
-        words = self._words.get(needed(args, "symbol").upper())
-        if words is None:
-            raise Refused(Why.UNKNOWN_SYMBOL)
-        return words
-
-    def _one_or_all(self, args: Args, answer: Callable[[SymbolWords], Any]) -> Any:
-        if args.get("symbol"):
-            return answer(self.words_of(args))
-        return [answer(words) for words in self._words.values()]
-
     # --- reference ------------------------------------------------------------------------------------------------
 
     def _time(self, account: str, args: Args) -> wire.ServerTime:
         return wire.ServerTime(server_time=self._exchange.now_ms())
 
     def _exchange_info(self, account: str, args: Args) -> wire.ExchangeInfo:
-        assets = sorted({words.spec.instrument.settle for words in self._words.values()})
+        assets = sorted({words.spec.instrument.settle for words in self._listing.words.values()})
         return wire.ExchangeInfo(
             timezone="UTC",
             server_time=self._exchange.now_ms(),
             futures_type="U_MARGINED",
-            rate_limits=_rate_limits(),
+            rate_limits=rate_limits(),
             exchange_filters=[],
-            assets=[wire.AssetInfo(asset=one, margin_available=True, auto_asset_exchange="0") for one in assets],
-            symbols=[_symbol_info(words) for words in self._words.values()],
+            assets=[asset_info(one) for one in assets],
+            symbols=[symbol_info(words) for words in self._listing.words.values()],
         )
 
     # --- prices ---------------------------------------------------------------------------------------------------
 
     def _depth(self, account: str, args: Args) -> wire.Depth:
-        words = self.words_of(args)
+        words = self._listing.words_of(args)
         limit = whole(args, "limit")
         if limit is not None and limit not in DEPTHS:
             raise Refusal(-4021, f"{limit} is not valid depth limit.")
@@ -108,7 +80,7 @@ class MarketCalls:
         )
 
     def _trades(self, account: str, args: Args) -> list[wire.RecentTrade]:
-        words = self.words_of(args)
+        words = self._listing.words_of(args)
         return [
             wire.RecentTrade(
                 id=one.trade_id,
@@ -123,7 +95,7 @@ class MarketCalls:
 
     def _aggregates(self, account: str, args: Args) -> list[wire_streams.RestAggTrade]:
         """Without a start the newest, else the oldest that fit; only those that are remembered."""
-        words = self.words_of(args)
+        words = self._listing.words_of(args)
         limit = limit_of(args, 500, 1000)
         first_id, start_ms, end_ms = whole(args, "fromId"), whole(args, "startTime"), whole(args, "endTime")
         found = [
@@ -163,14 +135,14 @@ class MarketCalls:
                 last_update_id=update_id,
             )
 
-        return self._one_or_all(args, answer)
+        return self._listing.one_or_all(args, answer)
 
     def _last_price(self, account: str, args: Args) -> Any:
         def answer(words: SymbolWords) -> wire.LastPrice:
             price = words.price(self._exchange.last_price(words.symbol))
             return wire.LastPrice(symbol=words.symbol, price=price, time=self._exchange.now_ms())
 
-        return self._one_or_all(args, answer)
+        return self._listing.one_or_all(args, answer)
 
     def _premium_index(self, account: str, args: Args) -> Any:
         def answer(words: SymbolWords) -> wire.PremiumIndex:
@@ -187,7 +159,7 @@ class MarketCalls:
                 time=self._exchange.now_ms(),
             )
 
-        return self._one_or_all(args, answer)
+        return self._listing.one_or_all(args, answer)
 
 
 def _depth_weight(args: Args) -> int:
@@ -196,82 +168,3 @@ def _depth_weight(args: Args) -> int:
     if limit not in DEPTHS:
         return 1
     return 2 if limit <= 50 else 5 if limit == 100 else 10 if limit == 500 else 20
-
-
-def _rate_limits() -> list[wire.RateLimit]:
-    kinds = {limits.WEIGHT: "REQUEST_WEIGHT", limits.ORDERS_10S: "ORDERS", limits.ORDERS_1M: "ORDERS"}
-    return [
-        wire.RateLimit(
-            rate_limit_type=kinds[limit.name],
-            interval="SECOND" if limit.period_s < 60 else "MINUTE",
-            interval_num=round(limit.period_s if limit.period_s < 60 else limit.period_s / 60),
-            limit=limit.limit,
-        )
-        for limit in limits.LIMITS
-    ]
-
-
-def _symbol_info(words: SymbolWords) -> wire.SymbolInfo:
-    instrument = words.spec.instrument
-    return wire.SymbolInfo(
-        symbol=instrument.symbol,
-        pair=instrument.symbol,
-        contract_type="PERPETUAL",
-        delivery_date=_DELIVERY_MS,
-        onboard_date=_ONBOARD_MS,
-        status="TRADING" if instrument.is_trading else "SETTLING",
-        maint_margin_percent="2.5000",
-        required_margin_percent="5.0000",
-        base_asset=instrument.base,
-        quote_asset=instrument.quote,
-        margin_asset=instrument.settle,
-        price_precision=words.price_places,
-        quantity_precision=words.quantity_places,
-        base_asset_precision=8,
-        quote_precision=8,
-        underlying_type="COIN",
-        underlying_sub_type=["PoW"] if instrument.base == "BTC" else ["Layer-1"],
-        trigger_protect="0.0500",
-        liquidation_fee="0.012500",
-        market_take_bound="0.05",
-        max_move_order_limit=10000,
-        filters=_filters(words),
-        order_types=_ORDER_TYPES,
-        time_in_force=list(TIMES_IN_FORCE),
-    )
-
-
-def _filters(words: SymbolWords) -> list[wire.Filter]:
-    """A bound that there is none of is written as 0, which switches it off."""
-    instrument = words.spec.instrument
-
-    def bound(number: Decimal | None) -> str:
-        return "0" if number is None else plain(number)
-
-    def lot(kind: str, greatest: Decimal | None) -> wire.Filter:
-        return wire.Filter(
-            filter_type=kind,
-            min_qty=plain(instrument.min_quantity),
-            max_qty=bound(greatest),
-            step_size=plain(instrument.quantity_step),
-        )
-
-    return [
-        wire.Filter(
-            filter_type="PRICE_FILTER",
-            min_price=bound(instrument.min_price),
-            max_price=bound(instrument.max_price),
-            tick_size=plain(instrument.tick_size),
-        ),
-        lot("LOT_SIZE", instrument.max_quantity),
-        lot("MARKET_LOT_SIZE", instrument.max_market_quantity),
-        wire.Filter(filter_type="MAX_NUM_ORDERS", limit=MAX_OPEN_ORDERS),
-        wire.Filter(filter_type="MIN_NOTIONAL", notional=bound(instrument.min_notional)),
-        wire.Filter(
-            filter_type="PERCENT_PRICE",
-            multiplier_up=plain(PERCENT_UP),
-            multiplier_down=plain(PERCENT_DOWN),
-            multiplier_decimal="4",
-        ),
-        wire.Filter(filter_type="POSITION_RISK_CONTROL", position_control_side="NONE"),
-    ]

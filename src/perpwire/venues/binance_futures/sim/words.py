@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from perpwire.model.numbers import plain
 from perpwire.model.order import OrderType, TimeInForce
 from perpwire.simulator.accounts import MAINTENANCE_RATE
-from perpwire.simulator.events import SelfTrade, SimFill, SimOrder, SimPosition, Why
+from perpwire.simulator.events import Refused, SelfTrade, SimFill, SimOrder, SimPosition, Why
 from perpwire.simulator.specs import SymbolSpec
 from perpwire.venues.binance_futures import wire, wire_streams
 
@@ -233,6 +233,11 @@ class Refusal(Exception):
         self.message = message
         self.status = status
         self.retry_after_s = retry_after_s
+
+
+def as_refusal(error: Refused | Refusal) -> Refusal:
+    """What is answered."""
+    return error if isinstance(error, Refusal) else Refusal(*REFUSALS[error.why])
 
 
 def missing(name: str) -> Refusal:

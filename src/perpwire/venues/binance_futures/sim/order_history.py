@@ -1,0 +1,129 @@
+"""The simulator's calls that read orders and trades."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from perpwire.model.order import Side
+from perpwire.simulator.events import Refused, SimFill, SimOrder, Why
+from perpwire.simulator.exchange import Exchange
+from perpwire.venues.base import Security
+from perpwire.venues.binance_futures import wire
+from perpwire.venues.binance_futures.sim.gateway import Row, Rows
+from perpwire.venues.binance_futures.sim.listing import Listing
+from perpwire.venues.binance_futures.sim.order_params import order_key
+from perpwire.venues.binance_futures.sim.params import DAY_MS, Args, limit_of, span, whole
+from perpwire.venues.binance_futures.sim.words import Refusal, SymbolWords, money, queried
+
+FORGOTTEN_AFTER_MS = 3 * DAY_MS
+"""An order that ended without a fill is not found by its id after so long."""
+LOST_AFTER_MS = 90 * DAY_MS
+"""No order is found by its id after so long."""
+TRADES_KEPT_MS = 92 * DAY_MS
+"""Three months of trades are told."""
+
+
+class OrderHistoryCalls:
+    def __init__(self, exchange: Exchange, listing: Listing) -> None:
+        self._exchange = exchange
+        self._listing = listing
+
+    def rows(self) -> Rows:
+        def row(handler: Callable[[str, Args], Any], weight: int | Callable[[Args], int]) -> Row:
+            return Row(handler, Security.SIGNED, weight)
+
+        return {
+            ("GET", "/fapi/v1/order"): row(self.order, 1),
+            ("GET", "/fapi/v1/openOrder"): row(self._open_order, 1),
+            ("GET", "/fapi/v1/openOrders"): row(self._open_orders, lambda args: 1 if args.get("symbol") else 40),
+            ("GET", "/fapi/v1/allOrders"): row(self._all_orders, 5),
+            ("GET", "/fapi/v1/userTrades"): row(self._user_trades, 5),
+        }
+
+    def _find(self, account: str, args: Args) -> tuple[SimOrder, SymbolWords]:
+        words = self._listing.words_of(args)
+        order_id, client_order_id = order_key(args)
+        order = self._exchange.find_order(account, words.symbol, order_id=order_id, client_order_id=client_order_id)
+        return order, words
+
+    def order(self, account: str, args: Args) -> wire.Order:
+        order, words = self._find(account, args)
+        now_ms = self._exchange.now_ms()
+        is_unfilled = order.status.is_final and not order.filled_quantity
+        if now_ms - order.created_ms > LOST_AFTER_MS or (
+            is_unfilled and now_ms - order.updated_ms > FORGOTTEN_AFTER_MS
+        ):
+            raise Refused(Why.UNKNOWN_ORDER)
+        return queried(order, words)
+
+    def _open_order(self, account: str, args: Args) -> wire.Order:
+        order, words = self._find(account, args)
+        if order.status.is_final:
+            raise Refused(Why.UNKNOWN_ORDER)
+        return queried(order, words)
+
+    def _open_orders(self, account: str, args: Args) -> list[wire.Order]:
+        return [self._queried(order) for order in self._exchange.open_orders(account, self._symbol(args))]
+
+    def _all_orders(self, account: str, args: Args) -> list[wire.Order]:
+        """The newest that fit, oldest first."""
+        first_id = whole(args, "orderId")
+        start_ms, end_ms = span(args, self._exchange.now_ms())
+        limit = limit_of(args, 500, 1000)
+        found = [
+            order
+            for order in self._exchange.orders(account, self._symbol(args))
+            if (order.order_id >= first_id if first_id is not None else start_ms <= order.created_ms <= end_ms)
+        ]
+        rows = [self._queried(order) for order in found[-limit:]]
+        for row in rows:
+            row.pair = row.symbol
+            row.cum_base = row.executed_qty
+        return rows
+
+    def _user_trades(self, account: str, args: Args) -> list[wire.UserTrade]:
+        """The oldest that fit."""
+        words = self._listing.words_of(args)
+        order_id, first_id = whole(args, "orderId"), whole(args, "fromId")
+        if first_id is not None and (args.get("startTime") or args.get("endTime")):
+            raise Refusal(-1128, "Combination of optional parameters invalid.")
+        now_ms = self._exchange.now_ms()
+        start_ms, end_ms = span(args, now_ms)
+        limit = limit_of(args, 500, 1000)
+        found = [
+            _user_trade(order, fill, words)
+            for order, fill in self._exchange.fills(account, words.symbol)
+            if (fill.trade_id >= first_id if first_id is not None else start_ms <= fill.time_ms <= end_ms)
+            and (order_id is None or order.order_id == order_id)
+            and fill.time_ms >= now_ms - TRADES_KEPT_MS
+        ]
+        return found[:limit]
+
+    def _symbol(self, args: Args) -> str | None:
+        return self._listing.words_of(args).symbol if args.get("symbol") else None
+
+    def _queried(self, order: SimOrder) -> wire.Order:
+        return queried(order, self._listing.words[order.symbol])
+
+
+def _user_trade(order: SimOrder, fill: SimFill, words: SymbolWords) -> wire.UserTrade:
+    return wire.UserTrade(
+        id=fill.trade_id,
+        symbol=order.symbol,
+        pair=order.symbol,
+        order_id=order.order_id,
+        side=order.side.value,
+        price=words.price(fill.price),
+        qty=words.quantity(fill.quantity),
+        quote_qty=words.value(fill.price * fill.quantity),
+        base_qty=words.quantity(fill.quantity),
+        realized_pnl=money(fill.realized_pnl),
+        margin_asset=words.spec.instrument.settle,
+        commission=money(fill.fee),
+        commission_asset=fill.fee_asset,
+        time=fill.time_ms,
+        position_side=order.position_side.value,
+        buyer=order.side is Side.BUY,
+        maker=fill.is_maker,
+    )

@@ -1,0 +1,249 @@
+"""The simulator's order calls that change something: placing, testing, changing and cancelling."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from perpwire.model.order import OrderStatus, OrderType, PositionSide, Side, TimeInForce
+from perpwire.simulator.events import Refused, SimOrder, Why
+from perpwire.simulator.exchange import Exchange, OrderIntent
+from perpwire.venues.base import Security
+from perpwire.venues.binance_futures import wire
+from perpwire.venues.binance_futures.sim import order_params as params
+from perpwire.venues.binance_futures.sim.counting import AN_ORDER
+from perpwire.venues.binance_futures.sim.gateway import Row, Rows
+from perpwire.venues.binance_futures.sim.listing import Listing
+from perpwire.venues.binance_futures.sim.params import Args, check_places, decimal, needed, truth, whole
+from perpwire.venues.binance_futures.sim.rules import MAX_OPEN_ORDERS
+from perpwire.venues.binance_futures.sim.words import BRACKET, Refusal, SymbolWords, acknowledged
+
+
+class OrderCalls:
+    """`place`, `amend`, `cancel` answer REST and the trading socket alike."""
+
+    def __init__(self, exchange: Exchange, listing: Listing) -> None:
+        self._exchange = exchange
+        self._listing = listing
+        self._ids_made = 0
+
+    def rows(self) -> Rows:
+        def row(handler: Callable[[str, Args], Any]) -> Row:
+            return Row(handler, Security.SIGNED, 1)
+
+        def order_row(handler: Callable[[str, Args], Any]) -> Row:
+            return Row(handler, Security.SIGNED, 0, orders=AN_ORDER)
+
+        return {
+            ("POST", "/fapi/v1/order"): order_row(self.place),
+            ("POST", "/fapi/v1/order/test"): row(self.test),
+            ("PUT", "/fapi/v1/order"): order_row(self.amend),
+            ("DELETE", "/fapi/v1/order"): row(self.cancel),
+            ("DELETE", "/fapi/v1/allOpenOrders"): row(self.cancel_all),
+        }
+
+    # --- placing --------------------------------------------------------------------------------------------------
+
+    def place(self, account: str, args: Args) -> wire.Order:
+        intent, words = self._intent(account, args)
+        answer = params.answer_of(args)
+        order = self._exchange.place(account, intent)
+        if answer == "ACK":
+            # It says that the order was taken, not what came of it.
+            order.status, order.filled_quantity = OrderStatus.NEW, Decimal(0)
+            order.reason = ""
+        return acknowledged(order, words)
+
+    def test(self, account: str, args: Args) -> wire.Order:
+        """Whether `place` would take it, as an order that there is not."""
+        intent, words = self._intent(account, args)
+        params.answer_of(args)
+        self._exchange.check(account, intent)
+        now_ms = self._exchange.now_ms()
+        order = SimOrder(
+            account=account,
+            symbol=words.symbol,
+            order_id=0,
+            client_order_id=intent.client_order_id,
+            side=intent.side,
+            type=intent.type,
+            time_in_force=intent.time_in_force,
+            price=intent.price,
+            quantity=intent.quantity,
+            reduce_only=intent.reduce_only,
+            position_side=intent.position_side,
+            status=OrderStatus.NEW,
+            created_ms=now_ms,
+            updated_ms=now_ms,
+            self_trade=intent.self_trade,
+        )
+        return acknowledged(order, words)
+
+    def _intent(self, account: str, args: Args) -> tuple[OrderIntent, SymbolWords]:
+        """The order that is asked for, checked in the order in which the venue seems to check.
+
+        Raises:
+            Refusal: By the first rule that it breaks.
+            Refused: There is no such symbol.
+        """
+        needed(args, "symbol")
+        side = params.side_of(args)
+        kind = params.order_type_of(args)
+        is_limit = kind is OrderType.LIMIT
+        is_conditional = args["type"] in params.CONDITIONAL
+        position_side = params.position_side_of(args)
+        time_in_force, price_match, price_text, quantity = TimeInForce.GTC, "NONE", "", Decimal(0)
+        if not is_conditional:
+            time_in_force, price_match, price_text = self._limit_words(args, is_limit)
+            quantity = decimal(args, "quantity")
+        reduce_only = params.reduce_only_of(args) or False
+        self_trade = params.self_trade_of(args)
+        words = self._listing.words_of(args)
+        client_order_id = args.get("newClientOrderId") or self._client_order_id(account)
+        if not params.CLIENT_ORDER_ID.fullmatch(client_order_id):
+            raise Refusal(-4015, "Client order id is not valid.")
+        if position_side is not PositionSide.BOTH:
+            raise Refusal(-4061, "Order's position side does not match user's setting.")
+        if not words.spec.instrument.is_trading:
+            raise Refusal(-4141, "Symbol is closed.")
+        if is_conditional:
+            message = "Order type not supported for this endpoint. Please use the Algo Order API endpoints instead."
+            raise Refusal(-4120, message)
+        if truth(args, "closePosition"):
+            raise Refusal(-4020, f"Target strategy invalid for orderType '{kind.value}',reduceOnly '{reduce_only}'.")
+        price: Decimal | None = None
+        if price_text:
+            price = Decimal(price_text)
+        elif is_limit:
+            price = params.matched_price(self._exchange, words, side, price_match)
+        if price is not None:
+            params.check_price(self._exchange, words, side, price)
+        check_places(quantity, words.quantity_places)
+        self._check_room(account, words, side, quantity, price, reduce_only)
+        if not is_limit:
+            params.check_best_opposite(self._exchange, words, side)
+        return (
+            OrderIntent(
+                symbol=words.symbol,
+                side=side,
+                type=kind,
+                time_in_force=time_in_force,
+                quantity=quantity,
+                price=price,
+                client_order_id=client_order_id,
+                reduce_only=reduce_only,
+                self_trade=self_trade,
+            ),
+            words,
+        )
+
+    def _limit_words(self, args: Args, is_limit: bool) -> tuple[TimeInForce, str, str]:
+        """Time in force, price match and price, as far as this order takes them."""
+        for name in ("stopPrice", "activationPrice", "activatePrice", "callbackRate", "triggerPrice"):
+            if args.get(name):
+                raise Refusal(-1106, f"Parameter '{name}' sent when not required.")
+        if is_limit:
+            time_in_force = params.time_in_force_of(args)
+            price_match = params.price_match_of(args)
+            return time_in_force, price_match, params.price_text_of(args, price_match)
+        for name in ("timeInForce", "price"):
+            if args.get(name):
+                raise Refusal(-1106, f"Parameter '{name}' sent when not required.")
+        if params.price_match_of(args) != "NONE":
+            raise Refusal(-5038, "Invalid order type for priceMatch.")
+        return TimeInForce.GTC, "NONE", ""
+
+    def _check_room(
+        self, account: str, words: SymbolWords, side: Side, quantity: Decimal, price: Decimal | None, reduce_only: bool
+    ) -> None:
+        """The number of open orders, and the largest position that the leverage brackets allow."""
+        if len(self._exchange.open_orders(account, words.symbol)) >= MAX_OPEN_ORDERS:
+            raise Refusal(-2025, "Reach max open order limit.")
+        if reduce_only:
+            return
+        held = self._exchange.position(account, words.symbol).quantity
+        after = abs(held + (quantity if side is Side.BUY else -quantity))
+        value = after * (price or self._exchange.mark_price(words.symbol))
+        if after > abs(held) and value > BRACKET.notional_cap:
+            raise Refusal(-2027, "Exceeded the maximum allowable position at current leverage.")
+
+    def _client_order_id(self, account: str) -> str:
+        """One that the venue makes up where none was sent."""
+        self._ids_made += 1
+        return hashlib.sha256(f"{account}/order/{self._ids_made}".encode()).hexdigest()[:22]
+
+    # --- changing and cancelling ----------------------------------------------------------------------------------
+
+    def amend(self, account: str, args: Args) -> wire.Order:
+        words = self._listing.words_of(args)
+        side = params.side_of(args)
+        quantity = decimal(args, "quantity")
+        price_match = params.price_match_of(args)
+        price_text = params.price_text_of(args, price_match)
+        modify_id = whole(args, "modifyId")
+        order_id, client_order_id = params.order_key(args)
+        order = self._exchange.find_order(account, words.symbol, order_id=order_id, client_order_id=client_order_id)
+        if order.status.is_final:
+            raise Refused(Why.UNKNOWN_ORDER)
+        if order.side is not side:
+            raise Refusal(-1117, "Invalid side.")
+        if not words.spec.instrument.is_trading:
+            raise Refusal(-5024, "Symbol is not in trading status. Order amendment is not permitted.")
+        if order.type is not OrderType.LIMIT:
+            raise Refusal(-5025, "Only limit order is supported.")
+        price = Decimal(price_text) if price_text else params.matched_price(self._exchange, words, side, price_match)
+        if params.reduce_only_of(args) and not order.reduce_only:
+            raise Refusal(-5047, "reduceOnly can't be set by a modification.")
+        params.check_price(self._exchange, words, side, price)
+        check_places(quantity, words.quantity_places)
+        amended = self._amended(account, words, order, price, quantity)
+        shown = acknowledged(amended, words)
+        shown.pair = words.symbol
+        if modify_id is not None:
+            shown.modify_id = modify_id
+        return shown
+
+    def _amended(
+        self, account: str, words: SymbolWords, order: SimOrder, price: Decimal, quantity: Decimal
+    ) -> SimOrder:
+        try:
+            return self._exchange.amend(
+                account,
+                words.symbol,
+                order_id=order.order_id,
+                client_order_id=None,
+                price=price,
+                quantity=quantity,
+                keep_priority_on_reduce=False,
+            )
+        except Refused as refused:
+            if refused.why is Why.AMEND_BELOW_FILLED:
+                # There is nothing left to fill: the venue cancels it.
+                return self._exchange.cancel(account, words.symbol, order_id=order.order_id, client_order_id=None)
+            if refused.why is Why.NOTIONAL_TOO_SMALL:
+                raise Refusal(-5029, "Order's notional is too small after the modification.") from None
+            raise
+
+    def cancel(self, account: str, args: Args) -> wire.Order:
+        words = self._listing.words_of(args)
+        order_id, client_order_id = params.order_key(args)
+        return self.cancel_one(account, words, order_id, client_order_id)
+
+    def cancel_one(
+        self, account: str, words: SymbolWords, order_id: int | None, client_order_id: str | None
+    ) -> wire.Order:
+        """
+        Raises:
+            Refusal: -2011.
+        """
+        try:
+            order = self._exchange.cancel(account, words.symbol, order_id=order_id, client_order_id=client_order_id)
+        except Refused:
+            raise Refusal(-2011, "Unknown order sent.") from None
+        return acknowledged(order, words)
+
+    def cancel_all(self, account: str, args: Args) -> wire.Done:
+        self._exchange.cancel_all(account, self._listing.words_of(args).symbol)
+        return wire.Done(code=200, msg="The operation of cancel all open order is done.")

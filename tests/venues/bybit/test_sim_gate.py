@@ -152,6 +152,16 @@ async def test_an_address_that_asks_too_often_is_banned_for_ten_minutes(desk: De
     await asyncio.sleep(599)
     assert status() == 403
     await asyncio.sleep(1.1)
+    assert {status() for _ in range(600)} == {200}
+    assert status() == 403  # once more within a day: it lasts twice as long
+    await asyncio.sleep(1199)
+    assert status() == 403
+    await asyncio.sleep(1.1)
+    assert status() == 200
+    await asyncio.sleep(25 * 3600)
+    assert {status() for _ in range(600)} == {200}
+    assert status() == 403
+    await asyncio.sleep(600.1)
     assert status() == 200
 
 

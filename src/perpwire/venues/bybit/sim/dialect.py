@@ -10,6 +10,8 @@ from perpwire.http_message import HttpReply
 from perpwire.simulator.dialect import DialectOptions, IncomingRequest, Peer, ServerSession, SocketRefused
 from perpwire.simulator.events import SimEvent
 from perpwire.simulator.exchange import Exchange
+from perpwire.venues.bybit.sim.answer import Answer
+from perpwire.venues.bybit.sim.asked import read_body, read_query
 from perpwire.venues.bybit.sim.gate import Gate, LimitReached
 from perpwire.venues.bybit.sim.memory import Memory
 from perpwire.venues.bybit.sim.orders import Orders
@@ -17,8 +19,9 @@ from perpwire.venues.bybit.sim.prices import Prices
 from perpwire.venues.bybit.sim.private import PrivateStreams
 from perpwire.venues.bybit.sim.public import PublicStreams
 from perpwire.venues.bybit.sim.refusal import CallRefused, HttpRefused
-from perpwire.venues.bybit.sim.rest import Rest, read_body, read_query
+from perpwire.venues.bybit.sim.rest import Rest
 from perpwire.venues.bybit.sim.rows import Rows
+from perpwire.venues.bybit.sim.settings import Settings
 from perpwire.venues.bybit.sim.sockets import PrivateSocket, PublicSocket, StreamSocket
 from perpwire.venues.bybit.sim.timers import Timers
 from perpwire.venues.bybit.venue import PATHS
@@ -39,12 +42,13 @@ class BybitDialect:
         self._timers = Timers(exchange.clock)
         self._memory = Memory(exchange)
         self._prices = Prices(exchange)
-        self._gate = Gate(exchange)
+        settings = Settings(exchange)
+        self._gate = Gate(exchange, settings)
         rows = Rows(exchange, self._memory)
         self._public = PublicStreams(exchange, self._memory, self._prices, self._timers)
         self._private = PrivateStreams(exchange, self._memory, rows, self._timers)
-        orders = Orders(exchange, self._memory, self._prices, self._timers, self._private.push_order)
-        self._rest = Rest(exchange, self._memory, self._prices, rows, orders, self._public)
+        orders = Orders(exchange, self._memory, self._prices, self._timers, settings, self._private.push_order)
+        self._rest = Rest(exchange, self._memory, self._prices, rows, orders, self._public, self._gate, settings)
         self._sockets: dict[StreamSocket, None] = {}
         self._opened = 0
         self._requests = 0
@@ -68,32 +72,29 @@ class BybitDialect:
         headers = self._common_headers()
         try:
             self._gate.check_address(request.peer)
-            return self._reply(headers, 0, "OK", self._answer(request, headers))
+            said = self._answer(request, headers)
+            return self._reply(headers, 0, said.words, said.result, said.ext)
         except HttpRefused as refused:
             return HttpReply(status=refused.status, headers=headers, body=refused.body)
         except LimitReached as reached:
-            return self._reply(headers | reached.headers, reached.code, reached.words, {})
+            return self._reply(headers | reached.headers, reached.code, reached.words, {}, {})
         except CallRefused as refused:
-            return self._reply(headers, refused.code, refused.words, refused.result)
+            return self._reply(headers, refused.code, refused.words, refused.result, refused.ext)
 
-    def _answer(self, request: IncomingRequest, headers: dict[str, str]) -> Any:
-        """The result; what is left of a limit goes into `headers`."""
+    def _answer(self, request: IncomingRequest, headers: dict[str, str]) -> Answer:
+        """What is left of a limit goes into `headers`."""
         if request.method == "GET" and request.body:
             raise HttpRefused(403)  # as the venue's edge does
-        public = self._rest.public.get(request.path)
-        private = self._rest.private.get(request.path)
-        found = public or private
-        if found is None:
+        method = self._rest.method_of(request.path)
+        if method is None:
             raise HttpRefused(404, b'{"retCode":10017,"retMsg":"route not found","result":{},"retExtInfo":{}}')
-        if found[0] != request.method:
+        if method != request.method:
             raise HttpRefused(400)
-        if public is not None:
-            return public[1](read_query(request.query))
-        assert private is not None  # one of the two was found
+        if request.path in self._rest.public:
+            return self._rest.ask(request.path, read_query(request.query))
         account = self._gate.authenticate(request)
-        headers |= self._gate.spend(account.name, request.path)
-        asked = read_query(request.query) if request.method == "GET" else read_body(request.body)
-        return private[1](account, asked)
+        asked = read_query(request.query) if method == "GET" else read_body(request.body)
+        return self._rest.call(account, request.path, asked, headers)
 
     def _common_headers(self) -> dict[str, str]:
         self._requests += 1
@@ -103,12 +104,12 @@ class BybitDialect:
             "traceid": f"{self._requests:032x}",
         }
 
-    def _reply(self, headers: dict[str, str], code: int, words: str, result: Any) -> HttpReply:
+    def _reply(self, headers: dict[str, str], code: int, words: str, result: Any, ext: Any) -> HttpReply:
         body = {
             "retCode": code,
             "retMsg": words,
             "result": result,
-            "retExtInfo": {},
+            "retExtInfo": ext,
             "time": self._exchange.now_ms(),
         }
         return HttpReply(status=200, headers={**headers, "ret_code": str(code)}, body=msgspec.json.encode(body))

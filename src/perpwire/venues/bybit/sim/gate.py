@@ -7,40 +7,57 @@ from __future__ import annotations
 
 import hmac
 from collections import defaultdict, deque
+from typing import NamedTuple
 
 from perpwire.simulator.dialect import IncomingRequest
 from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.specs import AccountSpec
-from perpwire.venues.bybit.limits import ACCOUNT_LIMITS, IP_BAN_S, IP_LIMIT
 from perpwire.venues.bybit.signing import sign_login, sign_request
 from perpwire.venues.bybit.sim.numbers import whole
+from perpwire.venues.bybit.sim.quotas import (
+    IP_BAN_S,
+    IP_CALLS,
+    IP_PERIOD_S,
+    LONGEST_IP_BAN_S,
+    UNITS,
+    UPGRADABLE,
+)
 from perpwire.venues.bybit.sim.refusal import CallRefused, HttpRefused
+from perpwire.venues.bybit.sim.settings import Settings
 
 DEFAULT_RECV_WINDOW_MS = 5000
 FUTURE_MS = 1000
+SECOND_NS = 10**9
+TOO_MANY = "Too many visits. Exceeded the API Rate Limit."
+BANS_REMEMBERED_NS = 24 * 3600 * SECOND_NS
 """A time stamp may be ahead of the venue's clock by less than this, whatever the receive window."""
 
 
 class Gate:
     """Counts by the monotonic clock, judges time stamps by the wall clock (which a test may skew)."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, settings: Settings) -> None:
         self._exchange = exchange
+        self._settings = settings
         self._by_address: defaultdict[str, deque[int]] = defaultdict(deque)
-        self._banned_until_ns: dict[str, int] = {}
+        self._bans: dict[str, _Ban] = {}
         self._by_account: defaultdict[tuple[str, str], deque[int]] = defaultdict(deque)
 
     def check_address(self, address: str) -> None:
         """
         Raises:
-            HttpRefused: 403, and for ten minutes from the first breach.
+            HttpRefused: 403, and for ten minutes from the first breach, for twice as long from the next one ...
         """
         now_ns = self._exchange.clock.monotonic_ns()
-        if now_ns < self._banned_until_ns.get(address, 0):
+        ban = self._bans.get(address)
+        if ban is not None and now_ns < ban.until_ns:
             raise HttpRefused(403, b"403, access too frequent")
         window = self._by_address[address]
-        if not _has_room(window, IP_LIMIT.limit, IP_LIMIT.period_s, now_ns):
-            self._banned_until_ns[address] = now_ns + round(IP_BAN_S * 1e9)
+        if _room(window, IP_CALLS, round(IP_PERIOD_S * SECOND_NS), now_ns) < 1:
+            length_ns = round(IP_BAN_S * SECOND_NS)
+            if ban is not None and now_ns - ban.until_ns < BANS_REMEMBERED_NS:
+                length_ns = min(2 * ban.length_ns, round(LONGEST_IP_BAN_S * SECOND_NS))
+            self._bans[address] = _Ban(now_ns + length_ns, length_ns)
             raise HttpRefused(403, b"403, access too frequent")
         window.append(now_ns)
 
@@ -92,43 +109,58 @@ class Gate:
             f"req_timestamp[{_shown(stamp)}],server_timestamp[{now_ms}],recv_window[{_shown(recv_window)}]",
         )
 
-    def spend(self, account: str, path: str) -> dict[str, str]:
-        """Use one of the account's units for this path; the headers that say what is left.
+    def spend(self, account: str, path: str, cost: int = 1) -> Spent:
+        """Use the account's units for this path: as many of `cost` as are left.
 
         Raises:
             LimitReached: None is left.
         """
-        limit = ACCOUNT_LIMITS.get(path)
-        if limit is None:
-            return {}
+        units = UNITS.get(path)
+        if units is None:
+            return Spent({}, cost)
+        if path in UPGRADABLE:
+            units = self._settings.rate(account) or units
         now_ns, now_ms = self._exchange.clock.monotonic_ns(), self._exchange.now_ms()
         window = self._by_account[account, path]
-        headers = {"x-bapi-limit": str(limit.limit)}
-        if not _has_room(window, limit.limit, limit.period_s, now_ns):
-            free_in_ms = -((now_ns - window[0] - round(limit.period_s * 1e9)) // 1_000_000)
-            raise LimitReached(
-                headers | {"x-bapi-limit-status": "0", "x-bapi-limit-reset-timestamp": str(now_ms + max(1, free_in_ms))}
-            )
-        window.append(now_ns)
-        return headers | {
-            "x-bapi-limit-status": str(limit.limit - len(window)),
-            "x-bapi-limit-reset-timestamp": str(now_ms),
-        }
+        headers = {"x-bapi-limit": str(units)}
+        granted = min(cost, _room(window, units, SECOND_NS, now_ns))
+        window.extend([now_ns] * granted)
+        if granted < cost:
+            free_in_ms = -((now_ns - window[0] - SECOND_NS) // 1_000_000)
+            headers["x-bapi-limit-reset-timestamp"] = str(now_ms + max(1, free_in_ms))
+        else:
+            headers["x-bapi-limit-reset-timestamp"] = str(now_ms)
+        headers["x-bapi-limit-status"] = str(max(0, units - len(window)))
+        if cost and not granted:
+            raise LimitReached(headers)
+        return Spent(headers, granted)
+
+
+class Spent(NamedTuple):
+    """The headers that say what is left, and how many units there were."""
+
+    headers: dict[str, str]
+    granted: int
+
+
+class _Ban(NamedTuple):
+    until_ns: int
+    length_ns: int
 
 
 class LimitReached(CallRefused):
     """The account's window for this endpoint is used up."""
 
     def __init__(self, headers: dict[str, str]) -> None:
-        super().__init__(10006, "Too many visits. Exceeded the API Rate Limit.")
+        super().__init__(10006, TOO_MANY)
         self.headers = headers
 
 
-def _has_room(window: deque[int], limit: int, period_s: float, now_ns: int) -> bool:
-    start_ns = now_ns - round(period_s * 1e9)
-    while window and window[0] <= start_ns:
+def _room(window: deque[int], limit: int, period_ns: int, now_ns: int) -> int:
+    """How many more fit in a rolling window."""
+    while window and window[0] <= now_ns - period_ns:
         window.popleft()
-    return len(window) < limit
+    return max(0, limit - len(window))
 
 
 def _shown(header: str) -> str:

@@ -7,10 +7,8 @@ docs/v5/order, as of 2026-07-24, and answers seen up to 2026-07.
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
 
 from perpwire.errors import BadInput
 from perpwire.model.order import OrderStatus, OrderType, PositionSide, Side
@@ -18,11 +16,13 @@ from perpwire.simulator.events import Refused, SimOrder, Why
 from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.specs import OrderIntent, SymbolSpec
 from perpwire.venues.bybit import wire
+from perpwire.venues.bybit.sim.asked import Asked, amount, check_linear, check_price, flag, link_id, spec_of, text
 from perpwire.venues.bybit.sim.memory import Memory, OrderNote
 from perpwire.venues.bybit.sim.numbers import ORDER, id_text, number_of
 from perpwire.venues.bybit.sim.prices import Prices
 from perpwire.venues.bybit.sim.refusal import CallRefused, bad_param, of_exchange
 from perpwire.venues.bybit.sim.rows import TOO_LATE_TO_CANCEL
+from perpwire.venues.bybit.sim.settings import Settings
 from perpwire.venues.bybit.sim.timers import Timers
 from perpwire.venues.bybit.translate import SIDES, TIMES_IN_FORCE
 
@@ -32,12 +32,9 @@ MATCH_DELAY_S = 0.002
 REJECTED_KEPT = 1000
 """Orders that the matching engine refused; the oldest are forgotten."""
 
-Body = dict[str, Any]
 Push = Callable[[SimOrder, tuple[str, str] | None], None]
 """Tell the account's stream of an order; the second argument says why it ended, where that is not on the order."""
 
-_AMOUNT = re.compile(r"\d{1,15}(\.\d{1,12})?", re.ASCII)
-_LINK_ID = re.compile(r"[A-Za-z0-9_-]{1,36}", re.ASCII)
 
 NOT_SIMULATED = (
     "triggerPrice",
@@ -57,18 +54,21 @@ always ends (CancelTaker), so one that asks for another way out is refused rathe
 class Orders:
     """Order entry of every account."""
 
-    def __init__(self, exchange: Exchange, memory: Memory, prices: Prices, timers: Timers, push: Push) -> None:
+    def __init__(
+        self, exchange: Exchange, memory: Memory, prices: Prices, timers: Timers, settings: Settings, push: Push
+    ) -> None:
         self._exchange = exchange
         self._memory = memory
         self._prices = prices
         self._timers = timers
+        self._settings = settings
         self._push = push
         self._under_way: set[tuple[str, str]] = set()  # account and client id, acknowledged and not yet matched
         self._rejected: dict[tuple[str, int], SimOrder] = {}
 
     # --- create -------------------------------------------------------------------------------------------------------
 
-    def create(self, account: str, body: Body) -> wire.OrderIds:
+    def create(self, account: str, body: Asked) -> wire.OrderIds:
         """
         Raises:
             CallRefused: By retCode.
@@ -81,28 +81,28 @@ class Orders:
         self._timers.later(MATCH_DELAY_S, lambda: self._match(account, intent, order_id))
         return wire.OrderIds(id_text(ORDER, order_id), intent.client_order_id)
 
-    def _read(self, account: str, body: Body) -> tuple[OrderIntent, OrderNote]:
+    def _read(self, account: str, body: Asked) -> tuple[OrderIntent, OrderNote]:
         spec = self._spec(body)
         for name in NOT_SIMULATED:
             if body.get(name) not in (None, "", "0"):
                 raise bad_param(f"{name} is not supported by this simulator")
         smp_type = _smp_type(body)
-        side = SIDES.get(_text(body, "side"))
+        side = SIDES.get(text(body, "side"))
         if side is None:
             raise bad_param("side invalid")
-        order_type = _text(body, "orderType")
+        order_type = text(body, "orderType")
         if order_type not in ("Limit", "Market"):
             raise bad_param("orderType invalid")
-        words = "IOC" if order_type == "Market" else _text(body, "timeInForce") or "GTC"
+        words = "IOC" if order_type == "Market" else text(body, "timeInForce") or "GTC"
         if words == "RPI":
             raise CallRefused(110119, "RPI orders are only for approved market makers")
         if words not in TIMES_IN_FORCE:
             raise bad_param("timeInForce invalid")
         if body.get("positionIdx") not in (None, 0):
             raise CallRefused(10001, "position idx not match position mode")
-        reduce_only, close = _flag(body, "reduceOnly"), _flag(body, "closeOnTrigger")
+        reduce_only, close = flag(body, "reduceOnly"), flag(body, "closeOnTrigger")
         symbol = spec.instrument.symbol
-        quantity = _amount(body, "qty", "qty err")
+        quantity = amount(body, "qty", "qty err")
         if not quantity and reduce_only and close:
             quantity = abs(self._exchange.position(account, symbol).quantity)  # close the whole position
             if not quantity:
@@ -111,9 +111,9 @@ class Orders:
         if order_type == "Market":
             shown = price = self._prices.protective(symbol, side)
         else:
-            price = _amount(body, "price", "price err")
-            _check_price(spec, price)
-            price = self._prices.within_limits(symbol, side, price)
+            price = amount(body, "price", "price err")
+            check_price(spec, price)
+            price = self._limited(account, symbol, side, price)
         note = OrderNote(
             order_type=order_type,
             time_in_force=words,
@@ -129,7 +129,7 @@ class Orders:
             time_in_force=TIMES_IN_FORCE[words],
             quantity=quantity,
             price=price,
-            client_order_id=_link_id(body),
+            client_order_id=link_id(body),
             reduce_only=reduce_only,
             position_side=PositionSide.BOTH,
             refuse_post_only=False,
@@ -137,6 +137,19 @@ class Orders:
             refuse_oversized_reduce=False,
         )
         return intent, note
+
+    def _limited(self, account: str, symbol: str, side: Side, price: Decimal) -> Decimal:
+        """The price that the order gets: beyond the price limit it is moved to it, or refused, as the account likes.
+
+        Raises:
+            CallRefused: 110120, 110121.
+        """
+        fitting = self._prices.within_limits(symbol, side, price)
+        if fitting != price and self._settings.rejects_beyond_limit(account):
+            if side is Side.BUY:
+                raise CallRefused(110121, "Order price is higher than the highest buying price.")
+            raise CallRefused(110120, "Order price is lower than the lowest selling price.")
+        return fitting
 
     def _check(self, account: str, intent: OrderIntent, note: OrderNote) -> None:
         spec = self._exchange.spec(intent.symbol)
@@ -210,7 +223,7 @@ class Orders:
 
     # --- amend and cancel ---------------------------------------------------------------------------------------------
 
-    def amend(self, account: str, body: Body) -> wire.OrderIds:
+    def amend(self, account: str, body: Asked) -> wire.OrderIds:
         """
         Raises:
             CallRefused: By retCode.
@@ -220,11 +233,11 @@ class Orders:
         for name in NOT_SIMULATED:
             if body.get(name) not in (None, ""):
                 raise bad_param(f"{name} is not supported by this simulator")
-        price = _amount(body, "price", "price err") if body.get("price") not in (None, "") else None
-        quantity = _amount(body, "qty", "qty err") if body.get("qty") not in (None, "") else None
+        price = amount(body, "price", "price err") if body.get("price") not in (None, "") else None
+        quantity = amount(body, "qty", "qty err") if body.get("qty") not in (None, "") else None
         if price is not None:
-            _check_price(spec, price)
-            price = self._prices.within_limits(order.symbol, order.side, price)
+            check_price(spec, price)
+            price = self._limited(account, order.symbol, order.side, price)
         if quantity is not None:
             try:
                 spec.instrument.check_quantity(quantity)
@@ -246,7 +259,7 @@ class Orders:
             # Filled meanwhile, or short of margin: the order stands as it is, and its state is told once more.
             self._push(self.find(account, order.order_id), None)
 
-    def cancel(self, account: str, body: Body) -> wire.OrderIds:
+    def cancel(self, account: str, body: Asked) -> wire.OrderIds:
         """
         Raises:
             CallRefused: By retCode.
@@ -263,13 +276,13 @@ class Orders:
             if ended.status is OrderStatus.FILLED:
                 self._push(ended, TOO_LATE_TO_CANCEL)
 
-    def cancel_all(self, account: str, body: Body) -> wire.CancelAllReply:
+    def cancel_all(self, account: str, body: Asked) -> wire.CancelAllReply:
         """One of symbol, baseCoin and settleCoin says which; the first of them counts.
 
         Raises:
             CallRefused: By retCode.
         """
-        _check_category(body)
+        check_linear(body)
         if body.get("orderFilter") == "StopOrder":
             return wire.CancelAllReply([])
         orders = self.matching(account, self._exchange.open_orders(account, None), body)
@@ -279,7 +292,7 @@ class Orders:
 
     # --- finding ------------------------------------------------------------------------------------------------------
 
-    def matching(self, account: str, orders: list[SimOrder], asked: Body) -> list[SimOrder]:
+    def matching(self, account: str, orders: list[SimOrder], asked: Asked) -> list[SimOrder]:
         """Those of a symbol, base coin or settle coin.
 
         Raises:
@@ -296,7 +309,7 @@ class Orders:
                 ]
         raise CallRefused(10001, "symbol, baseCoin or settleCoin is required")
 
-    def named(self, account: str, asked: Body) -> list[SimOrder]:
+    def named(self, account: str, asked: Asked) -> list[SimOrder]:
         """The order of an id, in a list; empty where there is none. The venue's id wins."""
         if text := asked.get("orderId"):
             number = number_of(ORDER, str(text))
@@ -321,7 +334,7 @@ class Orders:
                 if order_id == order.order_id or (link_id and link_id == order.client_order_id)
             ]
 
-    def _open_order(self, account: str, body: Body) -> SimOrder:
+    def _open_order(self, account: str, body: Asked) -> SimOrder:
         self._spec(body)
         if not (body.get("orderId") or body.get("orderLinkId")):
             raise CallRefused(10001, "orderId or orderLinkId is required")
@@ -330,20 +343,11 @@ class Orders:
             raise of_exchange(Refused(Why.UNKNOWN_ORDER))
         return found[0]
 
-    def _spec(self, body: Body) -> SymbolSpec:
-        _check_category(body)
-        try:
-            return self._exchange.spec(str(body.get("symbol") or ""))
-        except Refused as refused:
-            raise of_exchange(refused) from None
+    def _spec(self, body: Asked) -> SymbolSpec:
+        return spec_of(self._exchange, body)
 
 
-def _check_category(body: Body) -> None:
-    if body.get("category") != "linear":
-        raise bad_param("category invalid")
-
-
-def _smp_type(body: Body) -> str:
+def _smp_type(body: Asked) -> str:
     """As the order's rows show it; "None" where nothing was asked for."""
     value = body.get("smpType")
     if value in (None, ""):
@@ -357,42 +361,6 @@ def _smp_type(body: Body) -> str:
 
 def _ids(order: SimOrder) -> wire.OrderIds:
     return wire.OrderIds(id_text(ORDER, order.order_id), order.client_order_id)
-
-
-def _text(body: Body, name: str) -> str:
-    value = body.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _flag(body: Body, name: str) -> bool:
-    value = body.get(name)
-    if value is None or isinstance(value, bool):
-        return bool(value)
-    raise bad_param(f"{name} invalid")
-
-
-def _amount(body: Body, name: str, words: str) -> Decimal:
-    """Amounts are plain decimal texts: no number of JSON's, no sign, no exponent."""
-    value = body.get(name)
-    if not isinstance(value, str) or not _AMOUNT.fullmatch(value):
-        raise bad_param(words)
-    return Decimal(value)
-
-
-def _check_price(spec: SymbolSpec, price: Decimal) -> None:
-    try:
-        spec.instrument.check_price(price)
-    except BadInput as bad:
-        raise of_exchange(Refused(Why[str(bad.code)])) from None
-
-
-def _link_id(body: Body) -> str:
-    value = body.get("orderLinkId")
-    if value in (None, ""):
-        return ""
-    if not isinstance(value, str) or not _LINK_ID.fullmatch(value):
-        raise bad_param("orderLinkId invalid")
-    return value
 
 
 def _scaled(quantity: Decimal) -> str:

@@ -10,11 +10,12 @@ from perpwire.simulator.events import Refused, Why
 class CallRefused(Exception):
     """HTTP 200 with a retCode other than 0, as the venue answers nearly everything."""
 
-    def __init__(self, code: int, words: str, result: Any = None) -> None:
+    def __init__(self, code: int, words: str, result: Any = None, ext: Any = None) -> None:
         super().__init__(f"{code} {words}")
         self.code = code
         self.words = words
         self.result: Any = {} if result is None else result
+        self.ext: Any = {} if ext is None else ext
 
 
 class HttpRefused(Exception):

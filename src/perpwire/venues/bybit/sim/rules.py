@@ -23,6 +23,7 @@ class Tier(msgspec.Struct, frozen=True):
     limit: Decimal
     maintenance_rate: Decimal
     deduction: Decimal
+    max_leverage: Decimal = D(100)
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +32,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         price_limit_x, price_limit_y: Fractions, see `price_limits` in prices.py.
         funding_cap: Greatest absolute funding rate.
+        symbol_id: The venue's number of the contract.
+        launch_time: Unix ms, as text.
     """
 
     tiers: tuple[Tier, ...] = (Tier(1, D(1_000_000), D("0.005"), D(0)),)
@@ -38,22 +41,71 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     price_limit_x: Decimal = D("0.01")
     price_limit_y: Decimal = D("0.02")
     funding_cap: Decimal = D("0.00375")
+    symbol_id: int = 0
+    launch_time: str = "1585526400000"
 
     def tier(self, value: Decimal) -> Tier:
         """The tier of a position of this value; the last one beyond all limits."""
         return next((tier for tier in self.tiers if value <= tier.limit), self.tiers[-1])
 
 
+def _tiers(first: int, *rows: tuple[int, str, str]) -> tuple[Tier, ...]:
+    """From limits, rates and greatest leverages; deductions keep the margin continuous from tier to tier."""
+    tiers: list[Tier] = []
+    for number, (limit, rate, leverage) in enumerate(rows, first):
+        deduction = D(0)
+        if tiers:
+            before = tiers[-1]
+            deduction = before.deduction + before.limit * (D(rate) - before.maintenance_rate)
+        tiers.append(Tier(number, D(limit), D(rate), deduction, D(leverage)))
+    return tuple(tiers)
+
+
+# The first three of BTCUSDT and the first of the others are captured; what follows continues them in the venue's style.
 RULES = {
     "BTCUSDT": Rules(
-        tiers=(
-            Tier(1, D(300_000), D("0.0033"), D(0)),
-            Tier(2, D(2_000_000), D("0.005"), D(510)),
-            Tier(3, D(2_600_000), D("0.0056"), D(1710)),
-        )
+        symbol_id=5,
+        launch_time="1585526400000",
+        tiers=_tiers(
+            1,
+            (300_000, "0.0033", "100"),
+            (2_000_000, "0.005", "100"),
+            (2_600_000, "0.0056", "90"),
+            (5_000_000, "0.01", "50"),
+            (10_000_000, "0.02", "25"),
+            (20_000_000, "0.04", "12.5"),
+            (50_000_000, "0.08", "6.25"),
+            (100_000_000, "0.15", "3.33"),
+            (200_000_000, "0.3", "1.66"),
+        ),
     ),
-    "ETHUSDT": Rules(tiers=(Tier(11, D(900_000), D("0.005"), D(0)),)),
-    "SOLUSDT": Rules(tiers=(Tier(1, D(50_000), D("0.005"), D(0)),), price_limit_x=D("0.05"), price_limit_y=D("0.1")),
+    "ETHUSDT": Rules(
+        symbol_id=13,
+        launch_time="1615766400000",
+        tiers=_tiers(
+            11,
+            (900_000, "0.005", "100"),
+            (2_000_000, "0.01", "50"),
+            (5_000_000, "0.02", "25"),
+            (10_000_000, "0.04", "12.5"),
+            (30_000_000, "0.1", "5"),
+            (60_000_000, "0.25", "2"),
+        ),
+    ),
+    "SOLUSDT": Rules(
+        symbol_id=78,
+        launch_time="1634256000000",
+        price_limit_x=D("0.05"),
+        price_limit_y=D("0.1"),
+        tiers=_tiers(
+            101,
+            (50_000, "0.005", "100"),
+            (200_000, "0.01", "50"),
+            (1_000_000, "0.02", "25"),
+            (5_000_000, "0.05", "10"),
+            (20_000_000, "0.2", "2.5"),
+        ),
+    ),
 }
 
 _ANY = Rules()

@@ -57,7 +57,14 @@ SHELLS = tuple(f"{package}.{shell}" for package in VENUES.values() for shell in 
 EXACT = ("perpwire.venues",)
 """Allowed or forbidden by itself, without what lies in it."""
 
-TOP = ("perpwire", "perpwire.__main__", "perpwire.cli", "perpwire.testing")
+TOP = (
+    "perpwire",
+    "perpwire.__main__",
+    "perpwire.cli",
+    "perpwire.pytest_plugin",
+    "perpwire.testing",
+    "perpwire.threaded",
+)
 """May import anything."""
 
 OUTSIDE_HOMES = {

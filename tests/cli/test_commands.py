@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -84,21 +83,6 @@ def test_the_demos_tables_are_printed_without_a_terminal_too() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
-def test_sim_prints_its_addresses_and_ends_cleanly_within_two_seconds(ending: signal.Signals) -> None:
-    process = start("sim", "--seed", "3")
-    assert process.stdout is not None
-    urls = json.loads(process.stdout.readline())
-    assert set(urls) == {"binance", "bybit"}
-    assert all(url.startswith("http://127.0.0.1:") for url in urls.values())
-    began = time.monotonic()
-    process.send_signal(ending)
-    _, err = finish(process, 10)
-    assert time.monotonic() - began < 2
-    assert (process.returncode, err) == (0, "")
-
-
-@pytest.mark.slow
 def test_watch_prints_a_json_line_for_each_symbol_and_venue() -> None:
     process = start("watch", "BTCUSDT", "ETH/USDT:USDT", "--json", "--seconds", "2.5")
     out, err = finish(process, 30)
@@ -144,43 +128,3 @@ def test_mistakes_are_told_in_one_line_with_advice(arguments: tuple[str, ...], w
     assert len(err.strip().splitlines()) == 1
     for word in words:
         assert word in err
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("option", ["--faults", "--accounts", "--replay"])
-def test_a_file_that_is_not_what_it_should_be_is_told_in_one_line(option: str, tmp_path: Path) -> None:
-    path = tmp_path / "bad.json"
-    path.write_text('{"this is": [')
-    process = start("sim", option, str(path))
-    _, err = finish(process, 30)
-    assert process.returncode == 1
-    assert "Traceback" not in err
-    assert "bad.json" in err
-
-
-@pytest.mark.slow
-def test_a_port_in_use_is_told_in_one_line() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        process = start("sim", "--binance-port", str(taken.getsockname()[1]))
-        _, err = finish(process, 30)
-    assert process.returncode == 1
-    assert "Traceback" not in err
-    assert "in use" in err
-
-
-def test_help_names_every_command_and_option() -> None:
-    process = start("sim", "--help")
-    out, _ = finish(process, 30)
-    for option in (
-        "--binance-port",
-        "--bybit-port",
-        "--seed",
-        "--speed",
-        "--replay",
-        "--faults",
-        "--accounts",
-        "--routes",
-    ):
-        assert option in out

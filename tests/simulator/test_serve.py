@@ -15,7 +15,8 @@ from tests.simulator.recordings import common
 
 from perpwire.clock import ManualClock
 from perpwire.simulator.faults import Answer, Cut
-from perpwire.simulator.serve import read_accounts, read_faults, serve
+from perpwire.simulator.options import read_accounts, read_faults, setup_options
+from perpwire.simulator.serve import serve
 from perpwire.simulator.simulation import Setup, build_hosts
 from perpwire.venues import VENUES
 
@@ -35,11 +36,16 @@ async def test_it_serves_until_cancelled_and_ends_within_two_seconds(
     task = asyncio.create_task(
         serve(
             on_ready=ready.put_nowait,
-            accounts=tmp_path / "accounts.json",
-            faults=tmp_path / "faults.json",
-            replay=common().write(tmp_path),
-            seed=3,
-            speed=2.0,
+            **setup_options(
+                {
+                    "venues": ("echo",),
+                    "accounts": tmp_path / "accounts.json",
+                    "faults": tmp_path / "faults.json",
+                    "replay": common().write(tmp_path),
+                    "seed": 3,
+                    "speed": 2.0,
+                }
+            ),
         )
     )
     urls = await asyncio.wait_for(ready.get(), 5)

@@ -1,4 +1,5 @@
-"""Where the `perpwire` command begins: Ctrl-C ends it quietly also while it is still being imported."""
+"""Where the `perpwire` command begins: Ctrl-C ends it quietly also while it is still being imported, and a mistaken
+flag is told in one line."""
 
 from __future__ import annotations
 
@@ -12,4 +13,18 @@ def main() -> None:
 
     # From here on asyncio.Runner turns Ctrl-C into the cancellation of what runs.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    app()
+    try:
+        code = app(standalone_mode=False)
+    except Exception as error:
+        # typer's mistakes of usage share no public class over its versions; this is what they have in common.
+        words, context = getattr(error, "format_message", None), getattr(error, "ctx", None)
+        if words is None:
+            raise
+        from perpwire.cli.running import MISTAKEN, say_error
+
+        help_page = f"see {context.command_path} --help" if context else "see perpwire --help"
+        # With no arguments at all the message is the help page itself, and has been printed.
+        if text := words().strip().rstrip("."):
+            say_error(f"{text}; {help_page}")
+        code = MISTAKEN
+    sys.exit(code)

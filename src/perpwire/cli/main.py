@@ -9,11 +9,12 @@ import msgspec
 import typer
 
 from perpwire import __version__
-from perpwire.cli.running import console, run
+from perpwire.cli.running import MISTAKEN, console, fail, run
 from perpwire.venues import VENUES
 
 app = typer.Typer(
     no_args_is_help=True,
+    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     help="Trading connector for Binance USD-M futures and Bybit v5 linear, with an embedded exchange.",
 )
@@ -72,46 +73,88 @@ def demo(
     raise typer.Exit(0 if holds else 1)
 
 
-@app.command()
+_SIM_EPILOG = "\n\n".join(
+    (
+        "[bold]Point a client at it:[/] REST and WebSockets of a venue live on its one port, under the venue's own "
+        "paths. Key [cyan]sim-key[/], secret [cyan]sim-secret[/], 100000 USDT, unless --accounts says otherwise. "
+        "docs/embedded-exchange.md has the lines for ccxt, python-binance, pybit and Binance's SDK.",
+        "[bold]Control it while it runs[/] (at each venue's port, from this machine): GET, POST, DELETE "
+        "[cyan]/sim/faults[/] · GET [cyan]/sim/state[/] · GET [cyan]/sim/journal[/] · GET, POST [cyan]/sim/clock[/]",
+        '[bold]Accounts file:[/] \\[{"name": "main", "api_key": "k", "secret_key": "s", "cash": "5000"}], or with '
+        'contracts: {"accounts": \\[...], "symbols": \\[{"symbol": "DOGEUSDT", "start_price": "0.08"}]}',
+        "[bold]Example:[/] perpwire sim --binance-port 9001 --bybit-port 9002 --seed 3 --rate 50",
+    )
+)
+
+
+@app.command(epilog=_SIM_EPILOG)
 def sim(
     binance_port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = 0,
     bybit_port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = 0,
     seed: Seed = 7,
-    speed: Annotated[float, typer.Option(min=0.1, help="Replay speed.")] = 1.0,
-    replay: Replay = None,
-    rate: Annotated[float, typer.Option(min=0.1, help="Market events a second of each symbol.")] = 30.0,
+    rate: Annotated[
+        float, typer.Option(min=0, max=100_000, help="Market events a second of each symbol; 0: books start empty.")
+    ] = 30.0,
+    latency_ms: Annotated[
+        float,
+        typer.Option(
+            "--latency",
+            "--latency-ms",
+            min=0,
+            max=60_000,
+            help="Milliseconds, on average, until what comes in is acted on; it spreads by half of it either way.",
+        ),
+    ] = 20.0,
+    accounts: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Accounts, and contracts if wished, in JSON: see below."),
+    ] = None,
+    symbols: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="More contracts: a JSON list of them.")
+    ] = None,
     faults: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="JSON list of faults to begin with.")
     ] = None,
-    accounts: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="JSON list of accounts.")] = None,
-    latency_ms: Annotated[float, typer.Option(min=0, help="Mean time a request takes to be looked at.")] = 10.0,
-    routes: Annotated[str, typer.Option(help="strict: streams on the right route only; lenient: on all.")] = "strict",
+    routes: Annotated[
+        str,
+        typer.Option(help="Binance's streams: strict: on the right route only, as at the venue; lenient: on all."),
+    ] = "strict",
+    replay: Replay = None,
+    speed: Annotated[float, typer.Option(min=0.1, help="How many times its own pace the recording plays at.")] = 1.0,
 ) -> None:
-    """The embedded exchange as a server on 127.0.0.1. Prints one line of JSON with its addresses when ready."""
+    """The embedded exchange as a server on 127.0.0.1, until SIGTERM or Ctrl-C.
+
+    Prints one line of JSON when it takes connections: {"binance": "http://127.0.0.1:PORT", "bybit": ...}. Exit code 0
+    after a signal, 2 for a mistaken flag or file, 1 for what the machine refuses, such as a port in use.
+    """
+    from perpwire.simulator.options import ROUTES, setup_options
     from perpwire.simulator.serve import serve
 
-    if routes not in ("strict", "lenient"):
+    if routes not in ROUTES:
         raise typer.BadParameter("strict or lenient", param_hint="--routes")
+    said = {
+        "venues": tuple(VENUES),
+        "seed": seed,
+        "rate": rate,
+        "latency_ms": latency_ms,
+        "accounts": accounts,
+        "symbols": symbols,
+        "faults": faults,
+        "routes": routes,
+        "replay": replay,
+        "speed": speed,
+    }
+    try:
+        options = setup_options({name: value for name, value in said.items() if value is not None})
+    except (OSError, ValueError) as error:
+        fail(str(error), MISTAKEN)
 
     def ready(urls: dict[str, str]) -> None:
         # Not by rich: the line is for programs.
         print(msgspec.json.encode(urls).decode(), flush=True)
 
-    run(
-        serve(
-            ports={"binance": binance_port, "bybit": bybit_port},
-            seed=seed,
-            speed=speed,
-            replay=replay,
-            rate=rate,
-            faults=faults,
-            accounts=accounts,
-            latency_s=latency_ms / 1000,
-            lenient_routes=routes == "lenient",
-            on_ready=ready,
-        ),
-        ended_by_signal=0,
-    )
+    ports = {"binance": binance_port, "bybit": bybit_port}
+    run(serve(on_ready=ready, ports=ports, **options), ended_by_signal=0, on_bad_value=MISTAKEN)
 
 
 @app.command()

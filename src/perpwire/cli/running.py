@@ -7,7 +7,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
@@ -21,10 +21,14 @@ console = Console()
 errors = Console(stderr=True)
 
 INTERRUPTED = 130
+FAILED = 1
+MISTAKEN = 2
+"""The user's words can't be followed: a flag, or what is in a file."""
 
 
-def run(main: Coroutine[Any, Any, T], *, ended_by_signal: int = INTERRUPTED) -> T:
-    """Run `main`; exits with `ended_by_signal` where a signal ended it, and with 1 and one line on an error."""
+def run(main: Coroutine[Any, Any, T], *, ended_by_signal: int = INTERRUPTED, on_bad_value: int = FAILED) -> T:
+    """Run `main`; exits with `ended_by_signal` where a signal ended it, and with one line and 1 on an error, or
+    `on_bad_value` where it is of a file's contents."""
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(_until_signal(main))
@@ -32,8 +36,18 @@ def run(main: Coroutine[Any, Any, T], *, ended_by_signal: int = INTERRUPTED) -> 
         raise typer.Exit(ended_by_signal) from None
     except (PerpwireError, OSError, ValueError) as error:
         # What a user's file, port or address can make go wrong; escaped, as it may hold brackets.
-        errors.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from None
+        is_bad_value = isinstance(error, ValueError) and not isinstance(error, PerpwireError)
+        fail(str(error), on_bad_value if is_bad_value else FAILED)
+
+
+def fail(words: str, code: int) -> NoReturn:
+    say_error(words)
+    raise typer.Exit(code) from None
+
+
+def say_error(words: str) -> None:
+    """One line on the standard error."""
+    errors.print(f"[bold red]error:[/] {escape(' '.join(words.split()))}", highlight=False, soft_wrap=True)
 
 
 async def _until_signal(main: Coroutine[Any, Any, T]) -> T:

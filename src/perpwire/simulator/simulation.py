@@ -16,6 +16,7 @@ from perpwire.simulator.exchange import AccountSpec, Exchange
 from perpwire.simulator.faults import AnyFault, Faults, SkewedClock
 from perpwire.simulator.host import Host
 from perpwire.simulator.journal import Journal
+from perpwire.simulator.listing import Listing, listed
 from perpwire.simulator.replay import ReplayFeed
 from perpwire.venues import VENUES
 
@@ -58,6 +59,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
         speed: How many times its own pace the recording plays at.
         rate: Background events a second for each symbol, up to LARGEST_RATE; 0 for empty books.
         accounts: The same for every venue.
+        symbols: More contracts than the venues' own, or other ones of the same names.
         faults: By venue.
     """
 
@@ -68,6 +70,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     speed: float = 1.0
     options: DialectOptions = DialectOptions()
     accounts: Sequence[AccountSpec] = (AccountSpec(),)
+    symbols: Sequence[Listing] = ()
     rate: float = 30.0
     faults: Mapping[str, Sequence[AnyFault]] = {}
     journal_capacity: int = 200_000
@@ -83,6 +86,7 @@ class SetupOptions(TypedDict, total=False):
     speed: float
     options: DialectOptions
     accounts: Sequence[AccountSpec]
+    symbols: Sequence[Listing]
     rate: float
     faults: Mapping[str, Sequence[AnyFault]]
     journal_capacity: int
@@ -118,7 +122,7 @@ def _build_host(venue: str, setup: Setup, clock: Clock) -> Host:
     exchange = Exchange(
         clock=venue_clock,
         seed=setup.seed,
-        symbols=module.default_specs(),
+        symbols=listed(module.default_specs(), setup.symbols, venue),
         accounts=setup.accounts,
         rate=setup.rate,
         replay=None if setup.replay is None else ReplayFeed(setup.replay, setup.speed),

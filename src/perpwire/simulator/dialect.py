@@ -88,8 +88,10 @@ class DialectOptions(msgspec.Struct, frozen=True, kw_only=True):
         lenient_routes: Binance: serve every stream on every route, as before 2026-04-23.
         trade_stream: Binance: serve the undocumented `<symbol>@trade`.
         coin_margined_rows: Binance: rows of COIN-M contracts come on the streams of the whole market too.
+        connections_per_5_minutes: How many sockets one client address may open; 0 for any number.
     """
 
     lenient_routes: bool = False
     trade_stream: bool = True
     coin_margined_rows: bool = True
+    connections_per_5_minutes: int = 300

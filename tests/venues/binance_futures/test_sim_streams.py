@@ -47,7 +47,7 @@ def test_streams_named_in_the_address_are_sent_bare_or_in_an_envelope(path: str,
     in_virtual_time(main)
 
 
-@pytest.mark.parametrize("path", ["/", "/public", "/ws-fapi/v1", "/v5/public/linear", "/stream/x", "/other/ws"])
+@pytest.mark.parametrize("path", ["/", "/public", "/ws-fapi/v2", "/v5/public/linear", "/stream/x", "/other/ws"])
 def test_no_stream_socket_lives_at_any_other_path(path: str) -> None:
     async def main(venue: SimulatedVenue) -> None:
         with pytest.raises(SocketRefused) as caught:
@@ -117,7 +117,7 @@ def test_lenient_routes_serve_everything_everywhere() -> None:
 # --- control messages -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("request_id", [1, 0, "a-uuid", None, 1.5, [1], {"x": 2}, True])
+@pytest.mark.parametrize("request_id", [1, 0, "a-uuid", None, 2**63, 'é/\\"'])
 def test_the_id_of_a_command_is_given_back_as_it_was(request_id: Any) -> None:
     async def main(venue: SimulatedVenue) -> None:
         peer = venue.socket("/public/ws")
@@ -162,6 +162,11 @@ def test_the_envelope_can_be_switched() -> None:
         (b"\xff", 3, None),
         (b"[]", 2, None),
         (b'"SUBSCRIBE"', 2, None),
+        ({"method": "SUBSCRIBE", "params": ["a"], "id": 1.5}, 2, None),
+        ({"method": "SUBSCRIBE", "params": ["a"], "id": -1}, 2, None),
+        ({"method": "SUBSCRIBE", "params": ["a"], "id": True}, 2, None),
+        ({"method": "SUBSCRIBE", "params": ["a"], "id": [1]}, 2, None),
+        ({"method": "SUBSCRIBE", "params": ["a"], "id": {"x": 2}}, 2, None),
         ({"id": 7}, 2, 7),
         ({"method": "SUBSCRIBE", "params": ["a"]}, 2, None),
         ({"method": "DANCE", "id": 7}, 2, 7),
@@ -213,6 +218,31 @@ def test_more_than_ten_messages_a_second_end_the_socket() -> None:
             patient.subscribe(f"s{index}usdt@bookTicker")
             await pass_s(VENUE.command_interval_s)
         assert patient.closed is None
+
+    in_virtual_time(main)
+
+
+def test_pings_count_as_messages() -> None:
+    async def main(venue: SimulatedVenue) -> None:
+        peer = venue.socket("/public/ws")
+        for _ in range(10):
+            peer.session.on_ping()  # type: ignore[union-attr]
+        peer.say({"method": "LIST_SUBSCRIPTIONS", "id": 1})
+        assert peer.closed == (1008, "Too many requests")
+
+    in_virtual_time(main)
+
+
+def test_one_address_may_open_three_hundred_sockets_in_five_minutes() -> None:
+    async def main(venue: SimulatedVenue) -> None:
+        venue.exchange.close()  # nothing else is to happen for so long
+        for index in range(300):
+            venue.socket("/public/ws" if index % 2 else "/ws-fapi/v1")
+        with pytest.raises(SocketRefused) as caught:
+            venue.socket("/public/ws")
+        assert caught.value.status == 429
+        await pass_s(300)
+        venue.socket("/public/ws")
 
     in_virtual_time(main)
 

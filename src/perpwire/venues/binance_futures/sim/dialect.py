@@ -15,9 +15,10 @@ from perpwire.venues.binance_futures.sim.hub import VENUE, StreamHub
 from perpwire.venues.binance_futures.sim.listing import Listing
 from perpwire.venues.binance_futures.sim.producers import Producers
 from perpwire.venues.binance_futures.sim.rest import rest_rows
-from perpwire.venues.binance_futures.sim.sockets import StreamSocket, read_address
+from perpwire.venues.binance_futures.sim.sockets import ConnectionAttempts, StreamSocket, read_address
 from perpwire.venues.binance_futures.sim.users import UserStreams
 from perpwire.venues.binance_futures.sim.words import SymbolWords
+from perpwire.venues.binance_futures.sim.wsapi import PATH as TRADING_PATH, Doors, TradingSocket
 
 
 class BinanceDialect:
@@ -41,8 +42,10 @@ class BinanceDialect:
         self._hub = StreamHub(exchange, producers)
         self._users = UserStreams(exchange, words)
         rows = rest_rows(exchange, Listing(words), agg_trades, self._users)
-        self._gateway = Gateway(exchange, rows, AddressLimits(), OrderCounts())
-        self._sockets: WeakSet[StreamSocket] = WeakSet()
+        self._doors = Doors(exchange, rows, AddressLimits(), OrderCounts())
+        self._gateway = Gateway(*self._doors)
+        self._attempts = ConnectionAttempts(options.connections_per_5_minutes)
+        self._sockets: WeakSet[StreamSocket | TradingSocket] = WeakSet()
         self._stop_hearing = exchange.subscribe(self._on_event)
 
     def _on_event(self, event: SimEvent) -> None:
@@ -54,19 +57,25 @@ class BinanceDialect:
         return self._gateway.answer(request)
 
     def open_socket(self, path: str, query: str, peer: Peer) -> ServerSession:
-        """A stream socket.
+        """A stream socket or a trading socket.
 
         Raises:
-            SocketRefused: None is opened at this path.
+            SocketRefused: None is opened at this path, or this client opens too many.
         """
-        socket = StreamSocket(
-            peer,
-            read_address(path, query),
-            clock=self._exchange.clock,
-            hub=self._hub,
-            users=self._users,
-            lenient_routes=self._options.lenient_routes,
-        )
+        client = str(getattr(peer, "address", "127.0.0.1"))
+        self._attempts.admit(client, self._exchange.clock.monotonic_ns())
+        socket: StreamSocket | TradingSocket
+        if path.rstrip("/") == TRADING_PATH:
+            socket = TradingSocket(peer, query, client, self._doors)
+        else:
+            socket = StreamSocket(
+                peer,
+                read_address(path, query),
+                clock=self._exchange.clock,
+                hub=self._hub,
+                users=self._users,
+                lenient_routes=self._options.lenient_routes,
+            )
         self._sockets.add(socket)
         return socket
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Literal
 
+from perpwire.simulator.specs import AccountSpec
 from perpwire.venues.binance_futures.signing import hmac_hex
 
 KeyKind = Literal["hmac", "ed25519", "rsa"]
@@ -17,14 +18,15 @@ Verify = Callable[[bytes, bytes], bool]
 """Signature and signed text -> whether they belong together."""
 
 
-def matches(payload: bytes, signature: str, *, secret_key: str, public_key: str = "") -> bool:
+def is_signed_by(account: AccountSpec, payload: bytes, signature: str) -> bool:
     """An account with a public key (PEM) signs by the private key to it, in base64; any other by its secret, in hex.
 
     Raises:
         ValueError: The public key is none, or the `keys` extra is not installed.
     """
+    public_key = _public_key(account)
     if not public_key:
-        return hmac.compare_digest(hmac_hex(payload, secret_key), signature.lower()) if signature.isascii() else False
+        return signature.isascii() and hmac.compare_digest(hmac_hex(payload, account.secret_key), signature.lower())
     try:
         raw = base64.b64decode(signature, validate=True)
     except (binascii.Error, ValueError):
@@ -32,12 +34,17 @@ def matches(payload: bytes, signature: str, *, secret_key: str, public_key: str 
     return _verifier(public_key)[1](raw, payload)
 
 
-def kind_of(public_key: str) -> KeyKind:
+def kind_of(account: AccountSpec) -> KeyKind:
     """
     Raises:
-        ValueError: As `matches`.
+        ValueError: As `is_signed_by`.
     """
+    public_key = _public_key(account)
     return _verifier(public_key)[0] if public_key else "hmac"
+
+
+def _public_key(account: AccountSpec) -> str:
+    return str(getattr(account, "public_key", ""))
 
 
 @lru_cache(maxsize=64)

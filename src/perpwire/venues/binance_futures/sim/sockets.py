@@ -19,6 +19,8 @@ MAX_STREAMS = 1024
 MESSAGES_PER_S = 10
 LIFETIME_S = 24 * 3600.0
 
+ATTEMPTS_WINDOW_S = 300
+
 _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 
 
@@ -59,6 +61,26 @@ def read_address(path: str, query: str) -> Address:
     if len(names) + len(keys) > MAX_STREAMS:
         raise SocketRefused(400)
     return Address(route=route, is_combined=parts[0] == "stream", names=tuple(names), keys=tuple(keys))
+
+
+class ConnectionAttempts:
+    """How often each client address has tried to open a socket within five minutes; 0 for no limit."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._attempts_ns: dict[str, deque[int]] = {}
+
+    def admit(self, client: str, now_ns: int) -> None:
+        """
+        Raises:
+            SocketRefused: Too often.
+        """
+        recent = self._attempts_ns.setdefault(client, deque())
+        while recent and now_ns - recent[0] >= ATTEMPTS_WINDOW_S * 1_000_000_000:
+            recent.popleft()
+        if self._limit and len(recent) >= self._limit:
+            raise SocketRefused(429, b'{"code":-1003,"msg":"Too many connection attempts."}')
+        recent.append(now_ns)
 
 
 class _Command(msgspec.Struct):
@@ -131,6 +153,11 @@ class StreamSocket:
         for name in tuple(self._names):
             self._unsubscribe(name)
 
+    def on_ping(self) -> None:
+        """A client's ping or pong frame counts as a message."""
+        if self._is_open and self._is_too_fast():
+            self._end(1008, "Too many requests")
+
     def on_text(self, text: bytes) -> None:
         """See dialect.ServerSession."""
         if not self._is_open:
@@ -141,9 +168,7 @@ class StreamSocket:
         reply_id = b"null"
         try:
             command = _read_command(text)
-            if isinstance(command.id, msgspec.UnsetType):
-                raise _Invalid(2, "Invalid request: request ID must be an unsigned integer")
-            reply_id = bytes(command.id).strip()
+            reply_id = _id_of(command)
             result = msgspec.json.encode(self._obey(command))
         except _Invalid as invalid:
             error = msgspec.json.encode({"code": invalid.code, "msg": invalid.message})
@@ -228,6 +253,14 @@ def _read_command(text: bytes) -> _Command:
         return _decode_command(text)
     except msgspec.ValidationError:
         raise _Invalid(2, "Invalid request: expected a JSON object") from None
+
+
+def _id_of(command: _Command) -> bytes:
+    """As JSON, to be given back as it came. Documented is an unsigned integer; clients send texts too."""
+    content = b"" if isinstance(command.id, msgspec.UnsetType) else bytes(command.id).strip()
+    if not (content.isdigit() or content.startswith(b'"') or content == b"null"):
+        raise _Invalid(2, "Invalid request: request ID must be an unsigned integer")
+    return content
 
 
 def _names(params: Any) -> list[str]:

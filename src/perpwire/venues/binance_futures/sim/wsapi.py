@@ -21,7 +21,7 @@ from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import limits, wire
 from perpwire.venues.binance_futures.sim.counting import NO_ORDER, AddressLimits, OrderCounts
 from perpwire.venues.binance_futures.sim.gateway import Row, Rows, check_time
-from perpwire.venues.binance_futures.sim.signatures import kind_of, matches
+from perpwire.venues.binance_futures.sim.signatures import is_signed_by, kind_of
 from perpwire.venues.binance_futures.sim.words import Refusal, as_refusal, missing
 from perpwire.venues.binance_futures.sim.wsapi_request import BadRequest, Request, read_request
 
@@ -178,10 +178,10 @@ class TradingSocket:
         if request.version == 1 and request.method in ("session.logon", "session.status", "session.logout"):
             security = Security.SIGNED if request.method == "session.logon" else Security.NONE
             return Row(lambda account, args: None, security, SESSION_WEIGHT)
-        call = METHODS.get((request.version, request.method))
-        if call is None:
-            raise Refusal(-1020, f"This operation is not supported: {request.method[:64]}.")
-        return self._rows[call]
+        row = self._rows.get(METHODS.get((request.version, request.method), ("", "")))
+        if row is None:
+            raise Refusal(-1020, "This operation is not supported.")
+        return row
 
     def _admit(self, request: Request, row: Row) -> None:
         self._addresses.admit(self._address, "socket", row.weight_of(request.params), self._exchange.now_ms())
@@ -232,7 +232,7 @@ class TradingSocket:
     def _change_session(self, request: Request, account: AccountSpec | None) -> SessionStatus:
         now_ms = self._exchange.now_ms()
         if request.method == "session.logon" and account is not None:
-            if kind_of(account.public_key) != "ed25519":
+            if kind_of(account) != "ed25519":
                 raise Refusal(-4056, "Invalid api key type: session.logon takes Ed25519 keys only.")
             self._session, self._session_ms = account, now_ms
         elif request.method == "session.logout":
@@ -301,6 +301,5 @@ def _check_signature(request: Request, account: AccountSpec) -> None:
     signature = request.params.get("signature")
     if signature is None:
         raise missing("signature")
-    texts = request.signed_texts()
-    if not any(matches(one, signature, secret_key=account.secret_key, public_key=account.public_key) for one in texts):
+    if not any(is_signed_by(account, text, signature) for text in request.signed_texts()):
         raise Refusal(-1022, "Signature for this request is not valid.")

@@ -86,12 +86,6 @@ class SessionStatus(wire.Rest):
     server_time: int
 
 
-class PositionV2(wire.PositionRisk):
-    """REST's row; this one name is spelled differently here."""
-
-    un_realized_profit: Any = msgspec.field(name="unrealizedProfit", default=msgspec.UNSET)
-
-
 class TradingSocket:
     """See dialect.ServerSession.
 
@@ -226,7 +220,9 @@ class TradingSocket:
         args = {key: value for key, value in request.params.items() if key not in _AUTH}
         result = row.handler(name, args)
         if (request.version, request.method) == (2, "account.position"):
-            return [PositionV2(**msgspec.structs.asdict(one)) for one in result]
+            for row_shown in result:  # this one name is spelled differently here
+                row_shown.unrealized_profit = row_shown.un_realized_profit
+                row_shown.un_realized_profit = msgspec.UNSET
         return result
 
     def _change_session(self, request: Request, account: AccountSpec | None) -> SessionStatus:

@@ -7,6 +7,7 @@ what comes in by the set latency, apply faults, and write the journal; a dialect
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -59,10 +60,52 @@ class PingHabit(msgspec.Struct, frozen=True):
     answer_within_s: float
 
 
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """What a canned reply is made of: the venue's time now, and when the trouble is over; Unix milliseconds."""
+
+    now_ms: int
+    until_ms: int
+
+
+class Canned(msgspec.Struct, frozen=True, kw_only=True):
+    """One of a venue's own ways to answer when something is wrong.
+
+    Attributes:
+        reply: The HTTP reply.
+        applies: Whether the venue may answer this call so; None: any.
+        frame: The same on a socket: what the client asked -> the frame that answers it; None where the venue would
+            not answer this so.
+    """
+
+    reply: Callable[[Moment], HttpReply]
+    applies: Callable[[IncomingRequest], bool] | None = None
+    frame: Callable[[bytes, Moment], bytes | None] | None = None
+
+
+class VenueFaults(msgspec.Struct, frozen=True, kw_only=True):
+    """What a venue's folder tells of its trouble (`<venue>/sim/faults.py`): see simulator/faults.py for who uses it.
+
+    Attributes:
+        canned: Its replies by name.
+        acts: What only this venue can do, by name: given the fault's arguments, it acts and says what it did.
+            "restart_notice" and "restart" are called by the fault `restart`.
+        maintenance: The canned reply to every call while there is maintenance.
+        order_paths: HTTP calls that are order entry, as (method, path): they have a latency of their own.
+        order_routes: So have sockets at these paths.
+    """
+
+    canned: Mapping[str, Canned] = {}
+    acts: Mapping[str, Callable[[Mapping[str, str]], str]] = {}
+    maintenance: str = ""
+    order_paths: frozenset[tuple[str, str]] = frozenset()
+    order_routes: frozenset[str] = frozenset()
+
+
 class Dialect(Protocol):
     """One venue's wire protocol on top of an Exchange.
 
-    It may have an attribute `ping_habit: PingHabit`; without one the host sends no pings of its own.
+    It may have an attribute `ping_habit: PingHabit`; without one the host sends no pings of its own. And an attribute
+    `faults: VenueFaults`; without one its faults are the general ones.
     """
 
     name: str
@@ -89,9 +132,11 @@ class DialectOptions(msgspec.Struct, frozen=True, kw_only=True):
         trade_stream: Binance: serve the undocumented `<symbol>@trade`.
         coin_margined_rows: Binance: rows of COIN-M contracts come on the streams of the whole market too.
         connections_per_5_minutes: How many sockets one client address may open; 0 for any number.
+        socket_lifetime_s: After how long a socket is ended by a venue that does so; None: the venue's own 24 hours.
     """
 
     lenient_routes: bool = False
     trade_stream: bool = True
     coin_margined_rows: bool = True
     connections_per_5_minutes: int = 300
+    socket_lifetime_s: float | None = None

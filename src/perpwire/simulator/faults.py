@@ -1,40 +1,25 @@
-"""Trouble on order: sockets cut or gone silent, connections refused, HTTP calls that fail in the ways they really do.
+"""Trouble on order, as data: JSON by /sim/faults or a file (scripts.py), or these structs. docs/faults.md has them all.
 
-A fault is data (JSON, by /sim/faults or a file, or these structs). It starts `after_s` seconds from being added, plus a
-random part of `jitter_s` drawn from the seed, and comes again every `every_s` seconds (plus jitter) where that is set.
+A fault starts `after_s` seconds from being added, plus a random part of `jitter_s` drawn from the seed, and comes again
+every `every_s` seconds (plus jitter) where that is set. Faults of sockets and of the venue act at that moment; those of
+calls and of messages lie in wait from then on for what matches them. faulting.py carries them out.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable
-from fnmatch import fnmatchcase
-from random import Random
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 import msgspec
 
-from perpwire.clock import Clock, Timer
-from perpwire.venues import VENUES
+from perpwire.simulator.venue_clock import check_drift, check_skew
 
 How = Literal["reset", "silence"]
 """How a lost exchange looks to the client: the connection is reset, or nothing ever comes."""
 
-
-LARGEST_SKEW_S = 50 * 365.25 * 86400.0
-"""How far a venue's clock may be off, either way: its years keep four digits, and its times stay above 0."""
-
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
-
-
-def check_skew(seconds: float) -> None:
-    """
-    Raises:
-        ValueError: Beyond LARGEST_SKEW_S, or not a number.
-    """
-    if not abs(seconds) <= LARGEST_SKEW_S:
-        raise ValueError(f"a skew of {seconds:g} s is not within {LARGEST_SKEW_S:.0f} s either way")
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True):
@@ -45,26 +30,87 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", forbid_
     jitter_s: float = 0.0
 
 
-class Cut(Fault, frozen=True, kw_only=True, tag="cut"):
-    """Sockets end: what was sent is delivered, then the connection is closed without a closing handshake.
+def _check_span(name: str, seconds: float | None, least: float = 0.0) -> None:
+    if seconds is not None and not (math.isfinite(seconds) and seconds >= least):
+        raise ValueError(f"{name} {seconds:g} must be a finite number, and not below {least:g}")
+
+
+# --- sockets ----------------------------------------------------------------------------------------------------------
+
+
+class SocketFault(Fault, frozen=True, kw_only=True):
+    """Something happens to open sockets.
 
     Attributes:
         route: Only sockets with this text in their path; "" for all.
+        which: All of them, or one that the seed chooses.
     """
 
     route: str = ""
+    which: Literal["all", "one"] = "all"
 
 
-class Silence(Fault, frozen=True, kw_only=True, tag="silence"):
-    """Sockets go half-open: nothing is delivered, pings are not answered, and no end is seen.
+class Cut(SocketFault, frozen=True, kw_only=True, tag="cut"):
+    """Sockets end: what was sent is delivered, then the connection is closed without a closing handshake."""
+
+
+class Reset(SocketFault, frozen=True, kw_only=True, tag="reset"):
+    """Sockets end with a TCP reset; what a fault held back for them is lost."""
+
+
+class Close(SocketFault, frozen=True, kw_only=True, tag="close"):
+    """Sockets are closed with a closing handshake; any code from 1000 to 4999."""
+
+    code: int = 1001
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if not 1000 <= self.code <= 4999:
+            raise ValueError(f"close code {self.code} is not from 1000 to 4999")
+        if len(self.reason.encode()) > 123:
+            raise ValueError("a close reason has at most 123 bytes")
+
+
+class Silence(SocketFault, frozen=True, kw_only=True, tag="silence"):
+    """Sockets go half-open, or mute.
 
     Attributes:
-        route: As for Cut.
-        seconds: When they are dropped after all; None for never.
+        what: "all": nothing is delivered, pings are not answered, nothing is heard, and no end is seen. "data": stream
+            messages are not delivered; pings and control messages are answered as ever.
+        topic: With "data": only streams whose name matches this pattern, such as "*@depth*".
+        seconds: When it is over; None for never.
+        then: What happens then: the socket is dropped, or it heals and goes on from there ("data" only).
+        also_next: So many sockets of this route that are opened later are hit as well, from their first moment.
     """
 
-    route: str = ""
+    what: Literal["all", "data"] = "all"
+    topic: str = "*"
     seconds: float | None = None
+    then: Literal["drop", "heal"] = "drop"
+    also_next: int = 0
+
+    def __post_init__(self) -> None:
+        _check_span("seconds", self.seconds)
+        if self.what == "all" and (self.topic != "*" or self.then != "drop"):
+            raise ValueError('only a silence of "data" is of topics, and only it can heal')
+
+
+class Throttle(SocketFault, frozen=True, kw_only=True, tag="throttle"):
+    """What is sent leaves at this pace for so many seconds (None: for good); what waits is delivered in order."""
+
+    bytes_per_s: float
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_span("bytes_per_s", self.bytes_per_s, 1.0)
+        _check_span("seconds", self.seconds)
+
+
+class CloseIdle(Fault, frozen=True, kw_only=True, tag="close_idle"):
+    """HTTP connections that are kept alive and idle are closed by the server (over sockets only)."""
+
+
+# --- the venue --------------------------------------------------------------------------------------------------------
 
 
 class Refuse(Fault, frozen=True, kw_only=True, tag="refuse"):
@@ -72,40 +118,130 @@ class Refuse(Fault, frozen=True, kw_only=True, tag="refuse"):
 
     seconds: float
 
+    def __post_init__(self) -> None:
+        _check_span("seconds", self.seconds)
+
 
 class Skew(Fault, frozen=True, kw_only=True, tag="skew"):
-    """The venue's clock is put this far ahead of the true one (below 0: behind), by at most LARGEST_SKEW_S."""
+    """The venue's clock is put this far ahead of the true one (below 0: behind), or so much further than it is.
+
+    Attributes:
+        seconds: At most venue_clock.LARGEST_SKEW_S either way.
+        is_step: Added to the skew there is, instead of taking its place.
+    """
 
     seconds: float
+    is_step: bool = False
 
     def __post_init__(self) -> None:
         check_skew(self.seconds)
 
 
-class CallFault(Fault, frozen=True, kw_only=True):
-    """Something befalls the next `count` HTTP calls that match.
+class Drift(Fault, frozen=True, kw_only=True, tag="drift"):
+    """The venue's clock gains (below 0: loses) so many microseconds a second from now on."""
+
+    ppm: float
+
+    def __post_init__(self) -> None:
+        check_drift(self.ppm)
+
+
+class Maintenance(Fault, frozen=True, kw_only=True, tag="maintenance"):
+    """For so long calls are answered as the venue does it then, sockets are closed, and none are opened."""
+
+    seconds: float
+
+    def __post_init__(self) -> None:
+        _check_span("seconds", self.seconds)
+
+
+class Restart(Fault, frozen=True, kw_only=True, tag="restart"):
+    """The service restarts: a notice where the venue has one, then every socket ends, and none is opened for a while;
+    order books number their changes anew.
 
     Attributes:
-        method: Such as POST; "" for any. "WS" means the opening of a WebSocket (only `answer` applies there).
+        notice_s: From the notice to the end.
+        seconds: How long connections are refused.
+    """
+
+    notice_s: float = 0.0
+    seconds: float = 5.0
+
+    def __post_init__(self) -> None:
+        _check_span("notice_s", self.notice_s)
+        _check_span("seconds", self.seconds)
+
+
+class Act(Fault, frozen=True, kw_only=True, tag="act"):
+    """Something that only this venue can do, such as letting a listen key expire; docs/faults.md lists them by venue."""
+
+    do: str
+    args: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+# --- calls ------------------------------------------------------------------------------------------------------------
+
+
+class Waiting(Fault, frozen=True, kw_only=True):
+    """Base of what lies in wait.
+
+    Attributes:
+        contains: Only what has this text in it: a call's query or body, a message's text.
+        nth: It begins with the nth that matches.
+        count: How many it hits, from there on; None for no end.
+        probability: Chance that one that matches is hit; those spared don't count.
+        for_s: It is over after so many seconds; None for never.
+    """
+
+    contains: str = ""
+    nth: int = 1
+    count: int | None = 1
+    probability: float = 1.0
+    for_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.nth < 1:
+            raise ValueError(f"nth {self.nth} is below 1")
+        if self.count is not None and self.count < 1:
+            raise ValueError(f"count {self.count} is below 1")
+        if not 0 <= self.probability <= 1:
+            raise ValueError(f"probability {self.probability:g} is not from 0 to 1")
+        _check_span("for_s", self.for_s)
+
+
+class CallFault(Waiting, frozen=True, kw_only=True):
+    """Something befalls HTTP calls that match.
+
+    Attributes:
+        method: Such as POST; "" for any. "WS" means the opening of a WebSocket (answer, delay and lose_request).
         path: Such as /fapi/v1/order, or a pattern such as /v5/order/*; "" for any.
-        probability: Chance that a matching call is befallen; those spared don't count.
     """
 
     method: str = ""
     path: str = ""
-    count: int = 1
-    probability: float = 1.0
 
 
 class Answer(CallFault, frozen=True, kw_only=True, tag="answer"):
-    """The call is not executed and answered with this: a status from 100 to 599, and headers of one line each."""
+    """The call is answered with something else.
 
-    status: int
+    Attributes:
+        status: From 100 to 599; or else `canned` names one of the venue's own replies (docs/faults.md).
+        headers: Of one line each.
+        executed: The call is carried out all the same, and only its answer is this.
+    """
+
+    status: int = 0
     body: str = ""
     headers: dict[str, str] = msgspec.field(default_factory=dict)
+    canned: str = ""
+    executed: bool = False
 
     def __post_init__(self) -> None:
-        if not 100 <= self.status <= 599:
+        super().__post_init__()
+        if self.canned:
+            if self.status or self.body or self.headers:
+                raise ValueError("an answer is canned, or it has a status, a body and headers of its own")
+        elif not 100 <= self.status <= 599:
             raise ValueError(f"status {self.status} is not from 100 to 599")
         for name, value in self.headers.items():
             if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
@@ -113,10 +249,15 @@ class Answer(CallFault, frozen=True, kw_only=True, tag="answer"):
 
 
 class Delay(CallFault, frozen=True, kw_only=True, tag="delay"):
-    """The call takes longer: the request on its way in (executed late), or the answer on its way out."""
+    """The call takes longer: the request on its way in (executed late), or the answer on its way out. An answer that is
+    a snapshot is stale by so much when it arrives."""
 
     seconds: float
     where: Literal["request", "answer"] = "answer"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_span("seconds", self.seconds)
 
 
 class LoseAnswer(CallFault, frozen=True, kw_only=True, tag="lose_answer"):
@@ -131,12 +272,169 @@ class LoseRequest(CallFault, frozen=True, kw_only=True, tag="lose_request"):
     how: How = "reset"
 
 
-AnyFault = Cut | Silence | Refuse | Skew | Answer | Delay | LoseAnswer | LoseRequest
+class TruncateAnswer(CallFault, frozen=True, kw_only=True, tag="truncate_answer"):
+    """The call is executed; of the answer's body only this share arrives.
+
+    Attributes:
+        keep: From 0 (nothing) to below 1.
+        how: "body": a whole HTTP answer with a short body. "connection": the connection is reset in the middle of it.
+    """
+
+    keep: float = 0.5
+    how: Literal["body", "connection"] = "body"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.keep < 1:
+            raise ValueError(f"keep {self.keep:g} is not from 0 to below 1")
+
+
+class StaleAnswer(CallFault, frozen=True, kw_only=True, tag="stale_answer"):
+    """A call without a key gets an old answer, as from a cache that was not told.
+
+    Attributes:
+        query: The answer to this query of `path` is taken down when the fault starts, and given from then on to every
+            call that matches. "": the answer to the last call with the same path and query before the fault started;
+            calls that were not made before are spared.
+    """
+
+    query: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.query and (not self.path or any(sign in self.path for sign in "*?[")):
+            raise ValueError("a query to take down needs a path without patterns")
+
+
+# --- messages ---------------------------------------------------------------------------------------------------------
+
+
+class MessageFault(Waiting, frozen=True, kw_only=True):
+    """Something befalls WebSocket messages that match.
+
+    Attributes:
+        route: Only on sockets with this text in their path; "" for all.
+        topic: Streams whose name matches this pattern, as the journal names them; "" for control messages. What
+            clients say has no topic.
+    """
+
+    route: str = ""
+    topic: str = "*"
+
+
+class DropMessage(MessageFault, frozen=True, kw_only=True, tag="drop_message"):
+    """A message is lost; the next one arrives. Of a book's changes that is a sequence gap.
+
+    Attributes:
+        direction: "out": to the client; "in": from it.
+    """
+
+    direction: Literal["out", "in"] = "out"
+
+
+class DelayMessage(MessageFault, frozen=True, kw_only=True, tag="delay_message"):
+    """A message is late, and so is everything behind it on its socket, unless `overtaken`."""
+
+    seconds: float
+    overtaken: bool = False
+    direction: Literal["out", "in"] = "out"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_span("seconds", self.seconds)
+
+
+class DuplicateMessage(MessageFault, frozen=True, kw_only=True, tag="duplicate_message"):
+    """A message arrives `times` times in all; the copies `after_each_s` seconds apart."""
+
+    times: int = 2
+    after_each_s: float = 0.0
+    direction: Literal["out", "in"] = "out"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 2 <= self.times <= 100:
+            raise ValueError(f"times {self.times} is not from 2 to 100")
+        _check_span("after_each_s", self.after_each_s)
+
+
+class ReorderMessage(MessageFault, frozen=True, kw_only=True, tag="reorder_message"):
+    """A message lets the next `behind` on its socket pass, or goes after `at_most_s` if there are none."""
+
+    behind: int = 1
+    at_most_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.behind < 1:
+            raise ValueError(f"behind {self.behind} is below 1")
+        _check_span("at_most_s", self.at_most_s)
+
+
+class CorruptMessage(MessageFault, frozen=True, kw_only=True, tag="corrupt_message"):
+    """A message arrives with other text.
+
+    Attributes:
+        how: "cut": its second half is missing. "garble": some of its bytes are others. "text": it is `text`.
+    """
+
+    how: Literal["cut", "garble", "text"] = "cut"
+    text: str = ""
+
+
+class SplitMessage(MessageFault, frozen=True, kw_only=True, tag="split_message"):
+    """A message comes in pieces, `pause_s` apart: several WebSocket frames, or one in several TCP segments."""
+
+    pieces: int = 3
+    how: Literal["frames", "segments"] = "frames"
+    pause_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 2 <= self.pieces <= 1000:
+            raise ValueError(f"pieces {self.pieces} is not from 2 to 1000")
+        _check_span("pause_s", self.pause_s)
+
+
+class BreakMessage(MessageFault, frozen=True, kw_only=True, tag="break_message"):
+    """The connection is reset in the middle of a message."""
+
+
+class AnswerMessage(MessageFault, frozen=True, kw_only=True, tag="answer_message"):
+    """What a client asks on a socket is answered with one of the venue's canned replies.
+
+    Attributes:
+        executed: It is carried out all the same, and its own answer is dropped.
+    """
+
+    canned: str
+    executed: bool = False
+
+
+AnySocketFault = Cut | Reset | Close | Silence | Throttle
+AnyCallFault = Answer | Delay | LoseAnswer | LoseRequest | TruncateAnswer | StaleAnswer
+AnyMessageFault = (
+    DropMessage
+    | DelayMessage
+    | DuplicateMessage
+    | ReorderMessage
+    | CorruptMessage
+    | SplitMessage
+    | BreakMessage
+    | AnswerMessage
+)
+AnyVenueFault = (
+    CloseIdle | Refuse | Skew | Drift | Maintenance | Restart | Act
+)
+AnyFault = AnySocketFault | AnyVenueFault | AnyCallFault | AnyMessageFault
+
+
+def name_of(fault: Fault) -> str:
+    """Its word in JSON."""
+    return str(type(fault).__struct_config__.tag)
+
 
 _one: msgspec.json.Decoder[AnyFault] = msgspec.json.Decoder(AnyFault)
-_script: msgspec.json.Decoder[list[AnyFault] | dict[str, list[AnyFault]]] = msgspec.json.Decoder(
-    list[AnyFault] | dict[str, list[AnyFault]]
-)
 
 
 def read_fault(text: bytes) -> AnyFault:
@@ -145,147 +443,3 @@ def read_fault(text: bytes) -> AnyFault:
         msgspec.DecodeError: Not a fault; the message says where.
     """
     return _one.decode(text)
-
-
-def read_script(text: bytes, venue: str) -> list[AnyFault]:
-    """A venue's faults out of a file: a JSON list for every venue, or an object of such lists by venue.
-
-    Raises:
-        msgspec.DecodeError: Not such a list; the message says where.
-        ValueError: There are faults for a venue that perpwire does not know.
-    """
-    script = _script.decode(text)
-    if isinstance(script, list):
-        return script
-    for name in script:
-        if name not in VENUES:
-            raise ValueError(f"{name!r} is no venue; known are {', '.join(VENUES)}")
-    return script.get(venue, [])
-
-
-class SkewedClock:
-    """A clock whose wall time is off; monotonic time and timers are the true ones."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self.skew_s = 0.0
-
-    def time_ns(self) -> int:
-        return self._clock.time_ns() + round(self.skew_s * 1e9)
-
-    def monotonic_ns(self) -> int:
-        return self._clock.monotonic_ns()
-
-    async def sleep(self, seconds: float) -> None:
-        await self._clock.sleep(seconds)
-
-    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
-        return self._clock.call_later(seconds, callback)
-
-
-class FaultTarget(Protocol):
-    """What faults act on; a Host is one."""
-
-    def cut(self, route: str) -> int: ...
-
-    def silence(self, route: str, seconds: float | None) -> int: ...
-
-    def refuse(self, seconds: float) -> None: ...
-
-    def skew(self, seconds: float) -> None: ...
-
-
-class _Armed:
-    def __init__(self, number: int, fault: AnyFault) -> None:
-        self.number = number
-        self.fault = fault
-        self.timer: Timer | None = None
-        self.remaining = 0
-
-
-class Faults:
-    """One venue's faults: those that wait for their time, and those that wait for a call."""
-
-    def __init__(self, target: FaultTarget, clock: Clock, rng: Random, log: Callable[[str], None]) -> None:
-        self._target = target
-        self._clock = clock
-        self._rng = rng
-        self._log = log
-        self._last_number = 0
-        self._armed: dict[int, _Armed] = {}
-
-    def add(self, fault: AnyFault) -> int:
-        """Returns its number. One that is due at once has acted when this returns."""
-        self._last_number += 1
-        armed = self._armed[self._last_number] = _Armed(self._last_number, fault)
-        self._schedule(armed, fault.after_s)
-        return armed.number
-
-    def clear(self) -> None:
-        """Drop every fault. What was cut stays cut, a skewed clock stays skewed."""
-        for armed in self._armed.values():
-            if armed.timer is not None:
-                armed.timer.cancel()
-        self._armed.clear()
-
-    def active(self) -> list[dict[str, Any]]:
-        """Those that may still act: number, the fault, and how many calls are still to be befallen."""
-        return [
-            {"number": one.number, "fault": msgspec.to_builtins(one.fault), "remaining": one.remaining}
-            for one in self._armed.values()
-        ]
-
-    def for_call(self, method: str, path: str) -> CallFault | None:
-        """The fault that befalls this call, if any; it counts as used."""
-        for armed in self._armed.values():
-            fault = armed.fault
-            if not isinstance(fault, CallFault) or not armed.remaining:
-                continue
-            if fault.method not in ("", method) or (method == "WS") != (fault.method == "WS"):
-                continue
-            if fault.path and not fnmatchcase(path, fault.path):
-                continue
-            if fault.probability < 1 and self._rng.random() >= fault.probability:
-                continue
-            armed.remaining -= 1
-            self._forget_if_done(armed)
-            self._log(f"{_name(fault)} befalls {method} {path}")
-            return fault
-        return None
-
-    def _schedule(self, armed: _Armed, wait_s: float) -> None:
-        if armed.fault.jitter_s:
-            wait_s += self._rng.uniform(0.0, armed.fault.jitter_s)
-        if wait_s > 0:
-            armed.timer = self._clock.call_later(wait_s, lambda: self._act(armed))
-        else:
-            self._act(armed)
-
-    def _act(self, armed: _Armed) -> None:
-        armed.timer = None
-        fault = armed.fault
-        # Scheduled first: acting may clear all faults.
-        if fault.every_s is not None:
-            self._schedule(armed, max(fault.every_s, 0.001))
-        match fault:
-            case Cut():
-                self._log(f"cut {self._target.cut(fault.route)} sockets {fault.route}".rstrip())
-            case Silence():
-                self._log(f"silenced {self._target.silence(fault.route, fault.seconds)} sockets {fault.route}".rstrip())
-            case Refuse():
-                self._log(f"refusing connections for {fault.seconds:g} s")
-                self._target.refuse(fault.seconds)
-            case Skew():
-                self._log(f"clock skew is {fault.seconds:g} s")
-                self._target.skew(fault.seconds)
-            case _:
-                armed.remaining = fault.count
-        self._forget_if_done(armed)
-
-    def _forget_if_done(self, armed: _Armed) -> None:
-        if not armed.remaining and armed.timer is None:
-            self._armed.pop(armed.number, None)
-
-
-def _name(fault: Fault) -> str:
-    return str(type(fault).__struct_config__.tag)

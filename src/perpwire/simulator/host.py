@@ -5,176 +5,77 @@ server.py puts it behind loopback sockets, in_process.py behind transport.memory
 
 from __future__ import annotations
 
-import logging
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
-from typing import Protocol
 
 from perpwire.clock import Clock, Timer
 from perpwire.http_message import HttpReply
 from perpwire.simulator import control
-from perpwire.simulator.dialect import Dialect, IncomingRequest, PingHabit, ServerSession, SocketRefused
+from perpwire.simulator.connection import Channel, Connection
+from perpwire.simulator.dialect import Dialect, IncomingRequest, Moment, PingHabit, SocketRefused, VenueFaults
 from perpwire.simulator.exchange import Exchange
-from perpwire.simulator.faults import Answer, Delay, Faults, How, LoseAnswer, LoseRequest, SkewedClock, check_skew
-from perpwire.simulator.journal import Journal
+from perpwire.simulator.faulting import Armed, Faults, OldAnswers
+from perpwire.simulator.faults import (
+    Act,
+    Answer,
+    AnswerMessage,
+    AnyFault,
+    AnySocketFault,
+    AnyVenueFault,
+    Close,
+    CloseIdle,
+    CorruptMessage,
+    Cut,
+    Delay,
+    Drift,
+    How,
+    LoseAnswer,
+    LoseRequest,
+    Maintenance,
+    Refuse,
+    Reset,
+    Restart,
+    Silence,
+    Skew,
+    SocketFault,
+    StaleAnswer,
+    Throttle,
+    TruncateAnswer,
+)
+from perpwire.simulator.journal import Journal, without_secrets_in_message
+from perpwire.simulator.latency import Latency, draw
+from perpwire.simulator.venue_clock import SkewedClock
 
-logger = logging.getLogger("perpwire.simulator")
+OLD_ANSWERS = 256
+"""So many answers to public calls are remembered, for those that are to be stale."""
+
+_DOWN = HttpReply(status=503, headers={"content-type": "text/plain"}, body=b"Service Unavailable")
 
 
 class ExchangeLost(Exception):
-    """A fault: the client gets no answer. `how` says what it sees instead."""
+    """A fault: the client gets no whole answer.
 
-    def __init__(self, how: How) -> None:
+    Attributes:
+        how: What it sees instead.
+        reply: With "reset": an answer of which so many bytes arrive before.
+        part: See reply.
+    """
+
+    def __init__(self, how: How, reply: HttpReply | None = None, part: int = 0) -> None:
         super().__init__(how)
         self.how = how
-
-
-class Channel(Protocol):
-    """What carries one socket's bytes to the client, in order."""
-
-    def send(self, text: bytes) -> None: ...
-
-    def ping(self, payload: bytes) -> None:
-        """Send a WebSocket ping; Connection.on_pong is to be called for its answer."""
-        ...
-
-    def silence(self) -> None:
-        """Answer pings no more."""
-        ...
-
-    def cut(self) -> None:
-        """Deliver what was sent, then end the connection without a closing handshake."""
-        ...
-
-    def close(self, code: int, reason: str) -> None:
-        """Deliver what was sent, then end it with a closing handshake."""
-        ...
-
-
-class Connection:
-    """One socket as the host sees it; the dialect knows it as its Peer."""
-
-    def __init__(self, host: Host, number: int, path: str, channel: Channel) -> None:
-        self.number = number
-        self.path = path
-        self.is_silent = False
-        self.is_open = True
-        self._host = host
-        self._channel = channel
-        self._session: ServerSession | None = None
-        self._incoming: deque[bytes] = deque()
-        self._ready_at_ns = 0
-        self._timers: set[Timer] = set()
-        self._last_pong_ns = 0
-
-    # --- the dialect's side (Peer) ------------------------------------------------------------------------------------
-
-    def send(self, text: bytes, topic: str = "", account: str = "") -> None:
-        """See dialect.Peer. Nothing is sent, nor journalled, on a closed socket."""
-        if not self.is_open:
-            return
-        self._host.journal.write(
-            "sent", text, connection=self.number, topic=topic, account=account, is_lost=self.is_silent
-        )
-        if not self.is_silent:
-            self._channel.send(text)
-
-    def close(self, code: int, reason: str) -> None:
-        """See dialect.Peer. A half-open socket shows no end."""
-        if self.is_open:
-            self.ended(f"{code} {reason}".rstrip())
-            if not self.is_silent:
-                self._channel.close(code, reason)
-
-    # --- the carrier's side -------------------------------------------------------------------------------------------
-
-    def open(self, session: ServerSession) -> None:
-        self._session = session
-
-    def receive(self, text: bytes) -> None:
-        """A text frame has come in; it reaches the dialect after the latency, in order."""
-        if not self.is_open or self.is_silent:
-            return
-        clock = self._host.clock
-        now_ns = clock.monotonic_ns()
-        self._ready_at_ns = max(self._ready_at_ns, now_ns + round(self._host.latency_s() * 1e9))
-        self._incoming.append(text)
-        self._later((self._ready_at_ns - now_ns) / 1e9, self._deliver)
-
-    def _deliver(self) -> None:
-        text = self._incoming.popleft()
-        if not self.is_open or self.is_silent or self._session is None:
-            return
-        try:
-            self._session.on_text(text)
-        except Exception:
-            logger.exception("the %s dialect failed on a frame", self._host.venue)
-            self.close(1011, "internal error")
-
-    def on_pong(self) -> None:
-        self._last_pong_ns = self._host.clock.monotonic_ns()
-
-    def ended(self, reason: str) -> None:
-        """The socket is no more: say so to the dialect, once."""
-        if not self.is_open:
-            return
-        self.is_open = False
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
-        self._host.forget(self, reason)
-        if self._session is not None:
-            self._session.on_closed()
-
-    # --- faults and habits --------------------------------------------------------------------------------------------
-
-    def cut(self) -> None:
-        if self.is_open:
-            self.ended("cut")
-            self._channel.cut()
-
-    def silence(self) -> None:
-        self.is_silent = True
-        self._channel.silence()
-
-    def drop_after(self, seconds: float) -> None:
-        self._later(seconds, self.cut)
-
-    def ping_every(self, seconds: float, answer_within_s: float) -> None:
-        """Ping the client for as long as the socket lives; drop it when it has not answered for so long."""
-        self.on_pong()
-
-        def ping() -> None:
-            if self._host.clock.monotonic_ns() - self._last_pong_ns > answer_within_s * 1e9:
-                self.cut()
-            else:
-                if not self.is_silent:
-                    self._channel.ping(str(self._host.exchange.now_ms()).encode())
-                self._later(seconds, ping)
-
-        self._later(seconds, ping)
-
-    def _later(self, seconds: float, callback: Callable[[], None]) -> None:
-        def fire() -> None:
-            self._timers.discard(timer)
-            callback()
-
-        timer = self._host.clock.call_later(max(0.0, seconds), fire)
-        self._timers.add(timer)
+        self.reply = reply
+        self.part = part
 
 
 class Host:
     """See module docstring.
 
-    Args:
-        latency_s: Mean time that whatever comes in takes to reach the dialect; each time differs by up to half of it,
-            drawn from the seed.
-
     Attributes:
         clock: The true clock.
         venue_clock: The clock that the exchange and its dialect go by; a fault may skew it.
         listens: Told False when new connections are to be refused, and True when they are welcome again.
+        close_idle: Closes HTTP connections that wait for their next call; gives how many.
     """
 
     def __init__(
@@ -186,7 +87,7 @@ class Host:
         clock: Clock,
         venue_clock: SkewedClock,
         seed: int,
-        latency_s: float,
+        latency: Latency,
         journal_capacity: int = 200_000,
     ) -> None:
         self.venue = venue
@@ -194,19 +95,26 @@ class Host:
         self.dialect = dialect
         self.clock = clock
         self.venue_clock = venue_clock
+        self.latency = latency
         self.journal = Journal(venue, venue_clock.time_ns, journal_capacity)
         self.faults = Faults(
             self, clock, Random(f"{seed}/{venue}/faults"), lambda text: self.journal.line("fault", text)
         )
         self.connections: dict[int, Connection] = {}
         self.is_refusing = False
+        self.is_down = False
         self.listens: Callable[[bool], None] = lambda _: None
-        self._latency_s = latency_s
+        self.close_idle: Callable[[], int] = lambda: 0
+        self._venue_faults: VenueFaults = getattr(dialect, "faults", None) or VenueFaults()
         self._rng = Random(f"{seed}/{venue}/latency")
+        self._noise = Random(f"{seed}/{venue}/noise")
         self._last_connection = 0
         self._last_request = 0
         self._refusing_until_ns = 0
         self._refuse_timer: Timer | None = None
+        self._down_until_ns = 0
+        self._timers: set[Timer] = set()
+        self._answers: dict[tuple[str, str], HttpReply] = {}
         self._stop_hearing = exchange.subscribe(self.journal.event)
 
     def start(self) -> None:
@@ -218,15 +126,21 @@ class Host:
         self.faults.clear()
         if self._refuse_timer is not None:
             self._refuse_timer.cancel()
+        for timer in self._timers:
+            timer.cancel()
         for connection in tuple(self.connections.values()):
             connection.close(1001, "going away")
         self.dialect.close()
         self._stop_hearing()
         self.exchange.close()
 
-    def latency_s(self) -> float:
+    def draw(self, mean_s: float) -> float:
         """How long the next thing that comes in takes."""
-        return self._latency_s * self._rng.uniform(0.5, 1.5)
+        return draw(mean_s, self._rng)
+
+    def takes_orders(self, path: str) -> bool:
+        """Whether a socket at this path is for order entry."""
+        return path in self._venue_faults.order_routes
 
     # --- HTTP ---------------------------------------------------------------------------------------------------------
 
@@ -236,28 +150,80 @@ class Host:
             ExchangeLost: A fault took the request or the answer.
         """
         if request.path.startswith("/sim/"):
-            return control.handle(self, request)
+            return await control.handle(self, request)
         self._last_request += 1
         number = self._last_request
         line = f"{request.method} {request.path}{'?' if request.query else ''}{request.query}"
         self.journal.line("request", line, request=number)
-        fault = self.faults.for_call(request.method, request.path)
-        await self.clock.sleep(self.latency_s())
+        if request.body:
+            said = without_secrets_in_message(request.body.decode("utf-8", "replace"))
+            self.journal.write("request", said, request=number, topic="body")
+        armed = self.faults.for_call(request.method, request.path, request.query, request.body)
+        fault = None if armed is None else armed.fault
+        is_order = (request.method, request.path) in self._venue_faults.order_paths
+        await self.clock.sleep(self.draw(self.latency.orders_s if is_order else self.latency.calls_s))
         if isinstance(fault, LoseRequest):
             raise ExchangeLost(fault.how)
-        if isinstance(fault, Answer):
-            reply = HttpReply(status=fault.status, headers=_lower(fault.headers), body=fault.body.encode())
-        else:
-            if isinstance(fault, Delay) and fault.where == "request":
-                await self.clock.sleep(fault.seconds)
-            reply = self.dialect.http(request)
-            if isinstance(fault, Delay) and fault.where == "answer":
-                await self.clock.sleep(fault.seconds)
-        is_lost = isinstance(fault, LoseAnswer)
-        self.journal.write("reply", f"{reply.status}", request=number, is_lost=is_lost)
+        if isinstance(fault, Delay) and fault.where == "request":
+            await self.clock.sleep(fault.seconds)
+        reply = self._answer(request, armed)
+        if isinstance(fault, Delay) and fault.where == "answer":
+            await self.clock.sleep(fault.seconds)
+        is_cut = isinstance(fault, TruncateAnswer)
+        done = "lost" if isinstance(fault, LoseAnswer) else "corrupted" if is_cut else ""
+        self.journal.write("reply", f"{reply.status}", request=number, done=done)  # type: ignore[arg-type]
         if isinstance(fault, LoseAnswer):
             raise ExchangeLost(fault.how)
+        if isinstance(fault, TruncateAnswer):
+            kept = int(len(reply.body) * fault.keep)
+            if fault.how == "connection":
+                raise ExchangeLost("reset", reply, kept)
+            return HttpReply(status=reply.status, headers=reply.headers, body=reply.body[:kept])
         return reply
+
+    def _answer(self, request: IncomingRequest, armed: Armed | None) -> HttpReply:
+        fault = None if armed is None else armed.fault
+        if self.is_down:
+            name = self._venue_faults.maintenance
+            return self._canned(name, self._down_until_ns) if name else _DOWN
+        if armed is not None and isinstance(fault, Answer):
+            spared = bool(fault.canned) and not self._may_answer(fault.canned, request)
+            if not spared:
+                if fault.executed:
+                    self.dialect.http(request)
+                if fault.canned:
+                    return self._canned(fault.canned, armed.until_ns)
+                return HttpReply(status=fault.status, headers=_lower(fault.headers), body=fault.body.encode())
+        if armed is not None and armed.old_answers is not None:
+            old = armed.old_answers(request.path, request.query)
+            if old is not None:
+                return old
+        reply = self.dialect.http(request)
+        if request.method == "GET" and reply.status == 200 and _is_public(request):
+            self._answers.pop((request.path, request.query), None)
+            self._answers[request.path, request.query] = reply
+            if len(self._answers) > OLD_ANSWERS:
+                del self._answers[next(iter(self._answers))]
+        return reply
+
+    def _may_answer(self, canned: str, request: IncomingRequest) -> bool:
+        applies = self._venue_faults.canned[canned].applies
+        return applies is None or applies(request)
+
+    def _canned(self, name: str, until_ns: int | None) -> HttpReply:
+        reply = self._venue_faults.canned[name].reply(self._moment(until_ns))
+        return HttpReply(status=reply.status, headers=_lower(reply.headers), body=reply.body)
+
+    def canned_frame(self, name: str, asked: bytes) -> bytes | None:
+        """The venue's canned reply to what a client asked on a socket; None where it has none for this."""
+        frame = self._venue_faults.canned[name].frame
+        return None if frame is None else frame(asked, self._moment(None))
+
+    def _moment(self, until_ns: int | None) -> Moment:
+        now_ms = self.exchange.now_ms()
+        if until_ns is None:
+            return Moment(now_ms=now_ms, until_ms=now_ms)
+        return Moment(now_ms=now_ms, until_ms=now_ms + max(0, until_ns - self.clock.monotonic_ns()) // 1_000_000)
 
     # --- sockets ------------------------------------------------------------------------------------------------------
 
@@ -266,15 +232,29 @@ class Host:
 
         Raises:
             SocketRefused: By the dialect, or by a fault.
+            ExchangeLost: A fault took the request.
         """
-        await self.clock.sleep(self.latency_s())
-        fault = self.faults.for_call("WS", path)
-        if isinstance(fault, Answer):
-            raise SocketRefused(fault.status, fault.body.encode())
+        armed = self.faults.for_call("WS", path, query)
+        fault = None if armed is None else armed.fault
+        await self.clock.sleep(self.draw(self.latency.calls_s))
+        match fault:
+            case Answer(canned=canned) if canned and armed is not None:
+                reply = self._canned(canned, armed.until_ns)
+                raise SocketRefused(reply.status, reply.body)
+            case Answer():
+                raise SocketRefused(fault.status, fault.body.encode())
+            case Delay():
+                await self.clock.sleep(fault.seconds)
+            case LoseRequest():
+                raise ExchangeLost(fault.how)
+        if self.is_down:
+            raise SocketRefused(503, _DOWN.body)
         self._last_connection += 1
         connection = Connection(self, self._last_connection, path, channel)
         self.connections[connection.number] = connection
         self.journal.line("opened", f"{path}{'?' if query else ''}{query}", connection=connection.number)
+        for silence in self.faults.for_socket(path):
+            connection.silence(silence)
         try:
             connection.open(self.dialect.open_socket(path, query, connection))
         except SocketRefused as refusal:
@@ -290,26 +270,75 @@ class Host:
         del self.connections[connection.number]
         self.journal.line("closed", reason, connection=connection.number)
 
-    # --- what faults do -----------------------------------------------------------------------------------------------
+    # --- what faults do: see faulting.FaultTarget ---------------------------------------------------------------------
 
-    def cut(self, route: str) -> int:
-        """End the sockets with `route` in their path; gives how many."""
-        chosen = self._on_route(route)
+    def check(self, fault: AnyFault) -> None:
+        """
+        Raises:
+            ValueError: The fault names something that this venue does not have.
+        """
+        venue = self._venue_faults
+        match fault:
+            case Answer(canned=name) | AnswerMessage(canned=name) if name and name not in venue.canned:
+                known = ", ".join(sorted(venue.canned)) or "none"
+                raise ValueError(f"{self.venue} has no canned reply {name!r}; known are {known}")
+            case Act(do=name) if name not in venue.acts:
+                known = ", ".join(sorted(venue.acts)) or "none"
+                raise ValueError(f"{self.venue} can't {name!r}; it knows {known}")
+
+    def act(self, fault: AnySocketFault | AnyVenueFault, rng: Random) -> str:
+        """Carry out a fault that is due; says what was done."""
+        match fault:
+            case SocketFault():
+                return self._act_on_sockets(fault, rng)
+            case CloseIdle():
+                return f"closed {self.close_idle()} idle HTTP connections"
+            case Refuse():
+                self.refuse(fault.seconds)
+                return f"refusing connections for {fault.seconds:g} s"
+            case Skew():
+                self.skew(fault.seconds + (self.venue_clock.skew_s if fault.is_step else 0.0))
+                return f"clock skew is {self.venue_clock.skew_s:g} s"
+            case Drift():
+                self.venue_clock.drift_ppm = fault.ppm
+                return f"clock drifts by {fault.ppm:g} ppm"
+            case Maintenance():
+                self._go_down(fault.seconds)
+                return f"maintenance for {fault.seconds:g} s"
+            case Restart():
+                return self._restart(fault)
+            case Act():
+                return self._venue_faults.acts[fault.do](fault.args)
+
+    def _act_on_sockets(self, fault: AnySocketFault, rng: Random) -> str:
+        chosen = [one for one in self.connections.values() if fault.route in one.path]
+        if fault.which == "one" and chosen:
+            chosen = [rng.choice(chosen)]
+        done = ""
         for one in chosen:
-            one.cut()
-        return len(chosen)
-
-    def silence(self, route: str, seconds: float | None) -> int:
-        """Make those sockets half-open, for good or until they are dropped after so many seconds."""
-        chosen = self._on_route(route)
-        for one in chosen:
-            one.silence()
-            if seconds is not None:
-                one.drop_after(seconds)
-        return len(chosen)
-
-    def _on_route(self, route: str) -> list[Connection]:
-        return [one for one in self.connections.values() if route in one.path]
+            match fault:
+                case Cut():
+                    one.cut()
+                case Reset():
+                    one.reset()
+                case Close():
+                    one.close(fault.code, fault.reason)
+                case Silence():
+                    one.silence(fault)
+                case Throttle():
+                    one.throttle(fault.bytes_per_s, fault.seconds)
+        match fault:
+            case Cut():
+                done = "cut"
+            case Reset():
+                done = "reset"
+            case Close():
+                done = f"closed with {fault.code}"
+            case Silence():
+                done = "silenced" if fault.what == "all" else f"muted {fault.topic} on"
+            case Throttle():
+                done = f"throttled to {fault.bytes_per_s:g} bytes/s"
+        return f"{done} {len(chosen)} sockets {fault.route}".rstrip()
 
     def refuse(self, seconds: float) -> None:
         """Let no new connection in for so long; the longest of several counts."""
@@ -333,11 +362,73 @@ class Host:
         """Set how far the venue's clock is ahead of the true one.
 
         Raises:
-            ValueError: See faults.check_skew.
+            ValueError: See venue_clock.check_skew.
         """
-        check_skew(seconds)
         self.venue_clock.skew_s = seconds
 
+    def _go_down(self, seconds: float) -> None:
+        self.is_down = True
+        self._down_until_ns = max(self._down_until_ns, self.clock.monotonic_ns() + round(seconds * 1e9))
+        for one in tuple(self.connections.values()):
+            one.close(1001, "maintenance")
+        self._later(seconds, self._come_back)
 
-def _lower(headers: dict[str, str]) -> dict[str, str]:
+    def _come_back(self) -> None:
+        if self.clock.monotonic_ns() >= self._down_until_ns:
+            self.is_down = False
+
+    def _restart(self, fault: Restart) -> str:
+        notice = self._venue_faults.acts.get("restart_notice")
+        told = ""
+        if notice is not None:
+            told = "; " + notice({"seconds": f"{fault.notice_s + fault.seconds:g}"})
+
+        def end() -> None:
+            for one in tuple(self.connections.values()):
+                one.close(1001, "service restart")
+            self.refuse(fault.seconds)
+            again = self._venue_faults.acts.get("restart")
+            if again is not None:
+                again({})
+
+        if fault.notice_s:
+            self._later(fault.notice_s, end)
+        else:
+            end()
+        return f"restart in {fault.notice_s:g} s, back {fault.seconds:g} s later{told}"
+
+    def old_answers(self, fault: StaleAnswer) -> OldAnswers:
+        """See faulting.FaultTarget. What is to be taken down is asked for here, as by nobody."""
+        if not fault.query:
+            remembered = dict(self._answers)
+            return lambda path, query: remembered.get((path, query))
+        asked = IncomingRequest(method="GET", path=fault.path, query=fault.query, headers={}, body=b"", peer="::1")
+        reply = self.dialect.http(asked)
+        return lambda path, query: reply
+
+    def corrupted(self, fault: CorruptMessage, text: bytes) -> bytes:
+        """What becomes of this message."""
+        if fault.how == "text":
+            return fault.text.encode()
+        if fault.how == "cut":
+            return text[: len(text) // 2]
+        garbled = bytearray(text)
+        for _ in range(max(1, len(garbled) // 20)):
+            garbled[self._noise.randrange(len(garbled))] = self._noise.randrange(0x20, 0x7F)
+        return bytes(garbled)
+
+    def _later(self, seconds: float, callback: Callable[[], None]) -> None:
+        def fire() -> None:
+            self._timers.discard(timer)
+            callback()
+
+        timer = self.clock.call_later(max(0.0, seconds), fire)
+        self._timers.add(timer)
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
+
+
+def _is_public(request: IncomingRequest) -> bool:
+    return "signature=" not in request.query and "x-bapi-sign" not in request.headers

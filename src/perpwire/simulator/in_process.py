@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Unpack
+from typing import Literal, Unpack
 
 from perpwire.clock import Clock
 from perpwire.http_message import HttpReply, HttpRequest
+from perpwire.simulator.connection import Connection
 from perpwire.simulator.dialect import IncomingRequest, SocketRefused
-from perpwire.simulator.host import Connection, ExchangeLost, Host
+from perpwire.simulator.host import ExchangeLost, Host
 from perpwire.simulator.simulation import Setup, SetupOptions, Simulation, build_hosts, start
 from perpwire.transport.base import TransportFailed
 from perpwire.transport.memory import MemoryNetwork, MemoryPeer, MemoryReceiver
@@ -62,9 +63,7 @@ class _Server:
         try:
             reply = await self._host.handle_http(incoming)
         except ExchangeLost as lost:
-            if lost.how == "silence":
-                await asyncio.Event().wait()  # until the client's own time is up
-            raise TransportFailed("connection reset by peer", may_have_been_sent=True) from None
+            raise await _lose(lost) from None
         headers = {name.lower(): value for name, value in reply.headers.items()}
         return HttpReply(status=reply.status, headers=headers, body=reply.body)
 
@@ -76,11 +75,19 @@ class _Server:
             channel.connection = await self._host.open_socket(path, query, channel)
         except SocketRefused as refused:
             raise TransportFailed(f"handshake answered with HTTP {refused.status}", may_have_been_sent=True) from None
+        except ExchangeLost as lost:
+            raise await _lose(lost) from None
         return _Receiver(channel.connection)
 
 
+async def _lose(lost: ExchangeLost) -> TransportFailed:
+    if lost.how == "silence":
+        await asyncio.Event().wait()  # until the client's own time is up
+    return TransportFailed("connection reset by peer", may_have_been_sent=True)
+
+
 class _Channel:
-    """See host.Channel."""
+    """See connection.Channel. A message in pieces is there with its last one."""
 
     def __init__(self, peer: MemoryPeer) -> None:
         self._peer = peer
@@ -88,6 +95,10 @@ class _Channel:
 
     def send(self, text: bytes) -> None:
         self._peer.send(text)
+
+    def send_piece(self, text: bytes, index: int, count: int, how: Literal["frames", "segments"]) -> None:
+        if index == count - 1:
+            self._peer.send(text)
 
     def ping(self, payload: bytes) -> None:
         if self.connection is not None:
@@ -98,6 +109,9 @@ class _Channel:
 
     def cut(self) -> None:
         self._peer.close("connection lost")
+
+    def reset(self) -> None:
+        self._peer.close("connection reset by peer")
 
     def close(self, code: int, reason: str) -> None:
         self._peer.close(f"closed by the server: {code} {reason}".rstrip())
@@ -111,6 +125,9 @@ class _Receiver:
 
     def on_text(self, text: bytes) -> None:
         self._connection.receive(text)
+
+    def on_ping(self) -> None:
+        self._connection.on_ping()
 
     def on_closed(self) -> None:
         self._connection.ended("closed by the client")

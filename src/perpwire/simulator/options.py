@@ -9,8 +9,9 @@ from typing import Any, cast
 import msgspec
 
 from perpwire.simulator.dialect import DialectOptions
-from perpwire.simulator.faults import AnyFault, read_script
+from perpwire.simulator.faults import AnyFault
 from perpwire.simulator.listing import Listing
+from perpwire.simulator.scripts import read_script
 from perpwire.simulator.simulation import SetupOptions
 from perpwire.simulator.specs import AccountSpec
 from perpwire.venues import VENUES

@@ -6,16 +6,18 @@ import asyncio
 import logging
 import socket
 import struct
-from collections import deque
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from typing import Unpack
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Literal, Unpack
 
 from aiohttp import WSMsgType, web
 
 from perpwire.clock import Clock, SystemClock
+from perpwire.http_message import HttpReply
+from perpwire.simulator.connection import Connection
 from perpwire.simulator.dialect import IncomingRequest, SocketRefused
-from perpwire.simulator.host import Connection, ExchangeLost, Host
+from perpwire.simulator.frames import CONTINUATION, PING, PONG, TEXT, Frames, frame
+from perpwire.simulator.host import ExchangeLost, Host
 from perpwire.simulator.simulation import Setup, SetupOptions, Simulation, build_hosts, start
 
 logger = logging.getLogger("perpwire.simulator")
@@ -32,6 +34,7 @@ SILENCE_S = 60.0
 
 _SHUTDOWN_S = 0.3
 _BACKLOG = 512
+_MOST_IDLE = 1000
 
 
 @asynccontextmanager
@@ -70,12 +73,15 @@ class _Server:
         self._host = host
         self._runner = web.ServerRunner(web.Server(self._answer, access_log=None), shutdown_timeout=_SHUTDOWN_S)
         self._channels: set[_Channel] = set()
+        self._frames = Frames()
+        self._idle: dict[asyncio.Transport, None] = {}
         self._closing = asyncio.Event()
         self._listener: asyncio.Server | None = None
         self._reserved: socket.socket | None = None
         self._task: asyncio.Task[None] | None = None
         self.port = 0
         host.listens = self._set_listening
+        host.close_idle = self._close_idle
 
     # --- listening ----------------------------------------------------------------------------------------------------
 
@@ -128,6 +134,18 @@ class _Server:
     # --- answering ----------------------------------------------------------------------------------------------------
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        transport = request.transport
+        if transport is not None:
+            self._idle.pop(transport, None)
+        try:
+            return await self._answer_one(request)
+        finally:
+            if transport is not None and not transport.is_closing():
+                self._idle[transport] = None
+            if len(self._idle) > _MOST_IDLE:
+                self._idle = {one: None for one in self._idle if not one.is_closing()}
+
+    async def _answer_one(self, request: web.BaseRequest) -> web.StreamResponse:
         path, _, query = request.raw_path.partition("?")
         if request.headers.get("upgrade", "").lower() == "websocket":
             return await self._serve_socket(request, path, query)
@@ -142,22 +160,32 @@ class _Server:
         try:
             reply = await self._host.handle_http(incoming)
         except ExchangeLost as lost:
-            if lost.how == "silence":
-                await _wait_for(self._closing, SILENCE_S)
-            _reset(request.transport)
-            return web.Response()
+            return await self._lose(request, lost)
         except Exception:
             logger.exception("the %s dialect failed on %s %s", self._host.venue, request.method, path)
             return web.Response(status=500)
-        headers = {name: value for name, value in reply.headers.items() if name.lower() != "content-length"}
-        return web.Response(status=reply.status, headers=headers, body=reply.body)
+        return web.Response(status=reply.status, headers=_without_length(reply), body=reply.body)
+
+    async def _lose(self, request: web.BaseRequest, lost: ExchangeLost) -> web.StreamResponse:
+        """See to it that the client gets no whole answer."""
+        if lost.reply is not None:
+            response = web.StreamResponse(status=lost.reply.status, headers=_without_length(lost.reply))
+            response.content_length = len(lost.reply.body)
+            await response.prepare(request)
+            await response.write(lost.reply.body[: lost.part])
+        elif lost.how == "silence":
+            await _wait_for(self._closing, SILENCE_S)
+        _reset(request.transport)
+        return web.Response()
 
     async def _serve_socket(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
-        channel = _Channel(request)
+        channel = _Channel(request, self._frames)
         try:
             connection = await self._host.open_socket(path, query, channel)
         except SocketRefused as refused:
             return web.Response(status=refused.status, body=refused.body)
+        except ExchangeLost as lost:
+            return await self._lose(request, lost)
         self._channels.add(channel)
         try:
             await channel.serve(connection)
@@ -166,73 +194,111 @@ class _Server:
             self._channels.discard(channel)
         return channel.response
 
+    def _close_idle(self) -> int:
+        idle = [one for one in self._idle if not one.is_closing()]
+        for transport in idle:
+            transport.close()
+        self._idle.clear()
+        return len(idle)
+
 
 class _Channel:
-    """See host.Channel. Frames wait in a queue for the one task that writes them, so they go out in order."""
+    """See connection.Channel. Frames are written straight to the transport, which keeps what the client does not take."""
 
-    def __init__(self, request: web.BaseRequest) -> None:
+    def __init__(self, request: web.BaseRequest, frames: Frames) -> None:
         self._request = request
+        self._frames = frames
+        self.address = request.remote or ""
         self.response = web.WebSocketResponse(autoping=False, autoclose=False, compress=False, timeout=LINGER_S)
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue: deque[tuple[WSMsgType, bytes]] = deque()
-        self._queued_bytes = 0
-        self._wake = asyncio.Event()
-        self._ending: tuple[int, str] | str = ""
+        self._transport: asyncio.Transport | None = None
+        self._early: list[bytes] = []
+        self._ending: Callable[[], None] | None = None
         self._is_silent = False
+        self._closing: asyncio.Task[None] | None = None
         self._linger: asyncio.TimerHandle | None = None
 
     # --- the host's side ----------------------------------------------------------------------------------------------
 
     def send(self, text: bytes) -> None:
-        self._put(WSMsgType.TEXT, text)
+        self._write(self._frames.of(text))
+
+    def send_piece(self, text: bytes, index: int, count: int, how: Literal["frames", "segments"]) -> None:
+        whole = text if how == "frames" else frame(TEXT, text)
+        piece = whole[len(whole) * index // count : len(whole) * (index + 1) // count]
+        if how == "frames":
+            piece = frame(CONTINUATION if index else TEXT, piece, is_last=index == count - 1)
+        self._write(piece)
 
     def ping(self, payload: bytes) -> None:
-        self._put(WSMsgType.PING, payload)
+        self._write(frame(PING, payload))
 
     def silence(self) -> None:
         self._is_silent = True
 
     def cut(self) -> None:
-        self._end("cut")
+        self._end(self._half_close)
+
+    def reset(self) -> None:
+        self._end(lambda: _reset(self._request.transport))
 
     def close(self, code: int, reason: str) -> None:
-        self._end((code, reason))
+        def close() -> None:
+            # Its frame goes out behind all others; the client's answer is waited for.
+            closing = self.response.close(code=code, message=reason.encode()[:123])
+            self._closing = asyncio.get_running_loop().create_task(_quietly(closing))
+
+        self._end(close)
 
     def abort(self) -> None:
         if self._request.transport is not None:
             self._request.transport.abort()
 
-    def _put(self, kind: WSMsgType, payload: bytes) -> None:
-        if self._ending:
+    def _write(self, data: bytes) -> None:
+        if self._ending is not None:
             return
-        self._queue.append((kind, payload))
-        self._queued_bytes += len(payload)
-        if self._queued_bytes > QUEUE_BYTES:
-            self._queue.clear()
+        transport = self._transport
+        if transport is None:  # the handshake is not answered yet
+            self._early.append(data)
+            return
+        transport.write(data)
+        if transport.get_write_buffer_size() > QUEUE_BYTES:
             self.abort()
-        self._wake.set()
 
-    def _end(self, how: tuple[int, str] | str) -> None:
-        if not self._ending:
+    def _end(self, how: Callable[[], None]) -> None:
+        if self._ending is None:
             self._ending = how
-            self._wake.set()
             self._linger = asyncio.get_running_loop().call_later(LINGER_S, self.abort)
+            if self._transport is not None:
+                how()
+
+    def _half_close(self) -> None:
+        """Half a close, so that the client reads everything before it sees the end."""
+        if self._transport is not None and self._transport.can_write_eof():
+            self._transport.write_eof()
 
     # --- the client's side --------------------------------------------------------------------------------------------
 
     async def serve(self, connection: Connection) -> None:
-        """Shake hands, then read and write until the socket ends."""
+        """Shake hands, then read until the socket ends."""
         try:
             await self.response.prepare(self._request)
-            writer = asyncio.create_task(self._write())
+            self._transport = self._request.transport
+            if self._transport is None:
+                return
+            self._transport.writelines(self._early)
+            if self._ending is not None:
+                self._ending()
             try:
                 await self._read(connection)
             finally:
-                if self._ending:
-                    await asyncio.wait([writer], timeout=LINGER_S)
-                writer.cancel()
-                await asyncio.wait([writer])
+                if self._closing is not None:
+                    await asyncio.wait([self._closing], timeout=LINGER_S)
+        except ConnectionError:
+            self.abort()
         finally:
+            if self._closing is not None:
+                self._closing.cancel()
             if self._linger is not None:
                 self._linger.cancel()
             self.done.set_result(None)
@@ -247,39 +313,22 @@ class _Channel:
                     connection.receive(message.data)
                 case WSMsgType.PING:
                     if not self._is_silent:
-                        self._put(WSMsgType.PONG, bytes(message.data))
+                        self._write(frame(PONG, bytes(message.data)))
+                        connection.on_ping()
                 case WSMsgType.PONG:
                     connection.on_pong()
                 case WSMsgType.CLOSE:
-                    if not self._is_silent and not self._ending:
+                    if not self._is_silent and self._ending is None:
                         await self.response.close()
                     return
                 case _:
                     return
 
-    async def _write(self) -> None:
-        try:
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                while self._queue:
-                    kind, payload = self._queue.popleft()
-                    self._queued_bytes -= len(payload)
-                    await self.response.send_frame(payload, kind)
-                if self._ending:
-                    break
-            await self._finish()
-        except ConnectionError:
-            self.abort()
 
-    async def _finish(self) -> None:
-        """Everything was sent: end as it was asked for."""
-        if isinstance(self._ending, tuple):
-            code, reason = self._ending
-            await self.response.close(code=code, message=reason.encode()[:123])
-        elif self._request.transport is not None and self._request.transport.can_write_eof():
-            # Half a close, so that the client reads everything before it sees the end.
-            self._request.transport.write_eof()
+async def _quietly(closing: Coroutine[Any, Any, object]) -> None:
+    """Of a client that is gone already nothing more is expected."""
+    with suppress(ConnectionError):
+        await closing
 
 
 def _bound(port: int, *, is_shared: bool) -> socket.socket:
@@ -298,6 +347,10 @@ def _bound(port: int, *, is_shared: bool) -> socket.socket:
         bound.close()
         raise
     return bound
+
+
+def _without_length(reply: HttpReply) -> dict[str, str]:
+    return {name: value for name, value in reply.headers.items() if name.lower() != "content-length"}
 
 
 def _reset(transport: asyncio.Transport | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -13,11 +12,14 @@ import msgspec
 from perpwire.clock import Clock
 from perpwire.simulator.dialect import DialectOptions
 from perpwire.simulator.exchange import AccountSpec, Exchange
-from perpwire.simulator.faults import AnyFault, Faults, SkewedClock
+from perpwire.simulator.faulting import Faults
+from perpwire.simulator.faults import AnyFault
 from perpwire.simulator.host import Host
 from perpwire.simulator.journal import Journal
+from perpwire.simulator.latency import latency
 from perpwire.simulator.listing import Listing, listed
 from perpwire.simulator.replay import ReplayFeed
+from perpwire.simulator.venue_clock import SkewedClock
 from perpwire.venues import VENUES
 
 SMALLEST_RATE, LARGEST_RATE = 1e-6, 100_000.0
@@ -54,7 +56,9 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         seed: Everything random comes of it.
-        latency_s: Mean seconds that what comes in takes to be acted on.
+        latency_s: Mean seconds that HTTP calls take to be acted on; each differs, see latency.py.
+        socket_latency_s: The same of what clients say on sockets; None: four times that of calls.
+        order_latency_s: The same of order entry, over HTTP or sockets; None: likewise.
         replay: A recording (replay.py) to play instead of the background market of its symbol.
         speed: How many times its own pace the recording plays at.
         rate: Background events a second for each symbol, up to LARGEST_RATE; 0 for empty books.
@@ -66,6 +70,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     venues: Sequence[str] = ("binance", "bybit")
     seed: int = 7
     latency_s: float = 0.005
+    socket_latency_s: float | None = None
+    order_latency_s: float | None = None
     replay: Path | str | None = None
     speed: float = 1.0
     options: DialectOptions = DialectOptions()
@@ -82,6 +88,8 @@ class SetupOptions(TypedDict, total=False):
     venues: Sequence[str]
     seed: int
     latency_s: float
+    socket_latency_s: float | None
+    order_latency_s: float | None
     replay: Path | str | None
     speed: float
     options: DialectOptions
@@ -103,8 +111,6 @@ def build_hosts(setup: Setup, clock: Clock) -> dict[str, Host]:
     rate = setup.rate
     if rate and not SMALLEST_RATE <= rate <= LARGEST_RATE:
         raise ValueError(f"rate {rate:g} must be 0, or from {SMALLEST_RATE:g} to {LARGEST_RATE:g} events a second")
-    if not (math.isfinite(setup.latency_s) and setup.latency_s >= 0):
-        raise ValueError(f"latency {setup.latency_s:g} s must be a finite number, and not below 0")
     return {venue: _build_host(venue, setup, clock) for venue in setup.venues}
 
 
@@ -134,6 +140,6 @@ def _build_host(venue: str, setup: Setup, clock: Clock) -> Host:
         clock=clock,
         venue_clock=venue_clock,
         seed=setup.seed,
-        latency_s=setup.latency_s,
+        latency=latency(setup.latency_s, setup.socket_latency_s, setup.order_latency_s),
         journal_capacity=setup.journal_capacity,
     )

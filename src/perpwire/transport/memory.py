@@ -20,6 +20,10 @@ class MemoryReceiver(Protocol):
 
     def on_text(self, text: bytes) -> None: ...
 
+    def on_ping(self) -> None:
+        """The client pinged; the pong is on its way."""
+        ...
+
     def on_closed(self) -> None: ...
 
 
@@ -96,6 +100,8 @@ class MemoryPeer:
             self._loop.call_soon(self._pong)
 
     def _pong(self) -> None:
+        if self.is_open and self.receiver is not None:
+            self.receiver.on_ping()
         if self._listener_hears:
             self._listener.on_pong()
 

@@ -89,6 +89,8 @@ class Ear:
     def __init__(self, server: Server, peer: MemoryPeer, received: list[Any]) -> None:
         self._server, self._peer, self._received = server, peer, received
 
+    def on_ping(self) -> None: ...
+
     def on_text(self, text: bytes) -> None:
         message = json.loads(text)
         self._received.append(message)

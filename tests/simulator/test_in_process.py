@@ -14,7 +14,6 @@ from perpwire.clock import ManualClock
 from perpwire.http_message import HttpReply, HttpRequest
 from perpwire.simulator.exchange import AccountSpec
 from perpwire.simulator.faults import (
-    LARGEST_SKEW_S,
     Answer,
     Cut,
     Delay,
@@ -26,10 +25,15 @@ from perpwire.simulator.faults import (
 )
 from perpwire.simulator.in_process import in_process
 from perpwire.simulator.simulation import SetupOptions, Simulation
+from perpwire.simulator.venue_clock import LARGEST_SKEW_S
 from perpwire.transport.base import Socket, TransportFailed
 from perpwire.transport.memory import MemoryNetwork
 
 BASE = "http://echo.sim"
+
+
+def body(client_id: str) -> str:
+    return json.dumps({"side": "BUY", "quantity": "1", "price": "100", "id": client_id})
 
 
 class Listener:
@@ -67,8 +71,7 @@ class World:
         return json.loads(reply.body)
 
     async def place(self, client_id: str, timeout_s: float = 10.0) -> HttpReply:
-        order = {"side": "BUY", "quantity": "1", "price": "100", "id": client_id}
-        return await self.call("POST", "/echo/order", json.dumps(order).encode(), timeout_s)
+        return await self.call("POST", "/echo/order", body(client_id).encode(), timeout_s)
 
     def placed(self) -> list[str]:
         return [order.client_order_id for order in self.simulation.exchanges["echo"].orders("main", None)]
@@ -173,7 +176,7 @@ def test_a_skewed_clock_shows_in_what_the_venue_says_but_not_in_its_pace() -> No
         said = (await one.json("GET", "/echo/time"))["time_ms"]
         true_ms = one.clock.time_ns() // 1_000_000
         assert true_ms - said == 30_000
-        assert await one.json("GET", "/sim/clock") == {"time_ms": said, "skew_s": -30}
+        assert await one.json("GET", "/sim/clock") == {"time_ms": said, "skew_s": -30, "drift_ppm": 0}
         assert (await one.json("POST", "/sim/clock", {"skew_s": 0}))["time_ms"] == true_ms
 
     in_world(test)
@@ -370,12 +373,13 @@ def test_the_journal_holds_every_call_message_and_change_in_order() -> None:
         order = [("event", "OrderChanged"), ("event", "BookChanged"), ("sent", "book.BTCUSDT")]
         assert told == [
             ("opened", "/echo/ws?apiKey=***"),
+            ("received", "book"),
             ("request", "POST /echo/mirror?signature=***"),
             ("reply", "200"),
-            ("request", "POST /echo/order"),
+            ("request", f"POST /echo/order {body('one')}"),
             *order,
             ("reply", "200"),
-            ("request", "POST /echo/order"),
+            ("request", f"POST /echo/order {body('two')}"),
             ("fault", "lose_answer befalls POST /echo/order"),
             *order,
             ("reply", "200"),
@@ -397,7 +401,9 @@ def test_the_state_tells_of_sockets_accounts_and_markets() -> None:
         await one.place("one")
         state = await one.json("GET", "/sim/state")
         assert state["venue"] == "echo"
-        assert state["sockets"] == [{"connection": 1, "path": "/echo/ws", "is_silent": False}]
+        assert state["sockets"] == [
+            {"connection": 1, "path": "/echo/ws", "address": "127.0.0.1", "is_silent": False, "is_mute": False}
+        ]
         assert state["accounts"]["main"]["wallet"] == {"USDT": "100000"}
         assert state["accounts"]["main"]["open_orders"][0]["client_order_id"] == "one"
         assert state["markets"]["BTCUSDT"]["best_bid"] == ["100.00", "1"]

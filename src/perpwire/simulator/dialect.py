@@ -92,6 +92,7 @@ class VenueFaults(msgspec.Struct, frozen=True, kw_only=True):
         maintenance: The canned reply to every call while there is maintenance.
         order_paths: HTTP calls that are order entry, as (method, path): they have a latency of their own.
         order_routes: So have sockets at these paths.
+        limits: What is counted against the rate limits now, for /sim/state.
     """
 
     canned: Mapping[str, Canned] = {}
@@ -99,6 +100,7 @@ class VenueFaults(msgspec.Struct, frozen=True, kw_only=True):
     maintenance: str = ""
     order_paths: frozenset[tuple[str, str]] = frozenset()
     order_routes: frozenset[str] = frozenset()
+    limits: Callable[[], object] | None = None
 
 
 class Dialect(Protocol):

@@ -173,7 +173,7 @@ class Restart(Fault, frozen=True, kw_only=True, tag="restart"):
 
 
 class Act(Fault, frozen=True, kw_only=True, tag="act"):
-    """Something that only this venue can do, such as letting a listen key expire; docs/faults.md lists them by venue."""
+    """What only this venue can do, such as letting a listen key expire; docs/faults.md lists them by venue."""
 
     do: str
     args: dict[str, str] = msgspec.field(default_factory=dict)
@@ -423,9 +423,7 @@ AnyMessageFault = (
     | BreakMessage
     | AnswerMessage
 )
-AnyVenueFault = (
-    CloseIdle | Refuse | Skew | Drift | Maintenance | Restart | Act
-)
+AnyVenueFault = CloseIdle | Refuse | Skew | Drift | Maintenance | Restart | Act
 AnyFault = AnySocketFault | AnyVenueFault | AnyCallFault | AnyMessageFault
 
 

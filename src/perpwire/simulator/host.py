@@ -42,7 +42,7 @@ from perpwire.simulator.faults import (
     Throttle,
     TruncateAnswer,
 )
-from perpwire.simulator.journal import Journal, without_secrets_in_message
+from perpwire.simulator.journal import Journal, without_secrets, without_secrets_in_message
 from perpwire.simulator.latency import Latency, draw
 from perpwire.simulator.venue_clock import SkewedClock
 
@@ -142,6 +142,11 @@ class Host:
         """Whether a socket at this path is for order entry."""
         return path in self._venue_faults.order_routes
 
+    def limits(self) -> object:
+        """What the venue has counted against its rate limits, as its dialect tells it."""
+        told = self._venue_faults.limits
+        return None if told is None else told()
+
     # --- HTTP ---------------------------------------------------------------------------------------------------------
 
     async def handle_http(self, request: IncomingRequest) -> HttpReply:
@@ -153,11 +158,10 @@ class Host:
             return await control.handle(self, request)
         self._last_request += 1
         number = self._last_request
-        line = f"{request.method} {request.path}{'?' if request.query else ''}{request.query}"
-        self.journal.line("request", line, request=number)
+        line = without_secrets(f"{request.method} {request.path}{'?' if request.query else ''}{request.query}")
         if request.body:
-            said = without_secrets_in_message(request.body.decode("utf-8", "replace"))
-            self.journal.write("request", said, request=number, topic="body")
+            line += " " + without_secrets_in_message(request.body.decode("utf-8", "replace"))
+        self.journal.write("request", line, request=number)
         armed = self.faults.for_call(request.method, request.path, request.query, request.body)
         fault = None if armed is None else armed.fault
         is_order = (request.method, request.path) in self._venue_faults.order_paths

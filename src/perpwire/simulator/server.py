@@ -203,7 +203,7 @@ class _Server:
 
 
 class _Channel:
-    """See connection.Channel. Frames are written straight to the transport, which keeps what the client does not take."""
+    """See connection.Channel. Frames go straight to the transport, which keeps what the client does not take."""
 
     def __init__(self, request: web.BaseRequest, frames: Frames) -> None:
         self._request = request

@@ -34,6 +34,7 @@ class FakePeer:
         self.frames: list[tuple[str, bytes]] = []
         self.accounts: set[str] = set()
         self.closed: tuple[int, str] | None = None
+        self.address = "127.0.0.1"
 
     def send(self, text: bytes, topic: str = "", account: str = "") -> None:
         self.frames.append((topic, text))

@@ -514,7 +514,7 @@ async def test_strangers_paths_methods_and_sockets_are_refused_in_the_venues_man
     assert (unknown.status, json.loads(unknown.body)["retCode"]) == (404, 10017)
     assert desk.send("GET", "/v5/order/create").status == 400
     assert desk.send("GET", "/v5/position/list", "category=linear&symbol=BTCUSDT", keys=None).status == 401
-    for path in ("/v5/trade", "/v5/public/spot", "/"):
+    for path in ("/v5/trading", "/v5/public", "/v5/public/margin", "/"):
         with pytest.raises(SocketRefused) as caught:
             desk.dialect.open_socket(path, "", FakePeer())
         assert caught.value.status == 404

@@ -45,21 +45,83 @@ class PublicAck(msgspec.Struct):
     op: str
 
 
-class PrivateAck(msgspec.Struct):
+class SpotAck(msgspec.Struct, kw_only=True):
+    """The same on a spot stream: a subscription's ret_msg is "subscribe", and req_id is absent where none was sent."""
+
+    success: bool
+    ret_msg: str
+    conn_id: str
+    req_id: Any = UNSET
+    op: str
+
+
+class TopicLists(msgspec.Struct):
+    failTopics: list[str]
+    successTopics: list[str]
+
+
+class OptionAck(msgspec.Struct):
+    """What an option or spread stream answers to subscribe and unsubscribe."""
+
+    success: bool
+    conn_id: str
+    data: TopicLists
+    type: str = "COMMAND_RESP"
+
+
+class OptionPong(msgspec.Struct):
+    args: list[str]
+    op: str = "pong"
+
+
+class PrivateAck(msgspec.Struct, kw_only=True):
     """What the venue answers to auth and subscribe on a private stream; req_id is absent where none was sent."""
 
+    req_id: Any = UNSET
     success: bool
     ret_msg: str
     op: str
     conn_id: str
+
+
+class PrivatePong(msgspec.Struct, kw_only=True):
     req_id: Any = UNSET
-
-
-class PrivatePong(msgspec.Struct):
-    op: str
+    op: str = "pong"
     args: list[str]
     conn_id: str
-    req_id: Any = UNSET
+
+
+class TradeAck(msgspec.Struct, kw_only=True):
+    """What the trade socket answers to auth; reqId is absent where none was sent."""
+
+    reqId: Any = UNSET
+    retCode: int
+    retMsg: str
+    op: str
+    connId: str
+
+
+class TradePong(msgspec.Struct, kw_only=True):
+    reqId: Any = UNSET
+    retCode: int = 0
+    retMsg: str = "OK"
+    op: str = "pong"
+    data: list[str]
+    connId: str
+
+
+class TradeReply(msgspec.Struct, kw_only=True):
+    """What the trade socket answers to an order call. `data` is what REST calls the result; the header's values are
+    texts."""
+
+    reqId: Any = UNSET
+    retCode: int
+    retMsg: str
+    op: str
+    data: Any
+    retExtInfo: Any
+    header: dict[str, str]
+    connId: str
 
 
 # --- public ---------------------------------------------------------------------------------------------------------

@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 
 from perpwire.http_message import HttpReply
-from perpwire.simulator.dialect import DialectOptions, IncomingRequest, Peer, ServerSession, SocketRefused
+from perpwire.simulator.dialect import DialectOptions, IncomingRequest, Peer, ServerSession
 from perpwire.simulator.events import SimEvent
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.bybit.sim.answer import Answer
 from perpwire.venues.bybit.sim.asked import read_body, read_query
+from perpwire.venues.bybit.sim.dcp import DisconnectGuard
 from perpwire.venues.bybit.sim.gate import Gate, LimitReached
 from perpwire.venues.bybit.sim.memory import Memory
 from perpwire.venues.bybit.sim.orders import Orders
@@ -22,12 +23,9 @@ from perpwire.venues.bybit.sim.refusal import CallRefused, HttpRefused
 from perpwire.venues.bybit.sim.rest import Rest
 from perpwire.venues.bybit.sim.rows import Rows
 from perpwire.venues.bybit.sim.settings import Settings
-from perpwire.venues.bybit.sim.sockets import PrivateSocket, PublicSocket, StreamSocket
+from perpwire.venues.bybit.sim.switchboard import Switchboard
 from perpwire.venues.bybit.sim.timers import Timers
-from perpwire.venues.bybit.venue import PATHS
-
-SWEEP_S = 30.0
-"""How often idle sockets are looked for."""
+from perpwire.venues.bybit.sim.trade_socket import TradeDesk
 
 NAME = "bybit"
 
@@ -46,13 +44,14 @@ class BybitDialect:
         self._gate = Gate(exchange, settings)
         rows = Rows(exchange, self._memory)
         self._public = PublicStreams(exchange, self._memory, self._prices, self._timers)
-        self._private = PrivateStreams(exchange, self._memory, rows, self._timers)
+        self._private = PrivateStreams(
+            exchange, self._memory, rows, self._timers, DisconnectGuard(exchange, settings, self._timers)
+        )
         orders = Orders(exchange, self._memory, self._prices, self._timers, settings, self._private.push_order)
         self._rest = Rest(exchange, self._memory, self._prices, rows, orders, self._public, self._gate, settings)
-        self._sockets: dict[StreamSocket, None] = {}
-        self._opened = 0
+        self._trade = TradeDesk(exchange, self._rest, self._gate)
+        self._board = Switchboard(exchange, self._timers, {"linear": self._public}, self._private, self._trade)
         self._requests = 0
-        self._sweeping = False
         self._unsubscribe = exchange.subscribe(self._on_event)
 
     def _on_event(self, event: SimEvent) -> None:
@@ -120,41 +119,15 @@ class BybitDialect:
         """The market data service restarts: every order book is sent whole again, its u counting from 1."""
         self._public.restart()
 
+    def restart_trade(self, seconds: float) -> None:
+        """The trade service restarts: for so long the connections that are open now refuse new calls with 10019."""
+        self._trade.restart(seconds, self._board.opened)
+
+    def refuse_trade(self, code: int, words: str, count: int = 1) -> None:
+        """The next calls on trade sockets are not executed and answered with this."""
+        self._trade.refuse(code, words, count)
+
     # --- sockets ------------------------------------------------------------------------------------------------------
 
     def open_socket(self, path: str, query: str, peer: Peer) -> ServerSession:
-        self._opened += 1
-        socket: StreamSocket
-        if path == PATHS["public"]:
-            socket = PublicSocket(peer, self._exchange, self._opened, self._public)
-        elif path == PATHS["private"]:
-            socket = PrivateSocket(peer, self._exchange, self._opened, query, self._gate, self._private)
-        else:
-            raise SocketRefused(404)
-        self._sockets[socket] = None
-        if not self._sweeping:
-            self._sweeping = True
-            self._timers.later(SWEEP_S, self._sweep)
-        return _Watched(socket, self._sockets)
-
-    def _sweep(self) -> None:
-        self._sweeping = bool(self._sockets)
-        for socket in tuple(self._sockets):
-            socket.sweep()
-        if self._sweeping:
-            self._timers.later(SWEEP_S, self._sweep)
-
-
-class _Watched:
-    """A socket that leaves the list of open ones when it ends."""
-
-    def __init__(self, socket: StreamSocket, sockets: dict[StreamSocket, None]) -> None:
-        self._socket = socket
-        self._sockets = sockets
-
-    def on_text(self, text: bytes) -> None:
-        self._socket.on_text(text)
-
-    def on_closed(self) -> None:
-        self._sockets.pop(self._socket, None)
-        self._socket.on_closed()
+        return self._board.open(path, query, peer)

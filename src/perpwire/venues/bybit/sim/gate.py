@@ -75,7 +75,7 @@ class Gate:
         if account is None:
             raise CallRefused(10003, "API key is invalid.")
         window = headers.get("x-bapi-recv-window", "")
-        self._check_time(stamp, window)
+        self.check_time(stamp, window)
         try:
             text = request.query if request.method == "GET" else request.body.decode()
             text.encode()
@@ -97,7 +97,11 @@ class Gate:
             return "error sign!"
         return account
 
-    def _check_time(self, stamp: str, window: str) -> None:
+    def check_time(self, stamp: str, window: str) -> None:
+        """
+        Raises:
+            CallRefused: The time stamp lies outside the window, or is none.
+        """
         now_ms = self._exchange.now_ms()
         recv_window = window or str(DEFAULT_RECV_WINDOW_MS)
         sent_ms, window_ms = whole(stamp), whole(recv_window)

@@ -7,7 +7,7 @@ and 2026-03.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 import msgspec
@@ -15,6 +15,8 @@ import msgspec
 from perpwire.simulator.events import AccountChanged, OrderChanged, SimEvent, SimFill, SimOrder
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.bybit import wire_streams
+from perpwire.venues.bybit.sim import dcp
+from perpwire.venues.bybit.sim.dcp import DisconnectGuard
 from perpwire.venues.bybit.sim.hub import Hub, Subscriber
 from perpwire.venues.bybit.sim.memory import Memory
 from perpwire.venues.bybit.sim.rows import Rows, user_id
@@ -52,11 +54,12 @@ class _Burst:
 class PrivateStreams:
     """Every account's topics."""
 
-    def __init__(self, exchange: Exchange, memory: Memory, rows: Rows, timers: Timers) -> None:
+    def __init__(self, exchange: Exchange, memory: Memory, rows: Rows, timers: Timers, guard: DisconnectGuard) -> None:
         self._exchange = exchange
         self._memory = memory
         self._rows = rows
         self._timers = timers
+        self._guard = guard
         self._hubs: dict[str, Hub] = {}
         self._bursts: dict[str, _Burst] = {}
 
@@ -65,6 +68,18 @@ class PrivateStreams:
 
     def add(self, account: str, topic: str, subscriber: Subscriber) -> None:
         self.hub(account).add(topic, subscriber)
+        if topic == dcp.TOPIC:
+            self._guard.arrived(account)
+
+    def remove(self, account: str, topic: str, subscriber: Subscriber) -> None:
+        self.hub(account).remove(topic, subscriber)
+        if topic == dcp.TOPIC:
+            self._guard.gone(account)
+
+    def on_ping(self, account: str, topics: Container[str]) -> None:
+        """A connection with these topics sent a ping."""
+        if dcp.TOPIC in topics:
+            self._guard.pinged(account)
 
     # --- collecting ---------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from perpwire.venues.bybit.sim.ladder import Ladder, side_text
 from perpwire.venues.bybit.sim.limit_feed import LimitFeed
 from perpwire.venues.bybit.sim.memory import Memory
 from perpwire.venues.bybit.sim.prices import Prices
+from perpwire.venues.bybit.sim.public_sockets import Topics
 from perpwire.venues.bybit.sim.ticker_feed import TickerFeed
 from perpwire.venues.bybit.sim.tickers import ticker
 from perpwire.venues.bybit.sim.timers import Timers
@@ -32,7 +33,7 @@ RECORDED_FAMILIES = ("orderbook", "publicTrade")
 """While a recording of a symbol plays, these come out of it."""
 
 
-class PublicStreams:
+class PublicStreams(Topics):
     """Every public topic of every symbol."""
 
     def __init__(self, exchange: Exchange, memory: Memory, prices: Prices, timers: Timers) -> None:

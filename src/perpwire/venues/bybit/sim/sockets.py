@@ -1,60 +1,138 @@
-"""The server's side of one socket: the control conversation to the letter.
+"""The server's side of one socket: what every kind of socket shares of the control conversation.
 
 Source: docs/v5/ws/connect, as of 2026-07-24, and answers captured up to 2026-10.
 """
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
+from msgspec import UNSET
 
 from perpwire.simulator.dialect import Peer
 from perpwire.simulator.exchange import Exchange
-from perpwire.venues.bybit import wire_streams
-from perpwire.venues.bybit.session import ARGS_CHARACTERS
-from perpwire.venues.bybit.sim.gate import Gate
 from perpwire.venues.bybit.sim.numbers import whole
-from perpwire.venues.bybit.sim.private import CATEGORISED, TOPICS, PrivateStreams
-from perpwire.venues.bybit.sim.public import PublicStreams
 
 IDLE_S = 600.0
 LEAST_IDLE_S = 30.0
+IDLE_CODE = 1000
 
-_read = msgspec.json.Decoder(wire_streams.Command).decode
+BAD_COMMAND = "Params Error"
 
 
-class StreamSocket(ABC):
-    """What both kinds of stream share."""
+class Incoming(msgspec.Struct):
+    """What a client says. Unknown members are passed over; ids come back as they were written."""
+
+    op: Any = ""
+    args: Any = None
+    header: Any = None
+    req_id: msgspec.Raw = msgspec.Raw()
+    reqId: msgspec.Raw = msgspec.Raw()
+
+    @property
+    def name(self) -> str:
+        return self.op if isinstance(self.op, str) else ""
+
+
+_read = msgspec.json.Decoder(Incoming).decode
+
+
+class NoCommand(Exception):
+    """A frame that can't be read as a command."""
+
+
+def read_command(text: bytes) -> Incoming:
+    """
+    Raises:
+        NoCommand: No JSON object in UTF-8, or an id that no JSON reader would take back.
+    """
+    try:
+        text.decode()  # what is only repeated is not checked by the JSON reader
+        command = _read(text)
+        for echoed in (command.req_id, command.reqId):
+            if echoed:
+                json.loads(bytes(echoed))
+    except (msgspec.DecodeError, UnicodeError, ValueError, RecursionError):
+        raise NoCommand from None
+    return command
+
+
+def echo(raw: msgspec.Raw, otherwise: Any = UNSET) -> Any:
+    """An id for the reply; `otherwise` where none was sent."""
+    text = bytes(raw)
+    return otherwise if text in (b"", b"null") else msgspec.Raw(text)
+
+
+class Socket(ABC):
+    """One connection.
+
+    Attributes:
+        account: Whose it is, "" before a login and on public sockets.
+        conn_id: How the venue names it in its answers.
+    """
 
     account = ""
 
-    def __init__(self, peer: Peer, exchange: Exchange, number: int, idle_s: float) -> None:
+    def __init__(self, peer: Peer, exchange: Exchange, number: int, idle_s: float = IDLE_S) -> None:
         self._peer = peer
         self._exchange = exchange
         self._idle_ns = round(idle_s * 1e9)
         self.conn_id = f"sim{number:08x}-{number:x}"
-        self.topics: dict[str, None] = {}
         self._active_ns = exchange.clock.monotonic_ns()
+        self._is_active = False
 
     def push(self, frame: bytes, topic: str) -> None:
-        self._active_ns = self._exchange.clock.monotonic_ns()
+        """Send a data frame."""
+        self._is_active = True
         self._peer.send(frame, topic=topic, account=self.account)
 
-    def sweep(self) -> None:
-        """Close it where nothing was said on it for too long."""
-        if self._exchange.clock.monotonic_ns() - self._active_ns >= self._idle_ns:
-            self._peer.close(1000, "idle for too long")
+    def send(self, answer: Any) -> None:
+        """Send a control frame."""
+        self._peer.send(msgspec.json.encode(answer))
+
+    def sweep(self, now_ns: int) -> None:
+        """Close it where nothing was said on it, by either side, for too long. WebSocket pings are nothing said."""
+        if self._is_active:
+            self._is_active, self._active_ns = False, now_ns
+        elif now_ns - self._active_ns >= self._idle_ns:
+            self._peer.close(IDLE_CODE, "idle for too long")
 
     def on_text(self, text: bytes) -> None:
-        self._active_ns = self._exchange.clock.monotonic_ns()
+        self._is_active = True
         try:
-            command = _read(text)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            self.answer(False, "Params Error", wire_streams.Command())
+            command = read_command(text)
+        except NoCommand:
+            self.on_nonsense()
             return
+        self.on_command(command)
+
+    @abstractmethod
+    def on_command(self, command: Incoming) -> None: ...
+
+    @abstractmethod
+    def on_nonsense(self) -> None:
+        """A frame came that is no command."""
+
+    @abstractmethod
+    def on_closed(self) -> None:
+        """The connection is gone."""
+
+
+class StreamSocket(Socket):
+    """A socket with topics."""
+
+    def __init__(self, peer: Peer, exchange: Exchange, number: int, idle_s: float = IDLE_S) -> None:
+        super().__init__(peer, exchange, number, idle_s)
+        self.topics: dict[str, None] = {}
+
+    def on_nonsense(self) -> None:
+        self.answer(False, BAD_COMMAND, Incoming())
+
+    def on_command(self, command: Incoming) -> None:
         if command.op == "ping":
             self.pong(command)
         elif command.op == "subscribe":
@@ -64,30 +142,34 @@ class StreamSocket(ABC):
         elif command.op == "auth":
             self.log_in(command)
         else:
-            self.answer(False, f"error:unknown op {command.op}", command)
+            self.answer(False, f"error:unknown op {command.name}".rstrip(), command)
 
-    def _subscribe(self, command: wire_streams.Command) -> None:
-        topics = command.args
-        if not isinstance(topics, list) or not topics or not all(isinstance(topic, str) for topic in topics):
-            self.answer(False, "Params Error", command)
+    def _subscribe(self, command: Incoming) -> None:
+        topics = _topics(command)
+        if not topics:
+            self.answer(False, BAD_COMMAND, command)
             return
         refusal = self.refusal(topics)
         if refusal:
-            self.answer(False, refusal, command)  # one bad topic makes the whole request fail
+            self.answer(False, refusal, command, failed=topics)  # one bad topic makes the whole request fail
             return
-        self.answer(True, "", command)
+        self.answer(True, "", command, taken=topics)
         for topic in topics:
             self.topics[topic] = None
             self.add(topic)
 
-    def _unsubscribe(self, command: wire_streams.Command) -> None:
-        for topic in command.args if isinstance(command.args, list) else []:
+    def _unsubscribe(self, command: Incoming) -> None:
+        topics = _topics(command)
+        if topics is None:
+            self.answer(False, BAD_COMMAND, command)
+            return
+        for topic in topics:
             if topic in self.topics:
                 del self.topics[topic]
                 self.remove(topic)
-        self.answer(True, "", command)
+        self.answer(True, "", command, taken=topics)
 
-    def _repeated(self, topics: list[str]) -> str:
+    def repeated(self, topics: list[str]) -> str:
         seen = set(self.topics)
         for topic in topics:
             if topic in seen:
@@ -103,13 +185,22 @@ class StreamSocket(ABC):
     # --- what differs -------------------------------------------------------------------------------------------------
 
     @abstractmethod
-    def answer(self, success: bool, words: str, command: wire_streams.Command) -> None: ...
+    def answer(
+        self,
+        success: bool,
+        words: str,
+        command: Incoming,
+        *,
+        taken: list[str] | None = None,
+        failed: list[str] | None = None,
+    ) -> None:
+        """Say how a command fared; `taken` and `failed` are a subscription's topics."""
 
     @abstractmethod
-    def pong(self, command: wire_streams.Command) -> None: ...
+    def pong(self, command: Incoming) -> None: ...
 
     @abstractmethod
-    def log_in(self, command: wire_streams.Command) -> None: ...
+    def log_in(self, command: Incoming) -> None: ...
 
     @abstractmethod
     def refusal(self, topics: list[str]) -> str:
@@ -122,92 +213,10 @@ class StreamSocket(ABC):
     def remove(self, topic: str) -> None: ...
 
 
-class PublicSocket(StreamSocket):
-    """/v5/public/linear."""
-
-    def __init__(self, peer: Peer, exchange: Exchange, number: int, streams: PublicStreams) -> None:
-        super().__init__(peer, exchange, number, IDLE_S)
-        self._streams = streams
-
-    def answer(self, success: bool, words: str, command: wire_streams.Command) -> None:
-        req_id = "" if command.req_id is None else command.req_id
-        self._peer.send(msgspec.json.encode(wire_streams.PublicAck(success, words, self.conn_id, req_id, command.op)))
-
-    def pong(self, command: wire_streams.Command) -> None:
-        self.answer(True, "pong", command)
-
-    def log_in(self, command: wire_streams.Command) -> None:
-        self.answer(False, "error:auth is not needed on a public stream", command)
-
-    def refusal(self, topics: list[str]) -> str:
-        for topic in topics:
-            if not self._streams.knows(topic):
-                return f"error:handler not found,topic:{topic}"
-        if sum(len(topic) + 3 for topic in (*self.topics, *topics)) > ARGS_CHARACTERS:
-            return f"error:args length exceeds {ARGS_CHARACTERS}"
-        return self._repeated(topics)
-
-    def add(self, topic: str) -> None:
-        self._streams.add(topic, self)
-
-    def remove(self, topic: str) -> None:
-        self._streams.remove(topic, self)
-
-
-class PrivateSocket(StreamSocket):
-    """/v5/private: nothing can be subscribed before the login."""
-
-    def __init__(
-        self, peer: Peer, exchange: Exchange, number: int, query: str, gate: Gate, streams: PrivateStreams
-    ) -> None:
-        super().__init__(peer, exchange, number, idle_seconds(query))
-        self._gate = gate
-        self._streams = streams
-
-    def answer(self, success: bool, words: str, command: wire_streams.Command) -> None:
-        req_id: Any = msgspec.UNSET if command.req_id is None else command.req_id
-        self._peer.send(msgspec.json.encode(wire_streams.PrivateAck(success, words, command.op, self.conn_id, req_id)))
-
-    def pong(self, command: wire_streams.Command) -> None:
-        req_id: Any = msgspec.UNSET if command.req_id is None else command.req_id
-        pong = wire_streams.PrivatePong("pong", [str(self._exchange.now_ms())], self.conn_id, req_id)
-        self._peer.send(msgspec.json.encode(pong))
-
-    def log_in(self, command: wire_streams.Command) -> None:
-        if self.account:
-            # One login a connection: its subscriptions are the first account's, and stay so.
-            self.answer(False, "error:already authenticated", command)
-            return
-        args = command.args
-        if not isinstance(args, list) or len(args) != 3:
-            self.answer(False, "Params Error", command)
-            return
-        key, expires, signature = (str(arg) for arg in args)
-        account = self._gate.authenticate_stream(key, expires, signature)
-        if isinstance(account, str):
-            self.answer(False, account, command)
-            return
-        self.account = account.name
-        self.answer(True, "", command)
-
-    def refusal(self, topics: list[str]) -> str:
-        if not self.account:
-            return "Request not authorized"
-        for topic in topics:
-            if topic not in TOPICS:
-                return f"error:handler not found,topic:{topic}"
-        for family in CATEGORISED:
-            if family in topics and any(
-                topic.startswith(f"{family}.") and topic not in CATEGORISED for topic in topics
-            ):
-                return f"error:{family} and its categories in one request"
-        return self._repeated(topics)
-
-    def add(self, topic: str) -> None:
-        self._streams.add(self.account, topic, self)
-
-    def remove(self, topic: str) -> None:
-        self._streams.hub(self.account).remove(topic, self)
+def _topics(command: Incoming) -> list[str] | None:
+    """The topics of a subscription; None where its arguments are no list of texts."""
+    args = command.args
+    return args if isinstance(args, list) and all(isinstance(topic, str) for topic in args) else None
 
 
 def idle_seconds(query: str) -> float:

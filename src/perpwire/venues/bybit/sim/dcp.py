@@ -1,0 +1,49 @@
+"""Disconnect protection: orders are cancelled when an account's connections are gone for too long.
+
+Source: docs/v5/dcp (rules) and docs/v5/order/dcp, as of 2026-07-24. Time runs from the end of the account's last
+connection that is subscribed to dcp.future. It stops when another one is subscribed and sends a ping.
+"""
+
+from __future__ import annotations
+
+from perpwire.simulator.exchange import Exchange
+from perpwire.venues.bybit.sim.settings import Settings
+from perpwire.venues.bybit.sim.timers import Timers
+
+TOPIC = "dcp.future"
+
+
+class DisconnectGuard:
+    """Protects the accounts that asked for it."""
+
+    def __init__(self, exchange: Exchange, settings: Settings, timers: Timers) -> None:
+        self._exchange = exchange
+        self._settings = settings
+        self._timers = timers
+        self._connections: dict[str, int] = {}
+        self._countdowns: dict[str, int] = {}  # account -> number of the countdown that runs
+        self._last_countdown = 0
+
+    def arrived(self, account: str) -> None:
+        """A connection subscribed."""
+        self._connections[account] = self._connections.get(account, 0) + 1
+
+    def pinged(self, account: str) -> None:
+        """A subscribed connection sent a ping."""
+        self._countdowns.pop(account, None)
+
+    def gone(self, account: str) -> None:
+        """A subscribed connection ended, or left the topic."""
+        self._connections[account] -= 1
+        seconds = self._settings.disconnect_window_s(account)
+        if self._connections[account] or not seconds or account in self._countdowns:
+            return
+        self._last_countdown += 1
+        number = self._countdowns[account] = self._last_countdown
+
+        def run_out() -> None:
+            if self._countdowns.get(account) == number:
+                del self._countdowns[account]
+                self._exchange.cancel_all(account, None)
+
+        self._timers.later(float(seconds), run_out)

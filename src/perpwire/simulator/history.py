@@ -154,7 +154,8 @@ class PremiumDays:
     def _level(self, number: int) -> int:
         if number > self._last_day or (number == self._last_day and not self._share):
             return 0
-        return round(-8_000 + 35_000 * noise(f"{self._seed}/premium", number / 1.7))
+        name = f"{self._seed}/premium"
+        return round(-30_000 + 60_000 * noise(name, number / 1.7) + 50_000 * noise(name, number / 23 + 0.5))
 
 
 class Past:

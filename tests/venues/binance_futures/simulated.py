@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
 from perpwire.clock import ManualClock
 from perpwire.simulator.dialect import DialectOptions, IncomingRequest, ServerSession
-from perpwire.simulator.exchange import AccountSpec, Exchange
+from perpwire.simulator.exchange import AccountSpec, Exchange, SymbolSpec
 from perpwire.simulator.replay import ReplayFeed
 from perpwire.venues.binance_futures.signing import hmac_hex
 from perpwire.venues.binance_futures.sim import default_specs, make_dialect
@@ -80,10 +80,11 @@ class SimulatedVenue:
         *,
         rate: float = 0.0,
         replay: ReplayFeed | None = None,
+        symbols: Sequence[SymbolSpec] | None = None,
     ) -> None:
         self.clock = clock
         self.exchange = Exchange(
-            clock=clock, seed=1, symbols=default_specs(), accounts=(MAIN, OTHER), rate=rate, replay=replay
+            clock=clock, seed=1, symbols=symbols or default_specs(), accounts=(MAIN, OTHER), rate=rate, replay=replay
         )
         self.dialect = make_dialect(self.exchange, options or DialectOptions())
 

@@ -29,6 +29,7 @@ PRIVATE = "private"
 # --- names ------------------------------------------------------------------------------------------------------------
 
 _INTERVALS = "1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d|3d|1w|1M"
+_CONTRACTS = "perpetual|current_quarter|next_quarter|tradifi_perpetual"
 _SYMBOL = r"(?P<symbol>[^@!/\s]+)"
 
 _NAMES: tuple[tuple[str, str, str], ...] = (
@@ -43,7 +44,7 @@ _NAMES: tuple[tuple[str, str, str], ...] = (
     ("aggTrade", MARKET, rf"{_SYMBOL}@aggTrade"),
     ("markPrice", MARKET, rf"{_SYMBOL}@markPrice(@(?P<seconds>1)s)?|!markPrice@arr(@(?P<arr_seconds>1)s)?"),
     ("kline", MARKET, rf"{_SYMBOL}@kline_(?P<interval>{_INTERVALS})"),
-    ("continuousKline", MARKET, rf"{_SYMBOL}_[a-z_]+@continuousKline_(?P<interval>{_INTERVALS})"),
+    ("continuousKline", MARKET, rf"{_SYMBOL}_(?P<contract>{_CONTRACTS})@continuousKline_(?P<interval>{_INTERVALS})"),
     ("miniTicker", MARKET, rf"{_SYMBOL}@miniTicker|!miniTicker@arr"),
     ("ticker", MARKET, rf"{_SYMBOL}@ticker|!ticker@arr"),
     ("forceOrder", MARKET, rf"{_SYMBOL}@forceOrder|!forceOrder@arr"),
@@ -64,6 +65,8 @@ class StreamName(msgspec.Struct, frozen=True):
         symbol: As it stands in the name; "" for a stream of the whole market.
         period_ms: Between two messages, where the name chooses it.
         levels: Of a partial book.
+        interval: Of a candle.
+        contract: Kind of contract, in small letters, of a continuous candle.
     """
 
     kind: str
@@ -71,6 +74,8 @@ class StreamName(msgspec.Struct, frozen=True):
     symbol: str
     period_ms: int | None = None
     levels: int | None = None
+    interval: str = ""
+    contract: str = ""
 
 
 def read_name(name: str) -> StreamName:
@@ -89,6 +94,8 @@ def read_name(name: str) -> StreamName:
                 symbol=parts.get("symbol") or "",
                 period_ms=_period_ms(kind, parts),
                 levels=int(levels) if levels else None,
+                interval=parts.get("interval") or "",
+                contract=parts.get("contract") or "",
             )
     raise BadInput(
         f"{name!r} is no stream of Binance USD-M futures",

@@ -136,6 +136,185 @@ class MarkPriceUpdate(Struct, kw_only=True):
     symbol_type: int = field(name="st", default=1)
 
 
+class Kline(Struct, kw_only=True):
+    """`k` of a candle's event. First and last trade id are -1 while nothing was traded."""
+
+    open_time: int = field(name="t")
+    close_time: int = field(name="T")
+    symbol: str | UnsetType = field(name="s", default=UNSET)
+    interval: str = field(name="i")
+    first_id: int = field(name="f")
+    last_id: int = field(name="L")
+    open: str = field(name="o")
+    close: str = field(name="c")
+    high: str = field(name="h")
+    low: str = field(name="l")
+    volume: str = field(name="v")
+    trades: int = field(name="n")
+    is_closed: bool = field(name="x")
+    quote_volume: str = field(name="q")
+    taker_volume: str = field(name="V")
+    taker_quote_volume: str = field(name="Q")
+    ignored: str = field(name="B", default="0")
+
+
+class KlineEvent(Struct, kw_only=True):
+    """<symbol>@kline_<interval>"""
+
+    event: str = field(name="e", default="kline")
+    event_time: int = field(name="E")
+    symbol: str = field(name="s")
+    kline: Kline = field(name="k")
+
+
+class ContinuousKline(Struct, kw_only=True):
+    """<pair>_<contractType>@continuousKline_<interval>; its `k` has no symbol."""
+
+    event: str = field(name="e", default="continuous_kline")
+    event_time: int = field(name="E")
+    pair: str = field(name="ps")
+    contract_type: str = field(name="ct")
+    kline: Kline = field(name="k")
+
+
+class DayTicker(Struct, kw_only=True):
+    """<symbol>@ticker and !ticker@arr"""
+
+    event: str = field(name="e", default="24hrTicker")
+    event_time: int = field(name="E")
+    symbol: str = field(name="s")
+    price_change: str = field(name="p")
+    percent_change: str = field(name="P")
+    average_price: str = field(name="w")
+    last_price: str = field(name="c")
+    last_quantity: str = field(name="Q")
+    open_price: str = field(name="o")
+    high_price: str = field(name="h")
+    low_price: str = field(name="l")
+    volume: str = field(name="v")
+    quote_volume: str = field(name="q")
+    open_time: int = field(name="O")
+    close_time: int = field(name="C")
+    first_id: int = field(name="F")
+    last_id: int = field(name="L")
+    trades: int = field(name="n")
+    pair: str = field(name="ps")
+    symbol_type: int = field(name="st", default=1)
+
+
+class MiniTicker(Struct, kw_only=True):
+    """<symbol>@miniTicker and !miniTicker@arr"""
+
+    event: str = field(name="e", default="24hrMiniTicker")
+    event_time: int = field(name="E")
+    symbol: str = field(name="s")
+    last_price: str = field(name="c")
+    open_price: str = field(name="o")
+    high_price: str = field(name="h")
+    low_price: str = field(name="l")
+    volume: str = field(name="v")
+    quote_volume: str = field(name="q")
+    pair: str = field(name="ps")
+    symbol_type: int = field(name="st", default=1)
+
+
+class ForcedOrder(Struct, kw_only=True):
+    """`o` of a liquidation's event."""
+
+    symbol: str = field(name="s")
+    side: str = field(name="S")
+    type: str = field(name="o", default="LIMIT")
+    time_in_force: str = field(name="f", default="IOC")
+    quantity: str = field(name="q")
+    price: str = field(name="p")
+    average_price: str = field(name="ap")
+    status: str = field(name="X")
+    last_quantity: str = field(name="l")
+    filled_quantity: str = field(name="z")
+    trade_time: int = field(name="T")
+
+
+class ForceOrder(Struct, kw_only=True):
+    """<symbol>@forceOrder and !forceOrder@arr; the latter says pair and type too."""
+
+    event: str = field(name="e", default="forceOrder")
+    event_time: int = field(name="E")
+    order: ForcedOrder = field(name="o")
+    pair: str | UnsetType = field(name="ps", default=UNSET)
+    symbol_type: int | UnsetType = field(name="st", default=UNSET)
+
+
+class ContractBracket(Struct, kw_only=True):
+    number: int = field(name="bs")
+    floor: int = field(name="bnf")
+    cap: int = field(name="bnc")
+    maintenance_rate: float = field(name="mmr")
+    deduction: float = field(name="cf")
+    min_leverage: int = field(name="mi")
+    max_leverage: int = field(name="ma")
+
+
+class ContractInfo(Struct, kw_only=True):
+    """!contractInfo. The brackets are there when they have changed."""
+
+    event: str = field(name="e", default="contractInfo")
+    event_time: int = field(name="E")
+    symbol: str = field(name="s")
+    pair: str = field(name="ps")
+    contract_type: str = field(name="ct")
+    delivery_time: int = field(name="dt")
+    onboard_time: int = field(name="ot")
+    status: str = field(name="cs")
+    brackets: list[ContractBracket] | UnsetType = field(name="bks", default=UNSET)
+    symbol_type: int = field(name="st", default=1)
+
+
+class IndexPart(Struct, kw_only=True):
+    base: str = field(name="b")
+    quote: str = field(name="q")
+    weight_in_quantity: str = field(name="w")
+    weight_in_share: str = field(name="W")
+    price: str = field(name="i")
+
+
+class CompositeIndex(Struct, kw_only=True):
+    """<symbol>@compositeIndex: what the index of a contract on a basket is made of."""
+
+    event: str = field(name="e", default="compositeIndex")
+    event_time: int = field(name="E")
+    symbol: str = field(name="s")
+    price: str = field(name="p")
+    composition: str = field(name="C", default="baseAsset")
+    parts: list[IndexPart] = field(name="c")
+
+
+class AssetIndexUpdate(Struct, kw_only=True):
+    """<asset>@assetIndex and !assetIndex@arr: what an asset counts as margin where several do."""
+
+    event: str = field(name="e", default="assetIndexUpdate")
+    event_time: int = field(name="E")
+    symbol: str = field(name="s")
+    index: str = field(name="i")
+    bid_buffer: str = field(name="b")
+    ask_buffer: str = field(name="a")
+    bid_rate: str = field(name="B")
+    ask_rate: str = field(name="A")
+    auto_bid_buffer: str = field(name="q")
+    auto_ask_buffer: str = field(name="g")
+    auto_bid_rate: str = field(name="Q")
+    auto_ask_rate: str = field(name="G")
+
+
+class SessionUpdate(Struct, kw_only=True):
+    """tradingSession: which session one of the markets that TradFi contracts follow is in, and its span."""
+
+    event: str = field(name="e")
+    event_time: int = field(name="E")
+    start_time: int = field(name="t")
+    end_time: int = field(name="T")
+    session: str = field(name="S")
+
+
 # --- user data --------------------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from perpwire.simulator.events import MarkTick, Traded
 from perpwire.simulator.exchange import Exchange
-from perpwire.venues.binance_futures.sim import book_streams, price_streams, trade_streams
+from perpwire.venues.binance_futures.sim import baskets, book_streams, price_streams, reference_streams, trade_streams
 from perpwire.venues.binance_futures.sim.agg_trades import AggTrades
 from perpwire.venues.binance_futures.sim.producer import Producer, Publish
 from perpwire.venues.binance_futures.sim.words import SymbolWords
@@ -49,6 +49,8 @@ class Producers:
         if not name.symbol:
             return self._of_the_market(name, publish)
         # Names hold symbols in small letters; any other spelling is some other name, on which nothing comes.
+        if name.kind == "assetIndex" and name.symbol == name.symbol.lower():
+            return reference_streams.AssetIndexProducer(self._exchange, publish, self._words, name.symbol.upper())
         words = self._by_stream.get(name.symbol)
         return None if words is None else self._of_symbol(name, publish, words)
 
@@ -67,6 +69,10 @@ class Producers:
                     name.period_ms or 0,
                     with_coin_margined=self._with_coin_margined,
                 )
+            case "assetIndex":
+                return reference_streams.AssetIndexProducer(exchange, publish, self._words, "")
+            case "tradingSession":
+                return reference_streams.TradingSessionProducer(exchange, publish)
             case _:
                 return None
 
@@ -88,5 +94,7 @@ class Producers:
                 return trade_streams.TradeProducer(exchange, publish, words)
             case "markPrice":
                 return price_streams.MarkPriceProducer(exchange, publish, self._means, name.period_ms or 0)
+            case "compositeIndex" if baskets.is_basket(words):
+                return reference_streams.CompositeIndexProducer(exchange, publish, words)
             case _:
                 return None

@@ -180,6 +180,11 @@ class Desk:
         self.quote(Side.BUY, "63990")
         self.quote(Side.SELL, "64010")
 
+    def seq(self, symbol: str) -> int:
+        """The symbol's cross sequence, as its book shows it."""
+        sequence: int = self.get("/v5/market/orderbook", category="linear", symbol=symbol)["result"]["seq"]
+        return sequence
+
     # --- orders ---
 
     def create(self, **changes: Any) -> Any:

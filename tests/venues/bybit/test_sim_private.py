@@ -298,3 +298,81 @@ async def test_an_account_hears_only_of_itself(desk: Desk) -> None:
     desk.quote(Side.BUY, "63990", "1")
     await moment()
     assert topics(stream) == []
+
+
+# --- order and time of pushes -----------------------------------------------------------------------------------------
+
+
+@at_desk
+async def test_pushes_of_a_fill_come_in_their_order_a_few_milliseconds_apart(desk: Desk) -> None:
+    desk.quotes()
+    stream = desk.private("execution.fast", *ALL)
+    desk.create(orderType="Market", qty="0.500")
+    await moment()
+    filled_ms = int(stream.peer.read("execution")[0]["data"][0]["execTime"])
+    times = {topic: stream.peer.read(topic)[0]["creationTime"] - filled_ms for topic in topics(stream)}
+    assert list(times) == ["execution.fast", "execution", "order", "position", "wallet"]
+    assert list(times.values()) == sorted(times.values())
+    assert times["execution.fast"] == 1
+    assert 3 <= times["execution"] <= times["order"] <= 5
+    assert 4 <= times["position"] <= times["wallet"] <= 8
+
+
+@at_desk
+async def test_envelopes_are_in_the_venues_order_and_name_what_they_are_of(desk: Desk) -> None:
+    desk.quotes()
+    stream = desk.private("execution.fast", *ALL, "order.linear")
+    desk.create(orderType="Market", qty="0.500")
+    await moment()
+    assert list(stream.peer.read("execution.fast")[0]) == ["topic", "creationTime", "data"]
+    assert list(stream.peer.read("execution")[0]) == ["topic", "id", "creationTime", "data"]
+    for topic in ("order", "order.linear", "position", "wallet"):
+        (frame,) = stream.peer.read(topic)
+        assert list(frame) == ["id", "topic", "creationTime", "data"]
+        assert frame["topic"] == topic
+    user = stream.peer.read("order")[0]["id"].split("_")[0]
+    assert stream.peer.read("execution")[0]["id"] == f"{user}_BTCUSDT_{desk.seq('BTCUSDT')}"
+    assert stream.peer.read("position")[0]["id"].startswith(f"{user}_position_17")
+    assert stream.peer.read("wallet")[0]["id"].startswith(f"{user}_wallet_17")
+
+
+@at_desk
+async def test_an_order_made_and_cancelled_in_one_moment_is_told_of_twice(desk: Desk) -> None:
+    stream = desk.private("order")
+    desk.create(orderLinkId="brief")
+    await asyncio.sleep(0.0019)
+    order_id = desk.exchange.new_order_id() - 1
+    await asyncio.sleep(0.0001)
+    desk.exchange.cancel("main", "BTCUSDT", order_id=order_id, client_order_id=None)
+    await moment()
+    frames = stream.peer.read("order")
+    assert [[row["orderStatus"] for row in frame["data"]] for frame in frames] == [["New"], ["Cancelled"]]
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"timeInForce": "PostOnly", "price": "64010"}, "EC_PostOnlyWillTakeLiquidity"),
+        ({"timeInForce": "IOC", "price": "63000"}, "EC_NoImmediateQtyToFill"),
+        ({"timeInForce": "FOK", "price": "64010", "qty": "11"}, "EC_CancelForNoFullFill"),
+    ],
+)
+def test_an_order_that_ends_at_once_is_told_of_once(fields: dict[str, str], reason: str) -> None:
+    async def trial(desk: Desk) -> None:
+        desk.quotes()
+        stream = desk.private("order")
+        assert desk.create(**{"qty": "0.010", **fields})["retCode"] == 0
+        await moment()
+        (frame,) = stream.peer.read("order")
+        assert [(row["orderStatus"], row["rejectReason"]) for row in frame["data"]] == [("Cancelled", reason)]
+
+    at_desk(trial)()
+
+
+@at_desk
+async def test_what_only_others_listen_to_is_not_made(desk: Desk) -> None:
+    desk.quotes()
+    stream = desk.private("wallet", "greeks", "order.spot", "position.option", "execution.inverse")
+    desk.create(orderType="Market", qty="0.500")
+    await moment()
+    assert topics(stream) == ["wallet"]

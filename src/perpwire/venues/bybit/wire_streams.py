@@ -292,3 +292,20 @@ class PrivateFrame(msgspec.Struct, Generic[D], kw_only=True):
     topic: str
     creationTime: int = 0
     data: list[D]
+
+
+class ExecutionFrame(msgspec.Struct):
+    """A push of topic execution, as sent: its topic stands first."""
+
+    topic: str
+    id: str
+    creationTime: int
+    data: list[Any]
+
+
+class FastFrame(msgspec.Struct):
+    """A push of topic execution.fast, as sent: it has no id."""
+
+    topic: str
+    creationTime: int
+    data: list[Any]

@@ -1,8 +1,7 @@
 """The private streams: what happened to an account's orders, told a few milliseconds later.
 
-What happens in one step of the matching engine goes out together: executions first, then orders (their last state
-only), positions, wallet. Source: docs/v5/websocket/private, as of 2026-07-24; order and delays as captured in 2025-10
-and 2026-03.
+Fast executions come first, then executions, orders, positions and the wallet. Nothing is sent on subscribing. Source:
+docs/v5/websocket/private, as of 2026-07-24; order and delays as captured in 2025-10 and 2026-03.
 """
 
 from __future__ import annotations
@@ -12,17 +11,19 @@ from typing import Any
 
 import msgspec
 
-from perpwire.simulator.events import AccountChanged, OrderChanged, SimEvent, SimFill, SimOrder
+from perpwire.simulator.events import AccountChanged, OrderChanged, SimEvent, SimOrder
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.bybit import wire_streams
 from perpwire.venues.bybit.sim import dcp
+from perpwire.venues.bybit.sim.bursts import Burst, Ending
 from perpwire.venues.bybit.sim.dcp import DisconnectGuard
 from perpwire.venues.bybit.sim.hub import Hub, Subscriber
 from perpwire.venues.bybit.sim.memory import Memory
 from perpwire.venues.bybit.sim.rows import Rows, user_id
 from perpwire.venues.bybit.sim.timers import Timers
 
-PUSH_DELAY_S = 0.003
+DELAYS_S = {"execution.fast": 0.001, "execution": 0.003, "order": 0.0035, "position": 0.004, "wallet": 0.005}
+"""From the matching engine to the stream."""
 
 CATEGORISED = ("order", "execution", "execution.fast", "position")
 CATEGORIES = ("linear", "spot", "inverse", "option")
@@ -41,16 +42,6 @@ TOPICS = frozenset(
 """What can be subscribed. Only linear contracts trade here, so the other categories stay silent."""
 
 
-class _Burst:
-    """What happened to one account in one step."""
-
-    def __init__(self) -> None:
-        self.fills: list[tuple[SimOrder, SimFill]] = []
-        self.orders: dict[int, tuple[SimOrder, tuple[str, str] | None]] = {}
-        self.symbols: dict[str, None] = {}
-        self.coins: frozenset[str] = frozenset()
-
-
 class PrivateStreams:
     """Every account's topics."""
 
@@ -61,7 +52,9 @@ class PrivateStreams:
         self._timers = timers
         self._guard = guard
         self._hubs: dict[str, Hub] = {}
-        self._bursts: dict[str, _Burst] = {}
+        self._bursts: dict[str, Burst] = {}
+
+    # --- subscribing --------------------------------------------------------------------------------------------------
 
     def hub(self, account: str) -> Hub:
         return self._hubs.setdefault(account, Hub())
@@ -85,69 +78,81 @@ class PrivateStreams:
 
     def on_event(self, event: SimEvent) -> None:
         if isinstance(event, OrderChanged):
-            burst = self._burst(event.account)
-            if event.fill is not None:
-                burst.fills.append((event.order, event.fill))
-            burst.orders[event.order.order_id] = (event.order, None)
-            burst.symbols[event.order.symbol] = None
+            self._burst(event.account).add_order(event)
         elif isinstance(event, AccountChanged):
             burst = self._burst(event.account)
             burst.coins |= {asset for asset, _, _ in event.wallets}
             burst.symbols |= {position.symbol: None for position in event.positions}
 
-    def push_order(self, order: SimOrder, ending: tuple[str, str] | None) -> None:
+    def push_order(self, order: SimOrder, ending: Ending | None) -> None:
         """Tell of an order once more."""
-        burst = self._burst(order.account)
-        burst.orders[order.order_id] = (order, ending)
-        burst.symbols[order.symbol] = None
+        self._burst(order.account).tell(order.order_id, order.symbol, "again", order, ending)
 
-    def _burst(self, account: str) -> _Burst:
+    def _burst(self, account: str) -> Burst:
         burst = self._bursts.get(account)
         if burst is None:
-            burst = self._bursts[account] = _Burst()
+            burst = self._bursts[account] = Burst()
             self._timers.later(0, lambda: self._close(account))
         return burst
 
+    # --- telling ------------------------------------------------------------------------------------------------------
+
     def _close(self, account: str) -> None:
+        """What happened in this moment is complete: its rows are made now, and sent when their time comes."""
         burst = self._bursts.pop(account)
-        self._timers.later(PUSH_DELAY_S, lambda: self._send(account, burst))
+        hub = self._hubs.get(account)
+        if hub is None:
+            return
+        user, now_ms = user_id(account), self._exchange.now_ms()
+        self._tell_executions(account, burst, user)
+        if self._listens(hub, "order"):
+            for frame in burst.order_frames():
+                rows = [self._rows.order_push(told.row, told.ending) for told in frame]
+                self._publish(account, "order", rows, self._stamp(user, frame[0].symbol))
+        if burst.symbols and self._listens(hub, "position"):
+            positions = [self._rows.position_push(account, one) for one in self._positions(account, burst.symbols)]
+            self._publish(account, "position", positions, f"{user}_position_{now_ms}")
+        if burst.coins and hub.has("wallet"):
+            self._publish(account, "wallet", [self._rows.wallet(account, burst.coins)], f"{user}_wallet_{now_ms}")
 
-    # --- sending ------------------------------------------------------------------------------------------------------
-
-    def _send(self, account: str, burst: _Burst) -> None:
-        user = user_id(account)
-        symbols: Iterable[str] = tuple(burst.symbols)
-        for symbol in symbols:
+    def _tell_executions(self, account: str, burst: Burst, user: int) -> None:
+        hub = self.hub(account)
+        for symbol in dict.fromkeys(order.symbol for order, _ in burst.fills):
             fills = [(order, fill) for order, fill in burst.fills if order.symbol == symbol]
-            stamp = f"{user}_{symbol}_{self._memory.seq(symbol)}"
-            if fills:
+            if self._listens(hub, "execution.fast"):
                 fast = [self._rows.fast_execution(order, fill) for order, fill in fills]
                 self._publish(account, "execution.fast", fast, None)
-                self._publish(account, "execution", [self._rows.execution_push(*one) for one in fills], stamp)
-        for symbol in symbols:
-            orders = [
-                self._rows.order_push(order, ending)
-                for order, ending in burst.orders.values()
-                if order.symbol == symbol
-            ]
-            if orders:
-                stamp = f"{user}_{symbol}_{self._memory.seq(symbol)}"
-                self._publish(account, "order", orders, stamp)
-        now_ms = self._exchange.now_ms()
-        positions = [self._rows.position_push(account, self._exchange.position(account, symbol)) for symbol in symbols]
-        if positions:
-            self._publish(account, "position", positions, f"{user}_position_{now_ms}")
-        if burst.coins:
-            self._publish(account, "wallet", [self._rows.wallet(account, burst.coins)], f"{user}_wallet_{now_ms}")
+            if self._listens(hub, "execution"):
+                rows = [self._rows.execution_push(order, fill) for order, fill in fills]
+                self._publish(account, "execution", rows, self._stamp(user, symbol))
+
+    def _positions(self, account: str, symbols: Iterable[str]) -> list[Any]:
+        return [self._exchange.position(account, symbol) for symbol in symbols]
+
+    def _stamp(self, user: int, symbol: str) -> str:
+        return f"{user}_{symbol}_{self._memory.seq(symbol)}"
+
+    @staticmethod
+    def _listens(hub: Hub, family: str) -> bool:
+        return hub.has(family) or hub.has(f"{family}.linear")
 
     def _publish(self, account: str, family: str, data: list[Any], stamp: str | None) -> None:
         hub = self.hub(account)
         forms = (family,) if family == "wallet" else (family, f"{family}.linear")
-        for topic in forms:
-            hub.publish(topic, self._frame(topic, data, stamp))
 
-    def _frame(self, topic: str, data: list[Any], stamp: str | None) -> Callable[[], bytes]:
-        named: Any = msgspec.UNSET if stamp is None else stamp
-        return lambda: msgspec.json.encode(
-            wire_streams.PrivateFrame(id=named, topic=topic, creationTime=self._exchange.now_ms(), data=data)
-        )
+        def send() -> None:
+            for topic in forms:
+                hub.publish(topic, self._frame(family, topic, data, stamp))
+
+        self._timers.later(DELAYS_S[family], send)
+
+    def _frame(self, family: str, topic: str, data: list[Any], stamp: str | None) -> Callable[[], bytes]:
+        now_ms = self._exchange.now_ms()
+        frame: Any
+        if stamp is None:
+            frame = wire_streams.FastFrame(topic=topic, creationTime=now_ms, data=data)
+        elif family == "execution":
+            frame = wire_streams.ExecutionFrame(topic=topic, id=stamp, creationTime=now_ms, data=data)
+        else:
+            frame = wire_streams.PrivateFrame(id=stamp, topic=topic, creationTime=now_ms, data=data)
+        return lambda: msgspec.json.encode(frame)

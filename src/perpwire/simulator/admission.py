@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Literal
 
 from perpwire.errors import BadInput
-from perpwire.model.order import OrderType, Side, TimeInForce
+from perpwire.model.order import OrderType, PositionSide, Side, TimeInForce
 from perpwire.simulator.accounts import Account
-from perpwire.simulator.events import Refused, SimOrder, SimPosition, Why
+from perpwire.simulator.events import ZERO, OrderIntent, Refused, SimOrder, TriggerIntent, Why
 from perpwire.simulator.market import Market
 from perpwire.simulator.matching import Book
-from perpwire.simulator.specs import OrderIntent
+from perpwire.simulator.risk import Risk
+
+
+def check_price(market: Market, price: Decimal | None) -> None:
+    """
+    Raises:
+        Refused: By the rule of the instrument that it breaks.
+    """
+    try:
+        market.spec.instrument.check_price(ZERO if price is None else price)
+    except BadInput as bad:
+        raise Refused(Why[str(bad.code)], bad.reason) from None
 
 
 def check_rules(market: Market, kind: OrderType, price: Decimal | None, quantity: Decimal, reduce_only: bool) -> None:
@@ -24,9 +34,9 @@ def check_rules(market: Market, kind: OrderType, price: Decimal | None, quantity
     """
     instrument = market.spec.instrument
     is_market = kind is OrderType.MARKET
+    if not is_market:
+        check_price(market, price)
     try:
-        if not is_market:
-            instrument.check_price(Decimal(0) if price is None else price)
         instrument.check_quantity(quantity, market=is_market)
         if not reduce_only:
             instrument.check_notional(market.price.mark if is_market or price is None else price, quantity)
@@ -35,13 +45,29 @@ def check_rules(market: Market, kind: OrderType, price: Decimal | None, quantity
         raise Refused(Why[str(bad.code)], bad.reason) from None
 
 
-def reducible(position: SimPosition, intent: OrderIntent) -> Decimal:
-    """How much of a reduce-only order is taken in.
+def check_side(owner: Account, symbol: str, side: PositionSide) -> None:
+    """
+    Raises:
+        Refused: POSITION_SIDE: BOTH in hedge mode, or another one in one-way mode.
+    """
+    if side not in owner.sides(symbol):
+        raise Refused(Why.POSITION_SIDE)
+
+
+def closes(intent: OrderIntent | TriggerIntent) -> bool:
+    """May it only make a position smaller? In hedge mode the side says so."""
+    if intent.position_side is PositionSide.BOTH:
+        return intent.reduce_only or intent.close_position
+    return (intent.position_side is PositionSide.LONG) == (intent.side is Side.SELL)
+
+
+def reducible(owner: Account, intent: OrderIntent) -> Decimal:
+    """How much of a closing order is taken in.
 
     Raises:
         Refused: REDUCE_ONLY.
     """
-    held = position.quantity
+    held = owner.held(intent.symbol, intent.position_side)
     if not held or (held > 0) == (intent.side is Side.BUY):
         raise Refused(Why.REDUCE_ONLY)
     if intent.quantity > abs(held) and intent.refuse_oversized_reduce:
@@ -49,31 +75,41 @@ def reducible(position: SimPosition, intent: OrderIntent) -> Decimal:
     return min(intent.quantity, abs(held))
 
 
+def priced(market: Market, order: SimOrder) -> SimOrder:
+    """The order with a price: a market order at the mean price that the book would give it now."""
+    if order.price is not None:
+        return order
+    filled, value = market.book.reach(order.side, order.bound, order.quantity, order.account, order.self_trade)
+    order = copy.copy(order)
+    order.quantity, order.price = filled, value / filled if filled else market.price.mark
+    return order
+
+
 def check_margin(
-    market: Market,
-    owner: Account,
-    order: SimOrder,
-    mark_of: Callable[[str], Decimal],
-    *,
-    instead_of: SimOrder | None = None,
+    market: Market, owner: Account, order: SimOrder, risk: Risk, *, instead_of: SimOrder | None = None
 ) -> None:
-    """May the account afford `order`, in place of one that it replaces? A market order counts at the book's prices.
+    """May the account afford `order`, in place of one that it replaces, and does its leverage allow such a position?
 
     Raises:
-        Refused: MARGIN.
+        Refused: LEVERAGE_CAP or MARGIN.
     """
-    if order.price is None:
-        filled, value = market.book.reach(order.side, None, order.quantity, order.account, order.self_trade)
-        if not filled:
-            return
-        order = copy.copy(order)
-        order.quantity, order.price = filled, value / filled
-    before = owner.order_margin(market.symbol)
-    more = owner.order_margin(market.symbol, without=instead_of, plus=order) - before
+    if order.closes:
+        return
+    order = priced(market, order)
+    assert order.price is not None  # priced has seen to it
+    before = risk.order_margin(owner, market.symbol)
+    more = risk.order_margin(owner, market.symbol, without=instead_of, plus=order) - before
+    exposure = risk.exposure(owner, market.symbol, order.side, order.position_side) + order.remaining
+    if instead_of is not None:
+        exposure -= instead_of.remaining
+    held = abs(owner.held(market.symbol, order.position_side))
+    leverage = owner.leverage(market.symbol, order.position_side)
+    if exposure > held and exposure * market.price.mark > market.spec.cap_at(leverage):
+        raise Refused(Why.LEVERAGE_CAP)
     if more <= 0:
         return  # it only closes, or is on the smaller side
-    view = owner.view(mark_of)
-    if more > view.equity - view.initial_margin - view.order_margin:
+    loss = risk.margin.open_loss(order.side, order.price, order.remaining, market.price.mark)
+    if more + loss > risk.view(owner).free:
         raise Refused(Why.MARGIN)
 
 
@@ -84,7 +120,7 @@ def misfit(book: Book, intent: OrderIntent, order: SimOrder) -> Literal["", "pos
         Refused: It is not even taken in.
     """
     if order.price is None:
-        if book.next_maker(order.side, None) is None:
+        if book.next_maker(order.side, order.bound) is None:
             raise Refused(Why.NO_LIQUIDITY)
     elif order.time_in_force is TimeInForce.POST_ONLY and book.would_take(order.side, order.price):
         if intent.refuse_post_only:

@@ -8,16 +8,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from itertools import count
 from typing import Literal
 
-from perpwire.model.order import OrderStatus, OrderType, Side, TimeInForce
+from perpwire.model.order import OrderStatus, OrderType, PositionSide, Side, TimeInForce
 from perpwire.simulator.accounts import Account
-from perpwire.simulator.events import AccountChanged, OrderChanged, SimEvent, SimFill, SimOrder
+from perpwire.simulator.events import AccountReason, Booking, FillKind, OrderChanged, SimEvent, SimFill, SimOrder
+from perpwire.simulator.house import House
 from perpwire.simulator.market import Market
 from perpwire.simulator.matching import ZERO, Resting
-
-FIRST_TRADE_ID = 4_000_000_001
 
 Ending = Literal["canceled", "expired"]
 
@@ -25,20 +23,24 @@ Ending = Literal["canceled", "expired"]
 class Execution:
     """Moves orders through the books and tells the listeners, in the order in which things happen."""
 
-    def __init__(self, accounts: Mapping[str, Account], emit: Callable[[SimEvent], None]) -> None:
+    def __init__(self, accounts: Mapping[str, Account], house: House, emit: Callable[[SimEvent], None]) -> None:
         self._accounts = accounts
+        self._house = house
         self._emit = emit
-        self._trade_ids = count(FIRST_TRADE_ID)
         self._resting: dict[int, Resting] = {}
+        self.on_finished: Callable[[SimOrder], None] = lambda order: None
+        """Told of every order that has reached its end."""
+        self.on_flat: Callable[[str, str, PositionSide], None] = lambda account, symbol, side: None
+        """Told when a position was closed, perhaps to become one of the other direction."""
 
-    def next_trade_id(self) -> int:
-        return next(self._trade_ids)
+    def next_trade_id(self, symbol: str) -> int:
+        return self._house.next_trade_id(symbol)
 
     # --- a user's order -----------------------------------------------------------------------------------------------
 
     def enter(self, market: Market, order: SimOrder) -> None:
         """Match a new (or re-priced) order and let the remainder rest, or end it, as its kind wants."""
-        met_itself = self._trade(market, order.side, order.price, order.remaining, order)
+        met_itself = self._trade(market, order.side, order.limit, order.remaining, order)
         if order.status.is_final:
             return
         if met_itself:
@@ -48,11 +50,15 @@ class Execution:
         elif order.time_in_force is TimeInForce.IOC:
             self.end(market, order, "expired", "ioc")
         else:
-            assert order.price is not None  # only market orders have none
-            resting = Resting(order.side, order.price, order.remaining, order)
-            self._resting[order.order_id] = resting
-            market.book.add(resting)
-            self.trim_reduce_only(market, self._accounts[order.account])
+            self.rest(market, order)
+            self.trim_closing(market, self._accounts[order.account])
+
+    def rest(self, market: Market, order: SimOrder) -> None:
+        """Queue what is left of it in the book."""
+        assert order.price is not None  # only market orders have none
+        resting = Resting(order.side, order.price, order.remaining, order)
+        self._resting[order.order_id] = resting
+        market.book.add(resting)
 
     def end(self, market: Market, order: SimOrder, what: Ending, reason: str) -> None:
         """Take an order out of the book, if it rests, and finish it."""
@@ -62,6 +68,7 @@ class Execution:
         order.updated_ms = market.now_ms()
         self._accounts[order.account].finish_order(order)
         self.announce(order, what)
+        self.on_finished(order)
 
     def withdraw(self, market: Market, order: SimOrder) -> None:
         """Take it out of the book without ending it."""
@@ -104,6 +111,21 @@ class Execution:
         taker = Side.SELL if resting.side is Side.BUY else Side.BUY
         self._match(market, taker, resting, quantity, None)
 
+    def resting(self, order_id: int) -> Resting | None:
+        return self._resting.get(order_id)
+
+    # --- against an account's will ------------------------------------------------------------------------------------
+
+    def give_over(
+        self, market: Market, order: SimOrder, price: Decimal, quantity: Decimal, kind: FillKind, reason: AccountReason
+    ) -> None:
+        """Fill an order outside the book, without a fee: a position that the insurance fund takes over, or one that is
+        closed against it."""
+        fill, booking = self._settle(
+            market, order, self.next_trade_id(market.symbol), price, quantity, is_maker=False, kind=kind, fee_rate=ZERO
+        )
+        self._tell(market, order, fill, booking, reason)
+
     # --- matching -----------------------------------------------------------------------------------------------------
 
     def _trade(self, market: Market, side: Side, limit: Decimal | None, quantity: Decimal, order: SimOrder) -> bool:
@@ -128,62 +150,96 @@ class Execution:
 
     def _match(self, market: Market, side: Side, maker: Resting, quantity: Decimal, taker: SimOrder | None) -> None:
         price = maker.price
-        trade_id = self.next_trade_id()
+        trade_id = self.next_trade_id(market.symbol)
         market.book.reduce(maker, quantity)
         market.record_trade(trade_id, price, quantity, buyer_is_maker=side is Side.SELL)
-        touched: list[SimOrder] = []
+        settled: list[tuple[SimOrder, SimFill, Booking]] = []
         if taker is not None:
-            self._settle(market, taker, trade_id, price, quantity, is_maker=False)
-            touched.append(taker)
+            settled.append((taker, *self._settle(market, taker, trade_id, price, quantity, is_maker=False)))
         if maker.order is not None:
             if not maker.quantity:
                 del self._resting[maker.order.order_id]
-            self._settle(market, maker.order, trade_id, price, quantity, is_maker=True)
-            touched.append(maker.order)
-        for order in touched:
-            account = self._accounts[order.account]
-            asset = market.spec.instrument.settle
-            self._emit(
-                AccountChanged(
-                    account=order.account,
-                    reason="order",
-                    wallets=((asset, account.wallet[asset], ZERO),),
-                    positions=(copy.copy(account.position(order.symbol)),),
-                    time_ms=market.now_ms(),
-                )
-            )
-        for order in touched:
-            self.trim_reduce_only(market, self._accounts[order.account])
+            settled.append((maker.order, *self._settle(market, maker.order, trade_id, price, quantity, is_maker=True)))
+        if not settled:
+            return
+        self._house.traded(market.symbol, [(order.side, fill) for order, fill, _ in settled])
+        for order, fill, _ in settled:
+            self.announce(order, "trade", fill)
+        for order, fill, booking in settled:
+            reason: AccountReason = "liquidation" if fill.kind == "liquidation" else "order"
+            self._tell_account(market, order, booking, reason)
+        for order, fill, _ in settled:
+            self._after(order, fill)
+        for order, _, _ in settled:
+            self.trim_closing(market, self._accounts[order.account])
+
+    def _tell(self, market: Market, order: SimOrder, fill: SimFill, booking: Booking, reason: AccountReason) -> None:
+        self._house.traded(market.symbol, [(order.side, fill)])
+        self.announce(order, "trade", fill)
+        self._tell_account(market, order, booking, reason)
+        self._after(order, fill)
+        self.trim_closing(market, self._accounts[order.account])
+
+    def _after(self, order: SimOrder, fill: SimFill) -> None:
+        if order.status.is_final:
+            self.on_finished(order)
+        held = fill.position_quantity
+        if fill.closed_quantity and (not held or (held > 0) == (order.side is Side.BUY)):
+            self.on_flat(order.account, order.symbol, order.position_side)
+
+    def _tell_account(self, market: Market, order: SimOrder, booking: Booking, reason: AccountReason) -> None:
+        account = self._accounts[order.account]
+        position = account.position(order.symbol, order.position_side)
+        self._emit(account.changed(reason, order.symbol, (position,), (booking,), market.now_ms()))
 
     def _settle(
-        self, market: Market, order: SimOrder, trade_id: int, price: Decimal, quantity: Decimal, *, is_maker: bool
-    ) -> None:
+        self,
+        market: Market,
+        order: SimOrder,
+        trade_id: int,
+        price: Decimal,
+        quantity: Decimal,
+        *,
+        is_maker: bool,
+        kind: FillKind | None = None,
+        fee_rate: Decimal | None = None,
+    ) -> tuple[SimFill, Booking]:
         account = self._accounts[order.account]
-        fill = account.settle(
-            order, trade_id=trade_id, price=price, quantity=quantity, is_maker=is_maker, time_ms=market.now_ms()
+        fill, booking = account.settle(
+            order,
+            trade_id=trade_id,
+            price=price,
+            quantity=quantity,
+            is_maker=is_maker,
+            time_ms=market.now_ms(),
+            kind=kind or ("liquidation" if order.origin == "liquidation" else "trade"),
+            fee_rate=fee_rate,
+            mark_price=market.price.mark,
+            index_price=market.price.index,
+            seq=market.seq,
         )
         if order.remaining:
             order.status = OrderStatus.PARTIALLY_FILLED
         else:
             order.status = OrderStatus.FILLED
             account.finish_order(order)
-        self.announce(order, "trade", fill)
+        return fill, booking
 
-    def trim_reduce_only(self, market: Market, account: Account) -> None:
-        """End resting reduce-only orders that, behind better-priced ones, would close more than the position."""
+    def trim_closing(self, market: Market, account: Account) -> None:
+        """End resting orders that may only close and, behind better-priced ones, would close more than there is."""
         resting = [
             order
             for order in account.open.values()
-            if order.reduce_only and order.symbol == market.symbol and order.order_id in self._resting
+            if order.symbol == market.symbol and order.closes and order.order_id in self._resting
         ]
-        if not resting:
-            return
-        held = account.position(market.symbol).quantity
-        closing, best_first = (Side.SELL, 1) if held > 0 else (Side.BUY, -1)
-        room = abs(held)
-        resting.sort(key=lambda order: ((order.price or ZERO) * best_first, order.order_id))
-        for order in resting:
-            if order.side is closing and order.remaining <= room:
-                room -= order.remaining
-            else:
-                self.end(market, order, "expired", "reduce_only")
+        for side in dict.fromkeys(order.position_side for order in resting):
+            held = account.held(market.symbol, side)
+            closing, best_first = (Side.SELL, 1) if held > 0 else (Side.BUY, -1)
+            room = abs(held)
+            chosen = [order for order in resting if order.position_side is side]
+            chosen.sort(key=lambda order: ((order.price or ZERO) * best_first, order.order_id))
+            for order in chosen:
+                if order.side is closing and order.remaining <= room:
+                    room -= order.remaining
+                else:
+                    self.end(market, order, "expired", "reduce_only")

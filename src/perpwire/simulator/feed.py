@@ -40,6 +40,7 @@ class SyntheticFeed:
     """
 
     def __init__(self, market: Market, execution: Execution, clock: Clock, rng: Random, rate: float) -> None:
+        self.symbol = market.symbol
         self._market = market
         self._execution = execution
         self._clock = clock
@@ -87,7 +88,8 @@ class SyntheticFeed:
         for _ in range(_ARRIVALS_A_TURN):
             if self._next_at_ns > now_ns:
                 break
-            self.arrive()
+            with self._market.step:
+                self.arrive()
             self._draw_next()
         self._sleep()
 
@@ -129,6 +131,10 @@ class SyntheticFeed:
         else:
             self._take(self._quantity(0) * 60, through_ticks=self._rng.randint(3, 8))
         self._market.publish_book()
+
+    def move_to(self, price: Decimal) -> None:
+        """The fair price jumps."""
+        self._fair = float(price / self._tick)
 
     def _target(self, side: Side) -> int:
         """The best price this side would quote now, in ticks."""

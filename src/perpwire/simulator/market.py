@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from decimal import Decimal
 from random import Random
 
 from perpwire.clock import Clock
 from perpwire.model.market import Level
-from perpwire.simulator.events import BookChanged, SimEvent, Traded
+from perpwire.simulator.candles import Candles
+from perpwire.simulator.events import BookChanged, Traded
 from perpwire.simulator.market_price import MarketPrice
 from perpwire.simulator.matching import Book
+from perpwire.simulator.outbox import Outbox
 from perpwire.simulator.specs import SymbolSpec
 
 TAPE_LENGTH = 2000
 """How many public trades are remembered."""
+FIRST_SEQ = 50_000_000_000
 
 
 class RecordedSide:
@@ -68,20 +71,27 @@ class Market:
     Attributes:
         recorded: Set while the market is a recording's: the public side is then the recording alone.
         update_id: Counter of the public book; a recording sets it to the venue's.
+        seq: The matching engine's sequence: grows with every change of the book and every trade.
+        step: `with market.step:` makes one step of what is done in the block; see outbox.py.
+        prices: At which it traded since somebody last took them: the conditional orders do, at the end of each step.
     """
 
-    def __init__(self, spec: SymbolSpec, clock: Clock, rng: Random, emit: Callable[[SimEvent], None]) -> None:
+    def __init__(self, spec: SymbolSpec, clock: Clock, rng: Random, outbox: Outbox, candles: Candles) -> None:
         self.spec = spec
         self.symbol = spec.instrument.symbol
         self.book = Book()
-        self.price = MarketPrice(spec.instrument, spec.start_price, rng)
+        self.price = MarketPrice(spec.instrument, spec.start_price, rng, cap=spec.funding_cap, floor=spec.funding_floor)
         self.recorded: RecordedBook | None = None
         self.update_id = 1
         self.changed_ms = clock.time_ns() // 1_000_000
         self.last_price = spec.start_price
         self.tape: deque[Traded] = deque(maxlen=TAPE_LENGTH)
+        self.seq = FIRST_SEQ
+        self.step = outbox
+        self.candles = candles
+        self.prices: list[Decimal] = []
         self._clock = clock
-        self._emit = emit
+        self._emit = outbox.emit
 
     def now_ms(self) -> int:
         return self._clock.time_ns() // 1_000_000
@@ -107,6 +117,8 @@ class Market:
 
     def publish_trade(self, trade_id: int, price: Decimal, quantity: Decimal, buyer_is_maker: bool) -> None:
         self.last_price = price
+        self.seq += 1
+        self.prices.append(price)
         traded = Traded(
             symbol=self.symbol,
             trade_id=trade_id,
@@ -114,8 +126,10 @@ class Market:
             quantity=quantity,
             buyer_is_maker=buyer_is_maker,
             time_ms=self.now_ms(),
+            seq=self.seq,
         )
         self.tape.append(traded)
+        self.candles.on_trade(traded)
         self._emit(traded)
 
     def publish_book(self) -> None:
@@ -126,5 +140,15 @@ class Market:
 
     def publish_levels(self, update_id: int, bids: tuple[Level, ...], asks: tuple[Level, ...]) -> None:
         self.update_id = update_id
+        self.seq += 1
         self.changed_ms = self.now_ms()
-        self._emit(BookChanged(symbol=self.symbol, update_id=update_id, time_ms=self.changed_ms, bids=bids, asks=asks))
+        self._emit(
+            BookChanged(
+                symbol=self.symbol,
+                update_id=update_id,
+                time_ms=self.changed_ms,
+                bids=bids,
+                asks=asks,
+                seq=self.seq,
+            )
+        )

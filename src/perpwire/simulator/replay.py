@@ -241,7 +241,8 @@ class ReplayFeed:
         for _ in range(_FRAMES_A_TURN):
             if self._next is None or self._emit is None or self._due_ns(self._next[0]) > now_ns:
                 break
-            self._play_frame(self._next[1], self._emit)
+            with self._market.step:
+                self._play_frame(self._next[1], self._emit)
             self._next = next(self._frames, None)
         if self._emit is not None:
             self._sleep()
@@ -280,7 +281,7 @@ class ReplayFeed:
             emit(recorded)
             # The venue marks what is no trade of the market (insurance fund) and gives it a price or quantity of 0.
             if one.X == "MARKET" and one.p and one.q:
-                market.publish_trade(self._execution.next_trade_id(), one.p, one.q, one.m)
+                market.publish_trade(self._execution.next_trade_id(self.symbol), one.p, one.q, one.m)
                 self._print(Side.BUY if one.m else Side.SELL, one.p, one.q)
         else:
             emit(recorded)

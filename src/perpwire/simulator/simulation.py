@@ -19,6 +19,7 @@ from perpwire.simulator.journal import Journal
 from perpwire.simulator.latency import latency
 from perpwire.simulator.listing import Listing, listed
 from perpwire.simulator.replay import ReplayFeed
+from perpwire.simulator.store import Store
 from perpwire.simulator.venue_clock import SkewedClock
 from perpwire.venues import VENUES
 
@@ -65,6 +66,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
         accounts: The same for every venue.
         symbols: More contracts than the venues' own, or other ones of the same names.
         faults: By venue.
+        state: A file (SQLite) in which accounts and orders outlive the process; None to begin anew each time.
     """
 
     venues: Sequence[str] = ("binance", "bybit")
@@ -80,6 +82,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     rate: float = 30.0
     faults: Mapping[str, Sequence[AnyFault]] = {}
     journal_capacity: int = 200_000
+    state: Path | str | None = None
 
 
 class SetupOptions(TypedDict, total=False):
@@ -98,6 +101,7 @@ class SetupOptions(TypedDict, total=False):
     rate: float
     faults: Mapping[str, Sequence[AnyFault]]
     journal_capacity: int
+    state: Path | str | None
 
 
 def build_hosts(setup: Setup, clock: Clock) -> dict[str, Host]:
@@ -131,7 +135,9 @@ def _build_host(venue: str, setup: Setup, clock: Clock) -> Host:
         symbols=listed(module.default_specs(), setup.symbols, venue),
         accounts=setup.accounts,
         rate=setup.rate,
+        margin=module.MARGIN,
         replay=None if setup.replay is None else ReplayFeed(setup.replay, setup.speed),
+        store=None if setup.state is None else Store(setup.state, venue),
     )
     return Host(
         venue=venue,

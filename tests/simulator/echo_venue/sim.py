@@ -21,6 +21,7 @@ from perpwire.model.order import Side
 from perpwire.simulator.dialect import DialectOptions, IncomingRequest, Peer, PingHabit, SocketRefused
 from perpwire.simulator.events import BookChanged, SimEvent
 from perpwire.simulator.exchange import Exchange, SymbolSpec
+from perpwire.simulator.margin import PlainMargin
 
 
 class _Order(msgspec.Struct):
@@ -120,3 +121,6 @@ def make_dialect(exchange: Exchange, options: DialectOptions) -> EchoDialect:
 
 def default_specs() -> tuple[SymbolSpec, ...]:
     return (spec(), spec("ETHUSDT", "3000"))
+
+
+MARGIN = PlainMargin()

@@ -511,12 +511,12 @@ def test_positions_with_margin_and_liquidation_price(venue: SimulatedVenue) -> N
     (risk,) = venue.signed("GET", "/fapi/v3/positionRisk").json
     assert (risk["positionAmt"], risk["entryPrice"], risk["markPrice"]) == ("-1.000", "63999.9", "64000.00000000")
     assert (risk["unRealizedProfit"], risk["notional"]) == ("-0.10000000", "-64000.00000000")
-    assert (risk["positionInitialMargin"], risk["maintMargin"]) == ("3200.00000000", "320.00000000")
+    assert (risk["positionInitialMargin"], risk["maintMargin"]) == ("3200.00000000", "256.00000000")
     assert risk["breakEvenPrice"] == "63967.90005"
     # At the liquidation price, equity is the maintenance margin.
     price = Decimal(risk["liquidationPrice"])
     equity = venue.exchange.view("main").wallet + (Decimal("63999.9") - price)
-    assert abs(equity - price * Decimal("0.005")) < Decimal("0.000001")
+    assert abs(equity - price * Decimal("0.004")) < Decimal("0.000001")
     second = venue.signed("GET", "/fapi/v2/positionRisk", symbol="BTCUSDT").json[0]
     assert (second["leverage"], second["marginType"]) == ("20", "cross")
     assert second["liquidationPrice"] == risk["liquidationPrice"]

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 
 from perpwire.model.order import Side
-from perpwire.simulator.accounts import MAINTENANCE_RATE
 from perpwire.simulator.events import Refused, SimPosition, Why
 from perpwire.simulator.exchange import AccountView, Exchange
 from perpwire.venues.base import Security
@@ -99,7 +98,7 @@ class AccountCalls:
             notional=position.quantity * mark_price,
             position_margin=value / leverage,
             order_margin=self._exchange.order_margin(account, symbol),
-            maintenance=value * MAINTENANCE_RATE,
+            maintenance=self._exchange.position_view(account, symbol).maintenance_margin,
             bid_notional=notionals[0],
             ask_notional=notionals[1],
             leverage=leverage,
@@ -164,14 +163,8 @@ class AccountCalls:
 
     def _liquidation_price(self, account: str, sums: PositionSums) -> Decimal:
         """The mark price at which equity would be down to the maintenance margin, other positions as they are."""
-        position = sums.position
-        if not position.quantity:
-            return ZERO
-        view = self._exchange.view(account)
-        others = view.unrealized_pnl - sums.unrealized - (view.maintenance_margin - sums.maintenance)
-        long_cost = position.entry_value if position.quantity > 0 else -position.entry_value
-        price = (view.wallet + others - long_cost) / (abs(position.quantity) * MAINTENANCE_RATE - position.quantity)
-        return max(ZERO, price)
+        view = self._exchange.position_view(account, sums.position.symbol, sums.position.side)
+        return view.liquidation_price or ZERO
 
     # --- account --------------------------------------------------------------------------------------------------
 
@@ -367,5 +360,13 @@ def _withdrawable(view: AccountView) -> Decimal:
 def _cash(balance: Decimal) -> AccountView:
     """An asset that nothing is settled in."""
     return AccountView(
-        wallet=balance, unrealized_pnl=ZERO, initial_margin=ZERO, order_margin=ZERO, maintenance_margin=ZERO
+        wallet=balance,
+        cross_wallet=balance,
+        unrealized_pnl=ZERO,
+        cross_unrealized_pnl=ZERO,
+        initial_margin=ZERO,
+        cross_initial_margin=ZERO,
+        order_margin=ZERO,
+        maintenance_margin=ZERO,
+        cross_maintenance_margin=ZERO,
     )

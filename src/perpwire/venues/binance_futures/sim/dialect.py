@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
+from weakref import WeakSet
 
 from perpwire.http_message import HttpReply
 from perpwire.simulator.dialect import Dialect, DialectOptions, IncomingRequest, Peer, PingHabit, ServerSession
@@ -10,13 +10,12 @@ from perpwire.simulator.events import SimEvent
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.binance_futures.sim.agg_trades import AggTrades
 from perpwire.venues.binance_futures.sim.counting import AddressLimits, OrderCounts
-from perpwire.venues.binance_futures.sim.faults import venue_faults
 from perpwire.venues.binance_futures.sim.gateway import Gateway
 from perpwire.venues.binance_futures.sim.hub import VENUE, StreamHub
 from perpwire.venues.binance_futures.sim.listing import Listing
 from perpwire.venues.binance_futures.sim.producers import Producers
 from perpwire.venues.binance_futures.sim.rest import rest_rows
-from perpwire.venues.binance_futures.sim.sockets import LIFETIME_S, ConnectionAttempts, StreamSocket, read_address
+from perpwire.venues.binance_futures.sim.sockets import ConnectionAttempts, StreamSocket, read_address
 from perpwire.venues.binance_futures.sim.users import UserStreams
 from perpwire.venues.binance_futures.sim.words import SymbolWords
 from perpwire.venues.binance_futures.sim.wsapi import PATH as TRADING_PATH, Doors, TradingSocket
@@ -31,7 +30,6 @@ class BinanceDialect:
     def __init__(self, exchange: Exchange, options: DialectOptions) -> None:
         self._exchange = exchange
         self._options = options
-        self._lifetime_s = LIFETIME_S if options.socket_lifetime_s is None else options.socket_lifetime_s
         words = {spec.instrument.symbol: SymbolWords(spec) for spec in exchange.specs()}
         agg_trades = {symbol: AggTrades() for symbol in words}
         producers = Producers(
@@ -44,13 +42,10 @@ class BinanceDialect:
         self._hub = StreamHub(exchange, producers)
         self._users = UserStreams(exchange, words)
         rows = rest_rows(exchange, Listing(words), agg_trades, self._users)
-        addresses = AddressLimits()
-        self.faults = venue_faults(self._users, addresses, exchange.now_ms)
-        self._doors = Doors(exchange, rows, addresses, OrderCounts())
+        self._doors = Doors(exchange, rows, AddressLimits(), OrderCounts())
         self._gateway = Gateway(*self._doors)
         self._attempts = ConnectionAttempts(options.connections_per_5_minutes)
-        # Those that are open and some that were: in order, as a set of objects would be in another each time.
-        self._sockets: WeakKeyDictionary[StreamSocket | TradingSocket, None] = WeakKeyDictionary()
+        self._sockets: WeakSet[StreamSocket | TradingSocket] = WeakSet()
         self._stop_hearing = exchange.subscribe(self._on_event)
 
     def _on_event(self, event: SimEvent) -> None:
@@ -71,7 +66,7 @@ class BinanceDialect:
         self._attempts.admit(client, self._exchange.clock.monotonic_ns())
         socket: StreamSocket | TradingSocket
         if path.rstrip("/") == TRADING_PATH:
-            socket = TradingSocket(peer, query, client, self._doors, self._lifetime_s)
+            socket = TradingSocket(peer, query, client, self._doors)
         else:
             socket = StreamSocket(
                 peer,
@@ -80,9 +75,8 @@ class BinanceDialect:
                 hub=self._hub,
                 users=self._users,
                 lenient_routes=self._options.lenient_routes,
-                lifetime_s=self._lifetime_s,
             )
-        self._sockets[socket] = None
+        self._sockets.add(socket)
         return socket
 
     def close(self) -> None:

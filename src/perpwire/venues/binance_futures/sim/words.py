@@ -6,7 +6,6 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from perpwire.model.numbers import plain
 from perpwire.model.order import OrderType, TimeInForce
-from perpwire.simulator.accounts import MAINTENANCE_RATE
 from perpwire.simulator.events import Refused, SelfTrade, SimFill, SimOrder, SimPosition, Why
 from perpwire.simulator.specs import SymbolSpec
 from perpwire.venues.binance_futures import wire, wire_streams
@@ -43,7 +42,7 @@ BRACKET = wire.Bracket(
     initial_leverage=125,
     notional_cap=1_000_000_000,
     notional_floor=0,
-    maint_margin_ratio=float(MAINTENANCE_RATE),
+    maint_margin_ratio=0.005,
     cum=0.0,
 )
 """The only one: this exchange keeps the same share of any position as maintenance margin."""
@@ -277,5 +276,19 @@ REFUSALS: dict[Why, tuple[int, str]] = {
     Why.NO_LIQUIDITY: (-1112, "No orders on book for symbol."),
     Why.AMEND_NO_CHANGE: (-5027, "No need to modify the order."),
     Why.AMEND_BELOW_FILLED: (-4003, "Quantity less than or equal to zero."),  # trading.py cancels before it comes here
+    Why.LEVERAGE_CAP: (-2027, "Exceeded the maximum allowable position at current leverage."),
+    Why.LEVERAGE: (-4028, "Leverage is not valid."),
+    Why.HAS_ORDERS: (-4067, "Position side cannot be changed if there exists open orders."),
+    Why.HAS_POSITION: (-4068, "Position side cannot be changed if there exists position."),
+    Why.NO_POSITION: (-4054, "Cannot add position margin: position is 0."),
+    Why.NOT_ISOLATED: (-4053, "Auto add margin only support for isolated position."),
+    Why.UNCHANGED: (-4059, "No need to change position side."),
+    Why.POSITION_SIDE: (-4061, "Order's position side does not match user's setting."),
+    Why.WOULD_TRIGGER: (-2021, "Order would immediately trigger."),
+    Why.BAD_ACTIVATION: (-4135, "Invalid activation price."),
+    Why.UNKNOWN_TRIGGER: (-2013, "Order does not exist."),
+    Why.TRIGGER_FINISHED: (-2011, "Unknown order sent."),
+    Why.EXPIRY: (-5040, "The goodTillDate is out of range."),
+    Why.MARGIN_TOO_MUCH: (-4051, "Isolated balance insufficient."),
 }
 """Why the exchange refused -> code and words."""

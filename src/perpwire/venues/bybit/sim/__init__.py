@@ -10,9 +10,10 @@ from __future__ import annotations
 from perpwire.simulator.dialect import Dialect, DialectOptions
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.bybit.sim.dialect import BybitDialect
+from perpwire.venues.bybit.sim.margin import MARGIN
 from perpwire.venues.bybit.sim.rules import default_specs
 
-__all__ = ["default_specs", "make_dialect"]
+__all__ = ["MARGIN", "default_specs", "make_dialect"]
 
 
 def make_dialect(exchange: Exchange, options: DialectOptions) -> Dialect:

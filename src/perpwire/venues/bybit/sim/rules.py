@@ -11,7 +11,7 @@ from decimal import Decimal
 import msgspec
 
 from perpwire.model.instrument import Instrument
-from perpwire.simulator.specs import SymbolSpec
+from perpwire.simulator.specs import SymbolSpec, Tier as CoreTier
 
 D = Decimal
 
@@ -147,4 +147,22 @@ def _spec(base: str, price: str, *, tick: str, top: str, step: str, most: str, m
         taker_fee=D("0.00055"),
         maker_fee=D("0.0002"),
         leverage=D(10),
+        tiers=_core_tiers(rules_of(f"{base}USDT")),
+        funding_cap=rules_of(f"{base}USDT").funding_cap,
+        funding_floor=-rules_of(f"{base}USDT").funding_cap,
+    )
+
+
+def _core_tiers(rules: Rules) -> tuple[CoreTier, ...]:
+    floors = (D(0), *(tier.limit for tier in rules.tiers))
+    return tuple(
+        CoreTier(
+            number=tier.id,
+            floor=floor,
+            cap=tier.limit,
+            max_leverage=tier.max_leverage,
+            maintenance_rate=tier.maintenance_rate,
+            deduction=tier.deduction,
+        )
+        for tier, floor in zip(rules.tiers, floors, strict=False)
     )

@@ -1,0 +1,164 @@
+"""What the parts of the exchange share: accounts, markets, the book of rules, and time."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from random import Random
+
+import msgspec
+
+from perpwire.clock import Clock, Timer
+from perpwire.simulator.accounts import Account
+from perpwire.simulator.candles import Candles
+from perpwire.simulator.events import ZERO, OrderIntent, Refused, SimEvent, SimOrder, Why
+from perpwire.simulator.execution import Execution
+from perpwire.simulator.feed import SyntheticFeed
+from perpwire.simulator.funding import DEFAULT_FUNDING_INTERVAL_S, FundingPast
+from perpwire.simulator.house import House
+from perpwire.simulator.liquidation import Liquidator
+from perpwire.simulator.margin import MarginModel
+from perpwire.simulator.market import Market
+from perpwire.simulator.outbox import Outbox
+from perpwire.simulator.replay import ReplayFeed
+from perpwire.simulator.risk import Risk
+from perpwire.simulator.specs import AccountSpec, SymbolSpec
+from perpwire.simulator.statistics import Statistics
+from perpwire.simulator.store import Store
+from perpwire.simulator.triggers import Triggers
+
+
+class Floor(ABC):
+    """The trading floor, on which the desks (order_desk.py and its neighbours) stand.
+
+    Attributes:
+        clock: Makes every time stamp and timer.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        seed: int,
+        symbols: Sequence[SymbolSpec],
+        accounts: Sequence[AccountSpec],
+        margin: MarginModel,
+        rate: float,
+        replay: ReplayFeed | None,
+        store: Store | None,
+    ) -> None:
+        self.clock = clock
+        self._outbox = Outbox()
+        self._emit: Callable[[SimEvent], None] = self._outbox.emit
+        self._store = store
+        saved_prices = store.prices() if store is not None else {}
+        self._specs = {
+            spec.instrument.symbol: _starting_at(spec, saved_prices.get(spec.instrument.symbol)) for spec in symbols
+        }
+        self._accounts = {spec.name: Account(spec, self._specs, margin) for spec in accounts}
+        self._by_key = {spec.api_key: spec for spec in accounts}
+        self._house = House()
+        if store is not None:
+            self._house.state = store.house() or self._house.state
+            self._house.skip_trade_ids()
+        self._execution = Execution(self._accounts, self._house, self._emit)
+        self._risk = Risk(self._specs, margin, self.mark_price, self._accounts)
+        self._markets: dict[str, Market] = {}
+        self._statistics: dict[str, Statistics] = {}
+        self._funding_past: dict[str, FundingPast] = {}
+        self._seed = seed
+        self._triggers = Triggers(
+            self._accounts,
+            self._markets,
+            self._emit,
+            place=self._place,
+            check=self.check,
+            new_id=self._house.next_order_id,
+            now_ms=self.now_ms,
+        )
+        self._liquidator = Liquidator(
+            self._accounts, self._markets, self._execution, self._triggers, self._risk, self._house, self._emit
+        )
+        self._execution.on_finished = self._triggers.on_finished
+        self._execution.on_flat = self._triggers.on_position_closed
+        self._outbox.settle = self._triggers.on_step
+        self._timers: set[Timer] = set()
+        self._feeds: list[SyntheticFeed] = []
+        self._replay = replay
+        for symbol, spec in self._specs.items():
+            candles = Candles(spec, seed, self.now_ms, self._house.first_trade_id(symbol))
+            market = Market(spec, clock, Random(f"{seed}/{symbol}/mark"), self._outbox, candles)
+            self._markets[symbol] = market
+            self._statistics[symbol] = Statistics(spec, seed, candles, self.now_ms)
+            interval_s = spec.instrument.funding_interval_s or DEFAULT_FUNDING_INTERVAL_S
+            past = FundingPast(candles, interval_s, spec.funding_cap, spec.funding_floor, self.now_ms())
+            self._funding_past[symbol] = past
+            settled = past.rates(limit=1)
+            market.price.warm(*past.premium_so_far(), settled_rate=settled[-1].rate if settled else ZERO)
+            if replay is not None and symbol == replay.symbol:
+                replay.load(market, self._execution, clock)
+            elif rate > 0:
+                feed = SyntheticFeed(market, self._execution, clock, Random(f"{seed}/{symbol}/flow"), rate)
+                self._feeds.append(feed)
+        if store is not None:
+            self._outbox.commit = lambda events: store.commit(events, self._accounts, self._house)
+            store.restore(self._accounts, self._take_back, self._triggers.wait)
+
+    def _take_back(self, order: SimOrder) -> None:
+        """An open order from before a restart goes back into the book, or trades where the market has come to it."""
+        market = self._markets[order.symbol]
+        with market.step:
+            if order.price is not None and not market.book.would_take(order.side, order.price):
+                self._execution.rest(market, order)
+            else:
+                self._execution.enter(market, order)
+            market.book.take_changes()
+
+    # --- what the desks provide ---------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def check(self, account: str, intent: OrderIntent) -> None: ...
+
+    @abstractmethod
+    def _place(self, account: str, intent: OrderIntent, order_id: int | None) -> SimOrder: ...
+
+    # --- small --------------------------------------------------------------------------------------------------------
+
+    def now_ms(self) -> int:
+        """Unix milliseconds by the exchange's clock."""
+        return self.clock.time_ns() // 1_000_000
+
+    def mark_price(self, symbol: str) -> Decimal:
+        return self._market(symbol).price.mark
+
+    def subscribe(self, listener: Callable[[SimEvent], None]) -> Callable[[], None]:
+        """Hear every event from now on. Call the result to hear no more."""
+        return self._outbox.subscribe(listener)
+
+    def _market(self, symbol: str) -> Market:
+        market = self._markets.get(symbol)
+        if market is None:
+            raise Refused(Why.UNKNOWN_SYMBOL, symbol)
+        return market
+
+    def _later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        """A timer of the exchange; what it does is one step."""
+
+        def fire() -> None:
+            self._timers.discard(timer)
+            with self._outbox:
+                callback()
+
+        timer = self.clock.call_later(max(0.0, seconds), fire)
+        self._timers.add(timer)
+        return timer
+
+    def _stop(self, timer: Timer | None) -> None:
+        if timer is not None:
+            timer.cancel()
+            self._timers.discard(timer)
+
+
+def _starting_at(spec: SymbolSpec, price: Decimal | None) -> SymbolSpec:
+    return spec if price is None else msgspec.structs.replace(spec, start_price=price)

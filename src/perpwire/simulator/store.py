@@ -1,0 +1,213 @@
+"""The exchange's state on disk: SQLite in write-ahead mode, one transaction a step, before anybody is told of it.
+
+A process that is killed at any instant has lost nothing that it had acknowledged. (Power failure is another matter:
+the last transactions may be missing then, though the file stays whole.)
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from perpwire.simulator.accounts import HISTORY, Account, AccountState, PendingCommand
+from perpwire.simulator.events import (
+    AccountChanged,
+    Booking,
+    CommandAccepted,
+    CommandDone,
+    FundingSettled,
+    MarkTick,
+    OrderChanged,
+    SettingsChanged,
+    SimEvent,
+    SimFill,
+    SimOrder,
+    SimTrigger,
+    TriggerChanged,
+)
+from perpwire.simulator.house import House, HouseState
+
+FORMAT = 1
+"""Of the tables. A file of another format is refused rather than guessed at."""
+
+_TABLES = {
+    "account": "name TEXT PRIMARY KEY, content BLOB",
+    "orders": "id INTEGER PRIMARY KEY, account TEXT, content BLOB",
+    "fill": "account TEXT, trade_id INTEGER, is_maker INTEGER, order_id INTEGER, content BLOB, "
+    "PRIMARY KEY (account, trade_id, is_maker)",
+    "conditional": "id INTEGER PRIMARY KEY, account TEXT, content BLOB",
+    "booking": "account TEXT, number INTEGER, content BLOB, PRIMARY KEY (account, number)",
+    "command": "number INTEGER PRIMARY KEY, content BLOB",
+    "price": "symbol TEXT PRIMARY KEY, content BLOB",
+    "funding": "symbol TEXT, time_ms INTEGER, content BLOB, PRIMARY KEY (symbol, time_ms)",
+    "house": "one INTEGER PRIMARY KEY, content BLOB",
+}
+
+_encode = msgspec.msgpack.encode
+
+
+class Store:
+    """One venue's state in a file that several venues may share.
+
+    Args:
+        path: The file; made where there is none.
+        venue: Its name; the tables of each venue are its own.
+
+    Raises:
+        ValueError: The file is no state of an exchange, or of another format.
+        OSError: It can't be opened.
+    """
+
+    def __init__(self, path: Path | str, venue: str) -> None:
+        self._venue = venue
+        try:
+            # Transactions are begun and ended here, not by the module.
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if version != FORMAT and (version or tables):
+                raise ValueError(f"{path}: not the state of an embedded exchange of this version")
+            self._db.execute(f"PRAGMA user_version={FORMAT}")
+            for name, columns in _TABLES.items():
+                self._db.execute(f"CREATE TABLE IF NOT EXISTS {self._table(name)} ({columns})")
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise OSError(f"{path}: {error}") from None
+            raise ValueError(f"{path}: {error}") from None
+
+    def _table(self, name: str) -> str:
+        return f"{self._venue}_{name}"
+
+    def close(self) -> None:
+        self._db.close()
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    def commit(self, events: Sequence[SimEvent], accounts: Mapping[str, Account], house: House) -> None:
+        """Save what a step has changed, all of it or nothing."""
+        orders: dict[int, SimOrder] = {}
+        triggers: dict[int, SimTrigger] = {}
+        changed: dict[str, None] = {}
+        rows: list[tuple[str, tuple[object, ...]]] = []
+        for event in events:
+            if isinstance(event, OrderChanged):
+                orders[event.order.order_id] = event.order
+                if event.fill is not None:
+                    rows.append(self._fill_row(event.order, event.fill))
+            elif isinstance(event, TriggerChanged):
+                triggers[event.trigger.trigger_id] = event.trigger
+            elif isinstance(event, AccountChanged):
+                changed[event.account] = None
+                rows.extend(self._put("booking", event.account, one.number, _encode(one)) for one in event.bookings)
+            elif isinstance(event, SettingsChanged):
+                changed[event.account] = None
+            elif isinstance(event, CommandAccepted):
+                pending = PendingCommand(
+                    number=event.number, account=event.account, command=event.command, due_ms=event.due_ms
+                )
+                rows.append(self._put("command", event.number, _encode(pending)))
+            elif isinstance(event, CommandDone):
+                rows.append((f"DELETE FROM {self._table('command')} WHERE number = ?", (event.number,)))  # noqa: S608
+            elif isinstance(event, FundingSettled):
+                rows.append(self._put("funding", event.symbol, event.time_ms, _encode(event)))
+            elif isinstance(event, MarkTick):
+                rows.append(self._put("price", event.symbol, _encode(event.mark_price)))
+        rows.extend(self._put("orders", one.order_id, one.account, _encode(one)) for one in orders.values())
+        rows.extend(self._put("conditional", one.trigger_id, one.account, _encode(one)) for one in triggers.values())
+        rows.extend(self._put("account", name, _encode(accounts[name].state)) for name in changed)
+        if not rows:
+            return
+        rows.append(self._put("house", 1, _encode(house.state)))
+        self._write(rows)
+
+    def _write(self, rows: Iterable[tuple[str, tuple[object, ...]]]) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            for statement, values in rows:
+                self._db.execute(statement, values)
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def _put(self, name: str, *values: object) -> tuple[str, tuple[object, ...]]:
+        marks = ", ".join("?" * len(values))
+        return f"INSERT OR REPLACE INTO {self._table(name)} VALUES ({marks})", values  # noqa: S608
+
+    def _fill_row(self, order: SimOrder, fill: SimFill) -> tuple[str, tuple[object, ...]]:
+        return self._put("fill", order.account, fill.trade_id, int(fill.is_maker), order.order_id, _encode(fill))
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def _read(self, table: str, what: str, *values: object) -> list[Any]:
+        """Rows of `what`, in which {} stands for the table. No text from outside gets into a statement."""
+        return self._db.execute("SELECT " + what.format(self._table(table)), values).fetchall()
+
+    def prices(self) -> dict[str, Decimal]:
+        """Symbol -> mark price when it was last seen."""
+        rows = self._read("price", "symbol, content FROM {}")
+        return {symbol: msgspec.msgpack.decode(content, type=Decimal) for symbol, content in rows}
+
+    def fundings(self) -> list[FundingSettled]:
+        """Oldest first."""
+        rows = self._read("funding", "content FROM {} ORDER BY time_ms")
+        return [msgspec.msgpack.decode(content, type=FundingSettled) for (content,) in rows]
+
+    def house(self) -> HouseState | None:
+        """None in a new file."""
+        rows = self._read("house", "content FROM {}")
+        return msgspec.msgpack.decode(rows[0][0], type=HouseState) if rows else None
+
+    def restore(
+        self,
+        accounts: Mapping[str, Account],
+        take_back: Callable[[SimOrder], None],
+        wait: Callable[[SimTrigger], None],
+    ) -> None:
+        """Put everything back. Accounts that are no longer there stay in the file and out of the exchange."""
+        for name, content in self._read("account", "name, content FROM {}"):
+            if name in accounts:
+                accounts[name].state = msgspec.msgpack.decode(content, type=AccountState)
+        for (content,) in self._read("command", "content FROM {} ORDER BY number"):
+            pending = msgspec.msgpack.decode(content, type=PendingCommand)
+            if pending.account in accounts:
+                accounts[pending.account].pending[pending.number] = pending
+        for name, account in accounts.items():
+            self._restore_account(name, account, take_back, wait)
+
+    def _restore_account(
+        self,
+        name: str,
+        account: Account,
+        take_back: Callable[[SimOrder], None],
+        wait: Callable[[SimTrigger], None],
+    ) -> None:
+        orders = [msgspec.msgpack.decode(content, type=SimOrder) for content in self._newest("orders", "id", name)]
+        by_id = {order.order_id: order for order in orders}
+        for order in orders:
+            account.remember_order(order)
+        fills = self._read("fill", "order_id, content FROM {} WHERE account = ? ORDER BY rowid", name)
+        for order_id, content in fills:
+            if order_id in by_id:
+                account.fills.append((by_id[order_id], msgspec.msgpack.decode(content, type=SimFill)))
+        for content in self._newest("booking", "number", name):
+            account.bookings.append(msgspec.msgpack.decode(content, type=Booking))
+        for content in self._newest("conditional", "id", name):
+            trigger = msgspec.msgpack.decode(content, type=SimTrigger)
+            account.add_trigger(trigger)
+            wait(trigger)
+        for order in orders:
+            if not order.status.is_final:
+                take_back(order)
+
+    def _newest(self, table: str, key: str, account: str) -> list[bytes]:
+        """The newest that an account remembers, oldest first."""
+        found = self._read(table, f"content FROM {{}} WHERE account = ? ORDER BY {key} DESC LIMIT {HISTORY}", account)
+        return [content for (content,) in found][::-1]

@@ -247,7 +247,7 @@ class Connection:
 
             # The message is there with its last piece, and lost if that one is.
             last = index == count - 1
-            self._pipe.put(Parcel(len(text) // count, raw if last else None, send), pause_s if index else 0.0)
+            self._pipe.put(Parcel(len(text) // count, raw if last else None, send), pause_s=pause_s if index else 0.0)
 
     def _break_off(self, text: bytes) -> None:
         self._channel.send_piece(text, 0, 2, "segments")

@@ -53,10 +53,10 @@ class Pipe:
         """Whether what is sent now may go straight out."""
         return not self._waiting and not self._aside and self.bytes_per_s is None
 
-    def put(self, parcel: Parcel, delay_s: float = 0.0) -> None:
-        """Send it after so many seconds, and after everything that waits."""
+    def put(self, parcel: Parcel, delay_s: float = 0.0, pause_s: float = 0.0) -> None:
+        """Send it after so many seconds, and so long after everything that waits."""
         now_ns = self._clock.monotonic_ns()
-        due_ns = max(self._free_at_ns, now_ns + round(delay_s * 1e9))
+        due_ns = max(self._free_at_ns, now_ns + round(delay_s * 1e9)) + round(pause_s * 1e9)
         if self.bytes_per_s is not None:
             due_ns += round(parcel.size / self.bytes_per_s * 1e9)
         self._free_at_ns = due_ns

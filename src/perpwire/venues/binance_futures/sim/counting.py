@@ -115,6 +115,18 @@ class AddressLimits:
         address.refused = 0
         window.add(units, now_ms)
 
+    def ban(self, peer: str, until_ms: int) -> None:
+        """Refuse it until then, whatever it did."""
+        self._address(peer).banned_until_ms = until_ms
+
+    def told(self, now_ms: int) -> dict[str, dict[str, int]]:
+        """Every address: what it has used of each pool now, and until when it is banned (0: it is not)."""
+        return {
+            peer: {pool: window.used(now_ms) for pool, window in address.windows.items()}
+            | {"banned_until_ms": address.banned_until_ms if address.banned_until_ms > now_ms else 0}
+            for peer, address in self._addresses.items()
+        }
+
     def _banned(self, address: _Address, now_ms: int, peer: str) -> Refusal:
         return Refusal(
             -1003,

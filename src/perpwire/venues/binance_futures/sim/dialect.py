@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from perpwire.http_message import HttpReply
 from perpwire.simulator.dialect import Dialect, DialectOptions, IncomingRequest, Peer, PingHabit, ServerSession
@@ -10,12 +10,13 @@ from perpwire.simulator.events import SimEvent
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.binance_futures.sim.agg_trades import AggTrades
 from perpwire.venues.binance_futures.sim.counting import AddressLimits, OrderCounts
+from perpwire.venues.binance_futures.sim.faults import venue_faults
 from perpwire.venues.binance_futures.sim.gateway import Gateway
 from perpwire.venues.binance_futures.sim.hub import VENUE, StreamHub
 from perpwire.venues.binance_futures.sim.listing import Listing
 from perpwire.venues.binance_futures.sim.producers import Producers
 from perpwire.venues.binance_futures.sim.rest import rest_rows
-from perpwire.venues.binance_futures.sim.sockets import ConnectionAttempts, StreamSocket, read_address
+from perpwire.venues.binance_futures.sim.sockets import LIFETIME_S, ConnectionAttempts, StreamSocket, read_address
 from perpwire.venues.binance_futures.sim.users import UserStreams
 from perpwire.venues.binance_futures.sim.words import SymbolWords
 from perpwire.venues.binance_futures.sim.wsapi import PATH as TRADING_PATH, Doors, TradingSocket
@@ -30,6 +31,7 @@ class BinanceDialect:
     def __init__(self, exchange: Exchange, options: DialectOptions) -> None:
         self._exchange = exchange
         self._options = options
+        self._lifetime_s = LIFETIME_S if options.socket_lifetime_s is None else options.socket_lifetime_s
         words = {spec.instrument.symbol: SymbolWords(spec) for spec in exchange.specs()}
         agg_trades = {symbol: AggTrades() for symbol in words}
         producers = Producers(
@@ -42,10 +44,13 @@ class BinanceDialect:
         self._hub = StreamHub(exchange, producers)
         self._users = UserStreams(exchange, words)
         rows = rest_rows(exchange, Listing(words), agg_trades, self._users)
-        self._doors = Doors(exchange, rows, AddressLimits(), OrderCounts())
+        addresses = AddressLimits()
+        self.faults = venue_faults(self._users, addresses, exchange.now_ms)
+        self._doors = Doors(exchange, rows, addresses, OrderCounts())
         self._gateway = Gateway(*self._doors)
         self._attempts = ConnectionAttempts(options.connections_per_5_minutes)
-        self._sockets: WeakSet[StreamSocket | TradingSocket] = WeakSet()
+        # Those that are open and some that were: in order, as a set of objects would be in another each time.
+        self._sockets: WeakKeyDictionary[StreamSocket | TradingSocket, None] = WeakKeyDictionary()
         self._stop_hearing = exchange.subscribe(self._on_event)
 
     def _on_event(self, event: SimEvent) -> None:
@@ -66,7 +71,7 @@ class BinanceDialect:
         self._attempts.admit(client, self._exchange.clock.monotonic_ns())
         socket: StreamSocket | TradingSocket
         if path.rstrip("/") == TRADING_PATH:
-            socket = TradingSocket(peer, query, client, self._doors)
+            socket = TradingSocket(peer, query, client, self._doors, self._lifetime_s)
         else:
             socket = StreamSocket(
                 peer,
@@ -75,8 +80,9 @@ class BinanceDialect:
                 hub=self._hub,
                 users=self._users,
                 lenient_routes=self._options.lenient_routes,
+                lifetime_s=self._lifetime_s,
             )
-        self._sockets.add(socket)
+        self._sockets[socket] = None
         return socket
 
     def close(self) -> None:

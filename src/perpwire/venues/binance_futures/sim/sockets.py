@@ -105,7 +105,15 @@ class StreamSocket:
     """See dialect.ServerSession. Any name is acknowledged; those of another route stay silent."""
 
     def __init__(
-        self, peer: Peer, address: Address, *, clock: Clock, hub: StreamHub, users: UserStreams, lenient_routes: bool
+        self,
+        peer: Peer,
+        address: Address,
+        *,
+        clock: Clock,
+        hub: StreamHub,
+        users: UserStreams,
+        lenient_routes: bool,
+        lifetime_s: float = LIFETIME_S,
     ) -> None:
         self._peer = peer
         self._route = address.route
@@ -118,7 +126,7 @@ class StreamSocket:
         self._names: dict[str, None] = {}
         self._url_keys = {key for key, _ in address.keys} | set(address.names)
         self._messages_ns: deque[int] = deque()
-        self._lifetime: Timer = clock.call_later(LIFETIME_S, lambda: self._end(1001, "24 hours are over"))
+        self._lifetime: Timer = clock.call_later(lifetime_s, lambda: self._end(1001, "24 hours are over"))
         for name in address.names:
             self._subscribe(name)
         for key, events in address.keys:

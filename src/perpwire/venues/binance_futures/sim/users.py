@@ -146,9 +146,22 @@ class UserStreams:
         if left_s > 0:
             key.timer = self._exchange.clock.call_later(left_s, lambda: self._check(key))
             return
+        self._tell_expired(key)
+        self._forget(key)
+
+    def _tell_expired(self, key: _Key) -> None:
         event = wire_streams.ListenKeyExpired(event_time=self._exchange.now_ms(), listen_key=key.text)
         self._send_to(key, event)
+
+    def expire(self, account: str, *, is_told: bool) -> bool:
+        """A fault: the account's key ends before its time, with the event or without it; False: it has none."""
+        key = self._by_account.get(account)
+        if key is None:
+            return False
+        if is_told:
+            self._tell_expired(key)
         self._forget(key)
+        return True
 
     def _forget(self, key: _Key) -> None:
         """Nothing more is sent for it; its sockets stay open, silent."""

@@ -13,6 +13,7 @@ from perpwire.simulator.exchange import Exchange
 from perpwire.venues.bybit.sim.answer import Answer
 from perpwire.venues.bybit.sim.asked import read_body, read_query
 from perpwire.venues.bybit.sim.dcp import DisconnectGuard
+from perpwire.venues.bybit.sim.faults import venue_faults
 from perpwire.venues.bybit.sim.gate import Gate, LimitReached
 from perpwire.venues.bybit.sim.memory import Memory
 from perpwire.venues.bybit.sim.orders import Orders
@@ -51,6 +52,7 @@ class BybitDialect:
         self._rest = Rest(exchange, self._memory, self._prices, rows, orders, self._public, self._gate, settings)
         self._trade = TradeDesk(exchange, self._rest, self._gate)
         self._board = Switchboard(exchange, self._timers, {"linear": self._public}, self._private, self._trade)
+        self.faults = venue_faults(self, self._gate)
         self._requests = 0
         self._unsubscribe = exchange.subscribe(self._on_event)
 

@@ -61,6 +61,27 @@ class Gate:
             raise HttpRefused(403, b"403, access too frequent")
         window.append(now_ns)
 
+    def ban(self, address: str, seconds: float) -> None:
+        """Refuse it for so long, whatever it did."""
+        length_ns = round(seconds * SECOND_NS)
+        self._bans[address] = _Ban(self._exchange.clock.monotonic_ns() + length_ns, length_ns)
+
+    def told(self) -> dict[str, dict[str, float]]:
+        """Every address: its calls of the last five seconds, and for how long it is banned. And every account: its
+        calls of the last second by path."""
+        now_ns = self._exchange.clock.monotonic_ns()
+        told: dict[str, dict[str, float]] = {}
+        for address in {**self._by_address, **self._bans}:
+            ban = self._bans.get(address)
+            begin_ns = now_ns - round(IP_PERIOD_S * SECOND_NS)
+            told[address] = {
+                "calls": sum(at_ns > begin_ns for at_ns in self._by_address.get(address, ())),
+                "banned_for_s": max(0, ban.until_ns - now_ns) / SECOND_NS if ban is not None else 0.0,
+            }
+        for (account, path), times in self._by_account.items():
+            told.setdefault(account, {})[path] = sum(at_ns > now_ns - SECOND_NS for at_ns in times)
+        return told
+
     def authenticate(self, request: IncomingRequest) -> AccountSpec:
         """
         Raises:

@@ -28,7 +28,7 @@ def test_public_calls_need_no_key(venue: SimulatedVenue) -> None:
 
 
 def test_what_is_not_served_is_404_in_the_venues_manner(venue: SimulatedVenue) -> None:
-    for method, path in (("GET", "/fapi/v1/klines"), ("POST", "/fapi/v1/time"), ("GET", "/")):
+    for method, path in (("GET", "/fapi/v1/candles"), ("POST", "/fapi/v1/time"), ("GET", "/")):
         answer = venue.raw(method, path)
         assert (answer.status, answer.code) == (404, -5000)
 
@@ -314,7 +314,7 @@ def test_what_a_market_order_cannot_fill_expires(venue: SimulatedVenue) -> None:
         ({"type": "ICEBERG"}, -1116),
         ({"type": "STOP_MARKET", "stopPrice": "1"}, -4120),
         ({"timeInForce": None}, -1102),
-        ({"timeInForce": "GTD"}, -1115),
+        ({"timeInForce": "GTE_GTC"}, -1115),
         ({"timeInForce": "RPI"}, -4188),
         ({"quantity": None}, -1102),
         ({"quantity": "0"}, -4003),
@@ -538,7 +538,7 @@ def test_a_symbol_with_open_orders_only_is_listed_without_a_position(venue: Simu
 def test_leverage_and_the_settings_of_an_account(venue: SimulatedVenue) -> None:
     assert venue.signed("POST", "/fapi/v1/leverage", symbol="BTCUSDT", leverage=50).json == {
         "leverage": 50,
-        "maxNotionalValue": "1000000000",
+        "maxNotionalValue": "12000000",
         "symbol": "BTCUSDT",
     }
     assert venue.signed("GET", "/fapi/v1/symbolConfig", symbol="BTCUSDT").json[0]["leverage"] == 50
@@ -555,7 +555,7 @@ def test_leverage_and_the_settings_of_an_account(venue: SimulatedVenue) -> None:
         "rpiCommissionRate": "0.00005",
     }
     (brackets,) = venue.signed("GET", "/fapi/v1/leverageBracket", symbol="BTCUSDT").json
-    assert brackets["brackets"][0]["maintMarginRatio"] == 0.005
+    assert brackets["brackets"][0]["maintMarginRatio"] == 0.004
 
 
 def test_lower_leverage_than_the_margin_allows_is_refused(venue: SimulatedVenue) -> None:

@@ -1,4 +1,4 @@
-"""The simulator's account calls: balances, positions, leverage, and the settings of an account."""
+"""The simulator's account calls: balances, and the account with all its positions, in each of their versions."""
 
 from __future__ import annotations
 
@@ -6,179 +6,51 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-
-from perpwire.model.order import Side
-from perpwire.simulator.events import Refused, SimPosition, Why
 from perpwire.simulator.exchange import AccountView, Exchange
 from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import wire
-from perpwire.venues.binance_futures.sim.gateway import Args, Row, Rows
+from perpwire.venues.binance_futures.sim.flags import Flags
+from perpwire.venues.binance_futures.sim.gateway import Row, Rows
 from perpwire.venues.binance_futures.sim.listing import Listing
-from perpwire.venues.binance_futures.sim.params import whole
-from perpwire.venues.binance_futures.sim.words import (
-    BRACKET,
-    Refusal,
-    break_even_price,
-    missing,
-    money,
-    rounded,
-    stripped,
-    unrealized,
-)
+from perpwire.venues.binance_futures.sim.params import Args
+from perpwire.venues.binance_futures.sim.positions import PositionCalls, PositionSums, isolated_margin
+from perpwire.venues.binance_futures.sim.words import break_even_price, money, rounded, stripped
 
 ZERO = Decimal(0)
 
-
-class PositionSums(msgspec.Struct, frozen=True, kw_only=True):
-    """One position in numbers; see wire.PositionRisk for what each is."""
-
-    position: SimPosition
-    mark_price: Decimal
-    unrealized: Decimal
-    notional: Decimal
-    position_margin: Decimal
-    order_margin: Decimal
-    maintenance: Decimal
-    bid_notional: Decimal
-    ask_notional: Decimal
-    leverage: Decimal
-
-    @property
-    def is_active(self) -> bool:
-        """The third version of the calls lists only these."""
-        return bool(self.position.quantity or self.bid_notional or self.ask_notional)
+ALIAS = "SimX"
+"""`accountAlias`: of the venue's own use."""
 
 
 class AccountCalls:
-    """`on_leverage` hears of each change: account, symbol, leverage."""
-
-    def __init__(
-        self,
-        exchange: Exchange,
-        listing: Listing,
-        on_leverage: Callable[[str, str, int], None],
-    ) -> None:
+    def __init__(self, exchange: Exchange, listing: Listing, positions: PositionCalls, flags: Flags) -> None:
         self._exchange = exchange
         self._words = listing.words
-        self._words_of = listing.words_of
-        self._on_leverage = on_leverage
+        self._positions = positions
+        self._flags = flags
 
     def rows(self) -> Rows:
-        def row(handler: Callable[[str, Args], Any], weight: int) -> Row:
-            return Row(handler, Security.SIGNED, weight)
+        def row(handler: Callable[[str, Args], Any]) -> Row:
+            return Row(handler, Security.SIGNED, 5)
 
         return {
-            ("GET", "/fapi/v2/account"): row(self._account_v2, 5),
-            ("GET", "/fapi/v3/account"): row(self._account_v3, 5),
-            ("GET", "/fapi/v2/balance"): row(self._balance, 5),
-            ("GET", "/fapi/v3/balance"): row(self._balance, 5),
-            ("GET", "/fapi/v2/positionRisk"): row(self._risk_v2, 5),
-            ("GET", "/fapi/v3/positionRisk"): row(self._risk_v3, 5),
-            ("GET", "/fapi/v1/accountConfig"): row(self._account_config, 5),
-            ("GET", "/fapi/v1/symbolConfig"): row(self._symbol_config, 5),
-            ("GET", "/fapi/v1/commissionRate"): row(self._commission_rate, 20),
-            ("GET", "/fapi/v1/leverageBracket"): row(self._brackets, 1),
-            ("GET", "/fapi/v1/positionSide/dual"): row(lambda a, _: wire.PositionMode(dual_side_position=False), 30),
-            ("POST", "/fapi/v1/leverage"): row(self._set_leverage, 1),
+            ("GET", "/fapi/v2/account"): row(self._account_v2),
+            ("GET", "/fapi/v3/account"): row(self._account_v3),
+            ("GET", "/fapi/v2/balance"): row(self._balance),
+            ("GET", "/fapi/v3/balance"): row(self._balance),
         }
-
-    # --- positions ------------------------------------------------------------------------------------------------
-
-    def _sums(self, account: str, symbol: str) -> PositionSums:
-        position = self._exchange.position(account, symbol)
-        mark_price = self._exchange.mark_price(symbol)
-        leverage = self._exchange.leverage(account, symbol)
-        value = abs(position.quantity) * mark_price
-        notionals = open_notionals(self._exchange, account, symbol)
-        return PositionSums(
-            position=position,
-            mark_price=mark_price,
-            unrealized=unrealized(position, mark_price),
-            notional=position.quantity * mark_price,
-            position_margin=value / leverage,
-            order_margin=self._exchange.order_margin(account, symbol),
-            maintenance=self._exchange.position_view(account, symbol).maintenance_margin,
-            bid_notional=notionals[0],
-            ask_notional=notionals[1],
-            leverage=leverage,
-        )
-
-    def _all_sums(self, account: str) -> list[PositionSums]:
-        return [self._sums(account, symbol) for symbol in self._words]
-
-    def _risk_v2(self, account: str, args: Args) -> list[wire.PositionRisk]:
-        """Every symbol."""
-        rows = []
-        for sums in self._chosen(account, args):
-            row = self._risk(account, sums)
-            row.leverage = stripped(sums.leverage)
-            row.max_notional_value = str(BRACKET.notional_cap)
-            row.margin_type = "cross"
-            row.is_auto_add_margin = "false"
-            rows.append(row)
-        return rows
-
-    def _risk_v3(self, account: str, args: Args) -> list[wire.PositionRisk]:
-        """Symbols with a position or an open order."""
-        rows = []
-        for sums in self._chosen(account, args):
-            if not sums.is_active:
-                continue
-            row = self._risk(account, sums)
-            row.margin_asset = self._words[sums.position.symbol].spec.instrument.settle
-            row.initial_margin = money(sums.position_margin + sums.order_margin)
-            row.maint_margin = money(sums.maintenance)
-            row.position_initial_margin = money(sums.position_margin)
-            row.open_order_initial_margin = money(sums.order_margin)
-            row.adl = 0
-            row.bid_notional = stripped(sums.bid_notional)
-            row.ask_notional = stripped(sums.ask_notional)
-            rows.append(row)
-        return rows
-
-    def _chosen(self, account: str, args: Args) -> list[PositionSums]:
-        if args.get("symbol"):
-            return [self._sums(account, self._words_of(args).symbol)]
-        return self._all_sums(account)
-
-    def _risk(self, account: str, sums: PositionSums) -> wire.PositionRisk:
-        """What both versions say."""
-        position = sums.position
-        words = self._words[position.symbol]
-        return wire.PositionRisk(
-            symbol=position.symbol,
-            position_side="BOTH",
-            position_amt=words.quantity(position.quantity),
-            entry_price=stripped(rounded(position.entry_price)) if position.quantity else "0.0",
-            break_even_price=stripped(break_even_price(position, words.spec.taker_fee)),
-            mark_price=money(sums.mark_price),
-            un_realized_profit=money(sums.unrealized),
-            liquidation_price=stripped(rounded(self._liquidation_price(account, sums))),
-            isolated_margin="0.00000000",
-            notional=money(sums.notional) if position.quantity else "0",
-            isolated_wallet="0",
-            update_time=position.updated_ms,
-        )
-
-    def _liquidation_price(self, account: str, sums: PositionSums) -> Decimal:
-        """The mark price at which equity would be down to the maintenance margin, other positions as they are."""
-        view = self._exchange.position_view(account, sums.position.symbol, sums.position.side)
-        return view.liquidation_price or ZERO
-
-    # --- account --------------------------------------------------------------------------------------------------
 
     def _account_v2(self, account: str, args: Args) -> wire.Account:
         """Every symbol, and the flags."""
         answer = self._totals(account)
         for asset in answer.assets:
             asset.margin_available = True
-        answer.positions = [self._position_v2(sums) for sums in self._all_sums(account)]
+        answer.positions = [self._position_v2(sums) for sums in self._positions.all_sums(account)]
         answer.fee_tier = 0
-        answer.fee_burn = False
+        answer.fee_burn = self._flags.fee_burn(account)
         answer.can_trade = answer.can_deposit = answer.can_withdraw = True
         answer.update_time = 0
-        answer.multi_assets_margin = False
+        answer.multi_assets_margin = self._flags.multi_assets(account)
         answer.trade_group_id = -1
         return answer
 
@@ -187,40 +59,39 @@ class AccountCalls:
         answer.positions = [
             wire.AccountPosition(
                 symbol=sums.position.symbol,
-                position_side="BOTH",
+                position_side=sums.position.side.value,
                 position_amt=self._words[sums.position.symbol].quantity(sums.position.quantity),
-                unrealized_profit=money(sums.unrealized),
-                isolated_margin="0.00000000",
+                unrealized_profit=money(sums.view.unrealized_pnl),
+                isolated_margin=money(isolated_margin(sums.view)),
                 notional=money(sums.notional) if sums.position.quantity else "0",
-                isolated_wallet="0",
-                initial_margin=money(sums.position_margin + sums.order_margin),
-                maint_margin=money(sums.maintenance),
+                isolated_wallet=stripped(sums.position.isolated_margin),
+                initial_margin=money(sums.view.initial_margin + sums.order_margin),
+                maint_margin=money(sums.view.maintenance_margin),
                 update_time=sums.position.updated_ms,
             )
-            for sums in self._all_sums(account)
-            if sums.is_active
+            for sums in self._positions.active_sums(account, list(self._words.values()))
         ]
         return answer
 
     def _position_v2(self, sums: PositionSums) -> wire.AccountPosition:
-        position = sums.position
+        view, position = sums.view, sums.position
         words = self._words[position.symbol]
         return wire.AccountPosition(
             symbol=position.symbol,
-            initial_margin=money(sums.position_margin + sums.order_margin),
-            maint_margin=money(sums.maintenance),
-            unrealized_profit=money(sums.unrealized),
-            position_initial_margin=money(sums.position_margin),
+            initial_margin=money(view.initial_margin + sums.order_margin),
+            maint_margin=money(view.maintenance_margin),
+            unrealized_profit=money(view.unrealized_pnl),
+            position_initial_margin=money(view.initial_margin),
             open_order_initial_margin=money(sums.order_margin),
-            leverage=stripped(sums.leverage),
-            isolated=False,
+            leverage=stripped(position.leverage),
+            isolated=position.is_isolated,
             entry_price=stripped(rounded(position.entry_price)) if position.quantity else "0.0",
-            break_even_price=stripped(break_even_price(position, words.spec.taker_fee)),
-            max_notional=str(BRACKET.notional_cap),
-            position_side="BOTH",
+            break_even_price=stripped(break_even_price(position, words.spec.taker_fee)) if position.quantity else "0.0",
+            max_notional=stripped(sums.max_notional),
+            position_side=position.side.value,
             position_amt=words.quantity(position.quantity),
             notional=money(sums.notional) if position.quantity else "0",
-            isolated_wallet="0",
+            isolated_wallet=stripped(position.isolated_margin),
             bid_notional=stripped(sums.bid_notional),
             ask_notional=stripped(sums.ask_notional),
             update_time=position.updated_ms,
@@ -236,18 +107,21 @@ class AccountCalls:
             total_margin_balance=money(view.equity),
             total_position_initial_margin=money(view.initial_margin),
             total_open_order_initial_margin=money(view.order_margin),
-            total_cross_wallet_balance=money(view.wallet),
-            total_cross_un_pnl=money(view.unrealized_pnl),
+            total_cross_wallet_balance=money(view.cross_wallet),
+            total_cross_un_pnl=money(view.cross_unrealized_pnl),
             available_balance=money(view.available),
-            max_withdraw_amount=money(_withdrawable(view)),
-            assets=[
-                self._asset(asset, view if asset == self._settle_asset(account) else _cash(balance))
-                for asset, balance in self._exchange.wallet(account).items()
-            ],
+            max_withdraw_amount=money(withdrawable(view)),
+            assets=[self._asset(asset, one) for asset, one in self._by_asset(account)],
         )
 
-    def _settle_asset(self, account: str) -> str:
-        return next(spec.asset for spec in self._exchange.account_specs() if spec.name == account)
+    def _by_asset(self, account: str) -> list[tuple[str, AccountView]]:
+        """Each asset with its sums."""
+        settle = next(spec.asset for spec in self._exchange.account_specs() if spec.name == account)
+        view = self._exchange.view(account)
+        return [
+            (asset, view if asset == settle else _cash(balance))
+            for asset, balance in self._exchange.wallet(account).items()
+        ]
 
     def _asset(self, asset: str, view: AccountView) -> wire.AccountAsset:
         return wire.AccountAsset(
@@ -259,102 +133,33 @@ class AccountCalls:
             initial_margin=money(view.initial_margin + view.order_margin),
             position_initial_margin=money(view.initial_margin),
             open_order_initial_margin=money(view.order_margin),
-            cross_wallet_balance=money(view.wallet),
-            cross_un_pnl=money(view.unrealized_pnl),
+            cross_wallet_balance=money(view.cross_wallet),
+            cross_un_pnl=money(view.cross_unrealized_pnl),
             available_balance=money(view.available),
-            max_withdraw_amount=money(_withdrawable(view)),
+            max_withdraw_amount=money(withdrawable(view)),
             update_time=self._exchange.now_ms(),
         )
 
     def _balance(self, account: str, args: Args) -> list[wire.AssetBalance]:
-        rows = []
-        for asset, balance in self._exchange.wallet(account).items():
-            view = self._exchange.view(account) if asset == self._settle_asset(account) else _cash(balance)
-            rows.append(
-                wire.AssetBalance(
-                    account_alias="SimX",
-                    asset=asset,
-                    balance=money(view.wallet),
-                    cross_wallet_balance=money(view.wallet),
-                    cross_un_pnl=money(view.unrealized_pnl),
-                    available_balance=money(view.available),
-                    max_withdraw_amount=money(_withdrawable(view)),
-                    margin_available=True,
-                    update_time=self._exchange.now_ms(),
-                )
-            )
-        return rows
-
-    # --- settings -------------------------------------------------------------------------------------------------
-
-    def _account_config(self, account: str, args: Args) -> wire.AccountConfig:
-        return wire.AccountConfig(
-            fee_tier=0,
-            can_trade=True,
-            can_deposit=True,
-            can_withdraw=True,
-            dual_side_position=False,
-            update_time=0,
-            multi_assets_margin=False,
-            trade_group_id=-1,
-        )
-
-    def _symbol_config(self, account: str, args: Args) -> list[wire.SymbolConfig]:
-        chosen = [self._words_of(args)] if args.get("symbol") else self._words.values()
         return [
-            wire.SymbolConfig(
-                symbol=words.symbol,
-                margin_type="CROSSED",
-                is_auto_add_margin=False,
-                leverage=int(self._exchange.leverage(account, words.symbol)),
-                max_notional_value=str(BRACKET.notional_cap),
+            wire.AssetBalance(
+                account_alias=ALIAS,
+                asset=asset,
+                balance=money(view.wallet),
+                cross_wallet_balance=money(view.cross_wallet),
+                cross_un_pnl=money(view.cross_unrealized_pnl),
+                available_balance=money(view.available),
+                max_withdraw_amount=money(withdrawable(view)),
+                margin_available=True,
+                update_time=self._exchange.now_ms(),
             )
-            for words in chosen
+            for asset, view in self._by_asset(account)
         ]
 
-    def _commission_rate(self, account: str, args: Args) -> wire.CommissionRate:
-        words = self._words_of(args)
-        return wire.CommissionRate(
-            symbol=words.symbol,
-            maker_commission_rate=stripped(words.spec.maker_fee),
-            taker_commission_rate=stripped(words.spec.taker_fee),
-            rpi_commission_rate="0.00005",
-        )
 
-    def _brackets(self, account: str, args: Args) -> list[wire.SymbolBrackets]:
-        chosen = [self._words_of(args)] if args.get("symbol") else self._words.values()
-        return [wire.SymbolBrackets(symbol=words.symbol, brackets=[BRACKET]) for words in chosen]
-
-    def _set_leverage(self, account: str, args: Args) -> wire.Leverage:
-        words = self._words_of(args)
-        leverage = whole(args, "leverage")
-        if leverage is None:
-            raise missing("leverage")
-        if not 1 <= leverage <= BRACKET.initial_leverage:
-            raise Refusal(-4028, f"Leverage {leverage} is not valid")
-        before = self._exchange.leverage(account, words.symbol)
-        try:
-            self._exchange.set_leverage(account, words.symbol, Decimal(leverage))
-        except Refused as refused:
-            if refused.why is Why.MARGIN:
-                raise Refusal(-2028, "Leverage is smaller than permitted: insufficient margin balance.") from None
-            raise
-        if before != leverage:
-            self._on_leverage(account, words.symbol, leverage)
-        return wire.Leverage(leverage=leverage, max_notional_value=str(BRACKET.notional_cap), symbol=words.symbol)
-
-
-def open_notionals(exchange: Exchange, account: str, symbol: str) -> tuple[Decimal, Decimal]:
-    """What the open bids and asks of a symbol are worth, at their own prices."""
-    sums = {Side.BUY: ZERO, Side.SELL: ZERO}
-    for order in exchange.open_orders(account, symbol):
-        sums[order.side] += (order.price or ZERO) * order.remaining
-    return sums[Side.BUY], sums[Side.SELL]
-
-
-def _withdrawable(view: AccountView) -> Decimal:
+def withdrawable(view: AccountView) -> Decimal:
     """Profit that is not realised can't be taken away."""
-    return max(ZERO, view.available - max(ZERO, view.unrealized_pnl))
+    return max(ZERO, view.available - max(ZERO, view.cross_unrealized_pnl))
 
 
 def _cash(balance: Decimal) -> AccountView:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import hmac
 import re
 from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
 from perpwire.http_message import HttpReply
 from perpwire.simulator.dialect import IncomingRequest
 from perpwire.simulator.events import Refused
-from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.exchange import AccountSpec, Exchange
 from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import limits, wire
-from perpwire.venues.binance_futures.signing import hmac_hex
 from perpwire.venues.binance_futures.sim.counting import NO_ORDER, AddressLimits, OrderCost, OrderCounts, Pool
 from perpwire.venues.binance_futures.sim.params import Args, whole
+from perpwire.venues.binance_futures.sim.signatures import is_signed_by
 from perpwire.venues.binance_futures.sim.words import Refusal, as_refusal, invalid, missing
 
 __all__ = ["Args", "Gateway", "Handler", "Row", "Rows", "check_time"]
@@ -110,7 +109,7 @@ class Gateway:
             raise Refusal(-2015, "Invalid API-key, IP, or permissions for action", status=401)
         if security is Security.SIGNED:
             check_time(args, now_ms)
-            _check_signature(request, account.secret_key)
+            _check_signature(request, account)
         return account.name
 
 
@@ -145,14 +144,15 @@ def check_time(args: Args, now_ms: int) -> None:
         raise Refusal(-1021, "Timestamp for this request is outside of the recvWindow.")
 
 
-def _check_signature(request: IncomingRequest, secret_key: str) -> None:
+def _check_signature(request: IncomingRequest, account: AccountSpec) -> None:
     """Over the raw query directly followed by the raw body, less `signature`, which is the last of either."""
     query, body = request.query.encode(), request.body
     for text in (body, query):
         found = _SIGNATURE.search(text)
         if found is not None:
             signed = query + body[: found.start()] if text is body else query[: found.start()] + body
-            if hmac.compare_digest(hmac_hex(signed, secret_key).encode(), found.group(1).lower()):
+            # As in every parameter, percent signs stand for what they encode: base64 needs them. (A plus sign is one.)
+            if is_signed_by(account, signed, unquote(found.group(1).decode("ascii", "replace"))):
                 return
             break
     else:

@@ -13,8 +13,8 @@ from perpwire.venues.binance_futures import wire
 from perpwire.venues.binance_futures.sim.gateway import Row, Rows
 from perpwire.venues.binance_futures.sim.listing import Listing
 from perpwire.venues.binance_futures.sim.order_params import order_key
-from perpwire.venues.binance_futures.sim.params import DAY_MS, Args, limit_of, span, whole
-from perpwire.venues.binance_futures.sim.words import Refusal, SymbolWords, money, queried
+from perpwire.venues.binance_futures.sim.params import DAY_MS, Args, limit_of, span, times, whole
+from perpwire.venues.binance_futures.sim.words import Refusal, SymbolWords, invalid, money, queried
 
 FORGOTTEN_AFTER_MS = 3 * DAY_MS
 """An order that ended without a fill is not found by its id after so long."""
@@ -22,6 +22,10 @@ LOST_AFTER_MS = 90 * DAY_MS
 """No order is found by its id after so long."""
 TRADES_KEPT_MS = 92 * DAY_MS
 """Three months of trades are told."""
+
+
+_FORCED: dict[str, frozenset[str]] = {"LIQUIDATION": frozenset({"liquidation", "takeover"}), "ADL": frozenset({"adl"})}
+"""Which orders each autoCloseType names."""
 
 
 class OrderHistoryCalls:
@@ -38,6 +42,7 @@ class OrderHistoryCalls:
             ("GET", "/fapi/v1/openOrder"): row(self._open_order, 1),
             ("GET", "/fapi/v1/openOrders"): row(self._open_orders, lambda args: 1 if args.get("symbol") else 40),
             ("GET", "/fapi/v1/allOrders"): row(self._all_orders, 5),
+            ("GET", "/fapi/v1/forceOrders"): row(self._forced, lambda args: 20 if args.get("symbol") else 50),
             ("GET", "/fapi/v1/userTrades"): row(self._user_trades, 5),
         }
 
@@ -76,11 +81,33 @@ class OrderHistoryCalls:
             for order in self._exchange.orders(account, self._symbol(args))
             if (order.order_id >= first_id if first_id is not None else start_ms <= order.created_ms <= end_ms)
         ]
-        rows = [self._queried(order) for order in found[-limit:]]
-        for row in rows:
-            row.pair = row.symbol
-            row.cum_base = row.executed_qty
-        return rows
+        return [self._historic(order) for order in found[-limit:]]
+
+    def _forced(self, account: str, args: Args) -> list[wire.Order]:
+        """What the venue did to the account's positions; the newest that fit, oldest first."""
+        symbol = self._symbol(args)
+        kind = args.get("autoCloseType")
+        if kind is not None and kind not in _FORCED:
+            raise invalid("autoCloseType")
+        wanted = _FORCED[kind] if kind else frozenset().union(*_FORCED.values())
+        now_ms = self._exchange.now_ms()
+        start_ms, end_ms = times(args)
+        limit = limit_of(args, 50, 100)
+        oldest_ms = max(now_ms - LOST_AFTER_MS, start_ms or 0)
+        found = [
+            order
+            for order in self._exchange.orders(account, symbol)
+            if order.origin in wanted
+            and order.created_ms >= oldest_ms
+            and (end_ms is None or order.created_ms <= end_ms)
+        ]
+        return [self._historic(order) for order in found[-limit:]]
+
+    def _historic(self, order: SimOrder) -> wire.Order:
+        row = self._queried(order)
+        row.pair = row.symbol
+        row.cum_base = row.executed_qty
+        return row
 
     def _user_trades(self, account: str, args: Args) -> list[wire.UserTrade]:
         """The oldest that fit."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
 import msgspec
@@ -12,18 +12,24 @@ from perpwire.model.order import OrderType, PositionSide, Side, TimeInForce
 from perpwire.simulator.events import Refused, SelfTrade, Why
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.binance_futures.sim.params import Args, check_places, needed, number_text, truth, whole
-from perpwire.venues.binance_futures.sim.rules import PERCENT_DOWN, PERCENT_UP
+from perpwire.venues.binance_futures.sim.rules import MARKET_TAKE_BOUND, PERCENT_DOWN, PERCENT_UP
 from perpwire.venues.binance_futures.sim.words import (
     DEFAULT_STP_MODE,
     SELF_TRADES,
     TIMES_IN_FORCE,
     Refusal,
     SymbolWords,
+    missing,
 )
 
 CONDITIONAL = frozenset({"STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"})
 
 CLIENT_ORDER_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
+
+LEAST_LIFE_MS = 600_000
+"""Of a good-till-date order."""
+NEVER_MS = 253_402_300_799_000
+"""The end of the year 9999: no order lasts until then."""
 
 _ANSWERS = frozenset({"ACK", "RESULT"})
 _PRICE_MATCHES = re.compile(r"(OPPONENT|QUEUE)(?:_(5|10|20))?")
@@ -97,6 +103,29 @@ def reduce_only_of(args: Args) -> bool | None:
     return truth(args, "reduceOnly")
 
 
+def check_mode(
+    exchange: Exchange, account: str, words: SymbolWords, position_side: PositionSide, reduce_only: bool | None
+) -> None:
+    """Position side and reduceOnly must fit the account's position mode."""
+    is_hedge = exchange.is_hedge(account, words.symbol)
+    if is_hedge is (position_side is PositionSide.BOTH):
+        raise Refusal(-4061, "Order's position side does not match user's setting.")
+    if is_hedge and reduce_only is not None:
+        raise Refusal(-1106, "Parameter 'reduceOnly' sent when not required.")
+
+
+def good_till_of(args: Args, time_in_force: TimeInForce, now_ms: int) -> int:
+    """When a GTD order ends, in whole seconds; 0 for others."""
+    date_ms = whole(args, "goodTillDate")
+    if time_in_force is not TimeInForce.GTD:
+        return 0
+    if date_ms is None:
+        raise missing("goodTillDate")
+    if not now_ms + LEAST_LIFE_MS < date_ms < NEVER_MS:
+        raise Refusal(-5040, "The goodTillDate timestamp must be greater than the current time plus 600 seconds.")
+    return date_ms - date_ms % 1000
+
+
 # --- price ------------------------------------------------------------------------------------------------------------
 
 
@@ -128,16 +157,35 @@ def matched_price(exchange: Exchange, words: SymbolWords, side: Side, price_matc
     return levels[depth - 1][0]
 
 
-def check_price(exchange: Exchange, words: SymbolWords, side: Side, price: Decimal) -> None:
-    """More than 0, no more decimals than the symbol has, and not too far from the mark price to the bad."""
+def check_price_alone(words: SymbolWords, price: Decimal) -> None:
+    """More than 0, and no more decimals than the symbol has; the exchange knows the other rules of the symbol."""
     if price <= 0:
         raise Refused(Why.PRICE_NOT_POSITIVE)
     check_places(price, words.price_places)
+
+
+def check_quantity(words: SymbolWords, quantity: Decimal) -> None:
+    if quantity <= 0:
+        raise Refused(Why.QUANTITY_NOT_POSITIVE)
+    check_places(quantity, words.quantity_places)
+
+
+def check_price(exchange: Exchange, words: SymbolWords, side: Side, price: Decimal) -> None:
+    """As `check_price_alone`, and not too far from the mark price to the bad."""
+    check_price_alone(words, price)
     mark = exchange.mark_price(words.symbol)
     if side is Side.BUY and price > mark * PERCENT_UP:
         raise Refusal(-4016, f"Limit price can't be higher than {words.price(mark * PERCENT_UP)}.")
     if side is Side.SELL and price < mark * PERCENT_DOWN:
         raise Refusal(-4024, f"Limit price can't be lower than {words.price(mark * PERCENT_DOWN)}.")
+
+
+def market_bound(exchange: Exchange, words: SymbolWords, side: Side) -> Decimal:
+    """The worst price that a market order may reach, on the tick nearer to the mark price."""
+    mark, tick = exchange.mark_price(words.symbol), words.spec.instrument.tick_size
+    is_buy = side is Side.BUY
+    ticks = mark * (1 + MARKET_TAKE_BOUND if is_buy else 1 - MARKET_TAKE_BOUND) / tick
+    return max(tick, ticks.quantize(Decimal(1), rounding=ROUND_FLOOR if is_buy else ROUND_CEILING) * tick)
 
 
 def check_best_opposite(exchange: Exchange, words: SymbolWords, side: Side) -> None:

@@ -13,12 +13,16 @@ from perpwire.simulator.exchange import Exchange, OrderIntent
 from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import wire
 from perpwire.venues.binance_futures.sim import order_params as params
+from perpwire.venues.binance_futures.sim.amendments import amended_note
 from perpwire.venues.binance_futures.sim.counting import AN_ORDER
 from perpwire.venues.binance_futures.sim.gateway import Row, Rows
 from perpwire.venues.binance_futures.sim.listing import Listing
-from perpwire.venues.binance_futures.sim.params import Args, check_places, decimal, needed, truth, whole
-from perpwire.venues.binance_futures.sim.rules import MAX_OPEN_ORDERS
-from perpwire.venues.binance_futures.sim.words import BRACKET, Refusal, SymbolWords, acknowledged
+from perpwire.venues.binance_futures.sim.params import Args, decimal, needed, needed_whole, truth, whole
+from perpwire.venues.binance_futures.sim.rules import MAX_AMENDMENTS, MAX_OPEN_ORDERS
+from perpwire.venues.binance_futures.sim.words import Refusal, SymbolWords, acknowledged, invalid
+
+LONGEST_COUNTDOWN_MS = 7 * 24 * 3600 * 1000
+"""The venue names no bound; beyond this it is a mistake."""
 
 
 class OrderCalls:
@@ -42,6 +46,7 @@ class OrderCalls:
             ("PUT", "/fapi/v1/order"): order_row(self.amend),
             ("DELETE", "/fapi/v1/order"): row(self.cancel),
             ("DELETE", "/fapi/v1/allOpenOrders"): row(self.cancel_all),
+            ("POST", "/fapi/v1/countdownCancelAll"): Row(self._countdown, Security.SIGNED, 10),
         }
 
     # --- placing --------------------------------------------------------------------------------------------------
@@ -78,6 +83,8 @@ class OrderCalls:
             created_ms=now_ms,
             updated_ms=now_ms,
             self_trade=intent.self_trade,
+            expire_ms=intent.expire_ms,
+            note=intent.note,
         )
         return acknowledged(order, words)
 
@@ -98,21 +105,21 @@ class OrderCalls:
         if not is_conditional:
             time_in_force, price_match, price_text = self._limit_words(args, is_limit)
             quantity = decimal(args, "quantity")
-        reduce_only = params.reduce_only_of(args) or False
+        reduce_only = params.reduce_only_of(args)
         self_trade = params.self_trade_of(args)
         words = self._listing.words_of(args)
         client_order_id = args.get("newClientOrderId") or self._client_order_id(account)
         if not params.CLIENT_ORDER_ID.fullmatch(client_order_id):
             raise Refusal(-4015, "Client order id is not valid.")
-        if position_side is not PositionSide.BOTH:
-            raise Refusal(-4061, "Order's position side does not match user's setting.")
+        params.check_mode(self._exchange, account, words, position_side, reduce_only)
         if not words.spec.instrument.is_trading:
             raise Refusal(-4141, "Symbol is closed.")
         if is_conditional:
             message = "Order type not supported for this endpoint. Please use the Algo Order API endpoints instead."
             raise Refusal(-4120, message)
         if truth(args, "closePosition"):
-            raise Refusal(-4020, f"Target strategy invalid for orderType '{kind.value}',reduceOnly '{reduce_only}'.")
+            raise Refusal(-4020, f"Target strategy invalid for orderType '{kind.value}',closePosition 'true'.")
+        expire_ms = params.good_till_of(args, time_in_force, self._exchange.now_ms())
         price: Decimal | None = None
         if price_text:
             price = Decimal(price_text)
@@ -120,8 +127,8 @@ class OrderCalls:
             price = params.matched_price(self._exchange, words, side, price_match)
         if price is not None:
             params.check_price(self._exchange, words, side, price)
-        check_places(quantity, words.quantity_places)
-        self._check_room(account, words, side, quantity, price, reduce_only)
+        params.check_quantity(words, quantity)
+        self._check_open_orders(account, words, side, quantity, position_side, reduce_only or False)
         if not is_limit:
             params.check_best_opposite(self._exchange, words, side)
         return (
@@ -133,8 +140,12 @@ class OrderCalls:
                 quantity=quantity,
                 price=price,
                 client_order_id=client_order_id,
-                reduce_only=reduce_only,
+                reduce_only=reduce_only or False,
+                position_side=position_side,
                 self_trade=self_trade,
+                bound=None if is_limit else params.market_bound(self._exchange, words, side),
+                expire_ms=expire_ms,
+                note={} if price_match == "NONE" else {"priceMatch": price_match},
             ),
             words,
         )
@@ -155,24 +166,31 @@ class OrderCalls:
             raise Refusal(-5038, "Invalid order type for priceMatch.")
         return TimeInForce.GTC, "NONE", ""
 
-    def _check_room(
-        self, account: str, words: SymbolWords, side: Side, quantity: Decimal, price: Decimal | None, reduce_only: bool
+    def _check_open_orders(
+        self,
+        account: str,
+        words: SymbolWords,
+        side: Side,
+        quantity: Decimal,
+        position_side: PositionSide,
+        reduce_only: bool,
     ) -> None:
-        """The number of open orders, and the largest position that the leverage brackets allow."""
-        if len(self._exchange.open_orders(account, words.symbol)) >= MAX_OPEN_ORDERS:
+        """There is room for one more, and those of its side leave something to reduce."""
+        waiting = self._exchange.open_orders(account, words.symbol)
+        if len(waiting) >= MAX_OPEN_ORDERS:
             raise Refusal(-2025, "Reach max open order limit.")
-        if reduce_only:
+        if not reduce_only:
             return
-        held = self._exchange.position(account, words.symbol).quantity
-        after = abs(held + (quantity if side is Side.BUY else -quantity))
-        value = after * (price or self._exchange.mark_price(words.symbol))
-        if after > abs(held) and value > BRACKET.notional_cap:
-            raise Refusal(-2027, "Exceeded the maximum allowable position at current leverage.")
+        held = abs(self._exchange.position(account, words.symbol, position_side).quantity)
+        before = sum((one.remaining for one in waiting if one.side is side and not one.reduce_only), Decimal(0))
+        # An order that is too large by itself is refused as such.
+        if quantity <= held < quantity + before:
+            raise Refusal(-4118, "ReduceOnly Order Failed. Please check your existing position and open orders.")
 
     def _client_order_id(self, account: str) -> str:
         """One that the venue makes up where none was sent."""
         self._ids_made += 1
-        return hashlib.sha256(f"{account}/order/{self._ids_made}".encode()).hexdigest()[:22]
+        return hashlib.sha256(f"{account}/order/{self._exchange.now_ms()}/{self._ids_made}".encode()).hexdigest()[:22]
 
     # --- changing and cancelling ----------------------------------------------------------------------------------
 
@@ -197,16 +215,24 @@ class OrderCalls:
         if params.reduce_only_of(args) and not order.reduce_only:
             raise Refusal(-5047, "reduceOnly can't be set by a modification.")
         params.check_price(self._exchange, words, side, price)
-        check_places(quantity, words.quantity_places)
-        amended = self._amended(account, words, order, price, quantity)
-        shown = acknowledged(amended, words)
+        params.check_quantity(words, quantity)
+        if order.amendments >= MAX_AMENDMENTS:
+            raise Refusal(-5026, f"Exceed maximum modify order limit ({MAX_AMENDMENTS}).")
+        note = amended_note(order, price, quantity, price_match, modify_id, self._exchange.now_ms())
+        shown = acknowledged(self._amended(account, words, order, price, quantity, note), words)
         shown.pair = words.symbol
         if modify_id is not None:
             shown.modify_id = modify_id
         return shown
 
     def _amended(
-        self, account: str, words: SymbolWords, order: SimOrder, price: Decimal, quantity: Decimal
+        self,
+        account: str,
+        words: SymbolWords,
+        order: SimOrder,
+        price: Decimal,
+        quantity: Decimal,
+        note: dict[str, str],
     ) -> SimOrder:
         try:
             return self._exchange.amend(
@@ -217,6 +243,7 @@ class OrderCalls:
                 price=price,
                 quantity=quantity,
                 keep_priority_on_reduce=False,
+                note=note,
             )
         except Refused as refused:
             if refused.why is Why.AMEND_BELOW_FILLED:
@@ -247,3 +274,11 @@ class OrderCalls:
     def cancel_all(self, account: str, args: Args) -> wire.Done:
         self._exchange.cancel_all(account, self._listing.words_of(args).symbol)
         return wire.Done(code=200, msg="The operation of cancel all open order is done.")
+
+    def _countdown(self, account: str, args: Args) -> wire.Countdown:
+        words = self._listing.words_of(args)
+        wait_ms = needed_whole(args, "countdownTime")
+        if wait_ms > LONGEST_COUNTDOWN_MS:
+            raise invalid("countdownTime")
+        self._exchange.set_countdown(account, words.symbol, wait_ms)
+        return wire.Countdown(symbol=words.symbol, countdown_time=str(wait_ms))

@@ -10,13 +10,13 @@ from typing import Any, Protocol
 import msgspec
 
 from perpwire.clock import Timer
-from perpwire.simulator.events import AccountChanged, OrderChanged, SimEvent
+from perpwire.simulator.events import AccountChanged, OrderChanged, SettingsChanged, SimEvent
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import wire, wire_streams
-from perpwire.venues.binance_futures.sim.account import open_notionals
 from perpwire.venues.binance_futures.sim.gateway import Args, Row, Rows
 from perpwire.venues.binance_futures.sim.hub import envelope_head
+from perpwire.venues.binance_futures.sim.positions import open_notionals
 from perpwire.venues.binance_futures.sim.words import (
     Refusal,
     SymbolWords,
@@ -191,6 +191,9 @@ class UserStreams:
         The exchange tells of the order, the fill, the account. So the order waits for the fill that may follow at
         once, and the fill for the account.
         """
+        if isinstance(event, SettingsChanged) and event.what == "leverage":
+            leverage = int(self._exchange.leverage(event.account, event.symbol))
+            self.leverage_changed(event.account, event.symbol, leverage)
         if not isinstance(event, OrderChanged | AccountChanged):
             return
         if not self._is_heard(event.account):

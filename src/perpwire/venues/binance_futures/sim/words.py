@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from perpwire.model.numbers import plain
@@ -23,29 +24,29 @@ SELF_TRADES: dict[str, SelfTrade] = {
 DEFAULT_STP_MODE = "EXPIRE_MAKER"
 """Of an order that names none."""
 
-_STP_WORDS = {ours: word for word, ours in SELF_TRADES.items()}
+STP_WORDS = {ours: word for word, ours in SELF_TRADES.items()}
 
 TIMES_IN_FORCE = {
     "GTC": TimeInForce.GTC,
     "IOC": TimeInForce.IOC,
     "FOK": TimeInForce.FOK,
     "GTX": TimeInForce.POST_ONLY,
+    "GTD": TimeInForce.GTD,
 }
-"""What orders may say. GTD and RPI are neither offered in exchangeInfo nor taken."""
+"""What orders may say. RPI is neither offered in exchangeInfo nor taken."""
 
 _TIME_IN_FORCE_WORDS = {ours: word for word, ours in TIMES_IN_FORCE.items()}
 
-_EXPIRY_REASONS = {"stp": "1", "ioc": "2", "reduce_only": "4", "market": "9"}
-
-BRACKET = wire.Bracket(
-    bracket=1,
-    initial_leverage=125,
-    notional_cap=1_000_000_000,
-    notional_floor=0,
-    maint_margin_ratio=0.005,
-    cum=0.0,
-)
-"""The only one: this exchange keeps the same share of any position as maintenance margin."""
+_EXPIRY_REASONS = {
+    "stp": "1",
+    "ioc": "2",
+    "reduce_only": "4",
+    "liquidation": "5",
+    "adl": "5",
+    "position_closed": "6",
+    "delisted": "7",
+    "market": "9",
+}
 
 
 def padded(number: Decimal, places: int) -> str:
@@ -119,6 +120,13 @@ def time_in_force_word(order: SimOrder) -> str:
     return "GTC" if order.type is OrderType.MARKET else _TIME_IN_FORCE_WORDS[order.time_in_force]
 
 
+def client_id_word(order: SimOrder) -> str:
+    """The venue's own orders are known by their client ids."""
+    if order.origin in ("liquidation", "takeover"):
+        return f"autoclose-{order.created_ms}{order.order_id % 1_000_000:06d}"
+    return "adl_autoclose" if order.origin == "adl" else order.client_order_id
+
+
 def acknowledged(order: SimOrder, words: SymbolWords) -> wire.Order:
     """As the calls that place, change or cancel answer: nothing about what it cost."""
     shown = _order(order, words)
@@ -140,23 +148,23 @@ def _order(order: SimOrder, words: SymbolWords) -> wire.Order:
         order_id=order.order_id,
         symbol=order.symbol,
         status=status_word(order),
-        client_order_id=order.client_order_id,
+        client_order_id=client_id_word(order),
         price=words.price(order.price or Decimal(0)),
         orig_qty=words.quantity(order.quantity),
         executed_qty=words.quantity(order.filled_quantity),
         time_in_force=time_in_force_word(order),
         type=order.type.value,
         reduce_only=order.reduce_only,
-        close_position=False,
+        close_position=order.close_position,
         side=order.side.value,
         position_side=order.position_side.value,
         stop_price=words.price(Decimal(0)),
         working_type="CONTRACT_PRICE",
         price_protect=False,
         orig_type=order.type.value,
-        price_match="NONE",
-        self_trade_prevention_mode=_STP_WORDS[order.self_trade],
-        good_till_date=0,
+        price_match=order.note.get("priceMatch", "NONE"),
+        self_trade_prevention_mode=STP_WORDS[order.self_trade],
+        good_till_date=order.expire_ms,
         update_time=order.updated_ms,
     )
 
@@ -198,7 +206,7 @@ def order_update(
         price_protect=False,
         ignored_1=0,
         ignored_2=0,
-        stp_mode=_STP_WORDS[order.self_trade],
+        stp_mode=STP_WORDS[order.self_trade],
         price_match="NONE",
         good_till_date=0,
         expiry_reason=expiry_reason(order),
@@ -237,6 +245,11 @@ class Refusal(Exception):
 def as_refusal(error: Refused | Refusal) -> Refusal:
     """What is answered."""
     return error if isinstance(error, Refusal) else Refusal(*REFUSALS[error.why])
+
+
+def refused_as(refused: Refused, codes: Mapping[Why, tuple[int, str]]) -> Refusal:
+    """What is answered by a call that has codes of its own."""
+    return Refusal(*(codes.get(refused.why) or REFUSALS[refused.why]))
 
 
 def missing(name: str) -> Refusal:

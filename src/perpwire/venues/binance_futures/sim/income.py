@@ -1,0 +1,86 @@
+"""The simulator's list of all that has changed an account's cash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from perpwire.simulator.events import Booking
+from perpwire.simulator.exchange import Exchange
+from perpwire.venues.base import Security
+from perpwire.venues.binance_futures import wire
+from perpwire.venues.binance_futures.sim.gateway import Row, Rows
+from perpwire.venues.binance_futures.sim.listing import Listing
+from perpwire.venues.binance_futures.sim.params import DAY_MS, Args, limit_of, span
+from perpwire.venues.binance_futures.sim.words import invalid, money
+
+KEPT_MS = 92 * DAY_MS
+"""Three months."""
+
+INCOME_TYPES = frozenset(
+    {
+        "TRANSFER", "WELCOME_BONUS", "REALIZED_PNL", "FUNDING_FEE", "SPECIAL_FUNDING_FEE", "COMMISSION",
+        "INSURANCE_CLEAR", "REFERRAL_KICKBACK", "COMMISSION_REBATE", "API_REBATE", "CONTEST_REWARD",
+        "CROSS_COLLATERAL_TRANSFER", "OPTIONS_PREMIUM_FEE", "OPTIONS_SETTLE_PROFIT", "INTERNAL_TRANSFER",
+        "AUTO_EXCHANGE", "DELIVERED_SETTELMENT", "COIN_SWAP_DEPOSIT", "COIN_SWAP_WITHDRAW",
+        "POSITION_LIMIT_INCREASE_FEE", "STRATEGY_UMFUTURES_TRANSFER", "FEE_RETURN", "BFUSD_REWARD",
+    }
+)  # fmt: skip
+
+
+class IncomeCalls:
+    def __init__(self, exchange: Exchange, listing: Listing) -> None:
+        self._exchange = exchange
+        self._listing = listing
+
+    def rows(self) -> Rows:
+        return {("GET", "/fapi/v1/income"): Row(self._income, Security.SIGNED, 30)}
+
+    def _income(self, account: str, args: Args) -> list[wire.Income]:
+        """Oldest first: from the start on where there is one, else the newest."""
+        symbol = self._listing.words_of(args).symbol if args.get("symbol") else None
+        kind = args.get("incomeType")
+        if kind is not None and kind not in INCOME_TYPES:
+            raise invalid("incomeType")
+        now_ms = self._exchange.now_ms()
+        start_ms, end_ms = span(args, now_ms, longest_ms=None)
+        limit = limit_of(args, 100, 1000)
+        rows = [
+            row
+            for booking in self._exchange.bookings(account)
+            if max(start_ms, now_ms - KEPT_MS) <= booking.time_ms <= end_ms and symbol in (None, booking.symbol)
+            for row in _rows(booking)
+            if kind in (None, row.income_type)
+        ]
+        return rows[:limit] if args.get("startTime") else rows[-limit:]
+
+
+def _rows(booking: Booking) -> Iterator[wire.Income]:
+    """An execution has two: profit and fee. `tranId` is unique for each income type."""
+
+    def row(kind: str, amount: Decimal, info: str) -> wire.Income:
+        return wire.Income(
+            symbol=booking.symbol,
+            income_type=kind,
+            income=money(amount),
+            asset=booking.asset,
+            info=info,
+            time=booking.time_ms,
+            tran_id=FIRST_TRANSACTION_ID + booking.number,
+            trade_id=str(booking.trade_id) if booking.trade_id else "",
+        )
+
+    if booking.kind == "trade":
+        if booking.cash_flow:
+            yield row("REALIZED_PNL", booking.cash_flow, str(booking.trade_id))
+        if booking.fee:
+            yield row("COMMISSION", -booking.fee, str(booking.trade_id))
+    elif booking.kind == "funding":
+        yield row("FUNDING_FEE", booking.funding, "FUNDING_FEE")
+    elif booking.kind == "transfer":
+        yield row("TRANSFER", booking.change, "TRANSFER")
+    else:
+        yield row("INSURANCE_CLEAR", booking.change, "INSURANCE_CLEAR")
+
+
+FIRST_TRANSACTION_ID = 9_689_000_000

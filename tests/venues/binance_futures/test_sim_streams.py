@@ -90,7 +90,12 @@ async def hears(venue: SimulatedVenue, path: str, name: str) -> bool:
         ("btcusdt@trade", {"/public/ws", "/market/ws", "/ws"}),
         ("BTCUSDT@bookTicker", set()),
         ("btcusdt@depth@250ms", set()),
-        ("btcusdt@kline_1m", set()),
+        ("btcusdt@kline_1m", {"/market/ws"}),
+        ("btcusdt_perpetual@continuousKline_1m", {"/market/ws"}),
+        ("btcusdt_current_quarter@continuousKline_1m", set()),
+        ("btcusdt@ticker", {"/market/ws"}),
+        ("!miniTicker@arr", {"/market/ws"}),
+        ("btcusdt@kline_2m", set()),
         ("nonsense", set()),
     ],
 )

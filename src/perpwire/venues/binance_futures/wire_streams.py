@@ -387,9 +387,12 @@ class PositionChange(Struct, kw_only=True):
 
 
 class AccountChange(Struct, kw_only=True):
+    """`S` is there for funding only."""
+
     balances: list[BalanceChange] | UnsetType | None = field(name="B", default=UNSET)
     positions: list[PositionChange] | UnsetType | None = field(name="P", default=UNSET)
     reason: Unread = field(name="m", default=UNSET)
+    symbol: Unread = field(name="S", default=UNSET)
 
 
 class AccountUpdate(Struct, kw_only=True):
@@ -422,11 +425,78 @@ class LeverageChange(Struct):
     leverage: int = field(name="l")
 
 
+class MultiAssetsChange(Struct):
+    is_on: bool = field(name="j")
+
+
 class AccountConfigUpdate(Struct, kw_only=True):
+    """One of the two has changed."""
+
     event: str = field(name="e", default="ACCOUNT_CONFIG_UPDATE")
     event_time: int = field(name="E")
     transaction_time: int = field(name="T")
-    leverage: LeverageChange = field(name="ac")
+    leverage: LeverageChange | UnsetType = field(name="ac", default=UNSET)
+    multi_assets: MultiAssetsChange | UnsetType = field(name="ai", default=UNSET)
+
+
+class CalledPosition(Struct, kw_only=True):
+    symbol: str = field(name="s")
+    position_side: str = field(name="ps")
+    quantity: str = field(name="pa")
+    margin_type: str = field(name="mt")
+    isolated_wallet: str = field(name="iw")
+    mark_price: str = field(name="mp")
+    unrealized_profit: str = field(name="up")
+    maintenance_margin: str = field(name="mm")
+
+
+class MarginCall(Struct, kw_only=True):
+    """The cross wallet is there where cross positions are in question."""
+
+    event: str = field(name="e", default="MARGIN_CALL")
+    event_time: int = field(name="E")
+    cross_wallet: str | UnsetType = field(name="cw", default=UNSET)
+    positions: list[CalledPosition] = field(name="p")
+
+
+class AlgoOrder(Struct, kw_only=True):
+    """`o` of ALGO_UPDATE. What became of the order is there once there is one."""
+
+    client_algo_id: str = field(name="caid")
+    algo_id: int = field(name="aid")
+    algo_type: str = field(name="at", default="CONDITIONAL")
+    type: str = field(name="o")
+    symbol: str = field(name="s")
+    side: str = field(name="S")
+    position_side: str = field(name="ps")
+    time_in_force: str = field(name="f")
+    quantity: str = field(name="q")
+    status: str = field(name="X")
+    actual_order_id: str = field(name="ai")
+    average_price: str | UnsetType = field(name="ap", default=UNSET)
+    filled_quantity: str | UnsetType = field(name="aq", default=UNSET)
+    actual_type: str | UnsetType = field(name="act", default=UNSET)
+    trigger_price: str = field(name="tp")
+    price: str = field(name="p")
+    stp_mode: str = field(name="V")
+    working_type: str = field(name="wt")
+    price_match: str = field(name="pm")
+    close_position: bool = field(name="cp")
+    price_protect: bool = field(name="pP")
+    reduce_only: bool = field(name="R")
+    trigger_time: int = field(name="tt")
+    good_till_date: int = field(name="gtd")
+    reject_reason: str | UnsetType = field(name="rm", default=UNSET)
+    is_activated: bool = field(name="ia")
+
+
+class AlgoUpdate(Struct, kw_only=True):
+    """A conditional order is new, follows the price now, triggers, or has ended."""
+
+    event: str = field(name="e", default="ALGO_UPDATE")
+    transaction_time: int = field(name="T")
+    event_time: int = field(name="E")
+    order: AlgoOrder = field(name="o")
 
 
 class ListenKeyExpired(Struct, kw_only=True):

@@ -49,3 +49,20 @@ def book_ticker(row: wire_streams.BookTickerEvent) -> wire_streams.BookTickerEve
         ask_quantity=contracts(row.symbol, row.ask_quantity, row.ask_price),
         symbol_type=COIN_MARGINED,
     )
+
+
+def ticker(
+    row: wire_streams.DayTicker | wire_streams.MiniTicker,
+) -> wire_streams.DayTicker | wire_streams.MiniTicker | None:
+    """Its volume is in contracts, and its turnover in the base currency."""
+    pair = pair_of(row.symbol)
+    if pair is None:
+        return None
+    return msgspec.structs.replace(
+        row,
+        symbol=f"{pair}_PERP",
+        pair=pair,
+        volume=padded(Decimal(row.quote_volume) / _CONTRACT_VALUES[row.symbol], 0),
+        quote_volume=row.volume,
+        symbol_type=COIN_MARGINED,
+    )

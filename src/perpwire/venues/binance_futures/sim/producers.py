@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from perpwire.simulator.events import MarkTick, Traded
 from perpwire.simulator.exchange import Exchange
-from perpwire.venues.binance_futures.sim import baskets, book_streams, price_streams, reference_streams, trade_streams
+from perpwire.simulator.intervals import Interval
+from perpwire.venues.binance_futures.sim import (
+    baskets,
+    book_streams,
+    kline_streams,
+    liquidation_streams,
+    price_streams,
+    reference_streams,
+    ticker_streams,
+    trade_streams,
+)
 from perpwire.venues.binance_futures.sim.agg_trades import AggTrades
 from perpwire.venues.binance_futures.sim.producer import Producer, Publish
 from perpwire.venues.binance_futures.sim.words import SymbolWords
@@ -31,6 +41,7 @@ class Producers:
         self._with_coin_margined = with_coin_margined
         self._with_trades = with_trades
         self._by_stream = {one.stream: one for one in words.values()}
+        self._figures = ticker_streams.DayFigures(exchange, words)
         self._means = price_streams.MeanMarkPrices(words)
 
     def count(self, event: Traded | MarkTick) -> None:
@@ -69,6 +80,12 @@ class Producers:
                     name.period_ms or 0,
                     with_coin_margined=self._with_coin_margined,
                 )
+            case "ticker" | "miniTicker":
+                return ticker_streams.AllTickersProducer(
+                    exchange, publish, self._row_of(name.kind), with_coin_margined=self._with_coin_margined
+                )
+            case "forceOrder":
+                return liquidation_streams.ForceOrderProducer(exchange, publish, is_all=True)
             case "assetIndex":
                 return reference_streams.AssetIndexProducer(exchange, publish, self._words, "")
             case "tradingSession":
@@ -94,7 +111,23 @@ class Producers:
                 return trade_streams.TradeProducer(exchange, publish, words)
             case "markPrice":
                 return price_streams.MarkPriceProducer(exchange, publish, self._means, name.period_ms or 0)
+            case "kline":
+                return self._klines(name, publish, words, kline_streams.kline_event)
+            case "continuousKline" if name.contract == "perpetual":
+                return self._klines(name, publish, words, kline_streams.continuous_kline)
+            case "ticker" | "miniTicker":
+                return ticker_streams.TickerProducer(exchange, publish, words.symbol, self._row_of(name.kind))
+            case "forceOrder":
+                return liquidation_streams.ForceOrderProducer(exchange, publish, is_all=False)
             case "compositeIndex" if baskets.is_basket(words):
                 return reference_streams.CompositeIndexProducer(exchange, publish, words)
             case _:
                 return None
+
+    def _row_of(self, kind: str) -> Callable[[str], ticker_streams.Row]:
+        return self._figures.full if kind == "ticker" else self._figures.short
+
+    def _klines(
+        self, name: StreamName, publish: Publish, words: SymbolWords, framed: kline_streams.Framed
+    ) -> kline_streams.KlineProducer:
+        return kline_streams.KlineProducer(self._exchange, publish, words, Interval(name.interval), framed)

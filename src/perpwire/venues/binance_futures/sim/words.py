@@ -7,9 +7,9 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from perpwire.model.numbers import plain
 from perpwire.model.order import OrderType, TimeInForce
-from perpwire.simulator.events import Refused, SelfTrade, SimFill, SimOrder, SimPosition, Why
+from perpwire.simulator.events import Refused, SelfTrade, SimOrder, SimPosition, Why
 from perpwire.simulator.specs import SymbolSpec
-from perpwire.venues.binance_futures import wire, wire_streams
+from perpwire.venues.binance_futures import wire
 
 MONEY_PLACES = 8
 
@@ -166,50 +166,6 @@ def _order(order: SimOrder, words: SymbolWords) -> wire.Order:
         self_trade_prevention_mode=STP_WORDS[order.self_trade],
         good_till_date=order.expire_ms,
         update_time=order.updated_ms,
-    )
-
-
-def order_update(
-    order: SimOrder, execution_type: str, fill: SimFill | None, time_ms: int, notionals: tuple[Decimal, Decimal]
-) -> wire_streams.OrderUpdate:
-    """`o` of ORDER_TRADE_UPDATE. `notionals` are those of the account's open bids and asks."""
-    nothing = Decimal(0)
-    return wire_streams.OrderUpdate(
-        symbol=order.symbol,
-        client_order_id=order.client_order_id,
-        side=order.side.value,
-        type=order.type.value,
-        time_in_force=time_in_force_word(order),
-        quantity=stripped(order.quantity),
-        price=stripped(order.price or nothing),
-        average_price=stripped(rounded(order.average_price or nothing)),
-        stop_price="0",
-        execution_type=execution_type,
-        status=status_word(order),
-        order_id=order.order_id,
-        last_quantity=stripped(fill.quantity if fill else nothing),
-        filled_quantity=stripped(order.filled_quantity),
-        last_price=stripped(fill.price if fill else nothing),
-        fee=stripped(fill.fee if fill else nothing),
-        fee_asset=fill.fee_asset if fill else "USDT",
-        trade_time=time_ms,
-        trade_id=fill.trade_id if fill else 0,
-        bids_notional=stripped(notionals[0]),
-        asks_notional=stripped(notionals[1]),
-        is_maker=fill.is_maker if fill else False,
-        reduce_only=order.reduce_only,
-        working_type="CONTRACT_PRICE",
-        original_type=order.type.value,
-        position_side=order.position_side.value,
-        close_position=False,
-        realized_profit=stripped(fill.realized_pnl if fill else nothing),
-        price_protect=False,
-        ignored_1=0,
-        ignored_2=0,
-        stp_mode=STP_WORDS[order.self_trade],
-        price_match="NONE",
-        good_till_date=0,
-        expiry_reason=expiry_reason(order),
     )
 
 

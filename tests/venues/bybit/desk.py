@@ -19,7 +19,7 @@ from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.specs import AccountSpec, OrderIntent, SymbolSpec
 from perpwire.venues.base import Call, Session
 from perpwire.venues.bybit.signing import sign_login, sign_request
-from perpwire.venues.bybit.sim import default_specs, make_dialect
+from perpwire.venues.bybit.sim import MARGIN, default_specs, make_dialect
 from perpwire.venues.bybit.venue import VENUE
 
 D = Decimal
@@ -91,7 +91,9 @@ class Desk:
     def __init__(self, clock: ManualClock, rate: float = 0.0, specs: Sequence[SymbolSpec] | None = None) -> None:
         self.clock = clock
         accounts = (AccountSpec(), AccountSpec(name=MAKER, api_key="k2", secret_key="s2", cash=D(10**9)))
-        self.exchange = Exchange(clock=clock, seed=1, symbols=specs or default_specs(), accounts=accounts, rate=rate)
+        self.exchange = Exchange(
+            clock=clock, seed=1, symbols=specs or default_specs(), accounts=accounts, rate=rate, margin=MARGIN
+        )
         self.dialect: Dialect = make_dialect(self.exchange, DialectOptions())
 
     # --- REST ---

@@ -68,8 +68,11 @@ async def test_tickers_and_recent_trades(desk: Desk) -> None:
     await moment()
     (row,) = desk.get("/v5/market/tickers", category="linear", symbol="BTCUSDT")["result"]["list"]
     assert (row["lastPrice"], row["bid1Price"], row["ask1Size"]) == ("64010.00", "63990.00", "9.500")
-    assert (row["volume24h"], row["turnover24h"], row["openInterest"]) == ("0.500", "32005", "1.000")
-    assert (row["highPrice24h"], row["price24hPcnt"]) == ("64010.00", "0")
+    day = desk.exchange.day("BTCUSDT")
+    assert (D(row["volume24h"]), D(row["highPrice24h"]), D(row["prevPrice24h"])) == (day.volume, day.high, day.open)
+    assert row["price24hPcnt"][:6] == str(D("64010") / day.open - 1)[:6]
+    assert D(row["openInterest"]) == 2 * D(row["singleOpenInterest"]) > 1
+    assert row["basis"] == row["curPreListingPhase"] == ""
     assert len(desk.get("/v5/market/tickers", category="linear")["result"]["list"]) == 3
     (trade,) = desk.get("/v5/market/recent-trade", category="linear", symbol="BTCUSDT")["result"]["list"]
     assert (trade["price"], trade["size"], trade["side"]) == ("64010.00", "0.500", "Buy")
@@ -217,11 +220,6 @@ async def test_a_price_beyond_the_limit_is_silently_made_the_limit(desk: Desk) -
         ({"reduceOnly": "true"}, 10001, "params error: reduceOnly invalid"),
         ({"orderLinkId": "x" * 37}, 10001, "params error: orderLinkId invalid"),
         ({"orderLinkId": "a b"}, 10001, "params error: orderLinkId invalid"),
-        ({"triggerPrice": "65000"}, 10001, "triggerPrice is not supported"),
-        ({"stopLoss": "60000"}, 10001, "stopLoss is not supported"),
-        ({"smpType": "None"}, 10001, "smpType None is not supported"),
-        ({"smpType": "CancelMaker"}, 10001, "smpType CancelMaker is not supported"),
-        ({"smpType": "CancelBoth"}, 10001, "smpType CancelBoth is not supported"),
         ({"smpType": "cancelmaker"}, 10001, "params error: smpType invalid"),
         ({"smpType": 0}, 10001, "params error: smpType invalid"),
         ({"smpType": ["None"]}, 10001, "params error: smpType invalid"),
@@ -239,17 +237,27 @@ def test_what_is_wrong_with_an_order_is_said_at_once(changes: dict[str, Any], co
 
 
 @pytest.mark.parametrize(
-    ("sent", "shown"), [({"smpType": "CancelTaker"}, "CancelTaker"), ({"smpType": ""}, "None"), ({}, "None")]
+    ("smp_type", "statuses"),
+    [
+        ("CancelTaker", ["New", "Cancelled"]),
+        ("CancelMaker", ["Cancelled", "New"]),
+        ("CancelBoth", ["Cancelled", "Cancelled"]),
+        ("None", ["Filled", "Filled"]),
+        ("", ["Filled", "Filled"]),
+    ],
 )
-def test_an_order_that_meets_its_own_account_is_cancelled(sent: dict[str, Any], shown: str) -> None:
+def test_the_takers_word_decides_what_ends_when_an_account_meets_itself(smp_type: str, statuses: list[str]) -> None:
     async def trial(desk: Desk) -> None:
-        resting = desk.create(side="Sell", price="64000")["result"]["orderId"]
+        resting = desk.create(side="Sell", price="64000", smpType="CancelBoth")["result"]["orderId"]
         await moment()
-        taking = desk.create(price="64000", **sent)["result"]["orderId"]
+        taking = desk.create(price="64000", smpType=smp_type)["result"]["orderId"]
         await moment()
-        row = desk.order(taking)
-        assert (row["orderStatus"], row["cancelType"], row["smpType"]) == ("Cancelled", "CancelBySmp", shown)
-        assert desk.order(resting)["orderStatus"] == "New"
+        rows = [desk.order(resting), desk.order(taking)]
+        assert [row["orderStatus"] for row in rows] == statuses
+        assert rows[1]["smpType"] == (smp_type or "None")
+        for row in rows:
+            if row["orderStatus"] == "Cancelled":
+                assert (row["cancelType"], row["rejectReason"]) == ("CancelBySmp", "EC_StopBySelfMatch")
 
     at_desk(trial)()
 
@@ -468,7 +476,8 @@ async def test_the_wallet_adds_up(desk: Desk) -> None:
     assert account.equity == account.wallet_balance - 10
     (wallet,) = desk.get("/v5/account/wallet-balance", accountType="UNIFIED")["result"]["list"]
     (coin,) = wallet["coin"]
-    assert D(coin["totalOrderIM"]) == 3000
+    # 0.5 at the worse of limit and mark: a tenth of the value, the fee to open, and the fee to close it bankrupt.
+    assert D(coin["totalOrderIM"]) == D(32000) / 10 + D(32000) * D("0.00055") * (1 + D("0.9"))
     assert account.initial_margin == D(coin["totalOrderIM"]) + D(coin["totalPositionIM"])
     assert account.available_balance == account.equity - account.initial_margin
     assert (coin["coin"], coin["availableToWithdraw"]) == ("USDT", "")

@@ -11,13 +11,11 @@ import pytest
 
 from perpwire.clock import ManualClock
 from perpwire.model.order import Side
-from perpwire.simulator.events import MarkTick, SimFill, Traded
-from perpwire.simulator.specs import SymbolSpec
+from perpwire.simulator.events import MarkTick, Traded
+from perpwire.simulator.specs import SymbolSpec, tiers
 from perpwire.venues.bybit.sim import default_specs
-from perpwire.venues.bybit.sim.memory import PositionHistory
 from perpwire.venues.bybit.sim.numbers import MAKER_EXECUTION, ORDER, cut, fit, id_text, number_of
 from perpwire.venues.bybit.sim.prices import Prices, SymbolPrices
-from perpwire.venues.bybit.sim.rules import rules_of
 from perpwire.venues.bybit.sim.timers import Timers
 
 from .desk import Desk, at_desk, moment
@@ -25,7 +23,7 @@ from .desk import Desk, at_desk, moment
 D = Decimal
 
 
-def contract(symbol: str, price: str, tick: str, step: str, fee: str) -> SymbolSpec:
+def contract(symbol: str, price: str, tick: str, step: str, fee: str, rate: str) -> SymbolSpec:
     spec = default_specs()[0]
     instrument = msgspec.structs.replace(
         spec.instrument,
@@ -35,20 +33,27 @@ def contract(symbol: str, price: str, tick: str, step: str, fee: str) -> SymbolS
         quantity_step=D(step),
         min_quantity=D(step),
     )
-    return msgspec.structs.replace(spec, instrument=instrument, start_price=D(price), taker_fee=D(fee))
+    return msgspec.structs.replace(
+        spec, instrument=instrument, start_price=D(price), taker_fee=D(fee), tiers=tiers(("300000", "100", rate))
+    )
 
 
 # Captured from real accounts in 2025-10 and 2026-03: quantity, entry, mark, taker fee -> what the venue showed.
 CAPTURED = [
     (
-        contract("SOLUSDT", "233.029", "0.001", "0.1", "0.000649"),
+        contract("SOLUSDT", "233.029", "0.001", "0.1", "0.000649", "0.005"),
         ("0.2", "233.02"),
         {"positionIM": "4.68780139", "positionMM": "0.26025039", "unrealisedPnl": "0.0018"},
     ),
     (
-        contract("BTCPERP", "66472.02", "0.01", "0.001", "0.001"),
+        contract("BTCPERP", "66472.02", "0.01", "0.001", "0.001", "0.004"),
         ("0.001", "66473.5"),
-        {"positionIM": "6.70702815", "unrealisedPnl": "-0.00148", "breakEvenPrice": "66606.58008008"},
+        {
+            "positionIM": "6.70702815",
+            "positionMM": "0.32571423",
+            "unrealisedPnl": "-0.00148",
+            "breakEvenPrice": "66606.58008008",
+        },
     ),
 ]
 
@@ -70,14 +75,13 @@ def test_margins_are_those_that_the_venue_showed(
 
 
 def test_margin_to_keep_is_continuous_from_tier_to_tier() -> None:
-    tiers = rules_of("BTCUSDT").tiers
-    for lower, upper in pairwise(tiers):
-        assert lower.limit * lower.maintenance_rate - lower.deduction == (
-            lower.limit * upper.maintenance_rate - upper.deduction
+    spec = default_specs()[0]
+    for lower, upper in pairwise(spec.tiers):
+        assert lower.cap * lower.maintenance_rate - lower.deduction == (
+            lower.cap * upper.maintenance_rate - upper.deduction
         )
-    assert rules_of("BTCUSDT").tier(D(300_001)).id == 2
-    assert rules_of("BTCUSDT").tier(D(10**9)) is tiers[-1]
-    assert rules_of("ANYUSDT").tier(D(1)).maintenance_rate == D("0.005")
+    assert spec.tier(D(300_001)).number == 2
+    assert spec.tier(D(10**9)) is spec.tiers[-1]
 
 
 @at_desk
@@ -93,49 +97,10 @@ async def test_a_position_that_can_be_lost_shows_where(desk: Desk) -> None:
     assert wallet["accountMMRate"] == str(D(wallet["totalMaintenanceMargin"]) / D(wallet["totalMarginBalance"]))[:6]
 
 
-def filled(quantity: str, price: str, fee: str, profit: str = "0", closed: str = "0") -> SimFill:
-    return SimFill(
-        trade_id=1,
-        price=D(price),
-        quantity=D(quantity),
-        fee=D(fee),
-        fee_rate=D(0),
-        fee_asset="USDT",
-        realized_pnl=D(profit),
-        closed_quantity=D(closed),
-        is_maker=False,
-        time_ms=5,
-    )
-
-
-def test_a_flip_through_zero_closes_one_position_and_opens_another() -> None:
-    history = PositionHistory()
-    assert history.apply(Side.BUY, filled("2", "100", "0.2"), 1) == 0
-    assert (history.current_realized, history.open_fees) == (D("-0.2"), D("0.2"))
-    closed = history.apply(Side.SELL, filled("3", "110", "0.3", profit="20", closed="2"), 2)
-    assert closed == 20 - D("0.2") - D("0.2")  # the fee to close, and that paid to open
-    assert (history.quantity, history.current_realized, history.open_fees) == (D(-1), D("-0.1"), D("0.1"))
-    assert history.total_realized == 20 - D("0.5")
-    assert history.seq == 2
-
-
 def traded(price: str, at_ms: int, quantity: str = "1") -> Traded:
     return Traded(
         symbol="BTCUSDT", trade_id=1, price=D(price), quantity=D(quantity), buyer_is_maker=False, time_ms=at_ms
     )
-
-
-def test_the_last_day_slides() -> None:
-    hour = 3_600_000
-    prices = SymbolPrices(default_specs()[0])
-    quiet = prices.day(0)
-    assert (quiet.price_before, quiet.high, quiet.volume) == (D(64000), D(64000), D(0))
-    for number, price in enumerate(("100", "300", "200")):
-        prices.on_trade(traded(price, number * 12 * hour))
-    day = prices.day(24 * hour)
-    assert (day.price_before, day.high, day.low, day.volume, day.turnover) == (D(300), D(300), D(200), D(2), D(500))
-    assert day.price_hour_before == 200
-    assert prices.day(100 * hour).price_before == 200
 
 
 def test_tick_directions() -> None:

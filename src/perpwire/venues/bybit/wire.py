@@ -440,6 +440,68 @@ class Wallets(msgspec.Struct):
     rows: list[Wallet] = msgspec.field(name="list")
 
 
+class ClosedPnlRow(msgspec.Struct, kw_only=True):
+    """One row of GET /v5/position/closed-pnl: what one order closed. closedPnl is after both fees."""
+
+    symbol: str
+    orderId: str
+    side: str
+    qty: str
+    orderPrice: str
+    orderType: str
+    execType: str
+    closedSize: str
+    cumEntryValue: str
+    avgEntryPrice: str
+    cumExitValue: str
+    avgExitPrice: str
+    closedPnl: str
+    fillCount: str
+    leverage: str
+    openFee: str
+    closeFee: str
+    createdTime: str
+    updatedTime: str
+
+
+class TransactionRow(msgspec.Struct, kw_only=True):
+    """One row of GET /v5/account/transaction-log: change = cashFlow + funding - fee. `size` is signed."""
+
+    id: str
+    symbol: str
+    category: str
+    side: str
+    transactionTime: str
+    type: str
+    qty: str
+    size: str
+    currency: str
+    tradePrice: str
+    funding: str
+    fee: str
+    cashFlow: str
+    change: str
+    cashBalance: str
+    feeRate: str
+    tradeId: str
+    orderId: str
+    orderLinkId: str
+    transSubType: str = ""
+    bonusChange: str = ""
+    extraFees: str = ""
+
+
+class PreCheckReply(msgspec.Struct, kw_only=True):
+    """POST /v5/order/pre-check: margin rates times ten thousand, before and after."""
+
+    orderId: str
+    orderLinkId: str
+    preImrE4: int
+    preMmrE4: int
+    postImrE4: int
+    postMmrE4: int
+
+
 class FeeRateRow(msgspec.Struct):
     symbol: str
     takerFeeRate: str

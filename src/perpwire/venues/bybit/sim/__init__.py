@@ -1,8 +1,7 @@
 """Server shell: Bybit's side of the wire on top of a simulated exchange.
 
-It serves the REST calls and the streams that a trading program needs for market data, orders, positions and balances
-of linear contracts. It refuses, in the venue's manner, what it does not have: conditional orders, attached take-profit
-and stop-loss orders, batches, hedge mode, isolated margin, candles, and order entry over WebSocket.
+It serves every REST call of the linear category, the streams, and order entry over WebSocket. What the venue has for
+other categories (inverse, spot, option) is answered with empty lists.
 """
 
 from __future__ import annotations

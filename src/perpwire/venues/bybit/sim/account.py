@@ -18,8 +18,6 @@ from perpwire.venues.bybit.sim.rows import Rows, user_id
 from perpwire.venues.bybit.sim.settings import Settings
 
 MOST_COINS = 20
-DEMO_LIMITS = {"BTC": 15, "ETH": 200, "USDT": 100_000, "USDC": 100_000}
-"""The most of a coin that one demo top-up may ask for."""
 LEAST_WINDOW_S, MOST_WINDOW_S = 3, 300
 PRODUCTS = ("OPTIONS", "DERIVATIVES", "SPOT")
 

@@ -10,12 +10,15 @@ from perpwire.http_message import HttpReply
 from perpwire.simulator.dialect import DialectOptions, IncomingRequest, Peer, ServerSession
 from perpwire.simulator.events import SimEvent
 from perpwire.simulator.exchange import Exchange
+from perpwire.venues.bybit.sim.amendments import Amendments
 from perpwire.venues.bybit.sim.answer import Answer
 from perpwire.venues.bybit.sim.asked import read_body, read_query
 from perpwire.venues.bybit.sim.dcp import DisconnectGuard
+from perpwire.venues.bybit.sim.entries import Entries
 from perpwire.venues.bybit.sim.faults import venue_faults
 from perpwire.venues.bybit.sim.gate import Gate, LimitReached
 from perpwire.venues.bybit.sim.memory import Memory
+from perpwire.venues.bybit.sim.order_form import FormReader
 from perpwire.venues.bybit.sim.orders import Orders
 from perpwire.venues.bybit.sim.prices import Prices
 from perpwire.venues.bybit.sim.private import PrivateStreams
@@ -26,6 +29,7 @@ from perpwire.venues.bybit.sim.rows import Rows
 from perpwire.venues.bybit.sim.settings import Settings
 from perpwire.venues.bybit.sim.switchboard import Switchboard
 from perpwire.venues.bybit.sim.timers import Timers
+from perpwire.venues.bybit.sim.tpsl import PositionStops
 from perpwire.venues.bybit.sim.trade_socket import TradeDesk
 
 NAME = "bybit"
@@ -43,13 +47,27 @@ class BybitDialect:
         self._prices = Prices(exchange)
         settings = Settings(exchange)
         self._gate = Gate(exchange, settings)
-        rows = Rows(exchange, self._memory)
+        rows = Rows(exchange)
+        entries, reader = Entries(exchange, rows), FormReader(exchange, self._prices, settings)
         self._public = PublicStreams(exchange, self._memory, self._prices, self._timers)
         self._private = PrivateStreams(
             exchange, self._memory, rows, self._timers, DisconnectGuard(exchange, settings, self._timers)
         )
-        orders = Orders(exchange, self._memory, self._prices, self._timers, settings, self._private.push_order)
-        self._rest = Rest(exchange, self._memory, self._prices, rows, orders, self._public, self._gate, settings)
+        self._orders = Orders(exchange, entries, reader, self._private.push_order)
+        self._stops = PositionStops(exchange)
+        self._rest = Rest(
+            exchange,
+            self._memory,
+            self._prices,
+            rows,
+            entries,
+            self._orders,
+            Amendments(exchange, entries, reader),
+            self._stops,
+            self._public,
+            self._gate,
+            settings,
+        )
         self._trade = TradeDesk(exchange, self._rest, self._gate)
         self._board = Switchboard(exchange, self._timers, {"linear": self._public}, self._private, self._trade)
         self.faults = venue_faults(self, self._gate)
@@ -58,10 +76,11 @@ class BybitDialect:
 
     def _on_event(self, event: SimEvent) -> None:
         # Figures first, so that what is sent of an event already counts it.
-        self._memory.on_event(event)
         self._prices.on_event(event)
         self._public.on_event(event)
         self._private.on_event(event)
+        self._orders.on_event(event)
+        self._stops.on_event(event)
 
     def close(self) -> None:
         self._unsubscribe()

@@ -71,8 +71,8 @@ class Instruments:
             launchTime=rules.launch_time,
             priceScale=str(-int(one.tick_size.normalize().as_tuple().exponent)),
             fundingInterval=(one.funding_interval_s or 8 * 3600) // 60,
-            upperFundingRate=cut(rules.funding_cap),
-            lowerFundingRate=cut(-rules.funding_cap),
+            upperFundingRate=cut(spec.funding_cap),
+            lowerFundingRate=cut(spec.funding_floor),
             displayName=one.symbol,
             priceFilter=wire.PriceFilter(
                 tickSize=fit(one.tick_size, one.tick_size),
@@ -87,7 +87,7 @@ class Instruments:
                 minNotionalValue="" if one.min_notional is None else cut(one.min_notional),
                 postOnlyMaxOrderQty=most,
             ),
-            leverageFilter=wire.LeverageFilter(maxLeverage=fit(rules.max_leverage, CENT)),
+            leverageFilter=wire.LeverageFilter(maxLeverage=fit(spec.max_leverage, CENT)),
             riskParameters=wire.RiskParameters(cut(rules.price_limit_x), cut(rules.price_limit_y)),
         )
 
@@ -108,14 +108,14 @@ def _tiers(spec: SymbolSpec) -> list[wire.RiskLimitRow]:
     symbol = spec.instrument.symbol
     return [
         wire.RiskLimitRow(
-            id=tier.id,
+            id=tier.number,
             symbol=symbol,
-            riskLimitValue=cut(tier.limit),
+            riskLimitValue=cut(tier.cap),
             maintenanceMargin=cut(tier.maintenance_rate),
             initialMargin=cut(1 / tier.max_leverage),
             isLowestRisk=int(index == 0),
             maxLeverage=fit(tier.max_leverage, CENT),
             mmDeduction=cut(tier.deduction) if index else "",
         )
-        for index, tier in enumerate(rules_of(symbol).tiers)
+        for index, tier in enumerate(spec.tiers)
     ]

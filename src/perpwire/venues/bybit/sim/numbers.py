@@ -9,7 +9,12 @@ from perpwire.model.numbers import plain
 ZERO = Decimal(0)
 _CENT = Decimal("0.00000001")
 
-ORDER, TAKER_EXECUTION, MAKER_EXECUTION = "6b1f0c2e5d3a4f70", "2f8e91a7c4065b13", "7d40b65e19f34a28"
+ORDER, TAKER_EXECUTION, MAKER_EXECUTION, FUNDING = (
+    "6b1f0c2e5d3a4f70",
+    "2f8e91a7c4065b13",
+    "7d40b65e19f34a28",
+    "c0a95d17e8624b3f",
+)
 """The first half of an id's text; the second half is the exchange's number. Maker and taker of one match differ, so
 that an account that meets itself has two executions."""
 

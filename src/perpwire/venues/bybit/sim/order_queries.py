@@ -4,42 +4,54 @@ from __future__ import annotations
 
 from typing import Any
 
-from perpwire.simulator.events import SimOrder
+from perpwire.simulator.events import Booking, SimFill, SimOrder
 from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.specs import AccountSpec
 from perpwire.venues.bybit import wire
-from perpwire.venues.bybit.sim.asked import DAY_MS, Asked, is_linear, newest_first, paged, period
+from perpwire.venues.bybit.sim.asked import (
+    DAY_MS,
+    Asked,
+    choice,
+    integer,
+    is_linear,
+    newest_first,
+    paged,
+    period,
+)
+from perpwire.venues.bybit.sim.entries import FILTERS, Entries, Entry, entry_id, is_final, passes
 from perpwire.venues.bybit.sim.numbers import ORDER, number_of
-from perpwire.venues.bybit.sim.orders import Orders
 from perpwire.venues.bybit.sim.refusal import CallRefused
-from perpwire.venues.bybit.sim.rows import Rows
+from perpwire.venues.bybit.sim.rows import EXECUTION_TYPES, Rows
 
 RECENTLY_CLOSED = 500
 OPEN_STATUSES = ("New", "PartiallyFilled", "Untriggered")
+
+Execution = tuple[SimOrder, SimFill] | Booking
+"""A fill with its order, or a payment of funding."""
 
 
 class OrderQueries:
     """What became of an account's orders."""
 
-    def __init__(self, exchange: Exchange, rows: Rows, orders: Orders) -> None:
+    def __init__(self, exchange: Exchange, rows: Rows, entries: Entries) -> None:
         self._exchange = exchange
         self._rows = rows
-        self._orders = orders
+        self._entries = entries
+        self._started_ms = exchange.now_ms()
 
     def realtime(self, account: AccountSpec, asked: Asked) -> Any:
+        """Open orders; with openOnly=1 those that closed lately, since the service started. Ids go before both."""
         if not is_linear(asked):
             return wire.Page([], "", asked["category"])
+        order_filter = choice(asked, "orderFilter", FILTERS)
         if asked.get("orderId") or asked.get("orderLinkId"):
-            found = self._orders.named(account.name, asked)
-            return wire.Page([self._rows.order(order) for order in found])
-        if asked.get("openOnly", "0") == "1":
-            closed = [order for order in self._all_orders(account.name) if order.status.is_final]
-            chosen = self._orders.matching(account.name, closed[-RECENTLY_CLOSED:], asked)
+            return wire.Page([self._entries.row(entry) for entry in self._entries.named(account.name, asked)])
+        if integer(asked, "openOnly", 0) == 1:
+            closed = [one for one in self._entries.closed(account.name) if one.updated_ms >= self._started_ms]
+            chosen = self._entries.of_contract(closed[-RECENTLY_CLOSED:], asked)
         else:
-            chosen = self._orders.matching(account.name, self._exchange.open_orders(account.name, None), asked)
-        if asked.get("orderFilter") == "StopOrder":
-            chosen = []
-        return self._order_page(chosen, asked)
+            chosen = self._entries.of_contract(self._entries.open(account.name), asked)
+        return self._order_page([entry for entry in chosen if passes(entry, order_filter)], asked)
 
     def history(self, account: AccountSpec, asked: Asked) -> Any:
         if not is_linear(asked):
@@ -47,53 +59,74 @@ class OrderQueries:
         status = asked.get("orderStatus")
         if status in OPEN_STATUSES:
             raise CallRefused(181017, "OrderStatus must be final status")
+        order_filter = choice(asked, "orderFilter", FILTERS)
         if asked.get("orderId") or asked.get("orderLinkId"):
-            chosen = [order for order in self._orders.named(account.name, asked) if order.status.is_final]
+            chosen = [entry for entry in self._entries.named(account.name, asked) if is_final(entry)]
         else:
             start, end = period(asked, self._exchange.now_ms())
-            chosen = [
-                order
-                for order in self._all_orders(account.name)
-                if order.status.is_final and start <= order.created_ms <= end
-            ]
+            chosen = [one for one in self._entries.closed(account.name) if start <= one.created_ms <= end]
             if asked.get("symbol") or asked.get("baseCoin") or asked.get("settleCoin"):
-                chosen = self._orders.matching(account.name, chosen, asked)
+                chosen = self._entries.of_contract(chosen, asked)
         # What ended without a fill is kept for a day.
         oldest = self._exchange.now_ms() - DAY_MS
-        kept = [order for order in chosen if order.filled_quantity or order.updated_ms >= oldest]
-        return self._order_page(
-            [order for order in kept if not status or self._rows.order(order).orderStatus == status], asked
-        )
+        kept = [
+            entry
+            for entry in chosen
+            if passes(entry, order_filter)
+            and (entry.updated_ms >= oldest or (isinstance(entry, SimOrder) and entry.filled_quantity))
+        ]
+        if status:
+            kept = [entry for entry in kept if self._entries.row(entry).orderStatus == status]
+        return self._order_page(kept, asked)
 
-    def _all_orders(self, account: str) -> list[SimOrder]:
-        orders = [*self._exchange.orders(account, None), *self._orders.rejected(account)]
-        return sorted(orders, key=lambda order: order.order_id)
-
-    def _order_page(self, orders: list[SimOrder], asked: Asked) -> Any:
-        newest = sorted(((order.order_id, order) for order in orders), key=lambda one: -one[0])
+    def _order_page(self, entries: list[Entry], asked: Asked) -> Any:
+        newest = sorted(((entry_id(entry), entry) for entry in entries), key=lambda one: -one[0])
         page, cursor = paged(newest, asked, default=20, most=50)
-        return wire.Page([self._rows.order(order) for order in page], cursor)
+        return wire.Page([self._entries.row(entry) for entry in page], cursor)
+
+    # --- executions ---------------------------------------------------------------------------------------------------
 
     def executions(self, account: AccountSpec, asked: Asked) -> Any:
+        """Fills, and payments of funding. With an order's id, all other filters are passed over."""
         if not is_linear(asked):
             return wire.Page([], "", asked["category"])
-        fills = self._exchange.fills(account.name, None)
+        chosen: list[Execution]
         if asked.get("orderId") or asked.get("orderLinkId"):
-            # With an order's id, all other filters are passed over.
-            fills = [one for one in fills if _is_of(one[0], asked)]
+            chosen = [one for one in self._exchange.fills(account.name, None) if _is_of(one[0], asked)]
         else:
             start, end = period(asked, self._exchange.now_ms())
-            fills = [one for one in fills if start <= one[1].time_ms <= end and self._is_asked(one[0], asked)]
-            if asked.get("execType") not in (None, "", "Trade"):
-                fills = []
-        page, cursor = paged(newest_first(fills), asked, default=50, most=100)
-        return wire.Page([self._rows.execution(order, fill) for order, fill in page], cursor)
+            kind = asked.get("execType") or ""
+            chosen = [
+                one
+                for one in self._executions(account.name)
+                if start <= _time_ms(one) <= end and self._is_asked(one, asked) and kind in ("", _type(one))
+            ]
+        page, cursor = paged(newest_first(chosen), asked, default=50, most=100)
+        return wire.Page([self._row(one) for one in page], cursor)
 
-    def _is_asked(self, order: SimOrder, asked: Asked) -> bool:
-        instrument = self._exchange.spec(order.symbol).instrument
+    def _executions(self, account: str) -> list[Execution]:
+        """Oldest first."""
+        found: list[Execution] = list(self._exchange.fills(account, None))
+        found.extend(one for one in self._exchange.bookings(account) if one.kind == "funding")
+        return sorted(found, key=_time_ms)
+
+    def _row(self, one: Execution) -> wire.ExecutionRow:
+        return self._rows.funding_execution(one) if isinstance(one, Booking) else self._rows.execution(*one)
+
+    def _is_asked(self, one: Execution, asked: Asked) -> bool:
+        symbol = one.symbol if isinstance(one, Booking) else one[0].symbol
+        instrument = self._exchange.spec(symbol).instrument
         wanted = (asked.get("symbol"), asked.get("baseCoin"), asked.get("settleCoin"))
-        has = (order.symbol, instrument.base, instrument.settle)
+        has = (symbol, instrument.base, instrument.settle)
         return all(want in (None, "", own) for want, own in zip(wanted, has, strict=True))
+
+
+def _time_ms(one: Execution) -> int:
+    return one.time_ms if isinstance(one, Booking) else one[1].time_ms
+
+
+def _type(one: Execution) -> str:
+    return "Funding" if isinstance(one, Booking) else EXECUTION_TYPES[one[1].kind]
 
 
 def _is_of(order: SimOrder, asked: Asked) -> bool:

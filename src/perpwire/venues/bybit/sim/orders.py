@@ -6,65 +6,65 @@ docs/v5/order, as of 2026-07-24, and answers seen up to 2026-07.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from decimal import Decimal
 
-from perpwire.errors import BadInput
-from perpwire.model.order import OrderStatus, OrderType, PositionSide, Side
-from perpwire.simulator.events import Refused, SimOrder, Why
+from perpwire.model.order import OrderStatus, OrderType, Side
+from perpwire.simulator.events import (
+    AmendOrder,
+    AmendTrigger,
+    CancelOrder,
+    CancelTrigger,
+    Command,
+    CommandDone,
+    OrderIntent,
+    PlaceOrder,
+    PlaceTrigger,
+    Refused,
+    SimEvent,
+    SimOrder,
+    TriggerIntent,
+    Why,
+)
 from perpwire.simulator.exchange import Exchange
-from perpwire.simulator.specs import OrderIntent, SymbolSpec
 from perpwire.venues.bybit import wire
-from perpwire.venues.bybit.sim.asked import Asked, amount, check_linear, check_price, flag, link_id, spec_of, text
-from perpwire.venues.bybit.sim.memory import Memory, OrderNote
-from perpwire.venues.bybit.sim.numbers import ORDER, id_text, number_of
-from perpwire.venues.bybit.sim.prices import Prices
-from perpwire.venues.bybit.sim.refusal import CallRefused, bad_param, of_exchange
-from perpwire.venues.bybit.sim.rows import TOO_LATE_TO_CANCEL
-from perpwire.venues.bybit.sim.settings import Settings
-from perpwire.venues.bybit.sim.timers import Timers
-from perpwire.venues.bybit.translate import SIDES, TIMES_IN_FORCE
+from perpwire.venues.bybit.sim.asked import Asked, check_linear, choice
+from perpwire.venues.bybit.sim.conditional import trigger_intent
+from perpwire.venues.bybit.sim.entries import (
+    FILTERS,
+    Entries,
+    Entry,
+    entry_id,
+    is_plain_stop,
+    link_id_of,
+    passes,
+)
+from perpwire.venues.bybit.sim.numbers import ORDER, ZERO, id_text
+from perpwire.venues.bybit.sim.order_form import FormReader, OrderForm
+from perpwire.venues.bybit.sim.refusal import CallRefused, of_exchange
+from perpwire.venues.bybit.sim.rows import TOO_LATE_TO_CANCEL, Ending
 
 MATCH_DELAY_S = 0.002
 """From the acknowledgement to the matching engine."""
+MOST_ORDERS = 500
+"""Active orders of a symbol and account."""
+MOST_CONDITIONAL = 10
+"""Conditional orders of a symbol and account, besides those of its positions."""
+MOST_CANCELLED = 500
+"""By one cancel-all."""
 
-REJECTED_KEPT = 1000
-"""Orders that the matching engine refused; the oldest are forgotten."""
-
-Push = Callable[[SimOrder, tuple[str, str] | None], None]
+Push = Callable[[SimOrder, Ending | None], None]
 """Tell the account's stream of an order; the second argument says why it ended, where that is not on the order."""
-
-
-NOT_SIMULATED = (
-    "triggerPrice",
-    "takeProfit",
-    "stopLoss",
-    "slippageTolerance",
-    "bboSideType",
-    "orderFilter",
-)
-"""Taking an order while passing over one of these would be another order than was asked for."""
-
-SELF_MATCH_NOT_SIMULATED = ("None", "CancelMaker", "CancelBoth")
-"""Values of smpType that the venue has and the simulator does not: here an order that meets one of its own account
-always ends (CancelTaker), so one that asks for another way out is refused rather than treated otherwise."""
 
 
 class Orders:
     """Order entry of every account."""
 
-    def __init__(
-        self, exchange: Exchange, memory: Memory, prices: Prices, timers: Timers, settings: Settings, push: Push
-    ) -> None:
+    def __init__(self, exchange: Exchange, entries: Entries, reader: FormReader, push: Push) -> None:
         self._exchange = exchange
-        self._memory = memory
-        self._prices = prices
-        self._timers = timers
-        self._settings = settings
+        self._entries = entries
+        self.reader = reader
         self._push = push
-        self._under_way: set[tuple[str, str]] = set()  # account and client id, acknowledged and not yet matched
-        self._rejected: dict[tuple[str, int], SimOrder] = {}
 
     # --- create -------------------------------------------------------------------------------------------------------
 
@@ -73,208 +73,156 @@ class Orders:
         Raises:
             CallRefused: By retCode.
         """
-        intent, note = self._read(account, body)
-        self._check(account, intent, note)
-        order_id = self._exchange.new_order_id()
-        self._memory.remember(order_id, note)
-        self._under_way.add((account, intent.client_order_id))
-        self._timers.later(MATCH_DELAY_S, lambda: self._match(account, intent, order_id))
-        return wire.OrderIds(id_text(ORDER, order_id), intent.client_order_id)
-
-    def _read(self, account: str, body: Asked) -> tuple[OrderIntent, OrderNote]:
-        spec = self._spec(body)
-        for name in NOT_SIMULATED:
-            if body.get(name) not in (None, "", "0"):
-                raise bad_param(f"{name} is not supported by this simulator")
-        smp_type = _smp_type(body)
-        side = SIDES.get(text(body, "side"))
-        if side is None:
-            raise bad_param("side invalid")
-        order_type = text(body, "orderType")
-        if order_type not in ("Limit", "Market"):
-            raise bad_param("orderType invalid")
-        words = "IOC" if order_type == "Market" else text(body, "timeInForce") or "GTC"
-        if words == "RPI":
-            raise CallRefused(110119, "RPI orders are only for approved market makers")
-        if words not in TIMES_IN_FORCE:
-            raise bad_param("timeInForce invalid")
-        if body.get("positionIdx") not in (None, 0):
-            raise CallRefused(10001, "position idx not match position mode")
-        reduce_only, close = flag(body, "reduceOnly"), flag(body, "closeOnTrigger")
-        symbol = spec.instrument.symbol
-        quantity = amount(body, "qty", "qty err")
-        if not quantity and reduce_only and close:
-            quantity = abs(self._exchange.position(account, symbol).quantity)  # close the whole position
-            if not quantity:
-                raise CallRefused(110017, "current position is zero, cannot fix reduce-only order qty")
-        shown = None
-        if order_type == "Market":
-            shown = price = self._prices.protective(symbol, side)
+        form = self.checked(account, body)
+        number = self._exchange.new_order_id()
+        command: Command
+        if form.is_conditional:
+            intent = trigger_intent(self._exchange, form, body)
+            self._check_trigger(account, intent)
+            command = PlaceTrigger(intent=intent, trigger_id=number)
         else:
-            price = amount(body, "price", "price err")
-            check_price(spec, price)
-            price = self._limited(account, symbol, side, price)
-        note = OrderNote(
-            order_type=order_type,
-            time_in_force=words,
-            last_price=self._exchange.last_price(symbol),
-            shown_price=shown,
-            close_on_trigger=close,
-            smp_type=smp_type,
-        )
-        intent = OrderIntent(
-            symbol=symbol,
-            side=side,
-            type=OrderType.LIMIT,  # a market order is a limit order at its protective price
-            time_in_force=TIMES_IN_FORCE[words],
-            quantity=quantity,
-            price=price,
-            client_order_id=link_id(body),
-            reduce_only=reduce_only,
-            position_side=PositionSide.BOTH,
-            refuse_post_only=False,
-            refuse_fok=False,
-            refuse_oversized_reduce=False,
-        )
-        return intent, note
+            command = PlaceOrder(intent=self.intent(account, form), order_id=number)
+        self._submit(account, command)
+        return wire.OrderIds(id_text(ORDER, number), form.client_id)
 
-    def _limited(self, account: str, symbol: str, side: Side, price: Decimal) -> Decimal:
-        """The price that the order gets: beyond the price limit it is moved to it, or refused, as the account likes.
+    def checked(self, account: str, body: Asked) -> OrderForm:
+        """The order that is asked for; all that can be said against it at once has been said.
 
-        Raises:
-            CallRefused: 110120, 110121.
-        """
-        fitting = self._prices.within_limits(symbol, side, price)
-        if fitting != price and self._settings.rejects_beyond_limit(account):
-            if side is Side.BUY:
-                raise CallRefused(110121, "Order price is higher than the highest buying price.")
-            raise CallRefused(110120, "Order price is lower than the lowest selling price.")
-        return fitting
-
-    def _check(self, account: str, intent: OrderIntent, note: OrderNote) -> None:
-        spec = self._exchange.spec(intent.symbol)
-        market = note.shown_price is not None
-        most = spec.instrument.max_market_quantity if market else spec.instrument.max_quantity
-        if most is not None and intent.quantity > most:
-            raise CallRefused(
-                10001,
-                "The number of contracts exceeds maximum limit allowed: too large, "
-                f"order_qty:{_scaled(intent.quantity)} > max_qty:{_scaled(most)}",
-            )
-        link_id = intent.client_order_id
-        if link_id and ((account, link_id) in self._under_way or self._known(account, link_id)):
-            raise of_exchange(Refused(Why.DUPLICATE_CLIENT_ID))
-        if intent.reduce_only:
-            held = self._exchange.position(account, intent.symbol).quantity
-            if held and (held > 0) == (intent.side is Side.BUY):
-                raise CallRefused(110017, "reduce-only order has same side with current position")
-        if market and not self._in_reach(intent):
-            raise of_exchange(Refused(Why.NO_LIQUIDITY))
-        try:
-            self._exchange.check(account, intent)
-        except Refused as refused:
-            raise of_exchange(refused) from None
-
-    def _known(self, account: str, link_id: str) -> bool:
-        try:
-            self._exchange.find_order(account, None, order_id=None, client_order_id=link_id)
-        except Refused:
-            return False
-        return True
-
-    def _in_reach(self, intent: OrderIntent) -> bool:
-        bids, asks, _, _ = self._exchange.book(intent.symbol, 1)
-        assert intent.price is not None  # a market order's protective price
-        if intent.side is Side.BUY:
-            return bool(asks) and asks[0][0] <= intent.price
-        return bool(bids) and bids[0][0] >= intent.price
-
-    def _match(self, account: str, intent: OrderIntent, order_id: int) -> None:
-        self._under_way.discard((account, intent.client_order_id))
-        try:
-            self._exchange.place(account, intent, order_id)
-        except Refused:
-            # What was right a moment ago no longer is: the order is rejected, and only the stream says so.
-            order = self._reject(account, intent, order_id)
-            self._push(order, ("UNKNOWN", "EC_Others"))
-
-    def _reject(self, account: str, intent: OrderIntent, order_id: int) -> SimOrder:
-        now_ms = self._exchange.now_ms()
-        order = SimOrder(
-            account=account,
-            symbol=intent.symbol,
-            order_id=order_id,
-            client_order_id=intent.client_order_id,
-            side=intent.side,
-            type=intent.type,
-            time_in_force=intent.time_in_force,
-            price=intent.price,
-            quantity=intent.quantity,
-            reduce_only=intent.reduce_only,
-            position_side=intent.position_side,
-            status=OrderStatus.REJECTED,
-            created_ms=now_ms,
-            updated_ms=now_ms,
-        )
-        self._rejected[account, order_id] = order
-        if len(self._rejected) > REJECTED_KEPT:
-            del self._rejected[next(iter(self._rejected))]
-        return order
-
-    # --- amend and cancel ---------------------------------------------------------------------------------------------
-
-    def amend(self, account: str, body: Asked) -> wire.OrderIds:
-        """
         Raises:
             CallRefused: By retCode.
         """
-        order = self._open_order(account, body)
-        spec = self._exchange.spec(order.symbol)
-        for name in NOT_SIMULATED:
-            if body.get(name) not in (None, ""):
-                raise bad_param(f"{name} is not supported by this simulator")
-        price = amount(body, "price", "price err") if body.get("price") not in (None, "") else None
-        quantity = amount(body, "qty", "qty err") if body.get("qty") not in (None, "") else None
-        if price is not None:
-            check_price(spec, price)
-            price = self._limited(account, order.symbol, order.side, price)
-        if quantity is not None:
-            try:
-                spec.instrument.check_quantity(quantity)
-            except BadInput as bad:
-                raise of_exchange(Refused(Why[str(bad.code)])) from None
-            if quantity <= order.filled_quantity:
-                raise of_exchange(Refused(Why.AMEND_BELOW_FILLED))
-        if price in (None, order.price) and quantity in (None, order.quantity):
-            raise of_exchange(Refused(Why.AMEND_NO_CHANGE))
-        self._timers.later(MATCH_DELAY_S, lambda: self._amend(account, order, price, quantity))
-        return _ids(order)
-
-    def _amend(self, account: str, order: SimOrder, price: Decimal | None, quantity: Decimal | None) -> None:
+        form = self.reader.read(account, body)
+        self._check_size(account, form)
+        self._check_link_id(account, form.client_id)
+        self._check_counts(account, form)
+        if form.is_conditional:
+            return form
+        if form.reduce_only:
+            self._check_reducing(account, form)
+        self._check_liquidation(account, form)
+        if form.type is OrderType.MARKET and not self._in_reach(form):
+            raise of_exchange(Refused(Why.NO_LIQUIDITY))
         try:
-            self._exchange.amend(
-                account, order.symbol, order_id=order.order_id, client_order_id=None, price=price, quantity=quantity
-            )
-        except Refused:
-            # Filled meanwhile, or short of margin: the order stands as it is, and its state is told once more.
-            self._push(self.find(account, order.order_id), None)
+            self._exchange.check(account, self.intent(account, form))
+        except Refused as refused:
+            raise of_exchange(refused) from None
+        return form
+
+    def intent(self, account: str, form: OrderForm) -> OrderIntent:
+        return OrderIntent(
+            symbol=form.symbol,
+            side=form.side,
+            type=form.type,
+            time_in_force=form.time_in_force,
+            quantity=form.quantity,
+            price=form.price,
+            client_order_id=form.client_id,
+            reduce_only=form.reduce_only,
+            position_side=form.position_side,
+            refuse_post_only=False,
+            refuse_fok=False,
+            refuse_oversized_reduce=False,
+            self_trade=form.self_trade,
+            bound=form.bound,
+            note=form.note,
+        )
+
+    def _check_size(self, account: str, form: OrderForm) -> None:
+        """Bounds of the quantity; closing orders are cut to what there is to close, and to the bound."""
+        instrument = form.spec.instrument
+        is_market = form.type is OrderType.MARKET
+        most = instrument.max_market_quantity if is_market else instrument.max_quantity
+        if form.closes_all and not form.is_conditional:
+            form.quantity = abs(self._held(account, form))
+            if not form.quantity:
+                raise CallRefused(110017, "current position is zero, cannot fix reduce-only order qty")
+        if most is None or form.quantity <= most:
+            return
+        if form.reduce_only:
+            form.quantity = most
+            return
+        raise CallRefused(
+            10001,
+            "The number of contracts exceeds maximum limit allowed: too large, "
+            f"order_qty:{_scaled(form.quantity)} > max_qty:{_scaled(most)}",
+        )
+
+    def _check_link_id(self, account: str, link_id: str) -> None:
+        if not link_id:
+            return
+        under_way = any(_client_id(command) == link_id for command in self._exchange.pending(account))
+        if under_way or self._entries.is_known(account, link_id):
+            raise of_exchange(Refused(Why.DUPLICATE_CLIENT_ID))
+
+    def _check_counts(self, account: str, form: OrderForm) -> None:
+        symbol = form.symbol
+        pending = [one.intent for one in self._exchange.pending(account) if isinstance(one, PlaceOrder | PlaceTrigger)]
+        if form.is_conditional:
+            waiting = sum(is_plain_stop(one) for one in self._exchange.open_triggers(account, symbol))
+            waiting += sum(isinstance(one, TriggerIntent) and one.symbol == symbol for one in pending)
+            if waiting >= MOST_CONDITIONAL:
+                raise CallRefused(110009, "The number of stop orders exceeds maximum limit allowed")
+            return
+        active = len(self._exchange.open_orders(account, symbol))
+        active += sum(isinstance(one, OrderIntent) and one.symbol == symbol for one in pending)
+        if active >= MOST_ORDERS:
+            raise CallRefused(110020, f"Cannot have more than {MOST_ORDERS} active orders")
+
+    def _check_reducing(self, account: str, form: OrderForm) -> None:
+        held = self._held(account, form)
+        if held and (held > 0) == (form.side is Side.BUY):
+            raise CallRefused(110017, "reduce-only order has same side with current position")
+
+    def _check_liquidation(self, account: str, form: OrderForm) -> None:
+        """A limit price must be reached before the position is liquidated."""
+        if form.price is None or not self._held(account, form):
+            return
+        view = self._exchange.position_view(account, form.symbol, form.position_side)
+        limit = view.liquidation_price
+        if limit is None:
+            return
+        if form.price <= limit if view.position.quantity > 0 else form.price >= limit:
+            raise CallRefused(110040, "Order will trigger forced liquidation, please resubmit the order")
+
+    def _check_trigger(self, account: str, intent: TriggerIntent) -> None:
+        try:
+            self._exchange.check_trigger(account, intent)
+        except Refused as refused:
+            if refused.why is Why.WOULD_TRIGGER:
+                rises = intent.direction == "rises"
+                words = "Rising" if rises else "Falling"
+                raise CallRefused(110092 if rises else 110093, f"expect {words}, but trigger_price is past") from None
+            raise of_exchange(refused) from None
+
+    def _held(self, account: str, form: OrderForm) -> Decimal:
+        return self._exchange.position(account, form.symbol, form.position_side).quantity
+
+    def _in_reach(self, form: OrderForm) -> bool:
+        bids, asks, _, _ = self._exchange.book(form.symbol, 1)
+        assert form.bound is not None  # a market order's protective price
+        if form.side is Side.BUY:
+            return bool(asks) and asks[0][0] <= form.bound
+        return bool(bids) and bids[0][0] >= form.bound
+
+    def _submit(self, account: str, command: Command) -> None:
+        self._exchange.submit(account, command, MATCH_DELAY_S)
+
+    # --- cancel -------------------------------------------------------------------------------------------------------
 
     def cancel(self, account: str, body: Asked) -> wire.OrderIds:
         """
         Raises:
             CallRefused: By retCode.
         """
-        order = self._open_order(account, body)
-        self._timers.later(MATCH_DELAY_S, lambda: self._cancel(account, order))
-        return _ids(order)
+        entry = self._entries.open_one(account, body)
+        self._cancel(account, entry)
+        return _ids(entry)
 
-    def _cancel(self, account: str, order: SimOrder) -> None:
-        try:
-            self._exchange.cancel(account, order.symbol, order_id=order.order_id, client_order_id=None)
-        except Refused:
-            ended = self.find(account, order.order_id)
-            if ended.status is OrderStatus.FILLED:
-                self._push(ended, TOO_LATE_TO_CANCEL)
+    def _cancel(self, account: str, entry: Entry) -> None:
+        if isinstance(entry, SimOrder):
+            self._submit(account, CancelOrder(symbol=entry.symbol, order_id=entry.order_id))
+        else:
+            self._submit(account, CancelTrigger(trigger_id=entry.trigger_id))
 
     def cancel_all(self, account: str, body: Asked) -> wire.CancelAllReply:
         """One of symbol, baseCoin and settleCoin says which; the first of them counts.
@@ -283,86 +231,59 @@ class Orders:
             CallRefused: By retCode.
         """
         check_linear(body)
-        if body.get("orderFilter") == "StopOrder":
-            return wire.CancelAllReply([])
-        orders = self.matching(account, self._exchange.open_orders(account, None), body)
-        for order in orders:
-            self._timers.later(MATCH_DELAY_S, lambda order=order: self._cancel(account, order))  # type: ignore[misc]
-        return wire.CancelAllReply([_ids(order) for order in orders])
+        order_filter = choice(body, "orderFilter", FILTERS)
+        stop_type = choice(body, "stopOrderType", ("Stop",))
+        entries = self._entries.of_contract(self._entries.open(account), body)
+        chosen = [one for one in entries if passes(one, order_filter) and (not stop_type or is_plain_stop(one))]
+        for entry in chosen[:MOST_CANCELLED]:
+            self._cancel(account, entry)
+        return wire.CancelAllReply([_ids(entry) for entry in chosen[:MOST_CANCELLED]])
 
-    # --- finding ------------------------------------------------------------------------------------------------------
+    # --- what came of it ----------------------------------------------------------------------------------------------
 
-    def matching(self, account: str, orders: list[SimOrder], asked: Asked) -> list[SimOrder]:
-        """Those of a symbol, base coin or settle coin.
+    def on_event(self, event: SimEvent) -> None:
+        if not isinstance(event, CommandDone) or event.why is None:
+            return
+        command = event.command
+        if isinstance(command, CancelTrigger | AmendTrigger):
+            self._missed_trigger(event.account, command)
+        elif isinstance(command, CancelOrder):
+            order = self._order(event.account, command.order_id)
+            if order is not None and order.status is OrderStatus.FILLED:
+                self._push(order, TOO_LATE_TO_CANCEL)
+        elif isinstance(command, AmendOrder):
+            # Filled meanwhile, or short of margin: the order stands as it is, and its state is told once more.
+            order = self._order(event.account, command.order_id)
+            if order is not None:
+                self._push(order, None)
 
-        Raises:
-            CallRefused: None of the three is given, or the symbol is not known.
-        """
-        if symbol := asked.get("symbol"):
-            self._spec(asked)
-            return [order for order in orders if order.symbol == symbol]
-        for name in ("baseCoin", "settleCoin"):
-            if coin := asked.get(name):
-                field = "base" if name == "baseCoin" else "settle"
-                return [
-                    order for order in orders if getattr(self._exchange.spec(order.symbol).instrument, field) == coin
-                ]
-        raise CallRefused(10001, "symbol, baseCoin or settleCoin is required")
-
-    def named(self, account: str, asked: Asked) -> list[SimOrder]:
-        """The order of an id, in a list; empty where there is none. The venue's id wins."""
-        if text := asked.get("orderId"):
-            number = number_of(ORDER, str(text))
-            found = [] if number is None else self._find(account, number, None)
+    def _missed_trigger(self, account: str, command: CancelTrigger | AmendTrigger) -> None:
+        """A conditional order became an order while the command was under way: it is now about that."""
+        order = self._order(account, command.trigger_id)
+        if order is None:
+            return
+        if isinstance(command, CancelTrigger) and not order.status.is_final:
+            self._submit(account, CancelOrder(symbol=order.symbol, order_id=order.order_id))
         else:
-            found = self._find(account, None, str(asked["orderLinkId"]))
-        return [order for order in found if asked.get("symbol") in (None, "", order.symbol)]
+            self._push(order, None)
 
-    def find(self, account: str, order_id: int) -> SimOrder:
-        return self._find(account, order_id, None)[0]
-
-    def rejected(self, account: str) -> list[SimOrder]:
-        return [copy.copy(order) for (name, _), order in self._rejected.items() if name == account]
-
-    def _find(self, account: str, order_id: int | None, link_id: str | None) -> list[SimOrder]:
+    def _order(self, account: str, order_id: int) -> SimOrder | None:
         try:
-            return [self._exchange.find_order(account, None, order_id=order_id, client_order_id=link_id)]
+            return self._exchange.find_order(account, None, order_id=order_id, client_order_id=None)
         except Refused:
-            return [
-                order
-                for order in self.rejected(account)
-                if order_id == order.order_id or (link_id and link_id == order.client_order_id)
-            ]
-
-    def _open_order(self, account: str, body: Asked) -> SimOrder:
-        self._spec(body)
-        if not (body.get("orderId") or body.get("orderLinkId")):
-            raise CallRefused(10001, "orderId or orderLinkId is required")
-        found = self.named(account, body)
-        if not found or found[0].status.is_final:
-            raise of_exchange(Refused(Why.UNKNOWN_ORDER))
-        return found[0]
-
-    def _spec(self, body: Asked) -> SymbolSpec:
-        return spec_of(self._exchange, body)
+            return None
 
 
-def _smp_type(body: Asked) -> str:
-    """As the order's rows show it; "None" where nothing was asked for."""
-    value = body.get("smpType")
-    if value in (None, ""):
-        return "None"
-    if value in SELF_MATCH_NOT_SIMULATED:
-        raise bad_param(f"smpType {value} is not supported by this simulator")
-    if value != "CancelTaker":
-        raise bad_param("smpType invalid")
-    return "CancelTaker"
+def _ids(entry: Entry) -> wire.OrderIds:
+    return wire.OrderIds(id_text(ORDER, entry_id(entry)), link_id_of(entry))
 
 
-def _ids(order: SimOrder) -> wire.OrderIds:
-    return wire.OrderIds(id_text(ORDER, order.order_id), order.client_order_id)
+def _client_id(command: Command) -> str:
+    if isinstance(command, PlaceOrder):
+        return command.intent.client_order_id
+    return command.intent.client_id if isinstance(command, PlaceTrigger) else ""
 
 
 def _scaled(quantity: Decimal) -> str:
     """The venue's own scaled integers, as its texts have them."""
-    return str(int(quantity * 10**8))
+    return str(int(max(ZERO, quantity) * 10**8))

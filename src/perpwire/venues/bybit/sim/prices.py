@@ -1,11 +1,9 @@
-"""What the venue computes from trades and quotes: the last day's figures, price limits, protective prices."""
+"""What the venue computes from trades and quotes: tick directions, price limits, protective prices."""
 
 from __future__ import annotations
 
 from collections import deque
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-
-import msgspec
 
 from perpwire.model.order import Side
 from perpwire.simulator.events import MarkTick, SimEvent, Traded
@@ -14,37 +12,13 @@ from perpwire.simulator.specs import SymbolSpec
 from perpwire.venues.bybit.sim.numbers import ZERO
 from perpwire.venues.bybit.sim.rules import rules_of
 
-MINUTE_MS = 60_000
-MINUTES_A_DAY = 1440
 PREMIUM_SECONDS = 30
 
 
-class _Minute(msgspec.Struct):
-    number: int
-    first: Decimal
-    high: Decimal
-    low: Decimal
-    volume: Decimal
-    turnover: Decimal
-
-
-class Day(msgspec.Struct, frozen=True, kw_only=True):
-    """The last 24 hours: prices in quote, volume in base, turnover in quote."""
-
-    price_before: Decimal
-    price_hour_before: Decimal
-    high: Decimal
-    low: Decimal
-    volume: Decimal
-    turnover: Decimal
-
-
 class SymbolPrices:
-    """One symbol's figures, kept by the minute."""
+    """One symbol's."""
 
     def __init__(self, spec: SymbolSpec) -> None:
-        self._start_price = spec.start_price
-        self._minutes: deque[_Minute] = deque(maxlen=MINUTES_A_DAY)
         self._premiums: deque[Decimal] = deque(maxlen=PREMIUM_SECONDS)
         self._last_price = spec.start_price
         self._up = True
@@ -58,13 +32,6 @@ class SymbolPrices:
         else:
             self.tick_direction = "ZeroPlusTick" if self._up else "ZeroMinusTick"
         self._last_price = price
-        number = trade.time_ms // MINUTE_MS
-        if not self._minutes or self._minutes[-1].number != number:
-            self._minutes.append(_Minute(number, price, price, price, ZERO, ZERO))
-        minute = self._minutes[-1]
-        minute.high, minute.low = max(minute.high, price), min(minute.low, price)
-        minute.volume += trade.quantity
-        minute.turnover += trade.quantity * price
 
     def on_mark(self, middle: Decimal, mark: Decimal) -> None:
         self._premiums.append(middle - mark)
@@ -73,20 +40,6 @@ class SymbolPrices:
     def premium(self) -> Decimal:
         """Mean of (best bid + best ask) / 2 - mark over the last half minute, sampled each second."""
         return sum(self._premiums, ZERO) / len(self._premiums) if self._premiums else ZERO
-
-    def day(self, now_ms: int) -> Day:
-        newest = now_ms // MINUTE_MS
-        minutes = [one for one in self._minutes if one.number > newest - MINUTES_A_DAY]
-        hour = [one for one in minutes if one.number > newest - 60]
-        quiet = self._last_price if self._minutes else self._start_price
-        return Day(
-            price_before=minutes[0].first if minutes else quiet,
-            price_hour_before=hour[0].first if hour else quiet,
-            high=max((one.high for one in minutes), default=quiet),
-            low=min((one.low for one in minutes), default=quiet),
-            volume=sum((one.volume for one in minutes), ZERO),
-            turnover=sum((one.turnover for one in minutes), ZERO),
-        )
 
 
 class Prices:

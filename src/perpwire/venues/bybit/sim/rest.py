@@ -7,24 +7,33 @@ from typing import Any, NamedTuple
 
 from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.specs import AccountSpec
-from perpwire.venues.bybit import wire
 from perpwire.venues.bybit.sim import notices
 from perpwire.venues.bybit.sim.account import AccountCalls
+from perpwire.venues.bybit.sim.amendments import Amendments
 from perpwire.venues.bybit.sim.answer import Answer, answer
 from perpwire.venues.bybit.sim.asked import Asked
 from perpwire.venues.bybit.sim.batch import batch_size, run_batch
+from perpwire.venues.bybit.sim.closed_pnl import ClosedPnl
+from perpwire.venues.bybit.sim.entries import Entries
 from perpwire.venues.bybit.sim.gate import Gate
 from perpwire.venues.bybit.sim.instruments import Instruments
+from perpwire.venues.bybit.sim.klines import Klines
+from perpwire.venues.bybit.sim.margin_mode import MarginMode
 from perpwire.venues.bybit.sim.market_data import MarketData
 from perpwire.venues.bybit.sim.memory import Memory
 from perpwire.venues.bybit.sim.order_queries import OrderQueries
 from perpwire.venues.bybit.sim.orders import Orders
 from perpwire.venues.bybit.sim.positions import Positions
+from perpwire.venues.bybit.sim.pre_check import PreCheck
 from perpwire.venues.bybit.sim.prices import Prices
 from perpwire.venues.bybit.sim.public import PublicStreams
 from perpwire.venues.bybit.sim.quota_calls import QuotaCalls
 from perpwire.venues.bybit.sim.rows import Rows
 from perpwire.venues.bybit.sim.settings import Settings
+from perpwire.venues.bybit.sim.statistics import MarketStatistics
+from perpwire.venues.bybit.sim.tpsl import PositionStops
+from perpwire.venues.bybit.sim.trading_stop import TradingStop
+from perpwire.venues.bybit.sim.transaction_log import TransactionLog
 
 Handler = Callable[[Asked], Any]
 AccountHandler = Callable[[AccountSpec, Asked], Any]
@@ -51,7 +60,10 @@ class Rest:
         memory: Memory,
         prices: Prices,
         rows: Rows,
+        entries: Entries,
         orders: Orders,
+        amendments: Amendments,
+        stops: PositionStops,
         streams: PublicStreams,
         gate: Gate,
         settings: Settings,
@@ -59,13 +71,18 @@ class Rest:
         self._exchange = exchange
         self._gate = gate
         self._orders = orders
+        self._amendments = amendments
         instruments = Instruments(exchange)
-        self.public = _public(MarketData(exchange, memory, prices, streams), instruments)
+        self.public = {
+            **_market(MarketData(exchange, memory, prices, streams), instruments),
+            **_series(Klines(exchange), MarketStatistics(exchange)),
+        }
         self.private = {
-            **_trade(orders),
-            **_orders_read(OrderQueries(exchange, rows, orders)),
-            **_position(Positions(exchange, rows)),
+            **_trade(orders, amendments, PreCheck(exchange, orders, rows)),
+            **_orders_read(OrderQueries(exchange, rows, entries), ClosedPnl(exchange)),
+            **_position(Positions(exchange, rows), TradingStop(exchange, stops)),
             **_account(AccountCalls(exchange, rows, settings), instruments),
+            **_money(AccountCalls(exchange, rows, settings), MarginMode(exchange, rows), TransactionLog(exchange)),
             **_quota(QuotaCalls(exchange, settings)),
         }
         self._batches = {
@@ -111,13 +128,13 @@ class Rest:
         return run_batch(account, asked, self._orders.create, granted=granted, created_ms=self._exchange.now_ms())
 
     def _amend_batch(self, account: str, asked: Asked, granted: int) -> Answer:
-        return run_batch(account, asked, self._orders.amend, granted=granted, refused="triggerPrice triggerBy")
+        return run_batch(account, asked, self._amendments.amend, granted=granted, refused="triggerPrice triggerBy")
 
     def _cancel_batch(self, account: str, asked: Asked, granted: int) -> Answer:
         return run_batch(account, asked, self._orders.cancel, granted=granted)
 
 
-def _public(market: MarketData, instruments: Instruments) -> dict[str, PublicCall]:
+def _market(market: MarketData, instruments: Instruments) -> dict[str, PublicCall]:
     get = {
         "/v5/market/time": market.time,
         "/v5/market/instruments-info": instruments.market,
@@ -136,38 +153,75 @@ def _public(market: MarketData, instruments: Instruments) -> dict[str, PublicCal
     return calls
 
 
-def _trade(orders: Orders) -> dict[str, AccountCall]:
+def _series(klines: Klines, figures: MarketStatistics) -> dict[str, PublicCall]:
+    get = {
+        "/v5/market/kline": klines.last,
+        "/v5/market/mark-price-kline": klines.mark,
+        "/v5/market/index-price-kline": klines.index,
+        "/v5/market/premium-index-price-kline": klines.premium,
+        "/v5/market/funding/history": figures.funding_history,
+        "/v5/market/open-interest": figures.open_interest,
+        "/v5/market/account-ratio": figures.account_ratio,
+        "/v5/market/insurance": figures.insurance,
+        "/v5/market/adlAlert": figures.adl_alerts,
+        "/v5/market/index-price-components": figures.index_components,
+    }
+    return {path: PublicCall("GET", handler) for path, handler in get.items()}
+
+
+def _trade(orders: Orders, amendments: Amendments, pre_check: PreCheck) -> dict[str, AccountCall]:
     def by_name(one: Callable[[str, Asked], Any]) -> AccountHandler:
         return lambda account, asked: one(account.name, asked)
 
     return {
         "/v5/order/create": AccountCall("POST", by_name(orders.create)),
-        "/v5/order/amend": AccountCall("POST", by_name(orders.amend)),
+        "/v5/order/amend": AccountCall("POST", by_name(amendments.amend)),
         "/v5/order/cancel": AccountCall("POST", by_name(orders.cancel)),
         "/v5/order/cancel-all": AccountCall("POST", by_name(orders.cancel_all)),
+        "/v5/order/pre-check": AccountCall("POST", by_name(pre_check.check)),
     }
 
 
-def _orders_read(queries: OrderQueries) -> dict[str, AccountCall]:
+def _orders_read(queries: OrderQueries, closed_pnl: ClosedPnl) -> dict[str, AccountCall]:
     return {
         "/v5/order/realtime": AccountCall("GET", queries.realtime),
         "/v5/order/history": AccountCall("GET", queries.history),
         "/v5/execution/list": AccountCall("GET", queries.executions),
+        "/v5/position/closed-pnl": AccountCall("GET", closed_pnl.listed),
     }
 
 
-def _position(positions: Positions) -> dict[str, AccountCall]:
+def _position(positions: Positions, trading_stop: TradingStop) -> dict[str, AccountCall]:
     return {
         "/v5/position/list": AccountCall("GET", positions.listed),
+        "/v5/position/symbol-info": AccountCall("GET", positions.symbol_info),
         "/v5/position/set-leverage": AccountCall("POST", positions.set_leverage),
+        "/v5/position/switch-mode": AccountCall("POST", positions.switch_mode),
+        "/v5/position/trading-stop": AccountCall("POST", trading_stop.set),
+        "/v5/position/add-margin": AccountCall("POST", positions.add_margin),
+        "/v5/position/set-auto-add-margin": AccountCall("POST", positions.set_auto_add_margin),
+        "/v5/position/confirm-pending-mmr": AccountCall("POST", positions.confirm_pending_mmr),
+        "/v5/position/set-risk-limit": AccountCall("POST", positions.set_risk_limit),
+        "/v5/position/set-tpsl-mode": AccountCall("POST", positions.set_tpsl_mode),
+        "/v5/position/switch-isolated": AccountCall("POST", positions.switch_isolated),
+        "/v5/position/move-positions": AccountCall("POST", positions.move),
+        "/v5/position/move-history": AccountCall("GET", positions.moved),
+    }
+
+
+def _money(calls: AccountCalls, margin_mode: MarginMode, log: TransactionLog) -> dict[str, AccountCall]:
+    return {
+        "/v5/account/wallet-balance": AccountCall("GET", calls.wallet),
+        "/v5/account/withdrawal": AccountCall("GET", calls.withdrawal),
+        "/v5/account/info": AccountCall("GET", margin_mode.info),
+        "/v5/account/set-margin-mode": AccountCall("POST", margin_mode.set, "Request accepted"),
+        "/v5/account/demo-apply-money": AccountCall("POST", margin_mode.demo_money, ""),
+        "/v5/account/transaction-log": AccountCall("GET", log.listed),
     }
 
 
 def _account(calls: AccountCalls, instruments: Instruments) -> dict[str, AccountCall]:
     return {
-        "/v5/account/wallet-balance": AccountCall("GET", calls.wallet),
-        "/v5/account/withdrawal": AccountCall("GET", calls.withdrawal),
-        "/v5/account/info": AccountCall("GET", lambda account, asked: wire.AccountInfoReply()),
         "/v5/account/fee-rate": AccountCall("GET", calls.fee_rate),
         "/v5/account/collateral-info": AccountCall("GET", calls.collateral),
         "/v5/account/user-setting-config": AccountCall("GET", calls.settings),

@@ -1,20 +1,19 @@
-"""From the exchange's records to the venue's rows: orders, executions, positions, wallets."""
+"""From the exchange's records to the venue's rows of orders and executions. Those of positions and money: holdings.py.
+
+Source: docs/v5/order and docs/v5/websocket/private, as of 2026-07-24.
+"""
 
 from __future__ import annotations
 
-import zlib
-from decimal import Decimal
 from typing import Any
 
-import msgspec
-
-from perpwire.model.instrument import Instrument
-from perpwire.model.order import OrderStatus
-from perpwire.simulator.events import SimFill, SimOrder, SimPosition
-from perpwire.simulator.exchange import Exchange
+from perpwire.model.order import OrderStatus, OrderType, TimeInForce
+from perpwire.simulator.events import Booking, SimFill, SimOrder, SimTrigger
 from perpwire.venues.bybit import wire
-from perpwire.venues.bybit.sim.memory import Memory
+from perpwire.venues.bybit.sim.endings import order_ending, trigger_ending
+from perpwire.venues.bybit.sim.holdings import Holdings, user_id
 from perpwire.venues.bybit.sim.numbers import (
+    FUNDING,
     MAKER_EXECUTION,
     ORDER,
     TAKER_EXECUTION,
@@ -23,8 +22,9 @@ from perpwire.venues.bybit.sim.numbers import (
     fit,
     id_text,
 )
-from perpwire.venues.bybit.sim.rules import rules_of
-from perpwire.venues.bybit.translate import POSITION_INDEXES, SIDE_TEXTS
+from perpwire.venues.bybit.translate import POSITION_INDEXES, SIDE_TEXTS, TIME_IN_FORCE_TEXTS
+
+__all__ = ["STATUS_TEXTS", "TOO_LATE_TO_CANCEL", "Rows", "user_id"]
 
 STATUS_TEXTS = {
     OrderStatus.NEW: "New",
@@ -35,60 +35,67 @@ STATUS_TEXTS = {
     OrderStatus.REJECTED: "Rejected",
 }
 
-# Why the exchange ended an order -> cancelType, rejectReason.
-ENDINGS = {
-    "": ("UNKNOWN", "EC_NoError"),
-    "user": ("CancelByUser", "EC_PerCancelRequest"),
-    "ioc": ("UNKNOWN", "EC_NoImmediateQtyToFill"),
-    "market": ("UNKNOWN", "EC_NoImmediateQtyToFill"),
-    "fok": ("UNKNOWN", "EC_CancelForNoFullFill"),
-    "post_only": ("UNKNOWN", "EC_PostOnlyWillTakeLiquidity"),
-    "stp": ("CancelBySmp", "EC_StopBySelfMatch"),
-    "reduce_only": ("CancelByReduceOnly", "EC_NoError"),
+# A conditional order that was rejected as it triggered (margin is missing, say) ends as cancelled.
+TRIGGER_STATUS_TEXTS = {
+    "waiting": "Untriggered",
+    "triggering": "Triggered",
+    "triggered": "Triggered",
+    "finished": "Triggered",
+    "canceled": "Deactivated",
+    "expired": "Deactivated",
+    "rejected": "Cancelled",
 }
+
+TRIGGER_BY_TEXTS = {"last": "LastPrice", "mark": "MarkPrice", "index": "IndexPrice"}
+DIRECTIONS = {"rises": 1, "falls": 2}
+
+CREATE_TYPES = {
+    "user": "CreateByUser",
+    "trigger": "CreateByUser",
+    "liquidation": "CreateByLiq",
+    "takeover": "CreateByTakeOver_PassThrough",
+    "adl": "CreateByAdl_PassThrough",
+    "settlement": "CreateBySettle",
+}
+EXECUTION_TYPES = {"trade": "Trade", "liquidation": "BustTrade", "takeover": "BustTrade", "adl": "AdlTrade"}
 
 TOO_LATE_TO_CANCEL = ("CancelByUser", "EC_OrigClOrdIDDoesNotExist")
 """A cancel that met a filled order: the order is told of a second time, with these."""
 
+NOTED_TEXTS = (
+    *("takeProfit", "stopLoss", "tpslMode", "tpLimitPrice", "slLimitPrice", "tpTriggerBy", "slTriggerBy"),
+    *("stopOrderType", "triggerBy", "triggerPrice", "createType", "parentOrderLinkId", "smpType"),
+    *("slippageToleranceType", "slippageTolerance", "lastPriceOnCreated", "ocoTriggerBy"),
+)
+"""What an order's note holds under the row's own names."""
+NOTED_FLAGS = ("closeOnTrigger", "rpiTakerAccess")
 
-def _ending(order: SimOrder) -> tuple[str, str]:
-    return ENDINGS.get(order.reason, ("UNKNOWN", "EC_Others"))
+Ending = tuple[str, str]
 
 
-def user_id(account: str) -> int:
-    """The account's number: the same in every run."""
-    return 1_000_000 + zlib.crc32(account.encode()) % 100_000_000
-
-
-class Rows:
+class Rows(Holdings):
     """Makes rows. REST says UNKNOWN for words that do not apply, the stream mostly says nothing."""
-
-    def __init__(self, exchange: Exchange, memory: Memory) -> None:
-        self._exchange = exchange
-        self._memory = memory
 
     # --- orders -------------------------------------------------------------------------------------------------------
 
     def order(self, order: SimOrder) -> wire.OrderRow:
-        return wire.OrderRow(**self._order(order, "UNKNOWN", _ending(order)))
+        return wire.OrderRow(**self._order(order, "UNKNOWN", order_ending(order)))
 
-    def order_push(self, order: SimOrder, ending: tuple[str, str] | None = None) -> wire.OrderPush:
-        spec = self._exchange.spec(order.symbol)
-        note = self._memory.note(order)
+    def order_push(self, order: SimOrder, ending: Ending | None = None) -> wire.OrderPush:
         return wire.OrderPush(
-            **self._order(order, "", ending or _ending(order)),
-            closedPnl=cut(note.closed_pnl),
-            feeCurrency=spec.instrument.settle,
+            **self._order(order, "", ending or order_ending(order)),
+            closedPnl=cut(order.closed_pnl),
+            feeCurrency=self._exchange.spec(order.symbol).instrument.settle,
         )
 
-    def _order(self, order: SimOrder, nothing: str, ending: tuple[str, str]) -> dict[str, Any]:
+    def _order(self, order: SimOrder, nothing: str, ending: Ending) -> dict[str, Any]:
         instrument = self._exchange.spec(order.symbol).instrument
-        note = self._memory.note(order)
-        price = note.shown_price if note.shown_price is not None else order.price or ZERO
+        market = order.type is OrderType.MARKET
+        # A market order is an immediate-or-cancel order at its protective price, which it shows.
+        price = (order.bound if market else order.price) or ZERO
         leaves = ZERO if order.status.is_final else order.remaining
         average = order.average_price
-        cancel_type, reject_reason = ending
-        return {
+        fields = {
             "orderId": id_text(ORDER, order.order_id),
             "orderLinkId": order.client_order_id,
             "symbol": order.symbol,
@@ -97,11 +104,11 @@ class Rows:
             "side": SIDE_TEXTS[order.side],
             "positionIdx": POSITION_INDEXES[order.position_side],
             "orderStatus": STATUS_TEXTS[order.status],
-            "orderType": note.order_type,
-            "timeInForce": note.time_in_force,
-            "createType": "CreateByUser",
-            "cancelType": cancel_type,
-            "rejectReason": reject_reason,
+            "orderType": "Market" if market else "Limit",
+            "timeInForce": "IOC" if market else TIME_IN_FORCE_TEXTS.get(order.time_in_force, TimeInForce.GTC.value),
+            "createType": CREATE_TYPES.get(order.origin, "CreateByUser"),
+            "cancelType": ending[0],
+            "rejectReason": ending[1],
             "avgPrice": "" if average is None else cut(average),
             "leavesQty": fit(leaves, instrument.quantity_step),
             "leavesValue": cut(leaves * price),
@@ -109,34 +116,77 @@ class Rows:
             "cumExecValue": cut(order.filled_value),
             "cumExecFee": cut(order.fees),
             "cumFeeDetail": {instrument.settle: cut(order.fees)} if order.filled_quantity else {},
-            "stopOrderType": nothing,
-            "triggerBy": nothing,
-            "lastPriceOnCreated": fit(note.last_price, instrument.tick_size),
             "reduceOnly": order.reduce_only,
-            "closeOnTrigger": note.close_on_trigger,
-            "smpType": note.smp_type,
             "createdTime": str(order.created_ms),
             "updatedTime": str(order.updated_ms),
         }
+        return fields | _noted(order.note, nothing)
+
+    # --- conditional orders -------------------------------------------------------------------------------------------
+
+    def trigger(self, trigger: SimTrigger) -> wire.OrderRow:
+        return wire.OrderRow(**self._trigger(trigger, "UNKNOWN"))
+
+    def trigger_push(self, trigger: SimTrigger) -> wire.OrderPush:
+        settle = self._exchange.spec(trigger.symbol).instrument.settle
+        return wire.OrderPush(**self._trigger(trigger, ""), feeCurrency=settle)
+
+    def _trigger(self, trigger: SimTrigger, nothing: str) -> dict[str, Any]:
+        intent = trigger.intent
+        instrument = self._exchange.spec(intent.symbol).instrument
+        market = intent.type is OrderType.MARKET
+        price = ZERO if market or intent.price is None else intent.price
+        quantity = intent.quantity
+        if intent.close_position:
+            quantity = abs(self._exchange.position(trigger.account, intent.symbol, intent.position_side).quantity)
+        leaves = quantity if trigger.is_open or trigger.status in ("triggering", "triggered") else ZERO
+        stop = trigger.stop_price
+        cancel_type, reject_reason = trigger_ending(trigger)
+        fields = {
+            "orderId": id_text(ORDER, trigger.trigger_id),
+            "orderLinkId": intent.client_id,
+            "symbol": intent.symbol,
+            "price": fit(price, instrument.tick_size),
+            "qty": fit(quantity, instrument.quantity_step),
+            "side": SIDE_TEXTS[intent.side],
+            "positionIdx": POSITION_INDEXES[intent.position_side],
+            "orderStatus": TRIGGER_STATUS_TEXTS[trigger.status],
+            "orderType": "Market" if market else "Limit",
+            "timeInForce": "IOC" if market else TIME_IN_FORCE_TEXTS.get(intent.time_in_force, TimeInForce.GTC.value),
+            "createType": "CreateByUser",
+            "cancelType": cancel_type,
+            "rejectReason": reject_reason,
+            "avgPrice": "",
+            "leavesQty": fit(leaves, instrument.quantity_step),
+            "leavesValue": cut(leaves * (price or stop or ZERO)),
+            "cumExecQty": fit(ZERO, instrument.quantity_step),
+            "reduceOnly": intent.reduce_only,
+            "triggerDirection": DIRECTIONS[intent.direction],
+            "createdTime": str(trigger.created_ms),
+            "updatedTime": str(trigger.updated_ms),
+        }
+        noted = _noted(intent.note, nothing)
+        noted["triggerPrice"] = "" if stop is None else fit(stop, instrument.tick_size)
+        noted["triggerBy"] = TRIGGER_BY_TEXTS[intent.trigger_by]
+        return fields | noted
 
     # --- executions ---------------------------------------------------------------------------------------------------
 
     def execution(self, order: SimOrder, fill: SimFill) -> wire.ExecutionRow:
-        return wire.ExecutionRow(**self._execution(order, fill))
+        return wire.ExecutionRow(**self._execution(order, fill, "UNKNOWN"))
 
     def execution_push(self, order: SimOrder, fill: SimFill) -> wire.ExecutionPush:
-        return wire.ExecutionPush(**self._execution(order, fill), execPnl=cut(fill.realized_pnl))
+        return wire.ExecutionPush(**self._execution(order, fill, "UNKNOWN"), execPnl=cut(fill.realized_pnl))
 
     def fast_execution(self, order: SimOrder, fill: SimFill) -> wire.FastExecution:
-        row = self._execution(order, fill)
+        row = self._execution(order, fill, "")
         fields = {name: row[name] for name in wire.FastExecution.__struct_fields__ if name in row}
         # This topic does not name a maker's order by the client's id.
         return wire.FastExecution(**{**fields, "orderLinkId": "" if fill.is_maker else order.client_order_id})
 
-    def _execution(self, order: SimOrder, fill: SimFill) -> dict[str, Any]:
+    def _execution(self, order: SimOrder, fill: SimFill, nothing: str) -> dict[str, Any]:
         instrument = self._exchange.spec(order.symbol).instrument
-        note, around = self._memory.note(order), self._memory.fill_note(fill, order)
-        price = note.shown_price if note.shown_price is not None else order.price or fill.price
+        price = (order.bound if order.type is OrderType.MARKET else order.price) or fill.price
         return {
             "symbol": order.symbol,
             "orderId": id_text(ORDER, order.order_id),
@@ -144,191 +194,62 @@ class Rows:
             "side": SIDE_TEXTS[order.side],
             "orderPrice": fit(price, instrument.tick_size),
             "orderQty": fit(order.quantity, instrument.quantity_step),
-            "leavesQty": fit(around.leaves, instrument.quantity_step),
-            "createType": "CreateByUser",
-            "orderType": note.order_type,
+            "leavesQty": fit(fill.leaves, instrument.quantity_step),
+            "createType": order.note.get("createType") or CREATE_TYPES.get(order.origin, "CreateByUser"),
+            "orderType": "Market" if order.type is OrderType.MARKET else "Limit",
+            "stopOrderType": order.note.get("stopOrderType") or nothing,
             "execId": id_text(MAKER_EXECUTION if fill.is_maker else TAKER_EXECUTION, fill.trade_id),
             "execPrice": fit(fill.price, instrument.tick_size),
             "execQty": fit(fill.quantity, instrument.quantity_step),
             "execValue": cut(fill.price * fill.quantity),
             "execFee": cut(fill.fee),
-            "execType": "Trade",
+            "execType": EXECUTION_TYPES[fill.kind],
             "execTime": str(fill.time_ms),
             "feeCurrency": fill.fee_asset,
             "isMaker": fill.is_maker,
             "feeRate": cut(fill.fee_rate),
-            "markPrice": fit(around.mark_price, instrument.tick_size),
-            "indexPrice": fit(around.index_price, instrument.tick_size),
+            "markPrice": fit(fill.mark_price, instrument.tick_size),
+            "indexPrice": fit(fill.index_price, instrument.tick_size),
             "closedSize": fit(fill.closed_quantity, instrument.quantity_step),
-            "seq": around.seq,
+            "seq": fill.seq,
         }
 
-    # --- positions ----------------------------------------------------------------------------------------------------
-
-    def position(self, account: str, position: SimPosition) -> wire.PositionRow:
-        entry = cut(position.entry_price) if position.quantity else ""
-        return wire.PositionRow(**self._position(account, position, flat=""), avgPrice=entry)
-
-    def position_push(self, account: str, position: SimPosition) -> wire.PositionPush:
-        entry = cut(position.entry_price)
-        return wire.PositionPush(**self._position(account, position, flat="0"), entryPrice=entry)
-
-    def _position(self, account: str, position: SimPosition, flat: str) -> dict[str, Any]:
-        symbol = position.symbol
-        instrument = self._exchange.spec(symbol).instrument
-        history = self._memory.positions[account, symbol]
-        figures = self._figures(account, position)
-        leverage = self._exchange.leverage(account, symbol)
-        open_now = bool(position.quantity)
-        fields: dict[str, Any] = {
-            "symbol": symbol,
-            "side": ("Buy" if position.quantity > 0 else "Sell") if open_now else "",
-            "size": fit(abs(position.quantity), instrument.quantity_step) if open_now else "0",
-            "positionIdx": 0,
-            "leverage": cut(leverage),
-            "markPrice": fit(self._exchange.mark_price(symbol), instrument.tick_size),
-            "riskId": figures.risk_id,
-            "riskLimitValue": cut(figures.risk_limit),
-            "positionValue": cut(position.entry_value) if open_now else flat,
-            "liqPrice": flat,
-            "unrealisedPnl": cut(figures.unrealized_pnl) if open_now else flat,
-            "breakEvenPrice": "",
-            "curRealisedPnl": cut(history.current_realized),
-            "cumRealisedPnl": cut(history.total_realized),
-            "adlRankIndicator": 2 if open_now else 0,
-            "createdTime": str(history.created_ms),
-            "updatedTime": str(position.updated_ms),
-            "openTime": history.opened_ms if open_now else 0,
-            "seq": history.seq,
-        }
-        if open_now:
-            fields |= {
-                "positionIM": cut(figures.initial_margin),
-                "positionIMByMp": cut(figures.initial_margin),
-                "positionMM": cut(figures.maintenance_margin),
-                "positionMMByMp": cut(figures.maintenance_margin),
-                "liqPrice": self._liquidation_price(account, position, instrument),
-                "breakEvenPrice": self._break_even(position, history.current_realized, symbol),
-            }
-        return fields
-
-    def _figures(self, account: str, position: SimPosition) -> _Figures:
-        """Margin by mark price, as since 2025-09-02: see the venue's help centre."""
-        spec, rules = self._exchange.spec(position.symbol), rules_of(position.symbol)
-        leverage = self._exchange.leverage(account, position.symbol)
-        value = abs(position.quantity) * self._exchange.mark_price(position.symbol)
-        tier = rules.tier(value)
-        long = position.quantity > 0
-        # The fee to close is held back, at the bankruptcy price.
-        bankrupt = position.entry_value * (1 - 1 / leverage if long else 1 + 1 / leverage)
-        closing_fee = bankrupt * spec.taker_fee
-        gain = value - position.entry_value
-        return _Figures(
-            risk_id=tier.id,
-            risk_limit=tier.limit,
-            unrealized_pnl=gain if long else -gain,
-            initial_margin=value / leverage + closing_fee,
-            maintenance_margin=value * tier.maintenance_rate - tier.deduction + closing_fee if value else ZERO,
-        )
-
-    def _liquidation_price(self, account: str, position: SimPosition, instrument: Instrument) -> str:
-        """Cross margin's estimate: mark - side x (margin balance - maintenance margin) / size."""
-        sums = self.sums(account)
-        room = (sums.equity - sums.maintenance_margin) / position.quantity
-        price = self._exchange.mark_price(position.symbol) - room
-        least, most = instrument.min_price or ZERO, instrument.max_price
-        if price <= least or (most is not None and price >= most):
-            return ""
-        return cut(price)
-
-    def _break_even(self, position: SimPosition, realized: Decimal, symbol: str) -> str:
-        rate = max(self._exchange.spec(symbol).taker_fee, Decimal("0.00055"))
-        quantity = position.quantity
-        cost = position.entry_value if quantity > 0 else -position.entry_value
-        return cut((cost - realized) / (quantity - abs(quantity) * rate))
-
-    # --- the account --------------------------------------------------------------------------------------------------
-
-    def sums(self, account: str) -> _Sums:
-        """The account's totals; one USDT counts as one USD."""
-        view = self._exchange.view(account)
-        figures = [self._figures(account, position) for position in self._exchange.positions(account)]
-        return _Sums(
-            wallet=view.wallet,
-            unrealized_pnl=view.unrealized_pnl,
-            equity=view.equity,
-            position_margin=sum((one.initial_margin for one in figures), ZERO),
-            order_margin=view.order_margin,
-            maintenance_margin=sum((one.maintenance_margin for one in figures), ZERO),
-        )
-
-    def wallet(self, account: str, coins: frozenset[str] | None = None) -> wire.Wallet:
-        """The unified account, with the coins asked for: by name, or all that are not 0."""
-        sums = self.sums(account)
-        initial = sums.position_margin + sums.order_margin
-        margin_coin = self._margin_coin(account)
-        rows = [
-            self._coin(account, coin, cash, sums if coin == margin_coin else None)
-            for coin, cash in self._exchange.wallet(account).items()
-            if (cash if coins is None else coin in coins)
-        ]
-        initial_rate, maintenance_rate = _rate(initial, sums.equity), _rate(sums.maintenance_margin, sums.equity)
-        return wire.Wallet(
-            coin=rows,
-            totalEquity=cut(sums.equity),
-            totalWalletBalance=cut(sums.wallet),
-            totalMarginBalance=cut(sums.equity),
-            totalAvailableBalance=cut(max(ZERO, sums.equity - initial)),
-            totalPerpUPL=cut(sums.unrealized_pnl),
-            totalInitialMargin=cut(initial),
-            totalMaintenanceMargin=cut(sums.maintenance_margin),
-            totalInitialMarginByMp=cut(initial),
-            totalMaintenanceMarginByMp=cut(sums.maintenance_margin),
-            accountIMRate=initial_rate,
-            accountMMRate=maintenance_rate,
-            accountIMRateByMp=initial_rate,
-            accountMMRateByMp=maintenance_rate,
-        )
-
-    def _margin_coin(self, account: str) -> str:
-        return next(spec.asset for spec in self._exchange.account_specs() if spec.name == account)
-
-    def _coin(self, account: str, coin: str, cash: Decimal, sums: _Sums | None) -> wire.CoinRow:
-        if sums is None:
-            return wire.CoinRow(coin=coin, walletBalance=cut(cash), equity=cut(cash), usdValue=cut(cash))
-        realized = sum(
-            (history.total_realized for (name, _), history in self._memory.positions.items() if name == account), ZERO
-        )
-        return wire.CoinRow(
-            coin=coin,
-            walletBalance=cut(cash),
-            equity=cut(sums.equity),
-            usdValue=cut(sums.equity),
-            unrealisedPnl=cut(sums.unrealized_pnl),
-            cumRealisedPnl=cut(realized),
-            totalOrderIM=cut(sums.order_margin),
-            totalPositionIM=cut(sums.position_margin),
-            totalPositionMM=cut(sums.maintenance_margin),
+    def funding_execution(self, booking: Booking) -> wire.ExecutionRow:
+        """A payment of funding, as the list of executions has it: execFee above 0 is paid."""
+        instrument = self._exchange.spec(booking.symbol).instrument
+        step, tick = instrument.quantity_step, instrument.tick_size
+        return wire.ExecutionRow(
+            symbol=booking.symbol,
+            orderId=id_text(ORDER, booking.number),
+            side="" if booking.side is None else SIDE_TEXTS[booking.side],
+            orderPrice="0",
+            orderQty="0",
+            leavesQty="0",
+            createType="",
+            orderType="UNKNOWN",
+            execId=id_text(FUNDING, booking.number),
+            execPrice=fit(booking.price, tick),
+            execQty=fit(abs(booking.quantity), step),
+            execValue=cut(booking.price * abs(booking.quantity)),
+            execFee=cut(-booking.funding),
+            execType="Funding",
+            execTime=str(booking.time_ms),
+            feeCurrency=booking.asset,
+            feeRate=cut(booking.fee_rate),
+            markPrice=fit(booking.price, tick),
+            closedSize="0",
         )
 
 
-class _Figures(msgspec.Struct, frozen=True, kw_only=True):
-    risk_id: int
-    risk_limit: Decimal
-    unrealized_pnl: Decimal
-    initial_margin: Decimal
-    maintenance_margin: Decimal
-
-
-class _Sums(msgspec.Struct, frozen=True, kw_only=True):
-    wallet: Decimal
-    unrealized_pnl: Decimal
-    equity: Decimal
-    position_margin: Decimal
-    order_margin: Decimal
-    maintenance_margin: Decimal
-
-
-def _rate(part: Decimal, whole: Decimal) -> str:
-    """Printed with four decimals, truncated."""
-    return cut(part / whole, Decimal("0.0001")) if whole > 0 else "0"
+def _noted(note: dict[str, str], nothing: str) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "stopOrderType": nothing,
+        "triggerBy": nothing,
+        "tpTriggerBy": nothing,
+        "slTriggerBy": nothing,
+    }
+    fields |= {name: note[name] for name in NOTED_TEXTS if note.get(name)}
+    fields |= {name: note[name] == "1" for name in NOTED_FLAGS if name in note}
+    if "triggerDirection" in note:
+        fields["triggerDirection"] = int(note["triggerDirection"])
+    return fields

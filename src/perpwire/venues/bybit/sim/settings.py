@@ -11,13 +11,12 @@ class Settings:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._texts: dict[tuple[str, str], str] = {}
 
     def text(self, account: str, name: str, default: str = "") -> str:
-        return self._texts.get((account, name), default)
+        return self._exchange.setting(account, name, default)
 
     def set(self, account: str, name: str, value: str) -> None:
-        self._texts[account, name] = value
+        self._exchange.set_setting(account, name, value)
 
     # --- those that there are -----------------------------------------------------------------------------------------
 

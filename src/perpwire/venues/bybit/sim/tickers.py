@@ -6,9 +6,8 @@ from decimal import Decimal
 
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.bybit.sim.memory import Memory
-from perpwire.venues.bybit.sim.numbers import ZERO, cut, fit
+from perpwire.venues.bybit.sim.numbers import cut, fit
 from perpwire.venues.bybit.sim.prices import Prices
-from perpwire.venues.bybit.sim.rules import rules_of
 
 FUTURES_ONLY = {
     "basis": "",
@@ -24,36 +23,49 @@ FUTURES_ONLY = {
 """What REST adds for perpetuals; the stream leaves it out."""
 
 
+INTEREST_STEP_MS = 5000
+"""How often open interest is counted anew."""
+
+
 def ticker(exchange: Exchange, memory: Memory, prices: Prices, symbol: str) -> dict[str, str]:
-    """All fields but the symbol. Open interest is that of the exchange's accounts: the background market has none."""
+    """All fields but the symbol."""
     instrument = exchange.spec(symbol).instrument
     tick, step = instrument.tick_size, instrument.quantity_step
-    now_ms = exchange.now_ms()
     last, mark, index = exchange.last_price(symbol), exchange.mark_price(symbol), exchange.index_price(symbol)
     rate, next_funding_ms = exchange.funding(symbol)
-    day = prices.of(symbol).day(now_ms)
-    interest = sum((abs(one.quantity) for (_, name), one in memory.positions.items() if name == symbol), ZERO)
+    day = exchange.day(symbol)
+    single = _open_interest(exchange, symbol)
+    interest = 2 * single
     bids, asks, _, _ = exchange.book(symbol, 1)
     fields = {
         "tickDirection": prices.of(symbol).tick_direction,
         "lastPrice": fit(last, tick),
         "indexPrice": fit(index, tick),
         "markPrice": fit(mark, tick),
-        "prevPrice24h": fit(day.price_before, tick),
-        "price24hPcnt": cut(last / day.price_before - 1, Decimal("0.000001")),
+        "prevPrice24h": fit(day.open, tick),
+        "price24hPcnt": cut(last / day.open - 1, Decimal("0.000001")),
         "highPrice24h": fit(day.high, tick),
         "lowPrice24h": fit(day.low, tick),
-        "prevPrice1h": fit(day.price_hour_before, tick),
+        "prevPrice1h": fit(day.hour_before, tick),
         "openInterest": fit(interest, step),
         "openInterestValue": cut(interest * mark, Decimal("0.01")),
+        "singleOpenInterest": fit(single, step),
+        "singleOpenInterestValue": cut(single * mark, Decimal("0.01")),
         "turnover24h": cut(day.turnover, Decimal("0.0001")),
         "volume24h": fit(day.volume, step),
         "fundingRate": cut(rate),
         "nextFundingTime": str(next_funding_ms),
         "fundingIntervalHour": str((instrument.funding_interval_s or 8 * 3600) // 3600),
-        "fundingCap": cut(rules_of(symbol).funding_cap),
+        "fundingCap": cut(exchange.spec(symbol).funding_cap),
     }
     for name, levels in (("bid1", bids), ("ask1", asks)):
         fields[f"{name}Price"] = fit(levels[0][0], tick) if levels else ""
         fields[f"{name}Size"] = fit(levels[0][1], step) if levels else ""
     return fields
+
+
+def _open_interest(exchange: Exchange, symbol: str) -> Decimal:
+    """Of one side: the accounts' as it is, the crowd's as it was counted last."""
+    crowd = exchange.statistics(symbol)
+    counted = crowd.background_interest(exchange.now_ms() // INTEREST_STEP_MS * INTEREST_STEP_MS)
+    return exchange.open_interest(symbol) - crowd.background_interest() + counted

@@ -1,0 +1,139 @@
+"""Figures of the market as a whole: funding, open interest, long and short shares, insurance pool, index components.
+
+Source: docs/v5/market, as of 2026-07-24.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from perpwire.simulator.exchange import Exchange
+from perpwire.venues.bybit import wire
+from perpwire.venues.bybit.sim.asked import Asked, is_linear, limit_of, optional_ms, paged, spec_of
+from perpwire.venues.bybit.sim.numbers import cut, fit
+from perpwire.venues.bybit.sim.refusal import CallRefused, bad_param
+
+DAY_MS = 24 * 3600 * 1000
+PERIODS = {"5min": "5m", "15min": "15m", "30min": "30m", "1h": "1h", "4h": "4h", "1d": "1d"}
+"""The venue's names -> the exchange's."""
+MOST_ROWS = 2000
+"""So far back one can page."""
+SPOT_EXCHANGES = ("Bybit", "Binance", "OKX", "Coinbase", "Bitget", "Kraken")
+"""What the index is made of."""
+WEIGHTS = ("0.32", "0.28", "0.16", "0.12", "0.07", "0.05")
+FOURTH = Decimal("0.0001")
+
+
+class MarketStatistics:
+    """What everybody may ask."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def funding_history(self, asked: Asked) -> Any:
+        """/v5/market/funding/history; a start without an end is an error."""
+        if not is_linear(asked):
+            return {"category": asked["category"], "list": []}
+        symbol = spec_of(self._exchange, asked).instrument.symbol
+        start, end = optional_ms(asked, "startTime"), optional_ms(asked, "endTime")
+        limit = limit_of(asked, 200, 200)
+        if start is not None and end is None:
+            raise CallRefused(10001, "params error: endTime is required with startTime")
+        if start is not None and end is not None and end < start:
+            raise CallRefused(10001, "params error: startTime must be before endTime")
+        rows = [
+            {
+                "symbol": symbol,
+                "fundingRate": cut(one.rate),
+                "fundingRateTimestamp": str(one.time_ms),
+            }
+            for one in reversed(self._exchange.funding_history(symbol))
+            if (start is None or one.time_ms >= start) and (end is None or one.time_ms <= end)
+        ]
+        return {"category": "linear", "list": rows[:limit]}
+
+    def open_interest(self, asked: Asked) -> Any:
+        """/v5/market/open-interest: both sides' sum, and one side's."""
+        spec = spec_of(self._exchange, asked, "linear")
+        symbol, step = spec.instrument.symbol, spec.instrument.quantity_step
+        start, end, period = self._span(asked, "intervalTime")
+        found = self._exchange.statistics(symbol).open_interest(period, start_ms=start, end_ms=end, limit=MOST_ROWS)
+        numbered = [(one.time_ms, one) for one in reversed(found)]
+        page, cursor = paged(numbered, asked, default=50, most=200)
+        rows = [
+            wire.OpenInterestRow(
+                openInterest=fit(2 * one.quantity, step),
+                singleOpenInterest=fit(one.quantity, step),
+                timestamp=str(one.time_ms),
+            )
+            for one in page
+        ]
+        return {"symbol": symbol, "category": "linear", "list": rows, "nextPageCursor": cursor}
+
+    def account_ratio(self, asked: Asked) -> Any:
+        """/v5/market/account-ratio: shares of accounts that are long and short."""
+        symbol = spec_of(self._exchange, asked, "linear").instrument.symbol
+        start, end, period = self._span(asked, "period")
+        found = self._exchange.statistics(symbol).long_short(
+            "accounts", period, start_ms=start, end_ms=end, limit=MOST_ROWS
+        )
+        numbered = [(one.time_ms, one) for one in reversed(found)]
+        page, cursor = paged(numbered, asked, default=50, most=500)
+        rows = [
+            wire.AccountRatioRow(symbol, fit(one.long, FOURTH), fit(one.short, FOURTH), str(one.time_ms))
+            for one in page
+        ]
+        return {"list": rows, "nextPageCursor": cursor}
+
+    def _span(self, asked: Asked, name: str) -> tuple[int | None, int | None, str]:
+        period = PERIODS.get(str(asked.get(name)))
+        if period is None:
+            raise bad_param(f"{name} invalid")
+        return optional_ms(asked, "startTime"), optional_ms(asked, "endTime"), period
+
+    def insurance(self, asked: Asked) -> Any:
+        """/v5/market/insurance: one pool that all contracts of a coin share."""
+        coin, balance = asked.get("coin"), cut(self._exchange.insurance_fund())
+        coins = dict.fromkeys(spec.instrument.settle for spec in self._exchange.specs())
+        rows = [
+            wire.InsuranceRow(coin=asset, symbols="", balance=balance, value=balance)
+            for asset in coins
+            if coin in (None, "", asset)
+        ]
+        return {"updatedTime": str(self._exchange.now_ms() // DAY_MS * DAY_MS), "list": rows}
+
+    def adl_alerts(self, asked: Asked) -> Any:
+        """/v5/market/adlAlert: how near the pool is to where positions are deleveraged."""
+        symbol = asked.get("symbol")
+        if symbol:
+            spec_of(self._exchange, {"category": "linear", "symbol": symbol})
+        balance = cut(self._exchange.insurance_fund())
+        rows = [
+            wire.AdlAlertRow(coin=spec.instrument.settle, symbol=spec.instrument.symbol, balance=balance)
+            for spec in self._exchange.specs()
+            if symbol in (None, "", spec.instrument.symbol)
+        ]
+        return {"updatedTime": str(self._exchange.now_ms()), "list": rows}
+
+    def index_components(self, asked: Asked) -> Any:
+        """/v5/market/index-price-components: spot prices, each with its weight; their mean is the index."""
+        name = asked.get("indexName")
+        spec = next((one for one in self._exchange.specs() if one.instrument.symbol == name), None)
+        if spec is None:
+            raise bad_param("indexName invalid")
+        instrument = spec.instrument
+        index = cut(self._exchange.index_price(instrument.symbol))
+        rows = [
+            {
+                "exchange": exchange,
+                "spotPair": f"{instrument.base}_{instrument.quote}",
+                "equivalentPrice": index,
+                "multiplier": "1",
+                "price": index,
+                "weight": weight,
+            }
+            for exchange, weight in zip(SPOT_EXCHANGES, WEIGHTS, strict=True)
+        ]
+        now = str(self._exchange.now_ms())
+        return {"indexName": name, "lastPrice": index, "updateTime": now, "components": rows}

@@ -14,7 +14,7 @@ from perpwire.simulator.dialect import DialectOptions, IncomingRequest, ServerSe
 from perpwire.simulator.exchange import AccountSpec, Exchange, SymbolSpec
 from perpwire.simulator.replay import ReplayFeed
 from perpwire.venues.binance_futures.signing import hmac_hex
-from perpwire.venues.binance_futures.sim import default_specs, make_dialect
+from perpwire.venues.binance_futures.sim import MARGIN, default_specs, make_dialect
 
 MAIN = AccountSpec(name="main", api_key="main-key", secret_key="main-secret")
 OTHER = AccountSpec(name="other", api_key="other-key", secret_key="other-secret")
@@ -84,7 +84,13 @@ class SimulatedVenue:
     ) -> None:
         self.clock = clock
         self.exchange = Exchange(
-            clock=clock, seed=1, symbols=symbols or default_specs(), accounts=(MAIN, OTHER), rate=rate, replay=replay
+            clock=clock,
+            seed=1,
+            symbols=symbols or default_specs(),
+            accounts=(MAIN, OTHER),
+            margin=MARGIN,
+            rate=rate,
+            replay=replay,
         )
         self.dialect = make_dialect(self.exchange, options or DialectOptions())
 

@@ -108,6 +108,7 @@ class SymbolInfo(Rest):
     quote_precision: Unread = UNSET
     underlying_type: Unread = UNSET
     underlying_sub_type: Unread = UNSET
+    settle_plan: Unread = UNSET
     trigger_protect: Unread = UNSET
     liquidation_fee: Unread = UNSET
     market_take_bound: Unread = UNSET

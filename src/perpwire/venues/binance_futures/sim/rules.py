@@ -77,6 +77,7 @@ def symbol_info(words: SymbolWords) -> wire.SymbolInfo:
         quote_precision=8,
         underlying_type="COIN",
         underlying_sub_type=["PoW"] if instrument.base == "BTC" else ["Layer-1"],
+        settle_plan=0,
         trigger_protect=plain(TRIGGER_PROTECT),
         liquidation_fee="0.012500",
         market_take_bound=plain(MARKET_TAKE_BOUND),

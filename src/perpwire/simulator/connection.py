@@ -104,7 +104,7 @@ class Connection:
         if self._is_healthy and not self._outgoing:
             self._channel.send(text)
         else:
-            self._send_in_trouble(text, topic, raw)
+            self._send_in_trouble(text, topic, account, raw)
 
     def close(self, code: int, reason: str) -> None:
         """See dialect.Peer. A half-open socket shows no end."""
@@ -129,7 +129,7 @@ class Connection:
         delay_s, copies, done = 0.0, 1, ""
         answered: AnswerMessage | None = None
         if self._host.faults.incoming:
-            fault = self._host.faults.for_message(self._host.faults.incoming, self.path, "", text)
+            fault = self._host.faults.for_message(self._host.faults.incoming, self.path, "", "", text)
             match fault:
                 case DropMessage():
                     self._journal.received(text, self.number, "lost")
@@ -198,12 +198,12 @@ class Connection:
 
     # --- messages in trouble ------------------------------------------------------------------------------------------
 
-    def _send_in_trouble(self, text: bytes, topic: str, raw: Raw) -> None:
+    def _send_in_trouble(self, text: bytes, topic: str, account: str, raw: Raw) -> None:
         if self.is_silent or (topic and self._is_muted(topic)) or (self._drops_replies and not topic):
             mark(raw, "lost")
             return
         parcel = self._parcel(text, raw)
-        match self._host.faults.for_message(self._outgoing, self.path, topic, text):
+        match self._host.faults.for_message(self._outgoing, self.path, topic, account, text):
             case None:
                 self._pipe.put(parcel)
             case DropMessage():

@@ -86,7 +86,8 @@ class VenueFaults(msgspec.Struct, frozen=True, kw_only=True):
     """What a venue's folder tells of its trouble (`<venue>/sim/faults.py`): see simulator/faults.py for who uses it.
 
     Attributes:
-        canned: Its replies by name.
+        canned: Its replies by name. The profiles ask every venue for "busy" (not done), "doubtful" (done or not) and
+            "limited" (too many calls).
         acts: What only this venue can do, by name: given the fault's arguments, it acts and says what it did.
             "restart_notice" and "restart" are called by the fault `restart`.
         maintenance: The canned reply to every call while there is maintenance.

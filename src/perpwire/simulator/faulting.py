@@ -157,7 +157,9 @@ class Faults:
                 return armed
         return None
 
-    def for_message(self, waiting: list[Armed], path: str, topic: str, text: bytes) -> AnyMessageFault | None:
+    def for_message(
+        self, waiting: list[Armed], path: str, topic: str, account: str, text: bytes
+    ) -> AnyMessageFault | None:
         """What befalls a message on the socket at `path`, if anything; it counts as used.
 
         Args:
@@ -169,6 +171,8 @@ class Faults:
                 continue
             # What clients say has no topic, and control messages are meant only where they are asked for.
             if waiting is self.outgoing and not (fnmatchcase(topic, fault.topic) if topic else fault.topic == ""):
+                continue
+            if fault.of != "any" and (fault.of == "private") != bool(account):
                 continue
             if armed.hits(fault, text):
                 self._forget_if_done(armed)

@@ -316,10 +316,12 @@ class MessageFault(Waiting, frozen=True, kw_only=True):
         route: Only on sockets with this text in their path; "" for all.
         topic: Streams whose name matches this pattern, as the journal names them; "" for control messages. What
             clients say has no topic.
+        of: Messages of public streams, of an account, or any.
     """
 
     route: str = ""
     topic: str = "*"
+    of: Literal["any", "public", "private"] = "any"
 
 
 class DropMessage(MessageFault, frozen=True, kw_only=True, tag="drop_message"):

@@ -11,12 +11,14 @@ import msgspec
 from perpwire.simulator.dialect import DialectOptions
 from perpwire.simulator.faults import AnyFault
 from perpwire.simulator.listing import Listing
+from perpwire.simulator.profiles import PROFILES, profile
 from perpwire.simulator.scripts import read_script
-from perpwire.simulator.simulation import SetupOptions
+from perpwire.simulator.simulation import Setup, SetupOptions
 from perpwire.simulator.specs import AccountSpec
 from perpwire.venues import VENUES
 
 ROUTES = ("strict", "lenient")
+DEFAULT_SEED = Setup().seed
 
 _UNREADABLE = (msgspec.DecodeError, RecursionError, ValueError)
 _PLAIN = frozenset(SetupOptions.__annotations__)
@@ -32,7 +34,7 @@ def setup_options(said: Mapping[str, Any]) -> SetupOptions:
     | routes | "strict" or "lenient" |
     | accounts | a file, or a list of AccountSpec or of dictionaries of its fields |
     | symbols | a file, or a list of Listing or of dictionaries of its fields |
-    | faults | a file, or a list of faults for each venue, or such lists by venue; structures or dictionaries |
+    | faults | a profile's name, a file, a list of faults for each venue, or such lists by venue; as structs or not |
 
     Raises:
         TypeError: There is no such option.
@@ -62,7 +64,7 @@ def setup_options(said: Mapping[str, Any]) -> SetupOptions:
     if listings:
         made["symbols"] = listings
     if (faults := made.get("faults")) is not None:
-        made["faults"] = _faults(faults, tuple(made.get("venues", VENUES)))
+        made["faults"] = _faults(faults, tuple(made.get("venues", VENUES)), made.get("seed", DEFAULT_SEED))
     return cast(SetupOptions, made)
 
 
@@ -111,21 +113,24 @@ def read_symbols(path: Path | str) -> tuple[Listing, ...]:
         raise ValueError(f"{path}: {error}") from None
 
 
-def read_faults(path: Path | str, venue: str) -> list[AnyFault]:
-    """
+def read_faults(path: Path | str, venue: str, seed: int = DEFAULT_SEED) -> list[AnyFault]:
+    """A venue's faults, out of a file (see scripts.py), or of a profile (see profiles.py) where its name is given.
+
     Raises:
         OSError: The file can't be read.
         ValueError: It is no script of faults, or has some for a venue that there is not; the message names the file.
     """
+    if isinstance(path, str) and path in PROFILES:
+        return profile(path, venue, seed)
     try:
         return read_script(Path(path).read_bytes(), venue)
     except _UNREADABLE as error:
         raise ValueError(f"{path}: {error}") from None
 
 
-def _faults(said: Any, venues: Sequence[str]) -> dict[str, list[AnyFault]]:
+def _faults(said: Any, venues: Sequence[str], seed: int) -> dict[str, list[AnyFault]]:
     if _is_file(said):
-        return {venue: read_faults(said, venue) for venue in venues}
+        return {venue: read_faults(said, venue, seed) for venue in venues}
     text = msgspec.json.encode(said)
     return {venue: read_script(text, venue) for venue in venues}
 

@@ -159,7 +159,7 @@ def _read(asked: bytes) -> dict[str, Any] | None:
         return None
 
 
-CANNED: Mapping[str, Canned] = {
+CANNED: dict[str, Canned] = {
     # 400 and 401
     "unknown_error": _json(400, -1000, "An unknown error occurred while processing the request."),
     "unexpected_response": _json(
@@ -200,6 +200,8 @@ CANNED: Mapping[str, Canned] = {
     "empty_504": _page(504, {}, ""),
 }
 """The venue's ways to say that something is wrong; docs/faults.md says what each means for an order."""
+
+CANNED |= {"busy": CANNED["unavailable"], "doubtful": CANNED["unknown_503"], "limited": CANNED["rate_limited"]}
 
 
 def _frame_of(asked: bytes, reply: HttpReply) -> bytes | None:

@@ -141,7 +141,7 @@ def _reset_later(moment: Moment) -> dict[str, str]:
 
 _TOO_MANY = "Too many visits. Exceeded the API Rate Limit."
 
-CANNED: Mapping[str, Canned] = {
+CANNED: dict[str, Canned] = {
     # HTTP 200 with a retCode
     "timeout": _code(10000, "Server Timeout"),
     "bad_parameter": _code(10001, "Request parameter error."),
@@ -178,3 +178,5 @@ CANNED: Mapping[str, Canned] = {
     "gateway_timeout": _gateway(504, "Gateway Time-out"),
 }
 """The venue's ways to say that something is wrong; docs/faults.md says what each means for an order."""
+
+CANNED |= {"busy": CANNED["unavailable"], "doubtful": CANNED["timeout"], "limited": CANNED["rate_limited"]}

@@ -146,7 +146,7 @@ class Exchange(MarketDesk):
         if not position.quantity:
             raise Refused(Why.NO_POSITION)
         with self._outbox:
-            self._liquidator.liquidate(owner, position)
+            self._liquidator.liquidate(owner, position, is_forced=True)
 
     def force_adl(
         self, account: str, symbol: str, side: PositionSide = PositionSide.BOTH, quantity: Decimal | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 from typing import Literal
 
 import msgspec
@@ -177,6 +178,49 @@ class Act(Fault, frozen=True, kw_only=True, tag="act"):
 
     do: str
     args: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+# --- the market, and the account while its owner is away --------------------------------------------------------------
+
+
+class FillOrder(Fault, frozen=True, kw_only=True, tag="fill_order"):
+    """A resting order trades against a stranger, at its own price.
+
+    Attributes:
+        account: Whose it is.
+        order_id: Which one; 0: the oldest that is open (of `symbol`, where one is named).
+        symbol: See order_id.
+        quantity: How much of it; None for all that is left.
+    """
+
+    account: str = "main"
+    order_id: int = 0
+    symbol: str = ""
+    quantity: Decimal | None = None
+
+
+class MovePrice(Fault, frozen=True, kw_only=True, tag="move_price"):
+    """Book, index and mark price of a symbol jump by this share at once: 0.05 is 5 % up."""
+
+    symbol: str
+    share: Decimal
+
+
+class Liquidate(Fault, frozen=True, kw_only=True, tag="liquidate"):
+    """An account's position is liquidated, as if its margin had run out. `side` is BOTH, LONG or SHORT."""
+
+    symbol: str
+    account: str = "main"
+    side: Literal["BOTH", "LONG", "SHORT"] = "BOTH"
+
+
+class Deleverage(Fault, frozen=True, kw_only=True, tag="deleverage"):
+    """An account's position is reduced by auto-deleveraging; all of it where no quantity is given."""
+
+    symbol: str
+    account: str = "main"
+    side: Literal["BOTH", "LONG", "SHORT"] = "BOTH"
+    quantity: Decimal | None = None
 
 
 # --- calls ------------------------------------------------------------------------------------------------------------
@@ -425,7 +469,9 @@ AnyMessageFault = (
     | BreakMessage
     | AnswerMessage
 )
-AnyVenueFault = CloseIdle | Refuse | Skew | Drift | Maintenance | Restart | Act
+AnyVenueFault = (
+    CloseIdle | Refuse | Skew | Drift | Maintenance | Restart | Act | FillOrder | MovePrice | Liquidate | Deleverage
+)
 AnyFault = AnySocketFault | AnyVenueFault | AnyCallFault | AnyMessageFault
 
 

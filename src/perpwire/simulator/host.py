@@ -10,7 +10,7 @@ from random import Random
 
 from perpwire.clock import Clock, Timer
 from perpwire.http_message import HttpReply
-from perpwire.simulator import control
+from perpwire.simulator import control, force
 from perpwire.simulator.connection import Channel, Connection
 from perpwire.simulator.dialect import Dialect, IncomingRequest, Moment, PingHabit, SocketRefused, VenueFaults
 from perpwire.simulator.exchange import Exchange
@@ -27,11 +27,15 @@ from perpwire.simulator.faults import (
     CorruptMessage,
     Cut,
     Delay,
+    Deleverage,
     Drift,
+    FillOrder,
     How,
+    Liquidate,
     LoseAnswer,
     LoseRequest,
     Maintenance,
+    MovePrice,
     Refuse,
     Reset,
     Restart,
@@ -281,7 +285,7 @@ class Host:
         Raises:
             ValueError: The fault names something that this venue does not have.
         """
-        venue = self._venue_faults
+        venue, symbols = self._venue_faults, [spec.instrument.symbol for spec in self.exchange.specs()]
         match fault:
             case Answer(canned=name) | AnswerMessage(canned=name) if name and name not in venue.canned:
                 known = ", ".join(sorted(venue.canned)) or "none"
@@ -289,6 +293,14 @@ class Host:
             case Act(do=name) if name not in venue.acts:
                 known = ", ".join(sorted(venue.acts)) or "none"
                 raise ValueError(f"{self.venue} can't {name!r}; it knows {known}")
+            case MovePrice(symbol=symbol) | Liquidate(symbol=symbol) | Deleverage(symbol=symbol) if (
+                symbol not in symbols
+            ):
+                raise ValueError(f"{self.venue} has no symbol {symbol!r}; known are {', '.join(symbols)}")
+            case FillOrder() | Liquidate() | Deleverage() if fault.account not in {
+                spec.name for spec in self.exchange.account_specs()
+            }:
+                raise ValueError(f"there is no account {fault.account!r}")
 
     def act(self, fault: AnySocketFault | AnyVenueFault, rng: Random) -> str:
         """Carry out a fault that is due; says what was done."""
@@ -313,6 +325,8 @@ class Host:
                 return self._restart(fault)
             case Act():
                 return self._venue_faults.acts[fault.do](fault.args)
+            case FillOrder() | MovePrice() | Liquidate() | Deleverage():
+                return force.carry_out(self.exchange, fault)
 
     def _act_on_sockets(self, fault: AnySocketFault, rng: Random) -> str:
         chosen = [one for one in self.connections.values() if fault.route in one.path]
@@ -391,6 +405,7 @@ class Host:
             for one in tuple(self.connections.values()):
                 one.close(1001, "service restart")
             self.refuse(fault.seconds)
+            self.exchange.restart_books()
             again = self._venue_faults.acts.get("restart")
             if again is not None:
                 again({})

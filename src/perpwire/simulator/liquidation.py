@@ -129,8 +129,8 @@ class Liquidator:
 
     # --- how ----------------------------------------------------------------------------------------------------------
 
-    def liquidate(self, account: Account, position: SimPosition) -> None:
-        """One round of it for one position; it is smaller afterwards, or gone."""
+    def liquidate(self, account: Account, position: SimPosition, *, is_forced: bool = False) -> None:
+        """One round of it for one position; it is smaller afterwards, or gone: by force also where margin is left."""
         market = self._markets[position.symbol]
         self._cancel_orders(account, position, market)
         if not position.quantity:
@@ -152,7 +152,7 @@ class Liquidator:
             self._tell(market, order)
             self._charge(account, market, order)
             left = min(order.remaining, abs(position.quantity))
-        if left and self._is_short(account, position):
+        if left and (is_forced or self._is_short(account, position)):
             self._take_over(account, position, market, side, left)
         market.publish_book()
 

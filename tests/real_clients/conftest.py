@@ -1,0 +1,44 @@
+"""Exchanges for the real clients: on real sockets, in a thread of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.real_clients.clients import STILL
+
+from perpwire.pytest_plugin import ExchangeFactory
+from perpwire.threaded import VenueDoor
+
+
+@pytest.fixture
+def binance(perpwire_exchange_factory: ExchangeFactory) -> Iterator[VenueDoor]:
+    """Binance with a market that stands still."""
+    with perpwire_exchange_factory(venues=["binance"], seed=11, latency_s=0.001, rate=STILL) as exchange:
+        yield exchange.binance
+
+
+@pytest.fixture
+def bybit(perpwire_exchange_factory: ExchangeFactory) -> Iterator[VenueDoor]:
+    with perpwire_exchange_factory(venues=["bybit"], seed=11, latency_s=0.001, rate=STILL) as exchange:
+        yield exchange.bybit
+
+
+@pytest.fixture
+def busy_binance(perpwire_exchange_factory: ExchangeFactory) -> Iterator[VenueDoor]:
+    """Binance with a busy market."""
+    with perpwire_exchange_factory(venues=["binance"], seed=12, latency_s=0.005, rate=150) as exchange:
+        yield exchange.binance
+
+
+@pytest.fixture
+def busy_bybit(perpwire_exchange_factory: ExchangeFactory) -> Iterator[VenueDoor]:
+    with perpwire_exchange_factory(venues=["bybit"], seed=12, latency_s=0.02, rate=150) as exchange:
+        yield exchange.bybit
+
+
+@pytest.fixture
+def patient_bybit(perpwire_exchange_factory: ExchangeFactory) -> Iterator[VenueDoor]:
+    """Bybit for pybit, which notes a subscription after it has sent it: answers take from 20 to 60 ms."""
+    with perpwire_exchange_factory(venues=["bybit"], seed=11, latency_s=0.04, rate=60) as exchange:
+        yield exchange.bybit

@@ -141,7 +141,7 @@ def until(check: Callable[[], T]) -> T:
     return found
 
 
-async def eventually(check: Callable[[], Awaitable[T]]) -> T:
+async def eventually(check: Callable[[], Awaitable[Any]]) -> Any:
     """The same where asking is asynchronous."""
     async with asyncio.timeout(PATIENCE_S):
         while True:

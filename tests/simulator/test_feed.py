@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from decimal import Decimal
 from itertools import pairwise
-from statistics import mean, pstdev
+from statistics import correlation, mean, pvariance, quantiles
 
 import pytest
 from tests.simulator.making import SYMBOL, Heard, exchange, intent, spec
 
 from perpwire.clock import ManualClock
 from perpwire.model.order import OrderStatus, Side
-from perpwire.simulator.events import BookChanged, OrderChanged, SimEvent, Traded
+from perpwire.simulator.events import BookChanged, MarkTick, OrderChanged, SimEvent, Traded
 from perpwire.simulator.exchange import AccountSpec, Exchange
 
 
@@ -38,66 +38,166 @@ def test_the_same_seed_gives_the_same_events_and_another_seed_others() -> None:
     assert run(3, 2) != run(4, 2)
 
 
-@pytest.fixture(scope="module")
-def minute() -> tuple[Exchange, list[float], Counter[int], Heard]:
-    """A minute of one symbol: times of arrivals, spreads in ticks after each, and all events."""
-    clock = ManualClock()
+class Watched:
+    """An hour of one symbol. After each event: its time, the spread in ticks, the middle, and the depth in steps."""
 
-    async def main() -> tuple[Exchange, list[float], Counter[int], Heard]:
-        venue = exchange(clock, seed=5, rate=30)
-        heard = Heard(venue)
-        times: list[float] = []
-        spreads: Counter[int] = Counter()
+    def __init__(self, seed: int, rate: float, seconds: int) -> None:
+        self.clock = ManualClock()
+        self.seconds = seconds
+        self.times: list[float] = []
+        self.spreads: list[int] = []
+        self.middles: list[float] = []
+        self.depths: list[float] = []
+        self.levels: list[int] = []
+        self.imbalances: list[float] = []
+        self.trades: list[Traded] = []
+        self.clock.run(self._watch(exchange(self.clock, seed=seed, rate=rate)))
 
+    async def _watch(self, venue: Exchange) -> None:
         def look(event: SimEvent) -> None:
-            if isinstance(event, BookChanged):
-                bids, asks, _, _ = venue.book(SYMBOL, 1)
-                spreads[int((asks[0][0] - bids[0][0]) / Decimal("0.1"))] += 1
-                times.append(clock.monotonic_ns() / 1e9)
+            if isinstance(event, Traded):
+                self.trades.append(event)
+            elif isinstance(event, BookChanged):
+                bids, asks, _, _ = venue.book(SYMBOL, 10)
+                self.times.append(self.clock.monotonic_ns() / 1e9)
+                self.spreads.append(int((asks[0][0] - bids[0][0]) / Decimal("0.1")))
+                self.middles.append(float(asks[0][0] + bids[0][0]) / 2)
+                self.depths.append(float(sum(quantity for _, quantity in bids + asks)))
+                self.levels.append(min(len(bids), len(asks)))
+                bid, ask = (float(sum(quantity for _, quantity in side[:5])) for side in (bids, asks))
+                self.imbalances.append((bid - ask) / (bid + ask))
 
         venue.subscribe(look)
         venue.start()
+        await self.clock.sleep(self.seconds)
+        venue.close()
+
+    def sizes(self, each_s: float) -> list[float]:
+        """How far the middle moved in each span, whatever the direction."""
+        ends: dict[int, float] = {}
+        for time, middle in zip(self.times, self.middles, strict=True):
+            ends[int(time / each_s)] = middle
+        return [abs(after - before) for before, after in pairwise(ends.values())]
+
+
+@pytest.fixture(scope="module")
+def hour() -> Watched:
+    return Watched(seed=5, rate=6, seconds=3600)
+
+
+@pytest.mark.slow
+def test_arrivals_come_at_the_rate_asked_for_and_in_clusters(hour: Watched) -> None:
+    assert 0.8 < len(hour.times) / 3600 / 6 < 1.25
+    counts = Counter(int(time) for time in hour.times)
+    each = [counts[second] for second in range(3600)]
+    assert pvariance(each) / mean(each) > 2  # 1 would be no clusters at all
+
+
+@pytest.mark.slow
+def test_the_book_is_never_crossed_nor_empty_nor_thin_for_long(hour: Watched) -> None:
+    assert min(hour.spreads) >= 1
+    assert min(hour.levels) >= 4
+    assert mean(hour.levels) > 9.5  # of the ten that were looked at
+
+
+@pytest.mark.slow
+def test_the_spread_is_mostly_narrow_and_at_times_wide(hour: Watched) -> None:
+    assert sum(spread <= 3 for spread in hour.spreads) > 0.4 * len(hour.spreads)
+    assert 0.01 < sum(spread > 40 for spread in hour.spreads) / len(hour.spreads) < 0.4
+
+
+@pytest.mark.slow
+def test_depth_comes_and_goes(hour: Watched) -> None:
+    tenths = quantiles(hour.depths, n=10)
+    assert tenths[-1] > 2 * tenths[0] > 0
+
+
+@pytest.mark.slow
+def test_the_price_moves_both_ways_and_stays_a_price(hour: Watched) -> None:
+    moves = [after - before for before, after in pairwise(hour.middles) if after != before]
+    assert 0.4 < mean(move > 0 for move in moves) < 0.6
+    assert 100 < max(hour.middles) - min(hour.middles) < 64000 * 0.05
+
+
+@pytest.mark.slow
+def test_large_moves_follow_large_moves_and_are_larger_than_a_coin_would_make_them(hour: Watched) -> None:
+    sizes = hour.sizes(10)
+    middle = mean(sizes)
+    spread = pvariance(sizes)
+    for lag in (1, 2, 3):
+        pairs = zip(sizes, sizes[lag:], strict=False)
+        assert mean((one - middle) * (later - middle) for one, later in pairs) / spread > 0.05
+    assert max(sizes) > 4 * middle
+
+
+@pytest.mark.slow
+def test_there_are_trades_on_both_sides_of_very_different_sizes(hour: Watched) -> None:
+    assert len(hour.trades) > 3000
+    assert 0.4 < mean(trade.buyer_is_maker for trade in hour.trades) < 0.6
+    sizes = sorted(float(trade.quantity) for trade in hour.trades)
+    assert sizes[-len(sizes) // 1000] > 20 * sizes[len(sizes) // 2]
+
+
+@pytest.mark.slow
+def test_some_takers_sweep_through_several_levels(hour: Watched) -> None:
+    prices: dict[int, set[Decimal]] = {}
+    for trade in hour.trades:
+        prices.setdefault(trade.time_ms, set()).add(trade.price)
+    assert 10 < sum(len(one) >= 4 for one in prices.values()) < 0.2 * len(prices)
+
+
+@pytest.mark.slow
+def test_the_price_goes_where_the_book_is_thinner(hour: Watched) -> None:
+    """What makes the imbalance worth watching."""
+    moves = [after - before for before, after in zip(hour.middles, hour.middles[10:], strict=False)]
+    assert 0.05 < correlation(hour.imbalances[:-10], moves) < 0.5
+
+
+@pytest.mark.parametrize(("rate", "seconds"), [(1, 120), (20_000, 0.05)])
+def test_slow_or_fast_the_book_stays_whole(clock: ManualClock, rate: float, seconds: float) -> None:
+    async def main() -> int:
+        venue = exchange(clock, rate=rate)
+        heard = Heard(venue)
+        venue.start()
+        await clock.sleep(seconds)
+        venue.close()
+        bids, asks, _, _ = venue.book(SYMBOL, 100)
+        assert len(bids) > 10 < len(asks)
+        assert bids[0][0] < asks[0][0]
+        return len(heard.of(BookChanged))
+
+    assert 0.4 < clock.run(main()) / rate / seconds < 2
+
+
+def test_the_index_wanders_about_what_the_background_holds_to_be_fair(clock: ManualClock) -> None:
+    async def main() -> list[MarkTick]:
+        venue = exchange(clock, rate=10)
+        heard = Heard(venue)
+        venue.start()
         await clock.sleep(60)
         venue.close()
-        return venue, times, spreads, heard
+        return heard.of(MarkTick)
 
-    return clock.run(main())
-
-
-Minute = tuple[Exchange, list[float], "Counter[int]", Heard]
-
-
-def test_arrivals_come_at_the_rate_asked_for_and_in_clusters(minute: Minute) -> None:
-    _, times, _, _ = minute
-    gaps = [after - before for before, after in pairwise(times)]
-    assert 20 < len(times) / 60 < 40
-    assert pstdev(gaps) / mean(gaps) > 1.1  # 1 would be no clusters at all
+    ticks = clock.run(main())
+    assert len({tick.index_price for tick in ticks}) > 30
+    assert all(abs(tick.mark_price / tick.index_price - 1) < Decimal("0.003") for tick in ticks)
 
 
-def test_the_spread_is_mostly_one_to_three_ticks_and_never_crossed(minute: Minute) -> None:
-    _, _, spreads, _ = minute
-    assert min(spreads) >= 1
-    assert sum(spreads[ticks] for ticks in (1, 2, 3)) > 0.85 * spreads.total()
+def test_a_market_that_is_moved_is_laid_anew_at_its_new_price(clock: ManualClock) -> None:
+    async def main() -> None:
+        venue = exchange(clock, rate=30)
+        venue.start()
+        await clock.sleep(1)
+        venue.shock_price(SYMBOL, share=Decimal("-0.2"))
+        bids, asks, _, _ = venue.book(SYMBOL, 1000)
+        assert len(bids) > 20 < len(asks)
+        assert 50900 < bids[-1][0] < bids[0][0] < asks[0][0] < asks[-1][0] < 51500
+        await clock.sleep(20)
+        assert 50900 < venue.index_price(SYMBOL) < 51500
+        assert 50900 < venue.last_price(SYMBOL) < 51500
+        venue.close()
 
-
-def test_the_book_is_deep_and_stays_near_its_price(minute: Minute) -> None:
-    venue, _, _, _ = minute
-    bids, asks, _, _ = venue.book(SYMBOL, 1000)
-    assert 25 <= len(bids) <= 80
-    assert 25 <= len(asks) <= 80
-    assert abs(bids[0][0] - 64000) < 20
-    assert asks[-1][0] - asks[0][0] < 20
-
-
-def test_there_are_trades_on_both_sides_and_sometimes_through_several_levels(minute: Minute) -> None:
-    _, _, _, heard = minute
-    trades = heard.of(Traded)
-    assert len(trades) > 100
-    assert 0.25 < mean(trade.buyer_is_maker for trade in trades) < 0.75
-    prices_at = Counter[int]()
-    for time_ms in {trade.time_ms for trade in trades}:
-        prices_at[time_ms] = len({trade.price for trade in trades if trade.time_ms == time_ms})
-    assert max(prices_at.values()) >= 4
+    clock.run(main())
 
 
 def test_whoever_buys_up_the_whole_book_finds_it_laid_anew_by_the_next_arrivals(clock: ManualClock) -> None:
@@ -125,7 +225,11 @@ def test_the_background_trades_with_a_users_resting_order_at_its_price(clock: Ma
         order = venue.place("a", intent(Side.BUY, "0.5", str(bids[0][0])))
         heard = Heard(venue)
         venue.start()
-        await clock.sleep(120)
+        for _ in range(60):
+            await clock.sleep(60)
+            if heard.of(OrderChanged):
+                break
+        await clock.sleep(60)
         venue.close()
         fills = [event.fill for event in heard.of(OrderChanged) if event.fill is not None]
         assert venue.find_order("a", None, order_id=order.order_id, client_order_id=None).status is OrderStatus.FILLED
@@ -162,6 +266,6 @@ def test_a_market_that_is_behind_catches_up_in_small_steps(clock: ManualClock) -
             turns.append(len(heard.of(BookChanged)))
         venue.close()
         assert 0 < max(turns) <= 50
-        assert sum(turns) > 50
+        assert sum(turns) > 30
 
     clock.run(main())

@@ -1,14 +1,17 @@
 """The background market: seeded anonymous orders that look like other people's trading.
 
-Arrivals come in clusters (a self-exciting process: each one makes the next more likely for a while). They add, cancel
-and take around a fair price that wanders slowly; users trade against them by price and time. The market can't run out:
-whatever was eaten or left behind is laid anew by the next arrivals.
+Arrivals come in clusters (a self-exciting process: each one makes the next more likely for a while), and more of them
+in times of stress. Each is one event: orders are added or cancelled, or one taker trades, and what that changes in the
+book is published as one. All of it goes around a fair price that wanders, more in some minutes than in others, and that
+trading pushes; users trade against the orders by price and time. The market can't run out: whatever was eaten or left
+behind is laid anew by the next arrivals.
 """
 
 from __future__ import annotations
 
 import math
 from decimal import Decimal
+from itertools import takewhile
 from random import Random
 
 from perpwire.clock import Clock, Timer
@@ -16,27 +19,42 @@ from perpwire.model.order import Side
 from perpwire.simulator.execution import Execution
 from perpwire.simulator.market import Market
 from perpwire.simulator.matching import Resting
+from perpwire.simulator.mood import Mood
 
-LEVELS = 50
-"""How many ticks deep, counted from the fair price, orders are laid."""
 ORDERS_PER_SIDE = 130
-THIN = 30
-"""Below so many resting orders on a side, only that side is filled up."""
+"""As many as there usually are."""
+THIN = 12
+"""Below so many prices on a side, it is filled up at once."""
 
 _CHILDREN = 0.6  # how many further arrivals each one brings, on average; below 1
 _FADE_PER_S = 8.0  # how fast that wears off
-_DRIFT_TICKS = 1.2  # standard deviation of the fair price after one second, in ticks
-_TYPICAL_VALUE = 12_000.0  # quote; of a background order near the top
+_DAILY_DEVIATION = 0.012  # of the fair price in usual times, as a share of itself
+_TYPICAL_VALUE = 9_000.0  # quote; of a background order near the top
+_LARGEST = 150.0  # times the typical order
 _LATE_S = 1.0  # a feed that is later than this lets the missed time go
 
 _ARRIVALS_A_TURN = 50
+_KEPT_PRICES = 20_000
+
+
+class _Quote(Resting):
+    """A background order; `ticks` is its price."""
+
+    __slots__ = ("ticks",)
+
+    def __init__(self, side: Side, price: Decimal, quantity: Decimal, ticks: int) -> None:
+        super().__init__(side, price, quantity)
+        self.ticks = ticks
 
 
 class SyntheticFeed:
     """One symbol's background. Lays the first book when made; `start` sets it going.
 
     Args:
-        rate: Arrivals a second, on average.
+        rate: Arrivals a second, on average in the long run: one a second or less, up to what the machine can do.
+
+    Attributes:
+        symbol: Whose background it is.
     """
 
     def __init__(self, market: Market, execution: Execution, clock: Clock, rng: Random, rate: float) -> None:
@@ -46,20 +64,23 @@ class SyntheticFeed:
         self._clock = clock
         self._rng = rng
         self._rate = rate
+        self._mood = Mood(rng)
         instrument = market.spec.instrument
         self._tick = instrument.tick_size
         self._step = instrument.quantity_step
         self._min_quantity = instrument.min_quantity
-        self._typical_quantity = _TYPICAL_VALUE / float(market.spec.start_price)
+        self._typical_steps = _TYPICAL_VALUE / float(market.spec.start_price * self._step)
         self._fair = float(market.spec.start_price / self._tick)  # in ticks
-        self._excitement = 0.0
-        self._orders: dict[Side, list[Resting]] = {Side.BUY: [], Side.SELL: []}
+        self._deviation = self._fair * _DAILY_DEVIATION / math.sqrt(86400)  # of the fair price in a second, in ticks
+        self._reach = max(50, round(10 * self._deviation))  # how many ticks deep, from the fair price, orders are laid
+        self._excitement = rate * _CHILDREN  # its mean
+        self._quotes: dict[Side, list[_Quote]] = {Side.BUY: [], Side.SELL: []}
+        self._prices: dict[int, Decimal] = {}
         self._timer: Timer | None = None
         self._next_at_ns = 0
-        for side in Side:
-            while len(self._orders[side]) < ORDERS_PER_SIDE:
-                self._add(side)
+        self._lay()
         market.book.take_changes()
+        market.price.anchor = self._fair_price
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
@@ -95,7 +116,7 @@ class SyntheticFeed:
 
     def _draw_next(self) -> None:
         """Set the time of the next arrival, by thinning: candidates at the present rate, which can only fade."""
-        base = self._rate * (1 - _CHILDREN)
+        base = self._rate * self._mood.busyness * (1 - _CHILDREN)
         waited_s = 0.0
         while True:
             upper = base + self._excitement
@@ -105,94 +126,173 @@ class SyntheticFeed:
             if self._rng.random() * upper <= base + self._excitement:
                 break
         self._excitement += _CHILDREN * _FADE_PER_S
-        self._fair = max(2.0 * LEVELS, self._fair + self._rng.gauss(0.0, _DRIFT_TICKS * math.sqrt(waited_s)))
         self._next_at_ns += round(waited_s * 1e9)
+        self._mood.advance(waited_s)
+        # Most of the movement comes with arrivals, so that it clusters as they do; the rest with time.
+        spread = self._deviation * self._mood.volatility * math.sqrt(0.3 * waited_s + 0.7 / self._rate)
+        self._push(spread * (self._rng.gauss(0.0, 1.0) + 0.25 * self._imbalance()))
 
     # --- arrivals -----------------------------------------------------------------------------------------------------
 
     def arrive(self) -> None:
-        """One arrival: an order is added, cancelled, or trades."""
-        thin = [side for side in Side if len(self._living(side)) < THIN]
-        draw = self._rng.random()
-        if thin:
-            for side in thin:
-                for _ in range(8):
-                    self._add(side)
-        elif draw < 0.88:
-            side = self._rng.choice((Side.BUY, Side.SELL))
-            missing = ORDERS_PER_SIDE - len(self._orders[side])
-            if self._rng.random() * 2 * ORDERS_PER_SIDE < ORDERS_PER_SIDE + 6 * missing:
-                for _ in range(1 if missing < 10 else 3):
-                    self._add(side)
-            else:
-                self._cancel(side)
-        elif draw < 0.99:
-            self._take(self._quantity(0) * self._rng.choice((1, 1, 1, 2, 3)), through_ticks=0)
+        """One arrival: orders are added or cancelled, or one trades."""
+        rng, stress = self._rng, self._mood.stress
+        draw = rng.random()
+        for side in Side:
+            self._withdraw_stale(side)
+        for side in Side:
+            behind = self._behind(side)
+            if behind > self._reach // 4 or (behind and rng.random() < 0.9 - 0.6 * stress):
+                self._add(side, 0)
+            if len(self._market.book.side(side).prices) < THIN:
+                for _ in range(10):
+                    self._add(side, self._depth(side))
+        sweeps = 0.006 + 0.02 * stress
+        if draw < sweeps:
+            self._take(self._steps(0) * 40, rng.randint(3, 8))
+        elif draw < 0.10 + 0.06 * stress:
+            self._take(self._steps(0) * rng.choice((1, 1, 1, 2, 3)), 1)
         else:
-            self._take(self._quantity(0) * 60, through_ticks=self._rng.randint(3, 8))
+            self._make(rng.choice((Side.BUY, Side.SELL)))
         self._market.publish_book()
 
     def move_to(self, price: Decimal) -> None:
-        """The fair price jumps."""
-        self._fair = float(price / self._tick)
+        """The fair price is this from now on, and every background order is laid anew around it."""
+        self._fair = max(2.0 * THIN, float(price / self._tick))
+        for quotes in self._quotes.values():
+            for quote in quotes:
+                if quote.quantity:
+                    self._market.book.remove(quote)
+            quotes.clear()
+        self._lay()
+
+    def _lay(self) -> None:
+        for side in Side:
+            while len(self._quotes[side]) < ORDERS_PER_SIDE:
+                self._add(side, self._depth(side))
+
+    def _push(self, ticks: float) -> None:
+        self._fair = max(2.0 * THIN, self._fair + ticks)
+
+    def _fair_price(self) -> Decimal:
+        return self._tick * round(self._fair * 1000) / 1000
+
+    # --- makers -------------------------------------------------------------------------------------------------------
 
     def _target(self, side: Side) -> int:
-        """The best price this side would quote now, in ticks."""
-        return math.ceil(self._fair) - 1 if side is Side.BUY else math.floor(self._fair) + 1
+        """The best price this side would quote now, in ticks: further away while prices jump."""
+        apart = self._mood.stress * min(0.25 * self._deviation * self._mood.volatility, 0.1 * self._reach)
+        return math.ceil(self._fair - apart) - 1 if side is Side.BUY else math.floor(self._fair + apart) + 1
 
-    def _price(self, ticks: int) -> Decimal:
-        return self._tick * ticks
+    def _make(self, side: Side) -> None:
+        """Orders are added or one is cancelled, whatever brings their number to what is wanted now."""
+        quotes = self._quotes[side]
+        wanted = ORDERS_PER_SIDE * self._mood.depth(side)
+        missing = wanted - len(quotes)
+        several = 1 + int(abs(missing) / 10)
+        for _ in range(several):
+            if self._rng.random() * 2 * wanted < wanted + 6 * missing:
+                self._add(side, self._depth(side))
+            else:
+                self._cancel(side)
 
-    def _quantity(self, depth: int) -> Decimal:
-        size = self._typical_quantity * (1 + depth / 15) * self._rng.lognormvariate(-0.5, 1.0)
-        return max(self._min_quantity, self._step * round(size / float(self._step)))
-
-    def _add(self, side: Side) -> None:
-        away = -1 if side is Side.BUY else 1
+    def _behind(self, side: Side) -> int:
+        """How far the best price is from where this side would quote, in ticks."""
         best = self._market.book.side(side).best
-        target = self._target(side)
-        behind = 0 if best is None else abs(target - int(best / self._tick))
-        if behind and self._rng.random() < 0.5:
-            depth = self._rng.randrange(min(behind, LEVELS))  # the top was eaten: close the gap
-        elif self._rng.random() < 0.5:
-            depth = min(LEVELS - 1, int(self._rng.expovariate(1 / 6)))
-        else:
-            depth = self._rng.randrange(LEVELS)
-        price = self._price(target + away * depth)
-        quantity = self._quantity(depth)
+        return 0 if best is None else max(0, (int(best / self._tick) - self._target(side)) * _outward(side))
+
+    def _depth(self, side: Side) -> int:
+        """How many ticks behind the best one an order is laid."""
+        rng = self._rng
+        behind = self._behind(side)
+        if behind and rng.random() < 0.5:
+            return int(min(behind, self._reach) * rng.random())  # the top was eaten: close the gap
+        if rng.random() < 0.5:
+            return min(self._reach - 1, int(rng.expovariate(1 / 6)))
+        return int(self._reach * rng.random() ** 2)
+
+    def _add(self, side: Side, depth: int) -> None:
+        ticks = max(1, self._target(side) + _outward(side) * depth)
+        price = self._price(ticks)
         # What is left of the old price on the other side is taken first: so the market moves with the fair price.
-        quantity = self._execution.take(self._market, side, quantity, price)
+        quantity = self._execution.take(self._market, side, self._step * self._steps(depth), price)
         if quantity:
-            resting = Resting(side, price, quantity)
-            self._market.book.add(resting)
-            self._orders[side].append(resting)
+            quote = _Quote(side, price, quantity, ticks)
+            self._market.book.add(quote)
+            self._quotes[side].append(quote)
 
     def _cancel(self, side: Side) -> None:
-        orders = self._living(side)
-        surplus = len(orders) - ORDERS_PER_SIDE
-        if orders:
-            # The one farthest from the fair price of a few goes: old levels don't stay around for ever.
-            picks = [self._rng.randrange(len(orders)) for _ in range(4 if surplus > 0 else 2)]
-            index = max(picks, key=lambda one: abs(float(orders[one].price / self._tick) - self._fair))
-            resting = orders[index]
-            orders[index] = orders[-1]
-            orders.pop()
-            self._market.book.remove(resting)
-
-    def _take(self, quantity: Decimal, through_ticks: int) -> None:
-        # Trading leans toward the fair price, so that it draws the book along.
-        middle = float(self._market.middle / self._tick)
-        lean = max(-0.35, min(0.35, (self._fair - middle) * 0.15))
-        side = Side.BUY if self._rng.random() < 0.5 + lean else Side.SELL
-        best = self._market.book.opposite(side).best
-        if best is None:
+        quotes = self._quotes[side]
+        # The one farthest from the fair price of a few goes: old levels don't stay around for ever.
+        picks = [self._rng.randrange(len(quotes)) for _ in range(3)] if quotes else []
+        for index in sorted(picks, key=lambda one: -abs(quotes[one].ticks - self._fair)):
+            quote = quotes[index]
+            quotes[index] = quotes[-1]
+            quotes.pop()
+            if quote.quantity:
+                self._market.book.remove(quote)
             return
-        away = 1 if side is Side.BUY else -1
-        self._execution.take(self._market, side, quantity, best + away * through_ticks * self._tick)
-        self._fair += 0.3 * away if through_ticks else 0.05 * away
 
-    def _living(self, side: Side) -> list[Resting]:
-        orders = self._orders[side]
-        if any(not one.quantity for one in orders):
-            orders[:] = [one for one in orders if one.quantity]
-        return orders
+    def _withdraw_stale(self, side: Side) -> None:
+        """Makers pull what the fair price has left behind on the wrong side. Users' orders stay, and will be taken."""
+        book = self._market.book.side(side)
+        fair = self._fair_price()
+        best = book.best
+        if best is None or not book.is_better(best, fair):
+            return
+        left_behind = takewhile(lambda level: book.is_better(level.price, fair), book.best_first())
+        stale = [resting for level in left_behind for resting in level.queue if resting.order is None]
+        for resting in stale:
+            if self._rng.random() < 0.85:  # some are too slow, and are taken by what comes next
+                self._market.book.remove(resting)
+        self._sweep_away(side)
+
+    def _sweep_away(self, side: Side) -> None:
+        """Forget the background orders that are gone."""
+        quotes = self._quotes[side]
+        quotes[:] = [one for one in quotes if one.quantity]
+
+    # --- takers -------------------------------------------------------------------------------------------------------
+
+    def _take(self, steps: int, levels: int) -> None:
+        """One taker trades through as many levels at most. Takers lean toward the fair price, so that they draw the
+        book along, and toward the thinner side of the book."""
+        book = self._market.book
+        middle = float(self._market.middle / self._tick)
+        behind = (self._fair - middle) / (1 + self._deviation)
+        lean = max(-0.25, min(0.25, behind)) + 0.45 * self._imbalance()
+        side = Side.BUY if self._rng.random() < 0.5 + lean else Side.SELL
+        against = book.opposite(side)
+        reached = [level.price for level, _ in zip(against.best_first(), range(levels), strict=False)]
+        if not reached:
+            return
+        self._execution.take(self._market, side, self._step * steps, reached[-1])
+        away = 1 if side is Side.BUY else -1
+        moved = 0.0 if against.best is None else abs(float((against.best - reached[0]) / self._tick))
+        self._push(away * min(0.02 * self._deviation + 0.3 * moved, self._deviation))
+        self._sweep_away(Side.SELL if side is Side.BUY else Side.BUY)
+
+    def _imbalance(self) -> float:
+        """Of the best five levels: from -1, all asks, to 1, all bids."""
+        bids, asks = (sum(float(total) for _, total in levels) for levels in self._market.book.depth(5))
+        return (bids - asks) / (bids + asks) if bids + asks else 0.0
+
+    def _price(self, ticks: int) -> Decimal:
+        price = self._prices.get(ticks)
+        if price is None:
+            if len(self._prices) > _KEPT_PRICES:
+                self._prices.clear()
+            price = self._prices[ticks] = self._tick * ticks
+        return price
+
+    def _steps(self, depth: int) -> int:
+        """How large an order is: mostly near the typical one, a few of them many times as large."""
+        size = self._typical_steps * (1 + 4 * depth / self._reach) * self._rng.lognormvariate(-0.8, 0.9)
+        if self._rng.random() < 0.08:
+            size *= min(_LARGEST, self._rng.paretovariate(1.3))
+        return max(math.ceil(self._min_quantity / self._step), round(size))
+
+
+def _outward(side: Side) -> int:
+    """Away from the other side: where a side's worse prices are."""
+    return -1 if side is Side.BUY else 1

@@ -174,6 +174,7 @@ class Desk:
                 quantity=D(quantity),
                 price=D(price),
                 client_order_id="",
+                self_trade="none",
             ),
         )
 
@@ -186,6 +187,11 @@ class Desk:
         """The symbol's cross sequence, as its book shows it."""
         sequence: int = self.get("/v5/market/orderbook", category="linear", symbol=symbol)["result"]["seq"]
         return sequence
+
+    def trade_at(self, price: str, quantity: str = "0.001", symbol: str = "BTCUSDT") -> None:
+        """Two others trade a little at this price."""
+        self.quote(Side.SELL, price, quantity, symbol)
+        self.quote(Side.BUY, price, quantity, symbol)
 
     # --- orders ---
 

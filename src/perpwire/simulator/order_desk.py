@@ -117,7 +117,7 @@ class OrderDesk(Floor):
     ) -> SimOrder:
         """Change price or total quantity (None: keep it). A lower quantity alone keeps the order's place in the queue
         (unless `keep_priority_on_reduce` is False); anything else puts it to the rear, and it may trade at once. A
-        post-only order that would take is cancelled. `note` is added to the order's own.
+        post-only order that would take is cancelled. `note` is added to the order's own; it alone is a change too.
 
         Raises:
             Refused: The order stays as it was.
@@ -129,7 +129,8 @@ class OrderDesk(Floor):
         new_quantity = order.quantity if quantity is None else quantity
         check_rules(market, order.type, new_price, new_quantity, order.closes)
         assert new_price is not None  # what rests has a price
-        if new_price == order.price and new_quantity == order.quantity:
+        is_noted = any(order.note.get(name, "") != text for name, text in (note or {}).items())
+        if new_price == order.price and new_quantity == order.quantity and not is_noted:
             raise Refused(Why.AMEND_NO_CHANGE)
         if new_quantity <= order.filled_quantity:
             raise Refused(Why.AMEND_BELOW_FILLED)
@@ -142,7 +143,9 @@ class OrderDesk(Floor):
             order.note = {**order.note, **(note or {})}
             order.amendments += 1
             order.updated_ms = self.now_ms()
-            if keep_priority_on_reduce and changed.price == order.price and new_quantity < order.quantity:
+            if changed.price == order.price and new_quantity == order.quantity:
+                self._execution.announce(order, "amended")  # only the note
+            elif keep_priority_on_reduce and changed.price == order.price and new_quantity < order.quantity:
                 self._execution.shrink(market, order, order.quantity - new_quantity)
                 self._execution.announce(order, "amended")
             else:

@@ -70,7 +70,7 @@ async def test_the_book_with_price_improvement_has_three_columns(desk: Desk) -> 
     assert (book["b"], book["a"]) == ([["63990.00", "10.000", "0"]], [["64010.00", "10.000", "0"]])
     plain = desk.get("/v5/market/orderbook", category="linear", symbol="BTCUSDT")["result"]
     assert (book["u"], book["seq"], book["cts"]) == (plain["u"], plain["seq"], plain["cts"])
-    assert desk.get("/v5/market/rpi_orderbook", symbol="BTCUSDT", limit=51)["retCode"] == 10001
+    assert desk.get("/v5/market/rpi_orderbook", symbol="BTCUSDT", limit=51)["retCode"] == 0  # counts as 50
     assert desk.get("/v5/market/rpi_orderbook", symbol="BTCUSDT")["retCode"] == 10001
 
 
@@ -88,6 +88,8 @@ async def test_the_book_with_price_improvement_has_three_columns(desk: Desk) -> 
         ("account/withdrawal", {}),
         ("account/withdrawal", {"coinName": ",".join(["USDT"] * 21)}),
         ("asset/settlement-record", {"category": "spot"}),
+        ("market/recent-trade", {"category": "linear", "symbol": "BTCUSDT", "limit": "0"}),
+        ("market/recent-trade", {"category": "linear", "symbol": "BTCUSDT", "limit": "-1"}),
         ("apilimit/query", {}),
     ],
 )

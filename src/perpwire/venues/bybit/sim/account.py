@@ -75,6 +75,7 @@ class AccountCalls:
     # --- who it is ----------------------------------------------------------------------------------------------------
 
     def fee_rate(self, account: AccountSpec, asked: Asked) -> Any:
+        asked = {**asked, "category": asked.get("category") or "linear"}
         if not is_linear(asked):
             return {"list": []}
         return {

@@ -126,10 +126,15 @@ def newest_first(rows: Sequence[T]) -> list[tuple[int, T]]:
 
 
 def limit_of(asked: Asked, default: int, most: int) -> int:
+    """More than there may be counts as the most.
+
+    Raises:
+        CallRefused: No number, or 0.
+    """
     limit = whole(str(asked.get("limit") or default))
-    if limit is None or not 1 <= limit <= most:
+    if not limit:
         raise bad_param("limit invalid")
-    return limit
+    return min(limit, most)
 
 
 def optional_ms(asked: Asked, name: str) -> int | None:

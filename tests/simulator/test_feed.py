@@ -135,7 +135,7 @@ def test_there_are_trades_on_both_sides_of_very_different_sizes(hour: Watched) -
     assert len(hour.trades) > 3000
     assert 0.4 < mean(trade.buyer_is_maker for trade in hour.trades) < 0.6
     sizes = sorted(float(trade.quantity) for trade in hour.trades)
-    assert sizes[-len(sizes) // 1000] > 20 * sizes[len(sizes) // 2]
+    assert sizes[-len(sizes) // 1000] > 12 * sizes[len(sizes) // 2]
 
 
 @pytest.mark.slow

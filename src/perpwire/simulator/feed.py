@@ -29,8 +29,10 @@ THIN = 12
 _CHILDREN = 0.6  # how many further arrivals each one brings, on average; below 1
 _FADE_PER_S = 8.0  # how fast that wears off
 _DAILY_DEVIATION = 0.012  # of the fair price in usual times, as a share of itself
-_TYPICAL_VALUE = 9_000.0  # quote; of a background order near the top
-_LARGEST = 150.0  # times the typical order
+_TYPICAL_VALUE = 24_000.0  # quote; of a background order near the top
+_TAKEN = 0.35  # what a taker wants, to that
+_DEEPER = 6.0  # times larger are the orders furthest from the top
+_LARGEST = 60.0  # times the typical order
 _LATE_S = 1.0  # a feed that is later than this lets the missed time go
 
 _ARRIVALS_A_TURN = 50
@@ -68,7 +70,7 @@ class SyntheticFeed:
         instrument = market.spec.instrument
         self._tick = instrument.tick_size
         self._step = instrument.quantity_step
-        self._min_quantity = instrument.min_quantity
+        self._fewest_steps = math.ceil(instrument.min_quantity / self._step)
         self._typical_steps = _TYPICAL_VALUE / float(market.spec.start_price * self._step)
         self._fair = float(market.spec.start_price / self._tick)  # in ticks
         self._deviation = self._fair * _DAILY_DEVIATION / math.sqrt(86400)  # of the fair price in a second, in ticks
@@ -149,9 +151,9 @@ class SyntheticFeed:
                     self._add(side, self._depth(side))
         sweeps = 0.006 + 0.02 * stress
         if draw < sweeps:
-            self._take(self._steps(0) * 40, rng.randint(3, 8))
+            self._take(40 * _TAKEN, rng.randint(3, 8))
         elif draw < 0.10 + 0.06 * stress:
-            self._take(self._steps(0) * rng.choice((1, 1, 1, 2, 3)), 1)
+            self._take(rng.choice((1, 1, 1, 2, 3)) * _TAKEN, 1)
         else:
             self._make(rng.choice((Side.BUY, Side.SELL)))
         self._market.publish_book()
@@ -215,7 +217,9 @@ class SyntheticFeed:
         ticks = max(1, self._target(side) + _outward(side) * depth)
         price = self._price(ticks)
         # What is left of the old price on the other side is taken first: so the market moves with the fair price.
-        quantity = self._execution.take(self._market, side, self._step * self._steps(depth), price)
+        quantity = self._execution.take(
+            self._market, side, self._step * self._steps(1 + _DEEPER * depth / self._reach), price
+        )
         if quantity:
             quote = _Quote(side, price, quantity, ticks)
             self._market.book.add(quote)
@@ -254,9 +258,9 @@ class SyntheticFeed:
 
     # --- takers -------------------------------------------------------------------------------------------------------
 
-    def _take(self, steps: int, levels: int) -> None:
-        """One taker trades through as many levels at most. Takers lean toward the fair price, so that they draw the
-        book along, and toward the thinner side of the book."""
+    def _take(self, size: float, levels: int) -> None:
+        """One taker of so many typical orders trades through as many levels at most. Takers lean toward the fair price,
+        so that they draw the book along, and toward the thinner side of the book."""
         book = self._market.book
         middle = float(self._market.middle / self._tick)
         behind = (self._fair - middle) / (1 + self._deviation)
@@ -266,7 +270,7 @@ class SyntheticFeed:
         reached = [level.price for level, _ in zip(against.best_first(), range(levels), strict=False)]
         if not reached:
             return
-        self._execution.take(self._market, side, self._step * steps, reached[-1])
+        self._execution.take(self._market, side, self._step * self._steps(size), reached[-1])
         away = 1 if side is Side.BUY else -1
         moved = 0.0 if against.best is None else abs(float((against.best - reached[0]) / self._tick))
         self._push(away * min(0.02 * self._deviation + 0.3 * moved, self._deviation))
@@ -285,12 +289,12 @@ class SyntheticFeed:
             price = self._prices[ticks] = self._tick * ticks
         return price
 
-    def _steps(self, depth: int) -> int:
-        """How large an order is: mostly near the typical one, a few of them many times as large."""
-        size = self._typical_steps * (1 + 4 * depth / self._reach) * self._rng.lognormvariate(-0.8, 0.9)
+    def _steps(self, typical: float) -> int:
+        """How large an order is that is about so many typical ones: mostly near that, a few many times as large."""
+        size = self._typical_steps * typical * self._rng.lognormvariate(-0.8, 0.9)
         if self._rng.random() < 0.08:
-            size *= min(_LARGEST, self._rng.paretovariate(1.3))
-        return max(math.ceil(self._min_quantity / self._step), round(size))
+            size *= min(_LARGEST, self._rng.paretovariate(1.6))
+        return max(self._fewest_steps, round(size))
 
 
 def _outward(side: Side) -> int:

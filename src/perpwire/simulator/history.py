@@ -33,8 +33,8 @@ _KEPT_SPLITS = 3000
 
 _DAILY_DEVIATION = 0.024
 _HOMING = 1 / 500  # of the distance from the start price goes, each day further back: so no price becomes absurd
-_DAILY_TURNOVER = 4.3e9  # quote; like the background market's at its usual rate
-_TRADE_VALUE = 4200.0  # quote; on average
+_DAILY_TURNOVER = 8e9  # quote; like the background market's at its usual rate
+_TRADE_VALUE = 8000.0  # quote; on average
 
 # fmt: off
 _BUSY_HOURS = (

@@ -135,6 +135,7 @@ class DialectOptions(msgspec.Struct, frozen=True, kw_only=True):
         trade_stream: Binance: serve the undocumented `<symbol>@trade`.
         coin_margined_rows: Binance: rows of COIN-M contracts come on the streams of the whole market too.
         connections_per_5_minutes: How many sockets one client address may open; 0 for any number.
+        user_event_delay_s: Binance: private events of one kind may come so much later than those of another, at most.
         socket_lifetime_s: After how long a socket is ended by a venue that does so; None: the venue's own 24 hours.
     """
 
@@ -142,4 +143,5 @@ class DialectOptions(msgspec.Struct, frozen=True, kw_only=True):
     trade_stream: bool = True
     coin_margined_rows: bool = True
     connections_per_5_minutes: int = 300
+    user_event_delay_s: float = 0.0
     socket_lifetime_s: float | None = None

@@ -81,13 +81,14 @@ class SimulatedVenue:
         rate: float = 0.0,
         replay: ReplayFeed | None = None,
         symbols: Sequence[SymbolSpec] | None = None,
+        accounts: Sequence[AccountSpec] = (MAIN, OTHER),
     ) -> None:
         self.clock = clock
         self.exchange = Exchange(
             clock=clock,
             seed=1,
             symbols=symbols or default_specs(),
-            accounts=(MAIN, OTHER),
+            accounts=accounts,
             margin=MARGIN,
             rate=rate,
             replay=replay,
@@ -156,9 +157,13 @@ class SimulatedVenue:
         return self.exchange.position("main", "BTCUSDT").quantity
 
 
-def in_virtual_time(main: Callable[[SimulatedVenue], Coroutine[Any, Any, None]], **options: Any) -> None:
+def in_virtual_time(
+    main: Callable[[SimulatedVenue], Coroutine[Any, Any, None]],
+    start_ns: int = 1_790_000_000_000_000_000,
+    **options: Any,
+) -> None:
     """Run a test against a fresh venue whose clock jumps from timer to timer."""
-    clock = ManualClock()
+    clock = ManualClock(start_ns)
 
     async def run() -> None:
         venue = SimulatedVenue(clock, **options)

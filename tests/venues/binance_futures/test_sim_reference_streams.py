@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -50,7 +50,7 @@ def test_a_schedule_has_no_gaps() -> None:
         sessions = schedule(market, start_ms, end_ms)
         assert sessions[0].start_ms <= start_ms
         assert sessions[-1].end_ms >= end_ms
-        assert all(before.end_ms == after.start_ms for before, after in itertools.pairwise(sessions))
+        assert all(before.end_ms == after.start_ms for before, after in pairwise(sessions))
 
 
 def test_every_second_each_market_tells_its_session() -> None:
@@ -104,3 +104,40 @@ def test_a_contract_on_a_basket_tells_what_is_in_it() -> None:
         assert other.data == []
 
     in_virtual_time(main, symbols=(*default_specs(), spec))
+
+
+def test_a_contract_that_is_closed_or_opened_is_told_of() -> None:
+    async def main(venue: SimulatedVenue) -> None:
+        peer = venue.socket("/market/ws/!contractInfo")
+        venue.exchange.set_trading("ETHUSDT", False)
+        venue.exchange.set_trading("ETHUSDT", True)
+        closed, opened = peer.data
+        assert (closed["e"], closed["s"], closed["ps"], closed["ct"]) == (
+            "contractInfo",
+            "ETHUSDT",
+            "ETHUSDT",
+            "PERPETUAL",
+        )
+        assert closed["cs"] != "TRADING"
+        assert "bks" not in closed
+        assert opened["cs"] == "TRADING"
+        brackets = opened["bks"]
+        told = venue.signed("GET", "/fapi/v1/leverageBracket", symbol="ETHUSDT").json[0]["brackets"]
+        assert [one["ma"] for one in brackets] == [one["initialLeverage"] for one in told]
+        assert [(one["bnf"], one["bnc"]) for one in brackets] == [
+            (one["notionalFloor"], one["notionalCap"]) for one in told
+        ]
+        assert brackets[-1]["mi"] == 1
+        assert all(before["mi"] == after["ma"] + 1 for before, after in pairwise(brackets))
+
+    in_virtual_time(main)
+
+
+def test_a_closed_contract_takes_no_orders() -> None:
+    async def main(venue: SimulatedVenue) -> None:
+        venue.exchange.set_trading("BTCUSDT", False)
+        assert venue.place().code == -4141
+        venue.exchange.set_trading("BTCUSDT", True)
+        assert venue.place().status == 200
+
+    in_virtual_time(main)

@@ -6,11 +6,13 @@ import json
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from tests.venues.binance_futures.simulated import MAIN, OTHER, FakePeer, SimulatedVenue, in_virtual_time, pass_s
 
 from perpwire.simulator.dialect import SocketRefused
 from perpwire.simulator.exchange import AccountSpec
-from perpwire.venues.binance_futures.signing import hmac_hex
+from perpwire.venues.binance_futures.signing import hmac_hex, sign
 from perpwire.venues.binance_futures.sim import signatures
 from perpwire.venues.binance_futures.sim.wsapi import METHODS
 
@@ -101,7 +103,7 @@ def test_account_methods_answer_as_the_rest_call_of_their_version(method: str, r
         expected = venue.signed("GET", rest).json
         if method == "v2/account.position":
             for row in expected:
-                row["unrealizedProfit"] = row.pop("unRealizedProfit")
+                row["unrealizedProfit"] = row["unRealizedProfit"]
         assert result == expected
 
     in_virtual_time(main)
@@ -122,6 +124,20 @@ def test_market_methods_need_no_key() -> None:
         assert ask(peer, "depth")["error"]["code"] == -1102
         # Keys and signatures on them are let be, right or wrong.
         assert ask(peer, "ticker.price", {"symbol": "BTCUSDT", "apiKey": "?", "signature": "x"})["status"] == 200
+
+    in_virtual_time(main)
+
+
+def test_a_conditional_order_is_placed_and_cancelled_here() -> None:
+    async def main(venue: SimulatedVenue) -> None:
+        peer = venue.socket(PATH)
+        params = {"algoType": "CONDITIONAL", "symbol": "BTCUSDT", "side": "BUY", "type": "STOP_MARKET"}
+        placed = call(venue, peer, "algoOrder.place", **params, quantity="0.01", triggerPrice=70000)
+        assert (placed["algoStatus"], placed["triggerPrice"]) == ("NEW", "70000.00")
+        ended = call(venue, peer, "algoOrder.cancel", algoId=placed["algoId"])
+        assert (ended["algoId"], ended["code"]) == (placed["algoId"], "200")
+        again = ask(peer, "algoOrder.cancel", signed(venue, {"algoId": placed["algoId"]}))
+        assert (again["status"], again["error"]["code"]) == (400, -2011)
 
     in_virtual_time(main)
 
@@ -259,6 +275,104 @@ def test_the_vectors_of_the_reference_are_signed_by_these_keys() -> None:
     assert signatures.is_signed_by(account, text, signature.upper())
     assert not signatures.is_signed_by(account, text + b"x", signature)
     assert signatures.kind_of(account) == "hmac"
+
+
+class KeyPair:
+    """A key pair of one of the two kinds that sign in base64."""
+
+    def __init__(self, kind: str) -> None:
+        key = (
+            ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
+            if kind == "ed25519"
+            else rsa.generate_private_key(65537, 2048)
+        )
+        self.private = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode()
+        self.public = (
+            key.public_key()
+            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+            .decode()
+        )
+        self.account = AccountSpec(name="keyed", api_key="keyed-key", public_key=self.public)
+
+    def signed(self, venue: SimulatedVenue, params: dict[str, Any], **auth: Any) -> dict[str, Any]:
+        params = auth | {"timestamp": venue.exchange.now_ms()} | params
+        text = "&".join(f"{name}={text_of(params[name])}" for name in sorted(params))
+        return params | {"signature": sign(text.encode(), self.private)}
+
+
+@pytest.fixture(scope="module")
+def ed_keys() -> KeyPair:
+    return KeyPair("ed25519")
+
+
+@pytest.fixture(scope="module")
+def rsa_keys() -> KeyPair:
+    return KeyPair("rsa")
+
+
+def test_the_ed25519_vectors_of_the_reference_are_signed_by_this_key(ed_keys: KeyPair) -> None:
+    signature = "dt9X3VMXgzD/Ek8eQshC8dW01e99+X3tUKFis62FhRkfLm1sWWODPqF1XDXKEqd9aOEblRpVS2PWHxzVoaoSAg=="
+    text = b"apiKey=SIMKEY&timestamp=1790000000000"
+    assert signatures.is_signed_by(ed_keys.account, text, signature)
+    assert not signatures.is_signed_by(ed_keys.account, text, signature[:-4] + "AAA=")
+    assert not signatures.is_signed_by(ed_keys.account, text, "no base64!")
+    assert signatures.kind_of(ed_keys.account) == "ed25519"
+
+
+def test_a_public_key_that_is_none_is_said_so() -> None:
+    account = AccountSpec(public_key="-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----")
+    with pytest.raises(ValueError, match="no Ed25519 or RSA key"):
+        signatures.kind_of(account)
+
+
+def test_after_a_logon_requests_need_neither_key_nor_signature(ed_keys: KeyPair) -> None:
+    async def main(venue: SimulatedVenue) -> None:
+        peer = venue.socket(PATH)
+        before = ask(peer, "session.status")["result"]
+        assert (before["apiKey"], before["authorizedSince"]) == (None, None)
+        logged_on = ask(peer, "session.logon", ed_keys.signed(venue, {}, apiKey="keyed-key"))
+        assert logged_on["status"] == 200
+        assert list(logged_on["result"]) == [
+            "apiKey",
+            "authorizedSince",
+            "connectedSince",
+            "returnRateLimits",
+            "serverTime",
+        ]
+        assert logged_on["result"]["apiKey"] == "keyed-key"
+        assert ask(peer, "session.status")["result"]["authorizedSince"] == venue.exchange.now_ms()
+        placed = ask(peer, "order.place", ORDER | {"timestamp": venue.exchange.now_ms()})
+        assert placed["status"] == 200
+        assert len(venue.exchange.open_orders("keyed", "BTCUSDT")) == 1
+        assert ask(peer, "userDataStream.start")["status"] == 200
+        # The time stamp is still needed, and a signature that is there must be right.
+        assert ask(peer, "order.place", ORDER)["error"]["code"] == -1102
+        wrong = ORDER | {"timestamp": venue.exchange.now_ms(), "signature": "AAAA"}
+        assert ask(peer, "order.place", wrong)["error"]["code"] == -1022
+        # A key of its own counts for its request only.
+        assert ask(peer, "order.place", signed(venue, ORDER))["status"] == 200
+        assert len(venue.exchange.open_orders("main", "BTCUSDT")) == 1
+        assert ask(peer, "session.status")["result"]["apiKey"] == "keyed-key"
+        assert ask(peer, "session.logout")["result"]["apiKey"] is None
+        assert ask(peer, "order.place", ORDER | {"timestamp": venue.exchange.now_ms()})["error"]["code"] == -1102
+        assert peer.closed is None
+
+    in_virtual_time(main, accounts=(MAIN, OTHER, ed_keys.account))
+
+
+def test_only_ed25519_keys_log_on_but_rsa_keys_sign_requests(rsa_keys: KeyPair) -> None:
+    async def main(venue: SimulatedVenue) -> None:
+        peer = venue.socket(PATH)
+        assert ask(peer, "session.logon", signed(venue, {}))["error"]["code"] == -4056
+        assert ask(peer, "session.logon", rsa_keys.signed(venue, {}, apiKey="keyed-key"))["error"]["code"] == -4056
+        assert ask(peer, "order.place", rsa_keys.signed(venue, ORDER, apiKey="keyed-key"))["status"] == 200
+        # The secret is none of an account with a public key.
+        by_secret = signed(venue, ORDER, rsa_keys.account)
+        assert ask(peer, "order.place", by_secret)["error"]["code"] == -1022
+
+    in_virtual_time(main, accounts=(MAIN, OTHER, rsa_keys.account))
 
 
 # --- counts -----------------------------------------------------------------------------------------------------------

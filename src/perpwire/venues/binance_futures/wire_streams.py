@@ -249,7 +249,7 @@ class ContractBracket(Struct, kw_only=True):
     floor: int = field(name="bnf")
     cap: int = field(name="bnc")
     maintenance_rate: float = field(name="mmr")
-    deduction: float = field(name="cf")
+    deduction: int | float = field(name="cf")
     min_leverage: int = field(name="mi")
     max_leverage: int = field(name="ma")
 

@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 
 from perpwire.http_message import HttpReply
 from perpwire.simulator.dialect import Dialect, DialectOptions, IncomingRequest, Peer, PingHabit, ServerSession
-from perpwire.simulator.events import SimEvent
+from perpwire.simulator.events import ContractChanged, SimEvent
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.binance_futures.sim.agg_trades import AggTrades
 from perpwire.venues.binance_futures.sim.counting import AddressLimits, OrderCounts
@@ -32,7 +32,7 @@ class BinanceDialect:
         self._exchange = exchange
         self._options = options
         self._lifetime_s = LIFETIME_S if options.socket_lifetime_s is None else options.socket_lifetime_s
-        words = {spec.instrument.symbol: SymbolWords(spec) for spec in exchange.specs()}
+        words = self._words = {spec.instrument.symbol: SymbolWords(spec) for spec in exchange.specs()}
         agg_trades = {symbol: AggTrades() for symbol in words}
         producers = Producers(
             exchange,
@@ -42,7 +42,7 @@ class BinanceDialect:
             with_trades=options.trade_stream,
         )
         self._hub = StreamHub(exchange, producers)
-        self._users = UserStreams(exchange, words)
+        self._users = UserStreams(exchange, words, options.user_event_delay_s)
         rows = rest_rows(exchange, Listing(words), agg_trades, self._users)
         addresses = AddressLimits()
         self.faults = venue_faults(self._users, addresses, exchange.now_ms)
@@ -54,6 +54,8 @@ class BinanceDialect:
         self._stop_hearing = exchange.subscribe(self._on_event)
 
     def _on_event(self, event: SimEvent) -> None:
+        if isinstance(event, ContractChanged):
+            self._words[event.symbol].spec = self._exchange.spec(event.symbol)
         self._hub.on_event(event)
         self._users.on_event(event)
 

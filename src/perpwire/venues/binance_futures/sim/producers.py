@@ -88,6 +88,8 @@ class Producers:
                 return liquidation_streams.ForceOrderProducer(exchange, publish, is_all=True)
             case "assetIndex":
                 return reference_streams.AssetIndexProducer(exchange, publish, self._words, "")
+            case "contractInfo":
+                return reference_streams.ContractInfoProducer(exchange, publish, self._words)
             case "tradingSession":
                 return reference_streams.TradingSessionProducer(exchange, publish)
             case _:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from perpwire.simulator.events import ContractChanged
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.specs import Tier
 from perpwire.venues.binance_futures import wire_streams
 from perpwire.venues.binance_futures.sim.asset_indexes import AssetIndex, asset_indexes
 from perpwire.venues.binance_futures.sim.baskets import parts_of
-from perpwire.venues.binance_futures.sim.producer import PacedProducer, Publish
+from perpwire.venues.binance_futures.sim.producer import PacedProducer, Producer, Publish
+from perpwire.venues.binance_futures.sim.rules import symbol_info
 from perpwire.venues.binance_futures.sim.trading_sessions import MARKETS, Market, Session, session_at
 from perpwire.venues.binance_futures.sim.words import SymbolWords, money
 
@@ -41,6 +44,48 @@ class CompositeIndexProducer(PacedProducer):
                 ],
             )
         )
+
+
+class ContractInfoProducer(Producer):
+    """When a contract is opened or closed; with its brackets when it is opened."""
+
+    def __init__(self, exchange: Exchange, publish: Publish, words: Mapping[str, SymbolWords]) -> None:
+        super().__init__(exchange, publish)
+        self._words = words
+        self.hears = {ContractChanged: self._on_contract}
+
+    def _on_contract(self, event: ContractChanged) -> None:
+        words = self._words[event.symbol]
+        info = symbol_info(words)
+        told = wire_streams.ContractInfo(
+            event_time=self._exchange.now_ms(),
+            symbol=info.symbol,
+            pair=info.pair,
+            contract_type=info.contract_type,
+            delivery_time=info.delivery_date,
+            onboard_time=info.onboard_date,
+            status=info.status,
+        )
+        if event.is_trading:
+            told.brackets = _brackets(words.spec.tiers)
+        self._send(told)
+
+
+def _brackets(tiers: Sequence[Tier]) -> list[wire_streams.ContractBracket]:
+    """Each begins a step above the greatest leverage of the next."""
+    next_leverages = [int(tier.max_leverage) for tier in tiers[1:]] + [0]
+    return [
+        wire_streams.ContractBracket(
+            number=tier.number,
+            floor=int(tier.floor),
+            cap=int(tier.cap),
+            maintenance_rate=float(tier.maintenance_rate),
+            deduction=int(tier.deduction) if tier.deduction == int(tier.deduction) else float(tier.deduction),
+            min_leverage=next_leverage + 1,
+            max_leverage=int(tier.max_leverage),
+        )
+        for tier, next_leverage in zip(tiers, next_leverages, strict=True)
+    ]
 
 
 class AssetIndexProducer(PacedProducer):

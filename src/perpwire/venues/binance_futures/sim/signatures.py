@@ -24,7 +24,7 @@ def is_signed_by(account: AccountSpec, payload: bytes, signature: str) -> bool:
     Raises:
         ValueError: The public key is none, or the `keys` extra is not installed.
     """
-    public_key = _public_key(account)
+    public_key = account.public_key
     if not public_key:
         return signature.isascii() and hmac.compare_digest(hmac_hex(payload, account.secret_key), signature.lower())
     try:
@@ -39,12 +39,8 @@ def kind_of(account: AccountSpec) -> KeyKind:
     Raises:
         ValueError: As `is_signed_by`.
     """
-    public_key = _public_key(account)
+    public_key = account.public_key
     return _verifier(public_key)[0] if public_key else "hmac"
-
-
-def _public_key(account: AccountSpec) -> str:
-    return str(getattr(account, "public_key", ""))
 
 
 @lru_cache(maxsize=64)

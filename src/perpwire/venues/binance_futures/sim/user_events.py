@@ -9,6 +9,7 @@ from perpwire.simulator.events import (
     AccountChanged,
     MarginCalled,
     OrderChanged,
+    SettingsChanged,
     SimOrder,
     SimPosition,
     SimTrigger,
@@ -148,6 +149,17 @@ def account_update(
     )
     if is_funding:
         change.symbol = changed.symbol
+    return wire_streams.AccountUpdate(transaction_time=changed.time_ms, event_time=exchange.now_ms(), change=change)
+
+
+def margin_type_changed(exchange: Exchange, words: SymbolWords, changed: SettingsChanged) -> wire_streams.AccountUpdate:
+    """Possible without a position only: so no cash has moved."""
+    views = exchange.position_views(changed.account, changed.symbol)
+    change = wire_streams.AccountChange(
+        balances=[],
+        positions=[_position_change(exchange, words, view.position) for view in views],
+        reason="MARGIN_TYPE_CHANGE",
+    )
     return wire_streams.AccountUpdate(transaction_time=changed.time_ms, event_time=exchange.now_ms(), change=change)
 
 

@@ -147,6 +147,9 @@ class UserStreams:
     def _on_setting(self, event: SettingsChanged) -> None:
         """Only what is another now is told of."""
         account, symbol = event.account, event.symbol
+        if event.what == "margin_mode" and symbol:
+            self._send(account, user_events.margin_type_changed(self._exchange, self._words[symbol], event))
+            return
         now = self._setting(account, symbol)
         if self._settings.get((account, symbol)) == now:
             return

@@ -220,9 +220,8 @@ class TradingSocket:
         args = {key: value for key, value in request.params.items() if key not in _AUTH}
         result = row.handler(name, args)
         if (request.version, request.method) == (2, "account.position"):
-            for row_shown in result:  # this one name is spelled differently here
-                row_shown.unrealized_profit = row_shown.un_realized_profit
-                row_shown.un_realized_profit = msgspec.UNSET
+            for position in result:  # the venue's page spells this name otherwise than its client library: both
+                position.unrealized_profit = position.un_realized_profit
         return result
 
     def _change_session(self, request: Request, account: AccountSpec | None) -> SessionStatus:

@@ -1,0 +1,579 @@
+"""The simulated venue's private streams: what is told of an account, in which order, and to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from tests.venues.binance_futures.simulated import MAIN, OTHER, FakePeer, SimulatedVenue, in_virtual_time, pass_s
+
+from perpwire.model.order import PositionSide
+from perpwire.simulator.dialect import DialectOptions
+from perpwire.venues.binance_futures.venue import VENUE
+
+
+def events(peer: FakePeer) -> list[str]:
+    """Kind of each event, with execution type and status of orders."""
+    told = []
+    for one in peer.data:
+        order = one.get("o", {})
+        told.append(one["e"] + (f" {order['x']} {order['X']}" if "x" in order else ""))
+    return told
+
+
+def with_user_stream(test: Callable[[SimulatedVenue, FakePeer], Any], **options: Any) -> None:
+    async def main(venue: SimulatedVenue) -> None:
+        peer = venue.socket(f"/private/ws/{venue.listen_key()}")
+        await test(venue, peer)
+
+    in_virtual_time(main, **options)
+
+
+def test_a_taker_fill_is_told_in_the_venues_order() -> None:
+    async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
+        venue.quote()
+        placed = venue.market(newClientOrderId="m1").json
+        assert events(peer) == [
+            "TRADE_LITE",
+            "ORDER_TRADE_UPDATE NEW NEW",
+            "ACCOUNT_UPDATE",
+            "ORDER_TRADE_UPDATE TRADE FILLED",
+        ]
+        assert peer.topics == [one["e"] for one in peer.data]
+        assert {account for _, topic, account in peer.sent if topic} == {"main"}
+        lite, new, account, trade = peer.data
+        assert lite == lite | {
+            "s": "BTCUSDT",
+            "q": "0.01",
+            "p": "0",
+            "c": "m1",
+            "L": "64000.1",
+            "l": "0.01",
+            "m": False,
+        }
+        assert new["o"] == new["o"] | {"n": "0", "N": "USDT", "l": "0", "z": "0", "t": 0, "ap": "0", "er": "0"}
+        assert account["a"] == {
+            "B": [{"a": "USDT", "wb": "99999.6799995", "cw": "99999.6799995", "bc": "0"}],
+            "P": [
+                {
+                    "s": "BTCUSDT",
+                    "pa": "0.01",
+                    "ep": "64000.1",
+                    "cr": "0",
+                    "up": "-0.001",
+                    "mt": "cross",
+                    "iw": "0",
+                    "ps": "BOTH",
+                    "ma": "USDT",
+                    "bep": "64032.10005",
+                }
+            ],
+            "m": "ORDER",
+        }
+        order = trade["o"]
+        assert order["i"] == lite["i"] == placed["orderId"]
+        assert order["t"] == lite["t"] == venue.signed("GET", "/fapi/v1/userTrades", symbol="BTCUSDT").json[0]["id"]
+        assert order == order | {"L": "64000.1", "l": "0.01", "z": "0.01", "ap": "64000.1", "n": "0.3200005", "rp": "0"}
+        assert trade["T"] <= trade["E"]
+
+    with_user_stream(test)
+
+
+def test_an_order_that_takes_several_times_is_told_fill_by_fill() -> None:
+    async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
+        for price in ("64000.1", "64000.2"):
+            venue.place(account=OTHER, side="SELL", price=price, quantity="0.010")
+        venue.place(price="64000.2", quantity="0.030")
+        await pass_s(0.001)
+        assert events(peer) == [
+            "TRADE_LITE",
+            "ORDER_TRADE_UPDATE NEW NEW",
+            "ACCOUNT_UPDATE",
+            "ORDER_TRADE_UPDATE TRADE PARTIALLY_FILLED",
+            "TRADE_LITE",
+            "ACCOUNT_UPDATE",
+            "ORDER_TRADE_UPDATE TRADE PARTIALLY_FILLED",
+        ]
+        assert [one["o"]["z"] for one in peer.data if "o" in one] == ["0", "0.01", "0.02"]
+
+    with_user_stream(test)
+
+
+def test_a_resting_order_is_told_when_it_is_placed_amended_filled_and_cancelled() -> None:
+    async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
+        order_id = venue.place(price="63999").json["orderId"]
+        await pass_s(0.001)
+        order = {"symbol": "BTCUSDT", "side": "BUY", "orderId": order_id}
+        venue.signed("PUT", "/fapi/v1/order", **order, quantity="0.020", price="63999.5")
+        venue.market(account=OTHER, side="SELL", quantity="0.005")
+        venue.signed("DELETE", "/fapi/v1/order", symbol="BTCUSDT", orderId=order_id)
+        assert events(peer) == [
+            "ORDER_TRADE_UPDATE NEW NEW",
+            "ORDER_TRADE_UPDATE AMENDMENT NEW",
+            "TRADE_LITE",
+            "ACCOUNT_UPDATE",
+            "ORDER_TRADE_UPDATE TRADE PARTIALLY_FILLED",
+            "ORDER_TRADE_UPDATE CANCELED CANCELED",
+        ]
+        fill = peer.data[4]["o"]
+        assert (fill["m"], fill["n"], fill["q"], fill["p"]) == (True, "0.0639995", "0.02", "63999.5")
+        assert peer.data[0]["o"]["b"] == "639.99"
+
+    with_user_stream(test)
+
+
+def test_a_new_order_is_told_before_whatever_comes_after_it() -> None:
+    async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
+        for name in ("a", "b"):
+            venue.place(price="60000", newClientOrderId=name)
+        venue.signed("DELETE", "/fapi/v1/order", symbol="BTCUSDT", origClientOrderId="b")
+        assert [(one["o"]["c"], one["o"]["x"]) for one in peer.data] == [("a", "NEW"), ("b", "NEW"), ("b", "CANCELED")]
+
+    with_user_stream(test)
+
+
+@pytest.mark.parametrize(
+    ("params", "status", "er"),
+    [
+        ({"type": "MARKET", "price": None, "timeInForce": None}, "EXPIRED", "9"),
+        ({"timeInForce": "IOC", "price": "64000.1"}, "EXPIRED", "2"),
+    ],
+)
+def test_a_remainder_that_may_not_rest_expires_with_its_reason(params: dict[str, Any], status: str, er: str) -> None:
+    async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
+        venue.quote(quantity="0.005")
+        venue.place(**params)
+        last = peer.data[-1]["o"]
+        assert (last["x"], last["X"], last["er"], last["z"], last["l"]) == ("EXPIRED", status, er, "0.005", "0")
+
+    with_user_stream(test)
+
+
+def test_unless_told_otherwise_the_resting_order_of_the_same_account_expires() -> None:
+    async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
+        resting = venue.place(price="64000", side="SELL").json
+        assert venue.place(price="64000").json["status"] == "NEW"
+        await pass_s(0.001)
+        assert events(peer)[-2:] == ["ORDER_TRADE_UPDATE NEW NEW", "ORDER_TRADE_UPDATE EXPIRED EXPIRED_IN_MATCH"]
+        ended = peer.data[-1]["o"]
+        assert (ended["i"], ended["er"], ended["V"]) == (resting["orderId"], "1", "EXPIRE_MAKER")
+
+    with_user_stream(test)
+
+
+def test_an_order_that_meets_its_own_account_expires_in_match() -> None:
+    async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
+        venue.place(price="64000", side="SELL")
+        answer = venue.place(price="64000", selfTradePreventionMode="EXPIRE_TAKER").json
+        assert (answer["status"], answer["selfTradePreventionMode"]) == ("EXPIRED_IN_MATCH", "EXPIRE_TAKER")
+        await pass_s(0.001)
+        assert events(peer)[-1] == "ORDER_TRADE_UPDATE EXPIRED EXPIRED_IN_MATCH"
+        assert (peer.data[-1]["o"]["er"], peer.data[-1]["o"]["V"]) == ("1", "EXPIRE_TAKER")
+        assert peer.data[-1]["o"]["i"] == answer["orderId"]
+
+    with_user_stream(test)
+
+
+def test_the_private_stream_can_be_opened_in_every_form() -> None:
+    async def main(venue: SimulatedVenue) -> None:
+        key = venue.listen_key()
+        bare = [venue.socket(f"/private/ws/{key}"), venue.socket("/private/ws", f"listenKey={key}")]
+        combined = [
+            venue.socket("/private/stream", f"streams={key}"),
+            venue.socket("/private/stream", f"listenKey={key}"),
+            venue.socket("/private/stream"),
+        ]
+        combined[-1].subscribe(key)
+        only_account = venue.socket("/private/ws", f"listenKey={key}&events=ACCOUNT_UPDATE/TRADE_LITE")
+        deaf = [venue.socket(f"/public/ws/{key}"), venue.socket(f"/ws/{key}"), venue.socket("/private/ws/unknown")]
+        venue.quote()
+        venue.market()
+        for peer in bare:
+            assert len(events(peer)) == 4
+        for peer in combined:
+            assert {one["stream"] for one in peer.data} == {key}
+            assert [one["data"]["e"] for one in peer.data] == [one["e"] for one in bare[0].data]
+        assert events(only_account) == ["TRADE_LITE", "ACCOUNT_UPDATE"]
+        assert [peer.data for peer in deaf] == [[], [], []]
+
+    in_virtual_time(main)
+
+
+def test_an_expired_key_is_announced_and_then_silent() -> None:
+    async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
+        venue.exchange.close()  # nothing else is to happen for so long
+        key = venue.listen_key()
+        await pass_s(3601)
+        assert peer.data == [{"e": "listenKeyExpired", "E": peer.data[0]["E"], "listenKey": key}]
+        venue.quote()
+        venue.market()
+        assert len(peer.data) == 1
+        assert peer.closed is None
+
+    with_user_stream(test)
+
+
+def test_a_key_that_is_given_up_ends_its_stream() -> None:
+    async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
+        venue.raw("DELETE", "/fapi/v1/listenKey", key=MAIN.api_key)
+        assert peer.closed == (1000, "")
+
+    with_user_stream(test)
+
+
+def test_a_change_of_leverage_is_told_once() -> None:
+    async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
+        for _ in range(2):
+            venue.signed("POST", "/fapi/v1/leverage", symbol="BTCUSDT", leverage=25)
+        (told,) = peer.data
+        assert (told["e"], told["ac"]) == ("ACCOUNT_CONFIG_UPDATE", {"s": "BTCUSDT", "l": 25})
+
+    with_user_stream(test)
+
+
+def test_our_own_session_reads_whatever_the_simulated_venue_says() -> None:
+    async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
+        venue.quote()
+        venue.market()
+        venue.market(side="SELL", quantity="0.020")
+        session = VENUE.session("private")
+        kinds = [type(event).__name__ for frame, _, _ in peer.sent for event in session.on_frame(frame, 1) or ()]
+        once = ["Order", "Balance", "Position", "Order", "Fill"]
+        assert kinds == once + once
+
+    with_user_stream(test)
+
+
+FUNDING_NS = 1_790_006_400_000_000_000
+"""A time of funding."""
+
+# --- cash and settings ------------------------------------------------------------------------------------------------
+
+
+def only(peer: FakePeer, kind: str) -> list[Any]:
+    return [one for one in peer.data if one["e"] == kind]
+
+
+def test_cash_that_comes_or_goes_is_told_with_its_reason() -> None:
+    async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
+        venue.exchange.deposit("main", "USDT", Decimal(500))
+        venue.exchange.deposit("main", "USDT", Decimal("-0.5"))
+        paid_in, paid_out = (one["a"] for one in only(peer, "ACCOUNT_UPDATE"))
+        assert paid_in == {"m": "DEPOSIT", "B": [{"a": "USDT", "wb": "100500", "cw": "100500", "bc": "500"}], "P": []}
+        assert (paid_out["m"], paid_out["B"][0]["bc"], paid_out["B"][0]["wb"]) == ("WITHDRAW", "-0.5", "100499.5")
+
+    with_user_stream(test)
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_funding_names_its_symbol_and_positions_with_margin_of_their_own(isolated: bool) -> None:
+    async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
+        venue.exchange.set_isolated("main", "BTCUSDT", isolated)
+        venue.quote()
+        venue.market()
+        await pass_s(40)
+        (funded,) = (one["a"] for one in only(peer, "ACCOUNT_UPDATE") if one["a"]["m"] == "FUNDING_FEE")
+        assert funded["S"] == "BTCUSDT"
+        assert [row["a"] for row in funded["B"]] == ["USDT"]
+        assert Decimal(funded["B"][0]["bc"])
+        assert [(row["s"], row["mt"]) for row in funded["P"]] == ([("BTCUSDT", "isolated")] if isolated else [])
+
+    with_user_stream(test, start_ns=FUNDING_NS - 30_000_000_000)
+
+
+def test_margin_of_its_own_is_told_when_it_is_chosen_and_when_it_is_added_to() -> None:
+    async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
+        venue.signed("POST", "/fapi/v1/marginType", symbol="BTCUSDT", marginType="ISOLATED")
+        (chosen,) = (one["a"] for one in only(peer, "ACCOUNT_UPDATE"))
+        assert (chosen["m"], chosen["B"]) == ("MARGIN_TYPE_CHANGE", [])
+        assert [(row["s"], row["mt"], row["pa"]) for row in chosen["P"]] == [("BTCUSDT", "isolated", "0")]
+        venue.quote()
+        venue.market()
+        bought = only(peer, "ACCOUNT_UPDATE")[-1]["a"]
+        (row,) = bought["P"]
+        assert row["mt"] == "isolated"
+        assert Decimal(row["iw"]) > 0
+        (cash,) = bought["B"]
+        assert Decimal(cash["cw"]) == Decimal(cash["wb"]) - Decimal(row["iw"])
+        venue.signed("POST", "/fapi/v1/positionMargin", symbol="BTCUSDT", amount="10", type=1)
+        added = only(peer, "ACCOUNT_UPDATE")[-1]["a"]
+        assert added["m"] == "MARGIN_TRANSFER"
+        assert Decimal(added["P"][0]["iw"]) == Decimal(row["iw"]) + 10
+
+    with_user_stream(test)
+
+
+def test_the_multi_assets_mode_is_told_when_it_changes() -> None:
+    async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
+        venue.signed("POST", "/fapi/v1/feeBurn", feeBurn="false")
+        assert peer.data == []
+        for value in ("true", "false"):
+            venue.signed("POST", "/fapi/v1/multiAssetsMargin", multiAssetsMargin=value)
+        assert [(one["e"], one["ai"]) for one in peer.data] == [
+            ("ACCOUNT_CONFIG_UPDATE", {"j": True}),
+            ("ACCOUNT_CONFIG_UPDATE", {"j": False}),
+        ]
+
+    with_user_stream(test)
+
+
+def test_in_hedge_mode_each_side_is_told_by_its_name() -> None:
+    async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
+        venue.signed("POST", "/fapi/v1/positionSide/dual", dualSidePosition="true")
+        venue.quote()
+        venue.market(positionSide="LONG")
+        venue.market(side="SELL", positionSide="SHORT")
+        rows = [one["a"]["P"] for one in only(peer, "ACCOUNT_UPDATE")]
+        assert [[(row["ps"], row["pa"]) for row in told] for told in rows] == [[("LONG", "0.01")], [("SHORT", "-0.01")]]
+        assert {one["o"]["ps"] for one in only(peer, "ORDER_TRADE_UPDATE")} == {"LONG", "SHORT"}
+
+    with_user_stream(test)
+
+
+# --- liquidation ------------------------------------------------------------------------------------------------------
+
+
+def test_a_liquidation_is_told_to_its_account_and_to_the_public() -> None:
+    async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
+        public = {name: venue.socket(f"/market/ws/{name}") for name in ("btcusdt@forceOrder", "!forceOrder@arr")}
+        venue.signed("POST", "/fapi/v1/leverage", symbol="BTCUSDT", leverage=100)
+        venue.quote(quantity="20")
+        assert venue.market(quantity="10").status == 200
+        venue.place(price="50000", quantity="0.01")  # will be wiped
+        await pass_s(0.001)
+        peer.clear()
+        venue.exchange.force_mark("BTCUSDT", Decimal(54200))
+        await pass_s(3)
+        wiped = [one["o"] for one in only(peer, "ORDER_TRADE_UPDATE") if one["o"]["er"] == "5"]
+        assert [(one["q"], one["z"]) for one in wiped] == [("0.01", "0")]
+        forced = [one["o"] for one in only(peer, "ORDER_TRADE_UPDATE") if one["o"]["c"].startswith("autoclose-")]
+        assert forced
+        assert {one["x"] for one in forced} <= {"NEW", "CALCULATED", "EXPIRED"}
+        by_order: dict[int, list[str]] = {}
+        for one in forced:
+            by_order.setdefault(one["i"], []).append(one["x"])
+        assert all(steps[0] == "NEW" for steps in by_order.values())
+        assert any("CALCULATED" in steps for steps in by_order.values())
+        assert all(one["S"] == "SELL" and one["R"] for one in forced)
+        assert not any(one["c"].startswith("autoclose-") for one in only(peer, "TRADE_LITE"))
+        assert 0 <= venue.position() < 10
+        assert "INSURANCE_CLEAR" in [one["a"]["m"] for one in only(peer, "ACCOUNT_UPDATE")]
+        (alone,) = public["btcusdt@forceOrder"].data
+        (together,) = public["!forceOrder@arr"].data
+        assert list(alone) == ["e", "E", "o"]
+        assert list(alone["o"]) == [*list("sSofqp"), "ap", "X", "l", "z", "T"]
+        assert {name: together[name] for name in ("ps", "st")} == {"ps": "BTCUSDT", "st": 1}
+        assert alone["o"] == together["o"]
+        assert (alone["o"]["S"], alone["o"]["o"], alone["o"]["f"]) == ("SELL", "LIMIT", "IOC")
+
+    with_user_stream(test)
+
+
+def test_a_position_that_is_deleveraged_is_told_by_its_mark() -> None:
+    async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
+        venue.quote()
+        venue.market()
+        await pass_s(0.001)
+        peer.clear()
+        venue.exchange.force_adl("main", "BTCUSDT", PositionSide.BOTH, Decimal("0.004"))
+        assert events(peer) == ["ORDER_TRADE_UPDATE NEW NEW", "ACCOUNT_UPDATE", "ORDER_TRADE_UPDATE CALCULATED FILLED"]
+        assert {one["o"]["c"] for one in only(peer, "ORDER_TRADE_UPDATE")} == {"adl_autoclose"}
+        assert peer.data[1]["a"]["P"][0]["pa"] == "0.006"
+
+    with_user_stream(test)
+
+
+def test_only_the_largest_liquidation_of_a_second_is_public() -> None:
+    async def main(venue: SimulatedVenue) -> None:
+        peer = venue.socket("/market/ws/!forceOrder@arr")
+        venue.quote(quantity="5")
+        venue.market(quantity="1")
+        await pass_s(0.001)
+        second = (1000 - venue.exchange.now_ms() % 1000) / 1000
+        await pass_s(second + 0.01)
+        for _ in range(2):
+            venue.market(quantity="0.5")
+            venue.exchange.force_liquidation("main", "BTCUSDT", PositionSide.BOTH)
+        await pass_s(1.5)
+        quantities = [Decimal(one["o"]["q"]) for one in peer.data]
+        assert len(quantities) == 1
+        assert quantities == [max(one.quantity for one in venue.exchange.liquidations("BTCUSDT"))]
+
+    in_virtual_time(main)
+
+
+def test_an_account_near_its_end_is_warned() -> None:
+    async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
+        venue.signed("POST", "/fapi/v1/leverage", symbol="BTCUSDT", leverage=100)
+        venue.quote(quantity="20")
+        venue.market(quantity="10")
+        for price in range(54600, 54200, -20):
+            venue.exchange.force_mark("BTCUSDT", Decimal(price))
+            await pass_s(1)
+            if only(peer, "MARGIN_CALL"):
+                break
+        (call,) = only(peer, "MARGIN_CALL")
+        assert list(call) == ["e", "E", "cw", "p"]
+        (row,) = call["p"]
+        assert (row["s"], row["ps"], row["pa"], row["mt"], row["iw"]) == ("BTCUSDT", "BOTH", "10", "CROSSED", "0")
+        assert Decimal(row["mm"]) > 0 > Decimal(row["up"])
+
+    with_user_stream(test)
+
+
+# --- conditional orders -----------------------------------------------------------------------------------------------
+
+
+def algo(venue: SimulatedVenue, **params: Any) -> Any:
+    order: dict[str, Any] = {
+        "algoType": "CONDITIONAL",
+        "symbol": "BTCUSDT",
+        "side": "SELL",
+        "type": "STOP_MARKET",
+        "quantity": "0.010",
+        "triggerPrice": "63000",
+        "clientAlgoId": "stop-1",
+    } | params
+    answer = venue.signed("POST", "/fapi/v1/algoOrder", **{k: v for k, v in order.items() if v is not None})
+    assert answer.status == 200, answer.json
+    return answer.json
+
+
+def algo_told(peer: FakePeer) -> list[str]:
+    return [one["o"]["X"] for one in only(peer, "ALGO_UPDATE")]
+
+
+def test_a_conditional_order_is_told_from_its_placing_to_its_end() -> None:
+    async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
+        venue.quote(quantity="5")
+        venue.market()
+        placed = algo(venue, reduceOnly="true")
+        (new,) = only(peer, "ALGO_UPDATE")
+        assert list(new) == ["e", "T", "E", "o"]
+        assert new["o"] == {
+            "caid": "stop-1",
+            "aid": placed["algoId"],
+            "at": "CONDITIONAL",
+            "o": "STOP_MARKET",
+            "s": "BTCUSDT",
+            "S": "SELL",
+            "ps": "BOTH",
+            "f": placed["timeInForce"],
+            "q": "0.01",
+            "X": "NEW",
+            "ai": "",
+            "tp": "63000",
+            "p": "0",
+            "V": "EXPIRE_MAKER",
+            "wt": "CONTRACT_PRICE",
+            "pm": "NONE",
+            "cp": False,
+            "pP": False,
+            "R": True,
+            "tt": 0,
+            "gtd": 0,
+            "ia": False,
+        }
+        venue.signed("DELETE", "/fapi/v1/allOpenOrders", account=OTHER, symbol="BTCUSDT")
+        venue.quote(bid="62990", ask="63000", quantity="5")
+        peer.clear()
+        venue.place(price="63000", quantity="0.002")  # so the last price is at the trigger
+        await pass_s(0.5)
+        assert algo_told(peer) == ["TRIGGERING", "TRIGGERED", "FINISHED"]
+        triggering, triggered, finished = (one["o"] for one in only(peer, "ALGO_UPDATE"))
+        assert triggering["tt"] > 0
+        assert (triggering["ai"], "act" in triggering) == ("", False)
+        fill = only(peer, "ORDER_TRADE_UPDATE")[-1]["o"]
+        assert (fill["c"], fill["o"], fill["X"]) == ("stop-1", "MARKET", "FILLED")
+        assert triggered["ai"] == finished["ai"] == str(fill["i"])
+        assert (finished["act"], finished["aq"], finished["ap"]) == ("MARKET", "0.01", fill["ap"])
+        assert events(peer)[-7:] == [
+            "ALGO_UPDATE",
+            "ALGO_UPDATE",
+            "TRADE_LITE",
+            "ORDER_TRADE_UPDATE NEW NEW",
+            "ACCOUNT_UPDATE",
+            "ORDER_TRADE_UPDATE TRADE FILLED",
+            "ALGO_UPDATE",
+        ]
+
+    with_user_stream(test)
+
+
+def test_a_conditional_order_that_is_cancelled_is_told() -> None:
+    async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
+        placed = algo(venue, type="TAKE_PROFIT", side="SELL", triggerPrice="70000", price="69000", timeInForce="GTC")
+        venue.signed("DELETE", "/fapi/v1/algoOrder", algoId=placed["algoId"])
+        assert algo_told(peer) == ["NEW", "CANCELED"]
+        last = peer.data[-1]["o"]
+        assert (last["o"], last["tp"], last["p"], last["ai"]) == ("TAKE_PROFIT", "70000", "69000", "")
+
+    with_user_stream(test)
+
+
+def test_a_conditional_order_whose_order_is_refused_says_why() -> None:
+    async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
+        venue.quote(quantity="5")
+        venue.signed("POST", "/fapi/v1/leverage", symbol="BTCUSDT", leverage=1)
+        algo(venue, side="BUY", triggerPrice="64500", quantity="3")
+        venue.signed("DELETE", "/fapi/v1/allOpenOrders", account=OTHER, symbol="BTCUSDT")
+        venue.quote(bid="64400", ask="64500", quantity="5")
+        venue.market(account=MAIN, quantity="0.002")
+        await pass_s(0.5)
+        assert algo_told(peer) == ["NEW", "TRIGGERING", "REJECTED"]
+        rejected = only(peer, "ALGO_UPDATE")[-1]["o"]
+        assert rejected["rm"] == "Margin is insufficient."
+
+    with_user_stream(test)
+
+
+def test_a_trailing_order_is_new_twice() -> None:
+    async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
+        venue.quote(quantity="5")
+        algo(
+            venue,
+            type="TRAILING_STOP_MARKET",
+            triggerPrice=None,
+            callbackRate="1",
+            activatePrice="65000",
+        )
+        assert [one["o"]["ia"] for one in only(peer, "ALGO_UPDATE")] == [False]
+        venue.signed("DELETE", "/fapi/v1/allOpenOrders", account=OTHER, symbol="BTCUSDT")
+        venue.quote(bid="64900", ask="65000", quantity="5")
+        venue.market(account=OTHER, side="SELL", quantity="0.002", selfTradePreventionMode="NONE")
+        venue.place(price="65000", quantity="0.002")
+        await pass_s(0.5)
+        told = [(one["o"]["X"], one["o"]["ia"]) for one in only(peer, "ALGO_UPDATE")]
+        assert told == [("NEW", False), ("NEW", True)]
+
+    with_user_stream(test)
+
+
+# --- lateness ---------------------------------------------------------------------------------------------------------
+
+
+def test_events_of_one_kind_may_come_late_but_stay_in_order() -> None:
+    async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
+        venue.quote(quantity="5")
+        for number in range(30):
+            venue.market(quantity="0.002", newClientOrderId=f"m{number}")
+            await pass_s(0.02)
+        await pass_s(1)
+        by_kind: dict[str, list[Any]] = {}
+        for one in peer.data:
+            by_kind.setdefault(one["e"], []).append(one)
+        assert {kind: len(told) for kind, told in by_kind.items()} == {
+            "TRADE_LITE": 30,
+            "ORDER_TRADE_UPDATE": 60,
+            "ACCOUNT_UPDATE": 30,
+        }
+        for told in by_kind.values():
+            assert [one["E"] for one in told] == sorted(one["E"] for one in told)
+        lags = {one["E"] for one in peer.data}
+        assert lags
+        in_order = ["TRADE_LITE", "ORDER_TRADE_UPDATE", "ACCOUNT_UPDATE", "ORDER_TRADE_UPDATE"] * 30
+        assert [one["e"] for one in peer.data] != in_order
+
+    with_user_stream(test, options=DialectOptions(user_event_delay_s=0.6))

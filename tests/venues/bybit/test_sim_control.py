@@ -11,6 +11,8 @@ import pytest
 from perpwire.simulator.dialect import SocketRefused
 from perpwire.venues.bybit.signing import sign_login
 from perpwire.venues.bybit.sim import doors
+from perpwire.venues.bybit.sim.dialect import BybitDialect
+from perpwire.venues.bybit.sim.status import Notice
 
 from .desk import KEYS, Desk, FakePeer, Stream, at_desk, moment
 
@@ -259,7 +261,7 @@ async def test_orders_are_cancelled_when_the_last_protecting_connection_is_gone_
     await asyncio.sleep(0.2)
     assert open_orders(desk) == []
     row = other.peer.read("order")[-1]["data"][0]
-    assert row["orderStatus"] == "Cancelled"
+    assert (row["orderStatus"], row["cancelType"]) == ("Cancelled", "CancelByDCP")
 
 
 @at_desk
@@ -289,3 +291,47 @@ async def test_who_did_not_ask_for_protection_has_none(desk: Desk) -> None:
     stream.server.on_closed()
     await asyncio.sleep(400)
     assert len(open_orders(desk)) == 1
+
+
+# --- the venue's notices ----------------------------------------------------------------------------------------------
+
+
+@at_desk
+async def test_a_notice_is_told_on_its_own_socket_and_over_rest(desk: Desk) -> None:
+    assert isinstance(desk.dialect, BybitDialect)
+    stream = public(desk, "misc/status")
+    assert stream.say(op="subscribe", args=["system.status"])["success"]
+    assert stream.say(op="subscribe", args=["tickers.BTCUSDT"])["success"] is False
+    assert public(desk, "linear").say(op="subscribe", args=["system.status"])["success"] is False
+    assert desk.get("/v5/system/status")["result"] == {"list": []}
+    desk.dialect.announce(
+        Notice(id="a", title="upgrade", state="scheduled", begin="1790000000000", end="1790000600000")
+    )
+    desk.dialect.announce(Notice(id="b", title="incident", state="ongoing", begin="1", end="2", maintainType=3))
+    desk.dialect.announce(
+        Notice(id="a", title="upgrade", state="completed", begin="1790000000000", end="1790000600000")
+    )
+    frames = stream.peer.read("system.status")
+    assert [frame["data"][0]["state"] for frame in frames] == ["scheduled", "ongoing", "completed"]
+    assert list(frames[0]) == ["topic", "ts", "data"]
+    assert list(frames[0]["data"][0]) == [
+        *(
+            "id",
+            "title",
+            "state",
+            "begin",
+            "end",
+            "href",
+            "serviceTypes",
+            "product",
+            "uidSuffix",
+            "maintainType",
+            "env",
+        ),
+    ]
+    rows = desk.get("/v5/system/status")["result"]["list"]
+    assert [(row["id"], row["state"]) for row in rows] == [("a", "completed"), ("b", "ongoing")]
+    assert desk.get("/v5/system/status", state="ongoing")["result"]["list"] == [frames[1]["data"][0]]
+    assert desk.get("/v5/system/status", id="a")["result"]["list"] == [frames[2]["data"][0]]
+    with pytest.raises(ValueError, match="state"):
+        desk.dialect.announce(Notice(id="c", title="x", state="over", begin="1", end="2"))

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from perpwire.clock import ManualClock
 from perpwire.simulator.dialect import IncomingRequest
 
-from .desk import KEYS, Desk, Stream, moment
+from .desk import KEYS, Desk, moment
 
 PLAUSIBLE = st.sampled_from(
     [
@@ -89,35 +89,6 @@ def test_no_call_breaks_it(calls: list[tuple[str, dict[str, Any], bool]]) -> Non
         assert len(desk.exchange.open_orders("main", None)) == len(
             desk.get("/v5/order/realtime", category="linear", settleCoin="USDT", limit=50)["result"]["list"]
         )
-        desk.dialect.close()
-
-    clock.run(main())
-
-
-@FEW
-@given(
-    st.lists(
-        st.one_of(
-            st.binary(max_size=20),
-            st.fixed_dictionaries({"op": PLAUSIBLE, "args": JSON, "req_id": JSON}).map(json.dumps).map(str.encode),
-            st.lists(st.sampled_from(["order", "order.linear", "tickers.BTCUSDT", "orderbook.50.BTCUSDT", "x", ""]))
-            .map(lambda topics: json.dumps({"op": "subscribe", "args": topics}))
-            .map(str.encode),
-        ),
-        max_size=8,
-    )
-)
-def test_no_frame_breaks_it(frames: list[bytes]) -> None:
-    clock = ManualClock()
-
-    async def main() -> None:
-        desk = Desk(clock)
-        for stream in (Stream(desk, "/v5/public/linear"), desk.private()):
-            for frame in frames:
-                before = len(stream.peer.read(""))
-                stream.server.on_text(frame)
-                assert len(stream.peer.read("")) == before + 1  # each is answered once
-            assert stream.say(op="ping")
         desk.dialect.close()
 
     clock.run(main())

@@ -309,3 +309,84 @@ class FastFrame(msgspec.Struct):
     topic: str
     creationTime: int
     data: list[Any]
+
+
+class StatusFrame(msgspec.Struct):
+    """system.status, on a socket of its own; it has no type."""
+
+    topic: str
+    ts: int
+    data: list[Any]
+
+
+class KlineRow(msgspec.Struct):
+    """kline.{interval}.{symbol}. `timestamp` is that of the last trade."""
+
+    start: int
+    end: int
+    interval: str
+    open: str
+    close: str
+    high: str
+    low: str
+    volume: str
+    turnover: str
+    confirm: bool
+    timestamp: int
+
+
+class KlineFrame(msgspec.Struct):
+    topic: str
+    data: list[KlineRow]
+    ts: int
+    type: str = "snapshot"
+
+
+class LiquidationRow(msgspec.Struct):
+    T: int
+    s: str
+    S: str
+    v: str
+    p: str
+
+
+class LiquidationFrame(msgspec.Struct):
+    topic: str
+    type: str
+    ts: int
+    data: list[LiquidationRow]
+
+
+class AdlRow(msgspec.Struct, kw_only=True):
+    """adlAlert.{coin}: coin, symbol, pool balance, (retired), ratio that triggers, ratio now, least balance, ratio that
+    stops."""
+
+    c: str
+    s: str
+    b: Any
+    mb: str = ""
+    i_pr: Any
+    pr: Any
+    adl_tt: Any
+    adl_sr: Any
+
+
+class AdlFrame(msgspec.Struct):
+    topic: str
+    type: str
+    ts: int
+    data: list[AdlRow]
+
+
+class InsuranceRow(msgspec.Struct):
+    coin: str
+    symbols: str
+    balance: str
+    updateTime: str
+
+
+class InsuranceFrame(msgspec.Struct):
+    topic: str
+    type: str
+    ts: int
+    data: list[InsuranceRow]

@@ -216,8 +216,6 @@ class OrderCalls:
             raise Refusal(-5047, "reduceOnly can't be set by a modification.")
         params.check_price(self._exchange, words, side, price)
         params.check_quantity(words, quantity)
-        if (price, quantity) == (order.price, order.quantity):
-            raise Refused(Why.AMEND_NO_CHANGE)
         if order.amendments >= MAX_AMENDMENTS:
             raise Refusal(-5026, f"Exceed maximum modify order limit ({MAX_AMENDMENTS}).")
         note = amended_note(order, price, quantity, price_match, modify_id, self._exchange.now_ms())

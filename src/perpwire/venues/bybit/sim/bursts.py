@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
-from perpwire.simulator.events import OrderChanged, SimFill, SimOrder
+from perpwire.simulator.events import (
+    AccountChanged,
+    Booking,
+    OrderChanged,
+    SettingsChanged,
+    SimFill,
+    SimOrder,
+    SimTrigger,
+    TriggerChanged,
+)
 
 Ending = tuple[str, str]
 """cancelType and rejectReason, where they are not those of the order itself."""
@@ -15,18 +22,22 @@ TOLD_TOGETHER = frozenset(("", "ioc", "fok", "market", "post_only", "stp", "redu
 """Why an order ended at once: it is told of only as it is in the end."""
 
 
+TOLD_OF_A_TRIGGER = frozenset(("new", "amended", "triggering", "canceled", "expired", "rejected"))
+"""What is told of a conditional order. What follows the trigger is told of the order that it became, by the same id."""
+
+
 class OrderTold(msgspec.Struct):
     """One row of an order frame.
 
     Attributes:
         what: What happened last of what the row tells.
-        row: The order, or what else stands in a row of the topic.
+        order: It, or a conditional order.
     """
 
     order_id: int
     symbol: str
     what: str
-    row: Any
+    order: SimOrder | SimTrigger
     ending: Ending | None = None
 
 
@@ -35,6 +46,7 @@ class Burst:
 
     Attributes:
         fills: Executions, oldest first.
+        fundings: Payments of funding.
         orders: Rows of the order topic, oldest first.
         symbols: Whose positions are told.
         coins: Of the wallet, those that changed.
@@ -42,6 +54,7 @@ class Burst:
 
     def __init__(self) -> None:
         self.fills: list[tuple[SimOrder, SimFill]] = []
+        self.fundings: list[Booking] = []
         self.orders: list[OrderTold] = []
         self.symbols: dict[str, None] = {}
         self.coins: frozenset[str] = frozenset()
@@ -53,15 +66,32 @@ class Burst:
             self.fills.append((order, event.fill))
         before = self._newest.get(order.order_id)
         if before is not None and before.ending is None and _is_one_row(event):
-            before.what, before.row = event.what, order
+            before.what, before.order = event.what, order
         else:
-            self.tell(order.order_id, order.symbol, event.what, order)
+            self.tell(event.what, order)
 
-    def tell(self, order_id: int, symbol: str, what: str, row: Any, ending: Ending | None = None) -> None:
+    def add_trigger(self, event: TriggerChanged) -> None:
+        if event.what in TOLD_OF_A_TRIGGER:
+            self.tell(event.what, event.trigger)
+
+    def add_account(self, event: AccountChanged) -> None:
+        self.coins |= {asset for asset, _, _ in event.wallets}
+        self.fundings.extend(booking for booking in event.bookings if booking.kind == "funding")
+        self.symbols |= {position.symbol: None for position in event.positions}
+        if event.symbol:
+            self.symbols[event.symbol] = None
+
+    def add_setting(self, event: SettingsChanged, held: list[str]) -> None:
+        """`held` are the symbols with open positions: a setting of the whole account changes these."""
+        if event.what in ("leverage", "margin_mode", "position_mode", "auto_add_margin"):
+            self.symbols |= dict.fromkeys([event.symbol] if event.symbol else held)
+
+    def tell(self, what: str, order: SimOrder | SimTrigger, ending: Ending | None = None) -> None:
         """A further row of the order topic; the symbol's position goes along."""
-        told = self._newest[order_id] = OrderTold(order_id, symbol, what, row, ending)
+        order_id = order.trigger_id if isinstance(order, SimTrigger) else order.order_id
+        told = self._newest[order_id] = OrderTold(order_id, order.symbol, what, order, ending)
         self.orders.append(told)
-        self.symbols[symbol] = None
+        self.symbols[order.symbol] = None
 
     def order_frames(self) -> list[list[OrderTold]]:
         """The rows by frame: of one symbol each, and no order twice in one."""

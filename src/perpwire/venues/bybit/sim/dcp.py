@@ -44,6 +44,6 @@ class DisconnectGuard:
         def run_out() -> None:
             if self._countdowns.get(account) == number:
                 del self._countdowns[account]
-                self._exchange.cancel_all(account, None)
+                self._exchange.cancel_all(account, None, reason="disconnect")
 
         self._timers.later(float(seconds), run_out)

@@ -27,6 +27,7 @@ from perpwire.venues.bybit.sim.refusal import CallRefused, HttpRefused
 from perpwire.venues.bybit.sim.rest import Rest
 from perpwire.venues.bybit.sim.rows import Rows
 from perpwire.venues.bybit.sim.settings import Settings
+from perpwire.venues.bybit.sim.status import Notice, StatusBoard
 from perpwire.venues.bybit.sim.switchboard import Switchboard
 from perpwire.venues.bybit.sim.timers import Timers
 from perpwire.venues.bybit.sim.tpsl import PositionStops
@@ -46,6 +47,7 @@ class BybitDialect:
         self._memory = Memory(exchange)
         self._prices = Prices(exchange)
         settings = Settings(exchange)
+        self._board = StatusBoard(exchange)
         self._gate = Gate(exchange, settings)
         rows = Rows(exchange)
         entries, reader = Entries(exchange, rows), FormReader(exchange, self._prices, settings)
@@ -67,9 +69,11 @@ class BybitDialect:
             self._public,
             self._gate,
             settings,
+            self._board,
         )
         self._trade = TradeDesk(exchange, self._rest, self._gate)
-        self._board = Switchboard(exchange, self._timers, {"linear": self._public}, self._private, self._trade)
+        topics = {"linear": self._public, "misc/status": self._board}
+        self._switchboard = Switchboard(exchange, self._timers, topics, self._private, self._trade)
         self.faults = venue_faults(self, self._gate)
         self._requests = 0
         self._unsubscribe = exchange.subscribe(self._on_event)
@@ -142,13 +146,21 @@ class BybitDialect:
 
     def restart_trade(self, seconds: float) -> None:
         """The trade service restarts: for so long the connections that are open now refuse new calls with 10019."""
-        self._trade.restart(seconds, self._board.opened)
+        self._trade.restart(seconds, self._switchboard.opened)
 
     def refuse_trade(self, code: int, words: str, count: int = 1) -> None:
         """The next calls on trade sockets are not executed and answered with this."""
         self._trade.refuse(code, words, count)
 
+    def announce(self, notice: Notice) -> None:
+        """A notice of maintenance or an incident, over REST and on system.status.
+
+        Raises:
+            ValueError: Not a state that a notice may have.
+        """
+        self._board.announce(notice)
+
     # --- sockets ------------------------------------------------------------------------------------------------------
 
     def open_socket(self, path: str, query: str, peer: Peer) -> ServerSession:
-        return self._board.open(path, query, peer)
+        return self._switchboard.open(path, query, peer)

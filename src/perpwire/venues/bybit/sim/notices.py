@@ -1,21 +1,19 @@
-"""What the venue says of itself: announcements, its state, fee groups. Nothing is announced here, and nothing is down.
+"""What the venue says of itself: announcements and fee groups. Nothing is announced here.
 
-Source: docs/v5/announcement, docs/v5/system-status and docs/v5/market/fee-group-info, as of 2026-07-24.
+Source: docs/v5/announcement and docs/v5/market/fee-group-info, as of 2026-07-24.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from perpwire.venues.bybit.sim.asked import Asked, choice, integer, limit_of
+from perpwire.venues.bybit.sim.asked import Asked, integer, limit_of
 from perpwire.venues.bybit.sim.refusal import CallRefused, bad_param
 
 LOCALES = (
     *("de-DE", "en-US", "es-AR", "es-ES", "es-MX", "fr-FR", "kk-KZ", "id-ID", "uk-UA", "ja-JP", "ru-RU"),
     *("th-TH", "pt-BR", "tr-TR", "vi-VN", "zh-TW", "ar-SA", "hi-IN", "fil-PH"),
 )
-STATES = ("scheduled", "ongoing", "completed", "canceled")
-
 FEE_GROUPS = (
     ("1", "G1 (Major Coins)", ("BTCUSDT", "ETHUSDT", "SOLUSDT"), "1.5"),
     ("2", "G2 (High Growth)", (), "2"),
@@ -37,12 +35,6 @@ def announcements(asked: Asked) -> Any:
         raise bad_param("page invalid")
     limit_of(asked, 20, 1000)
     return {"total": 0, "list": []}
-
-
-def system_status(asked: Asked) -> Any:
-    """/v5/system/status: maintenance and incidents."""
-    choice(asked, "state", STATES)
-    return {"list": []}
 
 
 def fee_groups(asked: Asked) -> Any:

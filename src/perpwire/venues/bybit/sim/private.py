@@ -11,14 +11,31 @@ from typing import Any
 
 import msgspec
 
-from perpwire.simulator.events import AccountChanged, OrderChanged, SimEvent, SimOrder
+from perpwire.simulator.events import (
+    AccountChanged,
+    OrderChanged,
+    SettingsChanged,
+    SimEvent,
+    SimOrder,
+    SimPosition,
+    SimTrigger,
+    TriggerChanged,
+)
 from perpwire.simulator.exchange import Exchange
-from perpwire.venues.bybit import wire_streams
+from perpwire.venues.bybit import wire, wire_streams
 from perpwire.venues.bybit.sim import dcp
-from perpwire.venues.bybit.sim.bursts import Burst, Ending
+from perpwire.venues.bybit.sim.bursts import Burst, Ending, OrderTold
 from perpwire.venues.bybit.sim.dcp import DisconnectGuard
 from perpwire.venues.bybit.sim.hub import Hub, Subscriber
 from perpwire.venues.bybit.sim.memory import Memory
+from perpwire.venues.bybit.sim.private_rows import (
+    execution_row,
+    fast_row,
+    funding_row,
+    order_row,
+    position_row,
+    wallet_row,
+)
 from perpwire.venues.bybit.sim.rows import Rows, user_id
 from perpwire.venues.bybit.sim.timers import Timers
 
@@ -79,14 +96,17 @@ class PrivateStreams:
     def on_event(self, event: SimEvent) -> None:
         if isinstance(event, OrderChanged):
             self._burst(event.account).add_order(event)
+        elif isinstance(event, TriggerChanged):
+            self._burst(event.account).add_trigger(event)
         elif isinstance(event, AccountChanged):
-            burst = self._burst(event.account)
-            burst.coins |= {asset for asset, _, _ in event.wallets}
-            burst.symbols |= {position.symbol: None for position in event.positions}
+            self._burst(event.account).add_account(event)
+        elif isinstance(event, SettingsChanged):
+            held = [position.symbol for position in self._exchange.positions(event.account)]
+            self._burst(event.account).add_setting(event, held)
 
-    def push_order(self, order: SimOrder, ending: Ending | None) -> None:
-        """Tell of an order once more."""
-        self._burst(order.account).tell(order.order_id, order.symbol, "again", order, ending)
+    def push_order(self, order: SimOrder | SimTrigger, ending: Ending | None) -> None:
+        """Tell of an order, or a conditional one, once more."""
+        self._burst(order.account).tell("again", order, ending)
 
     def _burst(self, account: str) -> Burst:
         burst = self._bursts.get(account)
@@ -107,27 +127,41 @@ class PrivateStreams:
         self._tell_executions(account, burst, user)
         if self._listens(hub, "order"):
             for frame in burst.order_frames():
-                rows = [self._rows.order_push(told.row, told.ending) for told in frame]
+                rows = [order_row(self._order_push(told)) for told in frame]
                 self._publish(account, "order", rows, self._stamp(user, frame[0].symbol))
         if burst.symbols and self._listens(hub, "position"):
-            positions = [self._rows.position_push(account, one) for one in self._positions(account, burst.symbols)]
+            positions = [
+                position_row(self._rows.position_push(account, one)) for one in self._positions(account, burst.symbols)
+            ]
             self._publish(account, "position", positions, f"{user}_position_{now_ms}")
         if burst.coins and hub.has("wallet"):
-            self._publish(account, "wallet", [self._rows.wallet(account, burst.coins)], f"{user}_wallet_{now_ms}")
+            wallet = wallet_row(self._rows.wallet(account, burst.coins))
+            self._publish(account, "wallet", [wallet], f"{user}_wallet_{now_ms}")
 
     def _tell_executions(self, account: str, burst: Burst, user: int) -> None:
         hub = self.hub(account)
         for symbol in dict.fromkeys(order.symbol for order, _ in burst.fills):
             fills = [(order, fill) for order, fill in burst.fills if order.symbol == symbol]
-            if self._listens(hub, "execution.fast"):
-                fast = [self._rows.fast_execution(order, fill) for order, fill in fills]
+            trades = [(order, fill) for order, fill in fills if fill.kind == "trade"]
+            if trades and self._listens(hub, "execution.fast"):
+                fast = [fast_row(self._rows.fast_execution(order, fill)) for order, fill in trades]
                 self._publish(account, "execution.fast", fast, None)
             if self._listens(hub, "execution"):
-                rows = [self._rows.execution_push(order, fill) for order, fill in fills]
+                rows = [execution_row(self._rows.execution_push(order, fill)) for order, fill in fills]
                 self._publish(account, "execution", rows, self._stamp(user, symbol))
+        if burst.fundings and self._listens(hub, "execution"):
+            for booking in burst.fundings:
+                row = funding_row(self._rows.funding_execution(booking))
+                self._publish(account, "execution", [row], self._stamp(user, booking.symbol))
 
-    def _positions(self, account: str, symbols: Iterable[str]) -> list[Any]:
-        return [self._exchange.position(account, symbol) for symbol in symbols]
+    def _order_push(self, told: OrderTold) -> wire.OrderPush:
+        if isinstance(told.order, SimTrigger):
+            return self._rows.trigger_push(told.order)
+        return self._rows.order_push(told.order, told.ending)
+
+    def _positions(self, account: str, symbols: Iterable[str]) -> list[SimPosition]:
+        """The positions of these symbols: in hedge mode both legs of each, flat ones too."""
+        return [view.position for symbol in symbols for view in self._exchange.position_views(account, symbol)]
 
     def _stamp(self, user: int, symbol: str) -> str:
         return f"{user}_{symbol}_{self._memory.seq(symbol)}"

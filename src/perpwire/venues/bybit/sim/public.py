@@ -5,14 +5,17 @@ Source: docs/v5/websocket/public, as of 2026-07-24. Another topic fails as an un
 
 from __future__ import annotations
 
-from perpwire.simulator.events import BookChanged, MarkTick, RecordedFrame, Refused, SimEvent, Traded
+from perpwire.simulator.events import BookChanged, Liquidated, MarkTick, RecordedFrame, Refused, SimEvent, Traded
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.bybit.sim.book_feeds import BOOK_INTERVALS_S, BookFeed, RpiBookFeed, TopFeed
 from perpwire.venues.bybit.sim.feeds import Feed, FeedParts, SteppedFeed
 from perpwire.venues.bybit.sim.hub import Hub, Subscriber
+from perpwire.venues.bybit.sim.kline_feed import INTERVALS, KlineFeed
 from perpwire.venues.bybit.sim.ladder import Ladder, side_text
 from perpwire.venues.bybit.sim.limit_feed import LimitFeed
+from perpwire.venues.bybit.sim.liquidation_feed import LiquidationFeed
 from perpwire.venues.bybit.sim.memory import Memory
+from perpwire.venues.bybit.sim.pool_feeds import POOL_COINS, AdlFeed, InsuranceFeed
 from perpwire.venues.bybit.sim.prices import Prices
 from perpwire.venues.bybit.sim.public_sockets import Topics
 from perpwire.venues.bybit.sim.ticker_feed import TickerFeed
@@ -26,8 +29,10 @@ BOOK_DEPTHS = {str(depth): depth for depth in BOOK_INTERVALS_S}
 """Depths as a topic has them. No other spelling of the number will do: each topic has one name, and so one feed."""
 RPI = "rpi"
 
-BY_SYMBOL = ("publicTrade", "tickers", "priceLimit")
+BY_SYMBOL = ("publicTrade", "tickers", "priceLimit", "allLiquidation")
 """Families whose topic is the family and a symbol."""
+BY_COIN = ("adlAlert", "insurance")
+"""And a settlement coin."""
 
 RECORDED_FAMILIES = ("orderbook", "publicTrade")
 """While a recording of a symbol plays, these come out of it."""
@@ -47,6 +52,8 @@ class PublicStreams(Topics):
         self._on_book: dict[str, tuple[SteppedFeed, ...]] = {}  # symbol -> what a change of its book touches
         self._tickers: dict[str, TickerFeed] = {}
         self._trades: dict[str, TradeFeed] = {}
+        self._klines: dict[str, tuple[KlineFeed, ...]] = {}
+        self._liquidations: dict[str, LiquidationFeed] = {}
         self._recorded: set[str] = set()  # symbols whose books and trades come from a recording
 
     # --- subscribing --------------------------------------------------------------------------------------------------
@@ -56,6 +63,11 @@ class PublicStreams(Topics):
         if family == "orderbook":
             depth, _, symbol = rest.partition(".")
             return (depth in BOOK_DEPTHS or depth == RPI) and self._trades_in(symbol)
+        if family == "kline":
+            interval, _, symbol = rest.partition(".")
+            return interval in INTERVALS and self._trades_in(symbol)
+        if family in BY_COIN:
+            return rest in POOL_COINS
         return family in BY_SYMBOL and self._trades_in(rest)
 
     def _trades_in(self, symbol: str) -> bool:
@@ -108,6 +120,17 @@ class PublicStreams(Topics):
         if family == "publicTrade":
             trades = self._trades[symbol] = TradeFeed(symbol, self._memory.seq, self._parts)
             return trades
+        if family == "kline":
+            candles = KlineFeed(rest.partition(".")[0], symbol, self._parts)
+            self._klines[symbol] = (*self._klines.get(symbol, ()), candles)
+            return candles
+        if family == "allLiquidation":
+            liquidations = self._liquidations[symbol] = LiquidationFeed(symbol, self._parts)
+            return liquidations
+        if family == "adlAlert":
+            return AdlFeed(rest, self._parts)
+        if family == "insurance":
+            return InsuranceFeed(rest, self._parts)
         return LimitFeed(symbol, self._prices.limits, self._parts)
 
     def _make_book(self, depth: str, symbol: str) -> TopFeed | BookFeed:
@@ -134,10 +157,16 @@ class PublicStreams(Topics):
                 trades.on_trade(event)
             if tickers is not None:
                 tickers.touch()
+            for candles in self._klines.get(event.symbol, ()):
+                candles.on_trade(event)
         elif isinstance(event, MarkTick):
             tickers = self._tickers.get(event.symbol)
             if tickers is not None:
                 tickers.touch()
+        elif isinstance(event, Liquidated):
+            liquidations = self._liquidations.get(event.symbol)
+            if liquidations is not None:
+                liquidations.on_liquidated(event)
         elif isinstance(event, RecordedFrame):
             self._on_recorded(event)
 

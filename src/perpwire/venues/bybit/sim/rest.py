@@ -31,6 +31,7 @@ from perpwire.venues.bybit.sim.quota_calls import QuotaCalls
 from perpwire.venues.bybit.sim.rows import Rows
 from perpwire.venues.bybit.sim.settings import Settings
 from perpwire.venues.bybit.sim.statistics import MarketStatistics
+from perpwire.venues.bybit.sim.status import StatusBoard
 from perpwire.venues.bybit.sim.tpsl import PositionStops
 from perpwire.venues.bybit.sim.trading_stop import TradingStop
 from perpwire.venues.bybit.sim.transaction_log import TransactionLog
@@ -67,6 +68,7 @@ class Rest:
         streams: PublicStreams,
         gate: Gate,
         settings: Settings,
+        board: StatusBoard,
     ) -> None:
         self._exchange = exchange
         self._gate = gate
@@ -76,6 +78,7 @@ class Rest:
         self.public = {
             **_market(MarketData(exchange, memory, prices, streams), instruments),
             **_series(Klines(exchange), MarketStatistics(exchange)),
+            "/v5/system/status": PublicCall("GET", board.answer, ""),
         }
         self.private = {
             **_trade(orders, amendments, PreCheck(exchange, orders, rows)),
@@ -149,7 +152,6 @@ def _market(market: MarketData, instruments: Instruments) -> dict[str, PublicCal
     }
     calls = {path: PublicCall("GET", handler) for path, handler in get.items()}
     calls["/v5/market/price-limit"] = PublicCall("GET", market.price_limit, "")
-    calls["/v5/system/status"] = PublicCall("GET", notices.system_status, "")
     return calls
 
 

@@ -6,25 +6,18 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
+import msgspec
+
 from perpwire.clock import ManualClock
 from perpwire.model.instrument import Instrument
 from perpwire.model.market import Level
 from perpwire.model.order import OrderType, Side, TimeInForce
-from perpwire.simulator.events import (
-    AccountChanged,
-    BookChanged,
-    MarkTick,
-    OrderChanged,
-    RecordedFrame,
-    SelfTrade,
-    SimEvent,
-    Traded,
-)
+from perpwire.simulator.events import OrderChanged, SelfTrade, SimEvent
 from perpwire.simulator.exchange import AccountSpec, Exchange, OrderIntent, SymbolSpec
 from perpwire.simulator.replay import ReplayFeed
 
 SYMBOL = "BTCUSDT"
-E = TypeVar("E", OrderChanged, AccountChanged, BookChanged, Traded, MarkTick, RecordedFrame)
+E = TypeVar("E", bound=msgspec.Struct)
 
 
 def instrument(symbol: str = SYMBOL, tick_size: str = "0.10", min_notional: str | None = None) -> Instrument:

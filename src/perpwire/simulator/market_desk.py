@@ -164,14 +164,19 @@ class MarketDesk(AccountDesk):
     def _schedule_marks(self) -> None:
         self._next_mark_ns += 1_000_000_000
         wait_s = max(0.0, (self._next_mark_ns - self.clock.monotonic_ns()) / 1e9)
-        self._mark_timer = self._later(wait_s, self._tick_marks)
+        self._mark_timer = self._later(wait_s, self._on_second)
 
-    def _tick_marks(self) -> None:
+    def _on_second(self) -> None:
         self._schedule_marks()
+        self.tick()
+
+    def tick(self) -> None:
+        """A second has passed: new mark prices, and all that follows from them. The exchange's own timer calls it."""
         now_ms = self.now_ms()
-        for market in self._markets.values():
-            self._tick(market, now_ms)
-        self._settle_after_marks(now_ms)
+        with self._outbox:
+            for market in self._markets.values():
+                self._tick(market, now_ms)
+            self._settle_after_marks(now_ms)
 
     def _tick(self, market: Market, now_ms: int) -> None:
         price = market.price

@@ -1,0 +1,306 @@
+"""State on disk: what was acknowledged outlives the process, however it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.simulator.making import ACCOUNTS, SYMBOL, intent, spec
+
+from perpwire.clock import ManualClock
+from perpwire.model.order import OrderStatus, OrderType, PositionSide, Side
+from perpwire.simulator.events import (
+    AmendOrder,
+    CancelOrder,
+    PlaceOrder,
+    Refused,
+    SimOrder,
+    TriggerIntent,
+    Why,
+)
+from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.store import Store
+
+BUY, SELL = Side.BUY, Side.SELL
+D = Decimal
+
+
+def open_exchange(clock: ManualClock, path: Path, rate: float = 0.0, seed: int = 7) -> Exchange:
+    return Exchange(
+        clock=clock,
+        seed=seed,
+        symbols=[spec(start_price="100"), spec("ETHUSDT", "100")],
+        accounts=ACCOUNTS,
+        rate=rate,
+        store=Store(path, "echo"),
+    )
+
+
+def stop() -> TriggerIntent:
+    return TriggerIntent(
+        symbol=SYMBOL,
+        side=SELL,
+        kind="stop",
+        direction="falls",
+        type=OrderType.MARKET,
+        trigger_price=D("99.5"),
+        quantity=D(1),
+        client_id="stop",
+        note={"workingType": "CONTRACT_PRICE"},
+    )
+
+
+def everything(venue: Exchange) -> dict[str, object]:
+    """All that an account can ask for."""
+    return {
+        name: (
+            venue.wallet(name),
+            venue.orders(name, None),
+            venue.open_orders(name, None),
+            venue.fills(name, None),
+            venue.triggers(name, None),
+            venue.positions(name),
+            venue.bookings(name),
+            venue.leverage(name, SYMBOL),
+            venue.is_hedge(name, "ETHUSDT"),
+            venue.is_isolated(name, SYMBOL),
+            venue.setting(name, "feeBurn"),
+        )
+        for name in ("a", "b")
+    }
+
+
+def busy(venue: Exchange) -> None:
+    venue.set_leverage("a", SYMBOL, D(7))
+    venue.set_hedge("a", "ETHUSDT", True)
+    venue.set_isolated("a", SYMBOL, True)
+    venue.set_setting("a", "feeBurn", "true")
+    venue.place("b", msgspec.structs.replace(intent(SELL, "5", "100"), note={"by": "hand"}))
+    venue.place("a", intent(BUY, "2", "100", client_order_id="one"))
+    venue.place("a", intent(BUY, "3", "95"))
+    venue.place("a", intent(BUY, "3", "94"))
+    order = venue.place("a", intent(BUY, "1", "90"))
+    venue.cancel("a", SYMBOL, order_id=order.order_id, client_order_id=None)
+    venue.place_trigger("a", stop())
+    venue.add_margin("a", SYMBOL, PositionSide.BOTH, D(5))
+
+
+def test_everything_is_there_again_after_a_kill(clock: ManualClock, tmp_path: Path) -> None:
+    venue = open_exchange(clock, tmp_path / "state")
+    busy(venue)
+    before = everything(venue)
+    ids = venue.new_order_id()
+    # No close: a killed process does not say goodbye.
+    again = open_exchange(clock, tmp_path / "state")
+    assert everything(again) == before
+    assert again.book(SYMBOL, 5)[:2] == venue.book(SYMBOL, 5)[:2]
+    assert again.new_order_id() <= ids  # an id that was not used may be given again,
+    taken = {order.order_id for name in ("a", "b") for order in again.orders(name, None)}
+    assert again.new_order_id() not in taken  # one that was, not
+
+
+def test_it_goes_on_where_it_was(clock: ManualClock, tmp_path: Path) -> None:
+    venue = open_exchange(clock, tmp_path / "state")
+    busy(venue)
+    again = open_exchange(clock, tmp_path / "state")
+    # Time priority at a price, the conditional order, and the duplicate of an open client id.
+    with pytest.raises(Refused) as refused:
+        again.place_trigger("a", stop())
+    assert refused.value.why is Why.DUPLICATE_CLIENT_ID
+    again.cancel_all("b", None)
+    again.place("b", intent(BUY, "5", "99"))
+    again.place("b", intent(BUY, "1", "99.5"))
+    again.place("b", intent(SELL, "1", "99.5", self_trade="none"))
+    assert again.find_trigger("a", client_id="stop").status == "finished"
+    assert again.position("a", SYMBOL).quantity == 1
+    trade_ids = [fill.trade_id for _, fill in again.fills("a", None)]
+    assert len(set(trade_ids)) == len(trade_ids)
+    numbers = [booking.number for booking in again.bookings("a")]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_an_order_that_the_market_has_come_to_trades_at_the_start(clock: ManualClock, tmp_path: Path) -> None:
+    venue = open_exchange(clock, tmp_path / "state")
+    order = venue.place("a", intent(BUY, "1", "105"))
+    again = open_exchange(clock, tmp_path / "state", rate=5.0)
+    found = again.find_order("a", SYMBOL, order_id=order.order_id, client_order_id=None)
+    assert found.status is OrderStatus.FILLED
+    third = open_exchange(clock, tmp_path / "state", rate=5.0)
+    assert third.find_order("a", SYMBOL, order_id=order.order_id, client_order_id=None) == found
+    assert third.position("a", SYMBOL).quantity == 1
+
+
+def test_the_price_goes_on(clock: ManualClock, tmp_path: Path) -> None:
+    venue = open_exchange(clock, tmp_path / "state")
+    venue.force_mark(SYMBOL, D(123))
+    again = open_exchange(clock, tmp_path / "state", rate=5.0)
+    assert again.mark_price(SYMBOL) == 123
+    assert 120 < again.book(SYMBOL, 1)[0][0][0] < 126
+
+
+def test_acknowledged_commands_are_carried_out_after_a_kill(clock: ManualClock, tmp_path: Path) -> None:
+    amended: list[int] = []
+
+    async def before() -> None:
+        venue = open_exchange(clock, tmp_path / "state")
+        venue.start()
+        order = venue.place("a", intent(BUY, "1", "90"))
+        amended.append(order.order_id)
+        gone = venue.place("a", intent(BUY, "1", "91"))
+        venue.submit("a", PlaceOrder(intent=intent(BUY, "2", "92", client_order_id="two"), order_id=77), 0.002)
+        venue.submit("a", AmendOrder(symbol=SYMBOL, order_id=order.order_id, price=D(89)), 0.002)
+        venue.submit("a", CancelOrder(symbol=SYMBOL, order_id=gone.order_id), 0.002)
+        venue.set_countdown("b", SYMBOL, 5000)
+        venue.place("b", intent(SELL, "1", "105"))
+        assert len(venue.pending("a")) == 3
+
+    async def after() -> None:
+        again = open_exchange(clock, tmp_path / "state")
+        assert len(again.pending("a")) == 3
+        again.start()
+        await asyncio.sleep(0.01)
+        assert again.pending("a") == []
+        assert {one.order_id: one.price for one in again.open_orders("a", None)} == {amended[0]: D(89), 77: D(92)}
+        assert len(again.open_orders("b", None)) == 1
+        await asyncio.sleep(6)
+        assert again.orders("b", None)[-1].reason == "countdown"
+        again.close()
+        third = open_exchange(clock, tmp_path / "state")
+        assert third.pending("a") == []
+        third.close()
+
+    clock.run(before())
+    clock.run(after())
+
+
+def test_two_venues_share_a_file(clock: ManualClock, tmp_path: Path) -> None:
+    one = open_exchange(clock, tmp_path / "state")
+    other = Exchange(
+        clock=clock,
+        seed=7,
+        symbols=[spec(start_price="100")],
+        accounts=ACCOUNTS,
+        rate=0,
+        store=Store(tmp_path / "state", "other"),
+    )
+    one.place("a", intent(BUY, "1", "90"))
+    other.place("a", intent(BUY, "2", "91"))
+    again = open_exchange(clock, tmp_path / "state")
+    assert [order.quantity for order in again.open_orders("a", None)] == [1]
+
+
+_TRADER = """
+import random, sys
+from decimal import Decimal
+from pathlib import Path
+import msgspec
+from perpwire.clock import ManualClock
+from perpwire.model.order import Side
+from perpwire.simulator.events import Refused
+from tests.simulator.making import intent
+from tests.simulator.test_store import open_exchange
+
+path, seed = Path(sys.argv[1]), sys.argv[2]
+venue = open_exchange(ManualClock(), path)
+rng = random.Random(seed)
+while True:
+    account, other = rng.sample(["a", "b"], 2)
+    price = str(Decimal(rng.randint(990, 1010)) / 10)
+    side = rng.choice(list(Side))
+    try:
+        if rng.random() < 0.7:
+            order = venue.place(account, intent(side, str(rng.randint(1, 5)), price, self_trade="maker"))
+        else:
+            order = rng.choice(venue.open_orders(account, None))
+            order = venue.cancel(account, order.symbol, order_id=order.order_id, client_order_id=None)
+    except (Refused, IndexError):
+        continue
+    known = {name: str(venue.wallet(name)["USDT"]) for name in ("a", "b")}
+    counts = {name: len(venue.fills(name, None)) for name in ("a", "b")}
+    print(msgspec.json.encode((account, order, known, counts)).decode(), flush=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
+def test_kill_9_at_any_instant_loses_nothing_that_was_acknowledged(tmp_path: Path, seed: int) -> None:
+    """A process trades and says what it was answered; it is killed after so many answers, in the middle of the next."""
+    rng = random.Random(seed)
+    trader = subprocess.Popen(
+        [sys.executable, "-c", _TRADER, str(tmp_path / "state"), str(seed)],
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+    )
+    assert trader.stdout is not None
+    acknowledged = [trader.stdout.readline() for _ in range(rng.randint(5, 120))]
+    trader.kill()
+    acknowledged += [line for line in trader.stdout.read().splitlines(keepends=True) if line.endswith(b"\n")]
+    trader.wait()
+    trader.stdout.close()
+    account, order, wallets, counts = msgspec.json.decode(
+        acknowledged[-1], type=tuple[str, SimOrder, dict[str, Decimal], dict[str, int]]
+    )
+    venue = open_exchange(ManualClock(), tmp_path / "state")
+    for line in acknowledged:
+        owner, told, _, _ = msgspec.json.decode(line, type=tuple[str, SimOrder, dict[str, Decimal], dict[str, int]])
+        found = venue.find_order(owner, told.symbol, order_id=told.order_id, client_order_id=None)
+        assert found.filled_quantity >= told.filled_quantity
+        assert not told.status.is_final or found.status is told.status
+    # One more step may have been saved that nobody was told of; what was told is there to the last digit.
+    for name in ("a", "b"):
+        booked = venue.bookings(name)
+        assert len(venue.fills(name, None)) >= counts[name]
+        assert wallets[name] == 100_000 + sum((one.change for one in booked[: counts[name]]), Decimal(0))
+        assert venue.wallet(name)["USDT"] == 100_000 + sum((one.change for one in booked), Decimal(0))
+        held = sum(
+            (fill.quantity if one.side is BUY else -fill.quantity for one, fill in venue.fills(name, None)), D(0)
+        )
+        assert venue.position(name, SYMBOL).quantity == held
+        for one in venue.orders(name, None):
+            filled = sum((fill.quantity for by, fill in venue.fills(name, None) if by.order_id == one.order_id), D(0))
+            assert one.filled_quantity == filled
+    assert account in ("a", "b")
+    assert order.order_id
+
+
+def test_files_that_are_no_state_are_refused(tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.write_text("nothing of the kind, and long enough not to be taken for an empty file\n" * 40)
+    with pytest.raises(ValueError, match="text"):
+        Store(text, "echo")
+    foreign = tmp_path / "foreign"
+    with sqlite3.connect(foreign) as db:
+        db.execute("CREATE TABLE something (one INTEGER)")
+    db.close()
+    with pytest.raises(ValueError, match="not the state"):
+        Store(foreign, "echo")
+    with pytest.raises(OSError, match="no-such"):
+        Store(tmp_path / "no-such" / "file", "echo")
+
+
+def test_a_step_is_saved_whole_or_not_at_all(
+    clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk fails in the middle of a trade of two accounts: the file knows none of it."""
+    venue = open_exchange(clock, tmp_path / "state")
+    venue.place("b", intent(SELL, "5", "100"))
+    before = everything(open_exchange(clock, tmp_path / "state"))
+    put = Store._put
+
+    def failing(self: Store, name: str, *values: object) -> tuple[str, tuple[object, ...]]:
+        if name == "account" and values[0] == "b":
+            return ("INSERT INTO no_such_table VALUES (1)", ())
+        return put(self, name, *values)
+
+    monkeypatch.setattr(Store, "_put", failing)
+    with pytest.raises(sqlite3.OperationalError):
+        venue.place("a", intent(BUY, "2", "100"))
+    monkeypatch.undo()
+    assert everything(open_exchange(clock, tmp_path / "state")) == before

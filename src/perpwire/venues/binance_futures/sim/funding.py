@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from perpwire.simulator.events import FundingSettled
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import wire_market
@@ -38,12 +39,7 @@ class FundingCalls:
         start_ms, end_ms = times(args)
         limit = limit_of(args, _DEFAULT if start_ms or end_ms else _WITHOUT_TIMES, 1000)
         found = sorted(
-            (
-                one
-                for words in chosen
-                for one in self._exchange.funding_history(words.symbol)
-                if (start_ms is None or one.time_ms >= start_ms) and (end_ms is None or one.time_ms <= end_ms)
-            ),
+            (one for words in chosen for one in self._settled(words, start_ms, end_ms, limit)),
             key=lambda one: one.time_ms,
         )
         return [
@@ -57,6 +53,18 @@ class FundingCalls:
             for one in (found[:limit] if start_ms is not None else found[-limit:])
         ]
 
+    def _settled(
+        self, words: SymbolWords, start_ms: int | None, end_ms: int | None, limit: int
+    ) -> list[FundingSettled]:
+        """The newest so many of a symbol, or the oldest so many from a start on."""
+        if start_ms is None:
+            return self._exchange.funding_history(words.symbol, end_ms=end_ms, limit=limit)
+        # Looked for only as far as so many can be.
+        start_ms = max(start_ms, self._exchange.listed_ms(words.symbol))
+        far_ms = start_ms + (limit + 2) * hours_of(words) * 3_600_000
+        last_ms = min(far_ms, self._exchange.now_ms() if end_ms is None else end_ms)
+        return self._exchange.funding_history(words.symbol, start_ms=start_ms, end_ms=last_ms)[:limit]
+
     def _info(self, account: str, args: Args) -> list[wire_market.FundingInfo]:
         """The contracts of both families, since they were joined."""
         rows = [_info_of(words, words.symbol) for words in self._listing.words.values()]
@@ -67,13 +75,18 @@ class FundingCalls:
         return rows
 
 
+def hours_of(words: SymbolWords) -> int:
+    """Between two fundings."""
+    return (words.spec.instrument.funding_interval_s or 8 * 3600) // 3600
+
+
 def _info_of(words: SymbolWords, symbol: str) -> wire_market.FundingInfo:
     spec = words.spec
     return wire_market.FundingInfo(
         symbol=symbol,
         adjusted_funding_rate_cap=padded(spec.funding_cap, 8),
         adjusted_funding_rate_floor=padded(spec.funding_floor, 8),
-        funding_interval_hours=(spec.instrument.funding_interval_s or 8 * 3600) // 3600,
+        funding_interval_hours=hours_of(words),
         disclaimer=False,
         update_time=None,
     )

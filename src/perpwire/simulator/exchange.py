@@ -54,6 +54,7 @@ class Exchange(MarketDesk):
         self._funding_due = {}
         self._pinned = {}
         self._countdowns = {}
+        self._due = []
         self._fundings = deque(store.fundings() if store is not None else (), maxlen=KEPT)
         self._liquidations = deque(maxlen=KEPT)
         super().__init__(

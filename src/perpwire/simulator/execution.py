@@ -40,6 +40,7 @@ class Execution:
 
     def enter(self, market: Market, order: SimOrder) -> None:
         """Match a new (or re-priced) order and let the remainder rest, or end it, as its kind wants."""
+        market.begin_taking()
         met_itself = self._trade(market, order.side, order.limit, order.remaining, order)
         if order.status.is_final:
             return
@@ -95,6 +96,7 @@ class Execution:
 
     def take(self, market: Market, side: Side, quantity: Decimal, limit: Decimal | None = None) -> Decimal:
         """An anonymous order trades what it can reach. Returns what is left of it."""
+        market.begin_taking()
         wanted = quantity
         traded = ZERO
         while traded < wanted:
@@ -108,6 +110,7 @@ class Execution:
 
     def fill_resting(self, market: Market, resting: Resting, quantity: Decimal) -> None:
         """A recording trades with a user's resting order, at the order's price."""
+        market.begin_taking()
         taker = Side.SELL if resting.side is Side.BUY else Side.BUY
         self._match(market, taker, resting, quantity, None)
 

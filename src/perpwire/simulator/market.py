@@ -110,6 +110,10 @@ class Market:
         """The public book, best first."""
         return (self.recorded or self.book).depth(levels)
 
+    def begin_taking(self) -> None:
+        """An order is about to take: all that it trades shares one sequence number."""
+        self.seq += 1
+
     def record_trade(self, trade_id: int, price: Decimal, quantity: Decimal, buyer_is_maker: bool) -> None:
         """A match between orders of ours; a recording's tape does not show it."""
         if self.recorded is None:
@@ -117,7 +121,6 @@ class Market:
 
     def publish_trade(self, trade_id: int, price: Decimal, quantity: Decimal, buyer_is_maker: bool) -> None:
         self.last_price = price
-        self.seq += 1
         self.prices.append(price)
         traded = Traded(
             symbol=self.symbol,

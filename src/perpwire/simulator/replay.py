@@ -281,6 +281,7 @@ class ReplayFeed:
             emit(recorded)
             # The venue marks what is no trade of the market (insurance fund) and gives it a price or quantity of 0.
             if one.X == "MARKET" and one.p and one.q:
+                market.begin_taking()
                 market.publish_trade(self._execution.next_trade_id(self.symbol), one.p, one.q, one.m)
                 self._print(Side.BUY if one.m else Side.SELL, one.p, one.q)
         else:

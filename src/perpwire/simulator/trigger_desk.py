@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from decimal import Decimal
+from heapq import heappop, heappush
 from typing import assert_never
 
 from perpwire.simulator.accounts import PendingCommand
@@ -26,6 +27,8 @@ from perpwire.simulator.order_desk import OrderDesk
 
 
 class TriggerDesk(OrderDesk):
+    _due: list[tuple[int, int, PendingCommand]]
+
     # --- conditional orders -------------------------------------------------------------------------------------------
 
     def check_trigger(self, account: str, intent: TriggerIntent) -> None:
@@ -119,7 +122,12 @@ class TriggerDesk(OrderDesk):
         self._emit(
             CommandAccepted(account=account, number=number, command=command, due_ms=pending.due_ms, time_ms=now_ms)
         )
-        self._later(delay_s, lambda: self._carry_out(pending))
+        self._wait_for(pending, delay_s)
+
+    def _wait_for(self, pending: PendingCommand, delay_s: float) -> None:
+        # Timers of one instant come in any order; commands are carried out in theirs.
+        heappush(self._due, (pending.due_ms, pending.number, pending))
+        self._later(delay_s, lambda: self._carry_out(heappop(self._due)[2]))
 
     def pending(self, account: str) -> list[Command]:
         """Acknowledged and not carried out yet, oldest first."""
@@ -129,8 +137,7 @@ class TriggerDesk(OrderDesk):
         """Those from before a restart."""
         for account in self._accounts.values():
             for pending in account.pending.values():
-                wait_ms = max(0, pending.due_ms - self.now_ms())
-                self._later(wait_ms / 1000, lambda pending=pending: self._carry_out(pending))  # type: ignore[misc]
+                self._wait_for(pending, max(0, pending.due_ms - self.now_ms()) / 1000)
 
     def _carry_out(self, pending: PendingCommand) -> None:
         account, command = pending.account, pending.command

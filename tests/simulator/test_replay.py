@@ -59,6 +59,12 @@ def filled(venue: Exchange, account: str = "a") -> list[tuple[Decimal, Decimal]]
 # --- a file made here -----------------------------------------------------------------------------------------------
 
 
+def test_the_candles_before_a_recording_lead_to_its_price(tmp_path: Path, clock: ManualClock) -> None:
+    venue = exchange(clock, replay=ReplayFeed(common().write(tmp_path)), symbols=[spec(start_price="64000")])
+    assert venue.candles(SYMBOL, "last", "1m", limit=2)[0].close == Decimal("100.5")
+    assert 80 < venue.day(SYMBOL).low < 101
+
+
 @pytest.mark.parametrize("zipped", [True, False])
 def test_the_first_book_is_the_snapshot_with_its_id_and_prices(
     tmp_path: Path, clock: ManualClock, zipped: bool

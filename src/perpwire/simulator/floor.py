@@ -52,9 +52,11 @@ class Floor(ABC):
         self._outbox = Outbox()
         self._emit: Callable[[SimEvent], None] = self._outbox.emit
         self._store = store
-        saved_prices = store.prices() if store is not None else {}
+        start_prices = store.prices() if store is not None else {}
+        if replay is not None and replay.start_price is not None:
+            start_prices[replay.symbol] = replay.start_price
         self._specs = {
-            spec.instrument.symbol: _starting_at(spec, saved_prices.get(spec.instrument.symbol)) for spec in symbols
+            spec.instrument.symbol: _starting_at(spec, start_prices.get(spec.instrument.symbol)) for spec in symbols
         }
         self._accounts = {spec.name: Account(spec, self._specs, margin) for spec in accounts}
         self._by_key = {spec.api_key: spec for spec in accounts}
@@ -161,4 +163,6 @@ class Floor(ABC):
 
 
 def _starting_at(spec: SymbolSpec, price: Decimal | None) -> SymbolSpec:
-    return spec if price is None else msgspec.structs.replace(spec, start_price=price)
+    if price is None:
+        return spec
+    return msgspec.structs.replace(spec, start_price=spec.instrument.round_price(price, "nearest"))

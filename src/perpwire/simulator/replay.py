@@ -156,6 +156,14 @@ class ReplayFeed:
         self._emit: Callable[[SimEvent], None] | None = None
         self._is_wanted = False
 
+    @property
+    def start_price(self) -> Decimal | None:
+        """Between the first best bid and ask; None where a side is empty."""
+        bids, asks = (
+            [price for price, quantity in side if quantity] for side in (self._snapshot.bids, self._snapshot.asks)
+        )
+        return (max(bids) + min(asks)) / 2 if bids and asks else None
+
     # --- reading ------------------------------------------------------------------------------------------------------
 
     def _open(self) -> IO[bytes]:

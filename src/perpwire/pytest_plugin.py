@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LATENCY_S = 0.02
-"""Mean: pybit loses a reply that is there before it has noted what it asked."""
-
 
 class ExchangeFactory(Protocol):
     """Starts exchanges; all that are still open are closed when the session ends."""
@@ -63,7 +60,7 @@ def perpwire_exchange_factory() -> Generator[ExchangeFactory, None, None]:
         from perpwire.threaded import ThreadedExchange
 
         ports = options.pop("ports", None)
-        started.append(ThreadedExchange(ports=ports, **setup_options({"latency_s": LATENCY_S, **options})))
+        started.append(ThreadedExchange(ports=ports, **setup_options(options)))
         return started[-1]
 
     yield start

@@ -24,8 +24,9 @@ import msgspec
 
 from perpwire.simulator.faults import AnyFault, read_fault
 from perpwire.simulator.journal import Entry, Kind
+from perpwire.simulator.profiles import PROFILES, profile
 from perpwire.simulator.server import running
-from perpwire.simulator.simulation import SetupOptions, Simulation
+from perpwire.simulator.simulation import Setup, SetupOptions, Simulation
 from perpwire.simulator.specs import AccountSpec
 
 T = TypeVar("T")
@@ -44,6 +45,7 @@ class ThreadedExchange:
     Attributes:
         urls: Venue -> base address, http://127.0.0.1:PORT.
         accounts: With their keys.
+        seed: Everything random in it comes of it.
     """
 
     def __init__(self, *, ports: Mapping[str, int] | None = None, **options: Unpack[SetupOptions]) -> None:
@@ -56,6 +58,7 @@ class ThreadedExchange:
             OSError: A port is taken, or a file can't be read.
             ValueError: An option is out of bounds.
         """
+        self.seed: int = options.get("seed", Setup().seed)
         self.accounts: tuple[AccountSpec, ...] = tuple(options.get("accounts", (AccountSpec(),)))
         self._started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, Simulation]] = Future()
         self._thread = threading.Thread(
@@ -208,19 +211,23 @@ class FaultsDoor:
         return self._owner[venue].faults
 
     def add(self, fault: AnyFault | Mapping[str, Any] | str) -> None:
-        """Put a fault on order: a structure, or a dictionary or JSON text of the documented form.
+        """Put a fault on order: a structure, or a dictionary or JSON text of the documented form; or all those of a
+        profile by its name.
 
         Raises:
-            msgspec.ValidationError: It is none; the message says where.
+            msgspec.DecodeError: It is none; the message says where.
         """
-        if isinstance(fault, (str, Mapping)):
-            text = fault.encode() if isinstance(fault, str) else msgspec.json.encode(fault)
-            fault = read_fault(text)
-        asked = fault
+        if isinstance(fault, str) and fault in PROFILES:
+            name, one = fault, None
+        elif isinstance(fault, (str, Mapping)):
+            name, one = "", read_fault(fault.encode() if isinstance(fault, str) else msgspec.json.encode(fault))
+        else:
+            name, one = "", fault
 
         def put(simulation: Simulation) -> None:
             for venue in self._venues:
-                simulation.faults[venue].add(asked)
+                for asked in profile(name, venue, self._owner.seed) if one is None else [one]:
+                    simulation.faults[venue].add(asked)
 
         self._owner.call(put)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
 import signal
@@ -124,6 +125,51 @@ def test_it_is_controlled_over_http_while_it_runs() -> None:
         assert request["venue"] == "binance"
 
 
+def test_a_profile_of_faults_is_on_order() -> None:
+    with serving("--faults", "brutal", "--latency", "0") as urls:
+        assert len(get(f"{urls['bybit']}/sim/faults")) > 20
+
+
+def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
+    state = tmp_path / "exchange.sqlite"
+    accounts = tmp_path / "accounts.json"
+    accounts.write_text('[{"name": "main", "api_key": "k", "secret_key": "s", "cash": "5000"}]')
+    flags = ["sim", "--state", str(state), "--accounts", str(accounts), "--latency", "0", "--rate", "5"]
+
+    def serve() -> tuple[subprocess.Popen[str], str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "perpwire", *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        return process, json.loads(process.stdout.readline())["binance"]
+
+    def order(url: str, method: str, path: str, query: str) -> Any:
+        query += f"&timestamp={round(time.time() * 1000)}"
+        signature = hmac.new(b"s", query.encode(), "sha256").hexdigest()
+        asked = urllib.request.Request(f"{url}{path}?{query}&signature={signature}", method=method)
+        asked.add_header("X-MBX-APIKEY", "k")
+        with urllib.request.urlopen(asked, timeout=5) as reply:
+            return json.load(reply)
+
+    process, url = serve()
+    try:
+        limit = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01&price=62000&newClientOrderId=kept"
+        placed = order(url, "POST", "/fapi/v1/order", limit)
+        order(url, "POST", "/fapi/v1/order", "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.02")
+        before = get(f"{url}/sim/state")["accounts"]["main"]["wallet"]
+        process.kill()
+        process.communicate()
+        process, url = serve()
+        (kept,) = order(url, "GET", "/fapi/v1/openOrders", "symbol=BTCUSDT")
+        assert (kept["orderId"], kept["clientOrderId"], kept["price"]) == (placed["orderId"], "kept", "62000.00")
+        account = get(f"{url}/sim/state")["accounts"]["main"]
+        assert account["wallet"] == before
+        assert [one["quantity"] for one in account["positions"]] == ["0.02"]
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_the_same_seed_begins_with_the_same_book() -> None:
     books = []
     for seed in ("5", "5", "6"):
@@ -142,6 +188,8 @@ def test_the_same_seed_begins_with_the_same_book() -> None:
         (["--routes", "wide"], ["--routes", "strict", "lenient"]),
         (["--accounts", "/no/such/file"], ["--accounts", "/no/such/file"]),
         (["--latency"], ["--latency"]),
+        (["--faults", "wild"], ["wild"]),
+        (["--state", "/no/such/folder/file"], ["/no/such/folder/file"]),
         (["stray"], ["stray"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -163,6 +211,7 @@ def test_a_mistaken_flag_is_told_in_one_line_with_exit_code_2(flags: list[str], 
         ("--symbols", '[{"symbol": "DOGEUSDT"}]'),
         ("--symbols", '[{"symbol": "DOGEBTC", "start_price": "1"}]'),
         ("--replay", ""),
+        ("--state", "no database"),
     ],
 )
 def test_a_file_that_is_not_what_it_should_be_is_told_in_one_line(option: str, text: str, tmp_path: Path) -> None:
@@ -186,6 +235,17 @@ def test_a_port_in_use_is_told_in_one_line() -> None:
 
 def test_the_help_page_is_enough_to_use_it() -> None:
     page = " ".join(run("--help").stdout.split())
-    flags = ("binance-port", "bybit-port", "seed", "rate", "latency", "accounts", "symbols", "faults", "routes")
+    flags = (
+        "binance-port",
+        "bybit-port",
+        "seed",
+        "rate",
+        "latency",
+        "accounts",
+        "symbols",
+        "faults",
+        "state",
+        "routes",
+    )
     for words in (*(f"--{flag}" for flag in (*flags, "replay", "speed")), "sim-key", "/sim/faults", "start_price"):
         assert words in page

@@ -33,14 +33,16 @@ def busy_binance(perpwire_exchange_factory: ExchangeFactory) -> Iterator[VenueDo
 
 @pytest.fixture
 def busy_bybit(perpwire_exchange_factory: ExchangeFactory) -> Iterator[VenueDoor]:
-    with perpwire_exchange_factory(venues=["bybit"], seed=12, latency_s=0.02, rate=150) as exchange:
+    with perpwire_exchange_factory(venues=["bybit"], seed=12, latency_s=0.005, rate=150) as exchange:
         yield exchange.bybit
 
 
 @pytest.fixture
 def patient_bybit(perpwire_exchange_factory: ExchangeFactory) -> Iterator[VenueDoor]:
-    """Bybit for pybit, which notes a subscription after it has sent it: answers take from 20 to 60 ms."""
-    with perpwire_exchange_factory(venues=["bybit"], seed=11, latency_s=0.04, rate=60) as exchange:
+    """Bybit for pybit, which notes a subscription after it has sent it: answers on sockets take some 40 ms."""
+    with perpwire_exchange_factory(
+        venues=["bybit"], seed=11, latency_s=0.002, socket_latency_s=0.04, rate=60
+    ) as exchange:
         yield exchange.bybit
 
 

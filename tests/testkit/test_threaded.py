@@ -49,6 +49,9 @@ def test_faults_are_put_on_order_for_one_venue_or_all(shared: ThreadedExchange) 
     assert len(shared.faults.active()) == 2
     shared.faults.clear()
     assert shared.faults.active() == []
+    shared.faults["bybit"].add("brutal")
+    assert len(shared.faults.active()) > 20
+    shared.faults.clear()
 
 
 def test_the_journal_is_read_and_waited_for(shared: ThreadedExchange) -> None:

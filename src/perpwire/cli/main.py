@@ -82,7 +82,7 @@ _SIM_EPILOG = "\n\n".join(
         "[cyan]/sim/faults[/] · GET [cyan]/sim/state[/] · GET [cyan]/sim/journal[/] · GET, POST [cyan]/sim/clock[/]",
         '[bold]Accounts file:[/] \\[{"name": "main", "api_key": "k", "secret_key": "s", "cash": "5000"}], or with '
         'contracts: {"accounts": \\[...], "symbols": \\[{"symbol": "DOGEUSDT", "start_price": "0.08"}]}',
-        "[bold]Example:[/] perpwire sim --binance-port 9001 --bybit-port 9002 --seed 3 --rate 50",
+        "[bold]Example:[/] perpwire sim --binance-port 9001 --bybit-port 9002 --seed 3 --rate 50 --faults mild",
     )
 )
 
@@ -102,9 +102,10 @@ def sim(
             "--latency-ms",
             min=0,
             max=60_000,
-            help="Milliseconds, on average, until what comes in is acted on; it spreads by half of it either way.",
+            help="Milliseconds, on average and with spread, until an HTTP call is acted on; sockets and orders take "
+            "four times that.",
         ),
-    ] = 20.0,
+    ] = 5.0,
     accounts: Annotated[
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="Accounts, and contracts if wished, in JSON: see below."),
@@ -113,7 +114,15 @@ def sim(
         Path | None, typer.Option(exists=True, dir_okay=False, help="More contracts: a JSON list of them.")
     ] = None,
     faults: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="JSON list of faults to begin with.")
+        str | None,
+        typer.Option(metavar="FILE|PROFILE", help="Trouble on order: a scenario file, or mild, standard or brutal."),
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            help="Keep accounts, orders and positions in this file (SQLite) over restarts; made where it is absent.",
+        ),
     ] = None,
     routes: Annotated[
         str,
@@ -132,6 +141,8 @@ def sim(
 
     if routes not in ROUTES:
         raise typer.BadParameter("strict or lenient", param_hint="--routes")
+    if state is not None and not state.absolute().parent.is_dir():
+        raise typer.BadParameter(f"there is no folder for {state}", param_hint="--state")
     said = {
         "venues": tuple(VENUES),
         "seed": seed,
@@ -140,6 +151,7 @@ def sim(
         "accounts": accounts,
         "symbols": symbols,
         "faults": faults,
+        "state": state,
         "routes": routes,
         "replay": replay,
         "speed": speed,

@@ -88,9 +88,16 @@ class Stream:
 class Desk:
     """See module docstring. The account `maker` gives the book its orders; `sim-key` is the client's."""
 
-    def __init__(self, clock: ManualClock, rate: float = 0.0, specs: Sequence[SymbolSpec] | None = None) -> None:
+    def __init__(
+        self,
+        clock: ManualClock,
+        rate: float = 0.0,
+        specs: Sequence[SymbolSpec] | None = None,
+        others: Sequence[AccountSpec] = (),
+    ) -> None:
         self.clock = clock
-        accounts = (AccountSpec(), AccountSpec(name=MAKER, api_key="k2", secret_key="s2", cash=D(10**9)))
+        maker = AccountSpec(name=MAKER, api_key="k2", secret_key="s2", cash=D(10**9))
+        accounts = (AccountSpec(), maker, *others)
         self.exchange = Exchange(
             clock=clock, seed=1, symbols=specs or default_specs(), accounts=accounts, rate=rate, margin=MARGIN
         )

@@ -5,14 +5,12 @@ Source: docs/v5/guide and docs/v5/rate-limit, as of 2026-07-24.
 
 from __future__ import annotations
 
-import hmac
 from collections import defaultdict, deque
 from typing import NamedTuple
 
 from perpwire.simulator.dialect import IncomingRequest
 from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.specs import AccountSpec
-from perpwire.venues.bybit.signing import sign_login, sign_request
 from perpwire.venues.bybit.sim.numbers import whole
 from perpwire.venues.bybit.sim.quotas import (
     IP_BAN_S,
@@ -24,6 +22,7 @@ from perpwire.venues.bybit.sim.quotas import (
 )
 from perpwire.venues.bybit.sim.refusal import CallRefused, HttpRefused
 from perpwire.venues.bybit.sim.settings import Settings
+from perpwire.venues.bybit.sim.signatures import is_signed_by
 
 DEFAULT_RECV_WINDOW_MS = 5000
 FUTURE_MS = 1000
@@ -102,20 +101,8 @@ class Gate:
             text.encode()
         except UnicodeError:
             raise CallRefused(10001, "Request parameter error.") from None
-        if not _same(signature, sign_request(account.secret_key, key, stamp, window, text)):
+        if not is_signed_by(account, f"{stamp}{key}{window}{text}", signature):
             raise CallRefused(10004, f"error sign! origin_string[{stamp}{key}{window}{text}]")
-        return account
-
-    def authenticate_stream(self, key: str, expires: str, signature: str) -> AccountSpec | str:
-        """The account, or the words to refuse the login with."""
-        account = self._exchange.account_by_key(key)
-        if account is None:
-            return "API key is invalid."
-        until_ms = whole(expires)
-        if until_ms is None or until_ms <= self._exchange.now_ms():
-            return "Params Error: the login has expired"
-        if not _same(signature, sign_login(account.secret_key, expires)):
-            return "error sign!"
         return account
 
     def check_time(self, stamp: str, window: str) -> None:
@@ -191,7 +178,3 @@ def _room(window: deque[int], limit: int, period_ns: int, now_ns: int) -> int:
 def _shown(header: str) -> str:
     """A header's text for a reply. Bytes beyond ASCII reach us as half characters, which no JSON can hold."""
     return header.encode("ascii", errors="backslashreplace").decode("ascii")
-
-
-def _same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(errors="replace"), other.encode())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hmac
 from typing import Any
 
 from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.specs import AccountSpec
-from perpwire.venues.bybit.signing import sign_login
 from perpwire.venues.bybit.sim.numbers import whole
 from perpwire.venues.bybit.sim.refusal import CallRefused
+from perpwire.venues.bybit.sim.signatures import is_signed_by
 
 
 def check_login(exchange: Exchange, args: Any) -> AccountSpec:
@@ -31,7 +30,6 @@ def check_login(exchange: Exchange, args: Any) -> AccountSpec:
     until_ms = whole(str(expires))
     if until_ms is None or until_ms <= exchange.now_ms():
         raise CallRefused(10001, "Params Error: expires is not in the future")
-    right = sign_login(account.secret_key, str(expires))
-    if not hmac.compare_digest(signature.encode(errors="replace"), right.encode()):
+    if not is_signed_by(account, f"GET/realtime{expires}", signature):
         raise CallRefused(10004, "Params Error: error sign!")
     return account

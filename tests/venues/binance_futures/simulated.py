@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Coroutine, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,6 +14,7 @@ from perpwire.clock import ManualClock
 from perpwire.simulator.dialect import DialectOptions, IncomingRequest, ServerSession
 from perpwire.simulator.exchange import AccountSpec, Exchange, SymbolSpec
 from perpwire.simulator.replay import ReplayFeed
+from perpwire.simulator.store import Store
 from perpwire.venues.binance_futures.signing import hmac_hex
 from perpwire.venues.binance_futures.sim import MARGIN, default_specs, make_dialect
 
@@ -82,6 +84,7 @@ class SimulatedVenue:
         replay: ReplayFeed | None = None,
         symbols: Sequence[SymbolSpec] | None = None,
         accounts: Sequence[AccountSpec] = (MAIN, OTHER),
+        state: Path | None = None,
     ) -> None:
         self.clock = clock
         self.exchange = Exchange(
@@ -92,6 +95,7 @@ class SimulatedVenue:
             margin=MARGIN,
             rate=rate,
             replay=replay,
+            store=None if state is None else Store(state, "binance"),
         )
         self.dialect = make_dialect(self.exchange, options or DialectOptions())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -221,6 +222,30 @@ def test_a_key_that_is_given_up_ends_its_stream() -> None:
         assert peer.closed == (1000, "")
 
     with_user_stream(test)
+
+
+def test_a_key_outlives_a_restart_and_its_hour_goes_on(tmp_path: Path) -> None:
+    file = tmp_path / "state"
+    key = ""
+
+    async def before(venue: SimulatedVenue) -> None:
+        nonlocal key
+        key = venue.listen_key()
+
+    async def after(venue: SimulatedVenue) -> None:
+        peer = venue.socket(f"/private/ws/{key}")
+        venue.place(price="60000")
+        await pass_s(0.001)
+        assert events(peer) == ["ORDER_TRADE_UPDATE NEW NEW"]
+        venue.exchange.close()  # nothing else is to happen for so long
+        await pass_s(1801)
+        assert peer.data[-1]["e"] == "listenKeyExpired"
+        assert venue.raw("PUT", "/fapi/v1/listenKey", key=MAIN.api_key).code == -1125
+        assert venue.listen_key() != key
+
+    start_ns = 1_790_000_000_000_000_000
+    in_virtual_time(before, start_ns, state=file)
+    in_virtual_time(after, start_ns + 1800 * 1_000_000_000, state=file)
 
 
 def test_a_change_of_leverage_is_told_once() -> None:

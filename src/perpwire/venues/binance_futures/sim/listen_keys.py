@@ -1,4 +1,7 @@
-"""Listen keys: an account has one at a time, for an hour from when it was last asked for or kept alive."""
+"""Listen keys: an account has one at a time, for an hour from when it was last asked for or kept alive.
+
+They are kept with the account's settings, so that a key outlives a restart of the exchange.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,9 @@ from perpwire.venues.binance_futures.sim.hub import envelope_head
 from perpwire.venues.binance_futures.sim.words import Refusal
 
 KEY_LIFE_S = 3600.0
+
+_SETTING = "listenKey"
+"""Of an account: its key and when that ends (Unix ms), with a blank between them; "" for none."""
 
 
 class UserListener(Protocol):
@@ -64,6 +70,12 @@ class ListenKeys:
         self._keys: dict[str, ListenKey] = {}
         self._by_account: dict[str, ListenKey] = {}
         self._made = 0
+        # Keys from before a restart, until somebody uses them: their time goes on meanwhile.
+        self._saved: dict[str, tuple[str, int]] = {}
+        for spec in exchange.account_specs():
+            text, _, ends_ms = exchange.setting(spec.name, _SETTING).partition(" ")
+            if ends_ms:
+                self._saved[spec.name] = (text, int(ends_ms))
 
     def rows(self) -> Rows:
         def row(handler: Callable[[str, Args], Any]) -> Row:
@@ -83,27 +95,44 @@ class ListenKeys:
     def of_account(self, account: str) -> ListenKey | None:
         return self._by_account.get(account)
 
+    def _adopt(self, account: str) -> None:
+        """Make a saved key one of ours again, if it has not run out."""
+        text, ends_ms = self._saved.pop(account, ("", 0))
+        left_ms = ends_ms - self._exchange.now_ms()
+        if left_ms > 0:
+            self._add(ListenKey(account, text), left_ms / 1000)
+
+    def _add(self, key: ListenKey, life_s: float) -> None:
+        self._keys[key.text] = self._by_account[key.account] = key
+        self._extend(key, life_s)
+
     # --- calls ----------------------------------------------------------------------------------------------------
 
     def _create(self, account: str, args: Args) -> wire.ListenKey:
         """The one that there is, for another hour, or a new one."""
+        self._adopt(account)
         key = self._by_account.get(account)
         if key is None:
             self._made += 1
             name = f"{account}/listen key/{self._made}/{self._exchange.now_ms()}"
-            text = hashlib.sha256(name.encode()).hexdigest()
-            key = self._keys[text] = self._by_account[account] = ListenKey(account, text)
-        self._extend(key)
+            key = ListenKey(account, hashlib.sha256(name.encode()).hexdigest())
+            self._add(key, KEY_LIFE_S)
+        else:
+            self._extend(key, KEY_LIFE_S)
+        self._save(key)
         return wire.ListenKey(listen_key=key.text)
 
     def _keep(self, account: str, args: Args) -> wire.ListenKey:
+        self._adopt(account)
         key = self._by_account.get(account)
         if key is None:
             raise Refusal(-1125, "This listenKey does not exist.")
-        self._extend(key)
+        self._extend(key, KEY_LIFE_S)
+        self._save(key)
         return wire.ListenKey(listen_key=key.text)
 
     def _close(self, account: str, args: Args) -> wire.Empty:
+        self._adopt(account)
         key = self._by_account.get(account)
         if key is not None:
             self._forget(key)
@@ -113,10 +142,14 @@ class ListenKeys:
 
     # --- life -----------------------------------------------------------------------------------------------------
 
-    def _extend(self, key: ListenKey) -> None:
-        key.ends_ns = self._exchange.clock.monotonic_ns() + round(KEY_LIFE_S * 1e9)
+    def _save(self, key: ListenKey) -> None:
+        ends_ms = self._exchange.now_ms() + round(KEY_LIFE_S * 1000)
+        self._exchange.set_setting(key.account, _SETTING, f"{key.text} {ends_ms}")
+
+    def _extend(self, key: ListenKey, life_s: float) -> None:
+        key.ends_ns = self._exchange.clock.monotonic_ns() + round(life_s * 1e9)
         if key.timer is None:
-            key.timer = self._exchange.clock.call_later(KEY_LIFE_S, lambda: self._check(key))
+            key.timer = self._exchange.clock.call_later(life_s, lambda: self._check(key))
 
     def _check(self, key: ListenKey) -> None:
         left_s = (key.ends_ns - self._exchange.clock.monotonic_ns()) / 1e9
@@ -142,11 +175,14 @@ class ListenKeys:
             key.timer.cancel()
         self._keys.pop(key.text, None)
         self._by_account.pop(key.account, None)
+        self._exchange.set_setting(key.account, _SETTING, "")
 
     # --- subscriptions --------------------------------------------------------------------------------------------
 
     def subscribe(self, text: str, listener: UserListener, events: frozenset[str] | None) -> None:
         """Nothing comes of a key that there is not."""
+        for account in [account for account, saved in self._saved.items() if saved[0] == text]:
+            self._adopt(account)
         key = self._keys.get(text)
         if key is not None:
             key.listeners[listener] = events

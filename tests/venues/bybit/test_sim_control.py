@@ -237,9 +237,10 @@ async def test_data_keeps_a_socket_open(desk: Desk) -> None:
 # --- cancel on disconnect ---------------------------------------------------------------------------------------------
 
 
-def protect(desk: Desk, seconds: int = 10) -> None:
+async def protect(desk: Desk, seconds: int = 10) -> None:
     path = "/v5/order/disconnected-cancel-all"
     assert desk.post(path, product="DERIVATIVES", timeWindow=seconds)["retCode"] == 0
+    await asyncio.sleep(10.1)  # then it is effective
 
 
 def open_orders(desk: Desk) -> list[Any]:
@@ -248,7 +249,7 @@ def open_orders(desk: Desk) -> list[Any]:
 
 @at_desk
 async def test_orders_are_cancelled_when_the_last_protecting_connection_is_gone_for_too_long(desk: Desk) -> None:
-    protect(desk)
+    await protect(desk)
     first, second, other = desk.private("dcp.future"), desk.private("dcp.future"), desk.private("order")
     desk.create()
     await moment()
@@ -266,7 +267,7 @@ async def test_orders_are_cancelled_when_the_last_protecting_connection_is_gone_
 
 @at_desk
 async def test_coming_back_and_pinging_saves_the_orders(desk: Desk) -> None:
-    protect(desk)
+    await protect(desk)
     stream = desk.private("dcp.future")
     desk.create()
     await moment()
@@ -280,6 +281,17 @@ async def test_coming_back_and_pinging_saves_the_orders(desk: Desk) -> None:
     await asyncio.sleep(5)
     desk.private("order").say(op="ping")  # a connection without the topic does not count
     await asyncio.sleep(6)
+    assert open_orders(desk) == []
+
+
+@at_desk
+async def test_a_window_counts_ten_seconds_after_it_was_set(desk: Desk) -> None:
+    await protect(desk, 3)
+    desk.create()
+    await moment()
+    assert desk.post("/v5/order/disconnected-cancel-all", product="DERIVATIVES", timeWindow=60)["retCode"] == 0
+    desk.private("dcp.future").server.on_closed()
+    await asyncio.sleep(3.1)  # the old one
     assert open_orders(desk) == []
 
 

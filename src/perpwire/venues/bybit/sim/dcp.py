@@ -12,6 +12,9 @@ from perpwire.venues.bybit.sim.timers import Timers
 
 TOPIC = "dcp.future"
 
+EFFECTIVE_AFTER_S = 10.0
+"""A changed window counts only after so long."""
+
 
 class DisconnectGuard:
     """Protects the accounts that asked for it."""
@@ -23,6 +26,20 @@ class DisconnectGuard:
         self._connections: dict[str, int] = {}
         self._countdowns: dict[str, int] = {}  # account -> number of the countdown that runs
         self._last_countdown = 0
+        # What counts, by account, in seconds.
+        self._windows = {spec.name: settings.disconnect_window_s(spec.name) for spec in exchange.account_specs()}
+
+    def on_setting(self, account: str) -> None:
+        """The account changed a setting, perhaps its window."""
+        seconds = self._settings.disconnect_window_s(account)
+        if seconds == self._windows[account]:
+            return
+
+        def take_effect() -> None:
+            if self._settings.disconnect_window_s(account) == seconds:
+                self._windows[account] = seconds
+
+        self._timers.later(EFFECTIVE_AFTER_S, take_effect)
 
     def arrived(self, account: str) -> None:
         """A connection subscribed."""
@@ -35,7 +52,7 @@ class DisconnectGuard:
     def gone(self, account: str) -> None:
         """A subscribed connection ended, or left the topic."""
         self._connections[account] -= 1
-        seconds = self._settings.disconnect_window_s(account)
+        seconds = self._windows[account]
         if self._connections[account] or not seconds or account in self._countdowns:
             return
         self._last_countdown += 1

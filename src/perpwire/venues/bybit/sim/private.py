@@ -101,6 +101,8 @@ class PrivateStreams:
         elif isinstance(event, AccountChanged):
             self._burst(event.account).add_account(event)
         elif isinstance(event, SettingsChanged):
+            if event.what == "setting":
+                self._guard.on_setting(event.account)
             held = [position.symbol for position in self._exchange.positions(event.account)]
             self._burst(event.account).add_setting(event, held)
 

@@ -6,7 +6,6 @@ Source: docs/v5/websocket/public/orderbook and /rpi-orderbook, as of 2026-07-24.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 from perpwire.venues.bybit import wire_streams
@@ -28,15 +27,12 @@ RESTARTED_UPDATE = 1
 
 EVERYTHING = 1 << 30
 
-SequenceOf = Callable[[str], int]
-"""Symbol -> its cross sequence."""
-
 
 class BookFeed(SteppedFeed):
     """orderbook.50, .200, .1000: a snapshot, then deltas whose u grows by one."""
 
-    def __init__(self, symbol: str, depth: int, ladder: Ladder, seq: SequenceOf, parts: FeedParts) -> None:
-        self._prepare(f"orderbook.{depth}.{symbol}", symbol, depth, BOOK_INTERVALS_S[depth], ladder, seq, parts)
+    def __init__(self, symbol: str, depth: int, ladder: Ladder, parts: FeedParts) -> None:
+        self._prepare(f"orderbook.{depth}.{symbol}", symbol, depth, BOOK_INTERVALS_S[depth], ladder, parts)
 
     def _prepare(
         self,
@@ -45,7 +41,6 @@ class BookFeed(SteppedFeed):
         depth: int,
         interval_s: float,
         ladder: Ladder,
-        seq: SequenceOf,
         parts: FeedParts,
     ) -> None:
         super().__init__(topic, interval_s, parts)
@@ -55,7 +50,6 @@ class BookFeed(SteppedFeed):
         self.changed_ms = 0
         self.seq = 0
         self._ladder = ladder
-        self._seq_of = seq
         self._bids, self._asks = self._windows = (Window(ladder.bids, depth), Window(ladder.asks, depth))
 
     # --- following the book -------------------------------------------------------------------------------------------
@@ -80,7 +74,7 @@ class BookFeed(SteppedFeed):
     def _count(self) -> None:
         self.update_id += 1
         self.changed_ms = self._exchange.book(self.symbol, 1)[3]
-        self.seq = self._seq_of(self.symbol)
+        self.seq = self._exchange.seq(self.symbol)
 
     # --- publishing ---------------------------------------------------------------------------------------------------
 
@@ -137,8 +131,8 @@ class RpiBookFeed(BookFeed):
     """orderbook.rpi: rows of price, quantity of normal orders, quantity of RPI orders. Nobody here may place the latter
     (error 110119), so that quantity is always 0."""
 
-    def __init__(self, symbol: str, ladder: Ladder, seq: SequenceOf, parts: FeedParts) -> None:
-        self._prepare(f"orderbook.rpi.{symbol}", symbol, RPI_DEPTH, RPI_INTERVAL_S, ladder, seq, parts)
+    def __init__(self, symbol: str, ladder: Ladder, parts: FeedParts) -> None:
+        self._prepare(f"orderbook.rpi.{symbol}", symbol, RPI_DEPTH, RPI_INTERVAL_S, ladder, parts)
 
     def _data(self, bids: SideText, asks: SideText) -> Any:
         return wire_streams.RpiBookData(self.symbol, _with_rpi(bids), _with_rpi(asks), self.update_id, self.seq)
@@ -151,10 +145,9 @@ def _with_rpi(levels: SideText) -> tuple[tuple[str, str, str], ...]:
 class TopFeed(SteppedFeed):
     """orderbook.1: every frame is whole; repeated when nothing changes."""
 
-    def __init__(self, symbol: str, seq: SequenceOf, parts: FeedParts) -> None:
+    def __init__(self, symbol: str, parts: FeedParts) -> None:
         super().__init__(f"orderbook.1.{symbol}", BOOK_INTERVALS_S[1], parts)
         self.symbol = symbol
-        self._seq_of = seq
         self._instrument = self._exchange.spec(symbol).instrument
         self._update_id = FIRST_UPDATE
         self._levels: tuple[SideText, SideText] = ((), ())
@@ -181,7 +174,7 @@ class TopFeed(SteppedFeed):
         self._levels = (side_text(bids, self._instrument), side_text(asks, self._instrument))
         self._update_id += 1
         self._changed_ms = changed_ms
-        self._seq = self._seq_of(self.symbol)
+        self._seq = self._exchange.seq(self.symbol)
         return True
 
     def _send(self) -> None:

@@ -17,7 +17,6 @@ from perpwire.venues.bybit.sim.dcp import DisconnectGuard
 from perpwire.venues.bybit.sim.entries import Entries
 from perpwire.venues.bybit.sim.faults import venue_faults
 from perpwire.venues.bybit.sim.gate import Gate, LimitReached
-from perpwire.venues.bybit.sim.memory import Memory
 from perpwire.venues.bybit.sim.order_form import FormReader
 from perpwire.venues.bybit.sim.orders import Orders
 from perpwire.venues.bybit.sim.prices import Prices
@@ -44,22 +43,18 @@ class BybitDialect:
     def __init__(self, exchange: Exchange, options: DialectOptions) -> None:
         self._exchange = exchange
         self._timers = Timers(exchange.clock)
-        self._memory = Memory(exchange)
         self._prices = Prices(exchange)
         settings = Settings(exchange)
         self._board = StatusBoard(exchange)
         self._gate = Gate(exchange, settings)
         rows = Rows(exchange)
         entries, reader = Entries(exchange, rows), FormReader(exchange, self._prices, settings)
-        self._public = PublicStreams(exchange, self._memory, self._prices, self._timers)
-        self._private = PrivateStreams(
-            exchange, self._memory, rows, self._timers, DisconnectGuard(exchange, settings, self._timers)
-        )
+        self._public = PublicStreams(exchange, self._prices, self._timers)
+        self._private = PrivateStreams(exchange, rows, self._timers, DisconnectGuard(exchange, settings, self._timers))
         self._orders = Orders(exchange, entries, reader, self._private.push_order)
         self._stops = PositionStops(exchange)
         self._rest = Rest(
             exchange,
-            self._memory,
             self._prices,
             rows,
             entries,

@@ -7,7 +7,6 @@ from typing import Any
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.bybit import wire
 from perpwire.venues.bybit.sim.asked import Asked, check_linear, is_linear, limit_of, spec_of, specs_of
-from perpwire.venues.bybit.sim.memory import Memory
 from perpwire.venues.bybit.sim.numbers import TAKER_EXECUTION, fit, id_text
 from perpwire.venues.bybit.sim.prices import Prices
 from perpwire.venues.bybit.sim.public import PublicStreams, side_text
@@ -18,9 +17,8 @@ from perpwire.venues.bybit.sim.tickers import FUTURES_ONLY, ticker
 class MarketData:
     """What everybody may ask."""
 
-    def __init__(self, exchange: Exchange, memory: Memory, prices: Prices, streams: PublicStreams) -> None:
+    def __init__(self, exchange: Exchange, prices: Prices, streams: PublicStreams) -> None:
         self._exchange = exchange
-        self._memory = memory
         self._prices = prices
         self._streams = streams
 
@@ -42,7 +40,7 @@ class MarketData:
             a=side_text(asks, spec.instrument),
             u=feed.update_id,
             ts=self._exchange.now_ms(),
-            seq=self._memory.seq(symbol),
+            seq=self._exchange.seq(symbol),
             cts=changed_ms,
         )
 
@@ -78,7 +76,7 @@ class MarketData:
         rows = []
         for spec in specs:
             symbol = spec.instrument.symbol
-            fields = ticker(self._exchange, self._memory, self._prices, symbol)
+            fields = ticker(self._exchange, self._prices, symbol)
             del fields["tickDirection"]
             rows.append({"symbol": symbol, **fields, **FUTURES_ONLY})
         return {"category": "linear", "list": rows}

@@ -27,7 +27,6 @@ from perpwire.venues.bybit.sim import dcp
 from perpwire.venues.bybit.sim.bursts import Burst, Ending, OrderTold
 from perpwire.venues.bybit.sim.dcp import DisconnectGuard
 from perpwire.venues.bybit.sim.hub import Hub, Subscriber
-from perpwire.venues.bybit.sim.memory import Memory
 from perpwire.venues.bybit.sim.private_rows import (
     execution_row,
     fast_row,
@@ -62,9 +61,8 @@ TOPICS = frozenset(
 class PrivateStreams:
     """Every account's topics."""
 
-    def __init__(self, exchange: Exchange, memory: Memory, rows: Rows, timers: Timers, guard: DisconnectGuard) -> None:
+    def __init__(self, exchange: Exchange, rows: Rows, timers: Timers, guard: DisconnectGuard) -> None:
         self._exchange = exchange
-        self._memory = memory
         self._rows = rows
         self._timers = timers
         self._guard = guard
@@ -166,7 +164,7 @@ class PrivateStreams:
         return [view.position for symbol in symbols for view in self._exchange.position_views(account, symbol)]
 
     def _stamp(self, user: int, symbol: str) -> str:
-        return f"{user}_{symbol}_{self._memory.seq(symbol)}"
+        return f"{user}_{symbol}_{self._exchange.seq(symbol)}"
 
     @staticmethod
     def _listens(hub: Hub, family: str) -> bool:

@@ -14,7 +14,6 @@ from perpwire.venues.bybit.sim.kline_feed import INTERVALS, KlineFeed
 from perpwire.venues.bybit.sim.ladder import Ladder, side_text
 from perpwire.venues.bybit.sim.limit_feed import LimitFeed
 from perpwire.venues.bybit.sim.liquidation_feed import LiquidationFeed
-from perpwire.venues.bybit.sim.memory import Memory
 from perpwire.venues.bybit.sim.pool_feeds import POOL_COINS, AdlFeed, InsuranceFeed
 from perpwire.venues.bybit.sim.prices import Prices
 from perpwire.venues.bybit.sim.public_sockets import Topics
@@ -41,9 +40,8 @@ RECORDED_FAMILIES = ("orderbook", "publicTrade")
 class PublicStreams(Topics):
     """Every public topic of every symbol."""
 
-    def __init__(self, exchange: Exchange, memory: Memory, prices: Prices, timers: Timers) -> None:
+    def __init__(self, exchange: Exchange, prices: Prices, timers: Timers) -> None:
         self._exchange = exchange
-        self._memory = memory
         self._prices = prices
         self.hub = Hub()
         self._parts = FeedParts(exchange, self.hub, timers)
@@ -114,11 +112,11 @@ class PublicStreams(Topics):
             self._on_book[symbol] = (*self._on_book.get(symbol, ()), book)
             return book
         if family == "tickers":
-            feed = self._tickers[symbol] = TickerFeed(symbol, self._ticker, self._memory.seq, self._parts)
+            feed = self._tickers[symbol] = TickerFeed(symbol, self._ticker, self._parts)
             self._on_book[symbol] = (*self._on_book.get(symbol, ()), feed)
             return feed
         if family == "publicTrade":
-            trades = self._trades[symbol] = TradeFeed(symbol, self._memory.seq, self._parts)
+            trades = self._trades[symbol] = TradeFeed(symbol, self._parts)
             return trades
         if family == "kline":
             candles = KlineFeed(rest.partition(".")[0], symbol, self._parts)
@@ -135,16 +133,16 @@ class PublicStreams(Topics):
 
     def _make_book(self, depth: str, symbol: str) -> TopFeed | BookFeed:
         if depth == "1":
-            return TopFeed(symbol, self._memory.seq, self._parts)
+            return TopFeed(symbol, self._parts)
         ladder = self._ladders.get(symbol)
         if ladder is None:
             ladder = self._ladders[symbol] = Ladder(self._exchange.spec(symbol).instrument)
         if depth == RPI:
-            return RpiBookFeed(symbol, ladder, self._memory.seq, self._parts)
-        return BookFeed(symbol, BOOK_DEPTHS[depth], ladder, self._memory.seq, self._parts)
+            return RpiBookFeed(symbol, ladder, self._parts)
+        return BookFeed(symbol, BOOK_DEPTHS[depth], ladder, self._parts)
 
     def _ticker(self, symbol: str) -> dict[str, str]:
-        return ticker(self._exchange, self._memory, self._prices, symbol)
+        return ticker(self._exchange, self._prices, symbol)
 
     # --- events -------------------------------------------------------------------------------------------------------
 

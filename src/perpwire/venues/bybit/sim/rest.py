@@ -20,7 +20,6 @@ from perpwire.venues.bybit.sim.instruments import Instruments
 from perpwire.venues.bybit.sim.klines import Klines
 from perpwire.venues.bybit.sim.margin_mode import MarginMode
 from perpwire.venues.bybit.sim.market_data import MarketData
-from perpwire.venues.bybit.sim.memory import Memory
 from perpwire.venues.bybit.sim.order_queries import OrderQueries
 from perpwire.venues.bybit.sim.orders import Orders
 from perpwire.venues.bybit.sim.positions import Positions
@@ -58,7 +57,6 @@ class Rest:
     def __init__(
         self,
         exchange: Exchange,
-        memory: Memory,
         prices: Prices,
         rows: Rows,
         entries: Entries,
@@ -76,7 +74,7 @@ class Rest:
         self._amendments = amendments
         instruments = Instruments(exchange)
         self.public = {
-            **_market(MarketData(exchange, memory, prices, streams), instruments),
+            **_market(MarketData(exchange, prices, streams), instruments),
             **_series(Klines(exchange), MarketStatistics(exchange)),
             "/v5/system/status": PublicCall("GET", board.answer, ""),
         }

@@ -18,13 +18,10 @@ TICKER_INTERVAL_S = 0.100
 class TickerFeed(SteppedFeed):
     """`fields` gives a symbol's ticker as it is now, without the symbol."""
 
-    def __init__(
-        self, symbol: str, fields: Callable[[str], dict[str, str]], seq: Callable[[str], int], parts: FeedParts
-    ) -> None:
+    def __init__(self, symbol: str, fields: Callable[[str], dict[str, str]], parts: FeedParts) -> None:
         super().__init__(f"tickers.{symbol}", TICKER_INTERVAL_S, parts)
         self._symbol = symbol
         self._fields_of = fields
-        self._seq_of = seq
         self._published: dict[str, str] = {}
 
     def wake(self) -> None:
@@ -47,6 +44,6 @@ class TickerFeed(SteppedFeed):
                 type=kind,
                 data=wire_streams.SentTicker(symbol=self._symbol, **fields),
                 ts=self._exchange.now_ms(),
-                cs=self._seq_of(self._symbol),
+                cs=self._exchange.seq(self._symbol),
             )
         )

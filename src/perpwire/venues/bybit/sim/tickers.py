@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 
 from perpwire.simulator.exchange import Exchange
-from perpwire.venues.bybit.sim.memory import Memory
 from perpwire.venues.bybit.sim.numbers import cut, fit
 from perpwire.venues.bybit.sim.prices import Prices
 
@@ -27,7 +26,7 @@ INTEREST_STEP_MS = 5000
 """How often open interest is counted anew."""
 
 
-def ticker(exchange: Exchange, memory: Memory, prices: Prices, symbol: str) -> dict[str, str]:
+def ticker(exchange: Exchange, prices: Prices, symbol: str) -> dict[str, str]:
     """All fields but the symbol."""
     instrument = exchange.spec(symbol).instrument
     tick, step = instrument.tick_size, instrument.quantity_step

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 
 from perpwire.simulator.events import Traded
@@ -16,12 +15,11 @@ TRADES_A_FRAME = 1024
 class TradeFeed(Feed):
     """What trades in one step of the matching engine goes out together, oldest first. There is no snapshot."""
 
-    def __init__(self, symbol: str, seq: Callable[[str], int], parts: FeedParts) -> None:
+    def __init__(self, symbol: str, parts: FeedParts) -> None:
         super().__init__(f"publicTrade.{symbol}", parts)
         instrument = self._exchange.spec(symbol).instrument
         self._symbol = symbol
         self._tick, self._step = instrument.tick_size, instrument.quantity_step
-        self._seq_of = seq
         self._waiting: list[wire_streams.SentTrade[str]] = []
         self._last = Decimal(0)
         self._is_up = True
@@ -45,7 +43,7 @@ class TradeFeed(Feed):
                 p=fit(trade.price, self._tick),
                 i=id_text(TAKER_EXECUTION, trade.trade_id),
                 L=self._direction(trade.price),
-                seq=self._seq_of(self._symbol),
+                seq=trade.seq,
             )
         )
 

@@ -304,7 +304,13 @@ def test_more_trades_of_a_step_than_a_frame_takes_are_split(monkeypatch: pytest.
         stream = desk.public("publicTrade.BTCUSDT")
         desk.create(orderType="Market", qty="0.010")
         await moment()
-        assert [len(frame["data"]) for frame in stream.peer.read("publicTrade.BTCUSDT")] == [4, 4, 2]
+        frames = stream.peer.read("publicTrade.BTCUSDT")
+        assert [len(frame["data"]) for frame in frames] == [4, 4, 2]
+        # All of one match share a sequence number, which ties them to the executions.
+        sequences = {row["seq"] for frame in frames for row in frame["data"]}
+        assert len(sequences) == 1
+        executions = desk.get("/v5/execution/list", category="linear")["result"]["list"]
+        assert {row["seq"] for row in executions} == sequences
 
     at_desk(trial)()
 

@@ -230,7 +230,9 @@ class AccountDesk(TriggerDesk):
             raise Refused(Why.MARGIN)
         if amount < 0:
             mark, spec = self.mark_price(symbol), self._specs[symbol]
-            need = self._risk.margin.initial(spec, position, mark)
+            bare = copy.copy(position)
+            bare.extra_margin = ZERO  # what was added may go again
+            need = self._risk.margin.initial(spec, bare, mark)
             if position.isolated_margin + amount + min(ZERO, position.unrealized(mark)) < need:
                 raise Refused(Why.MARGIN_TOO_MUCH)
         position.isolated_margin += amount

@@ -104,15 +104,31 @@ def paged(keyed: list[tuple[int, T]], asked: Asked, *, default: int, most: int) 
         CallRefused: A token that is none of ours.
     """
     limit = limit_of(asked, default, most)
-    if cursor := asked.get("cursor"):
-        name, _, key = str(cursor).rstrip("&").partition("=")
-        last = whole(key)
-        if name != "page_token" or last is None:
-            raise CallRefused(10001, "cursor error")
+    last = cursor_key(asked)
+    if last is not None:
         keyed = [one for one in keyed if one[0] < last]
     page, rest = keyed[:limit], keyed[limit:]
-    token = quote(f"page_token={page[-1][0]}&", safe="") if rest else ""
-    return [row for _, row in page], token
+    return [row for _, row in page], cursor_after(page[-1][0]) if rest else ""
+
+
+def cursor_key(asked: Asked) -> int | None:
+    """The key that the last page ended with; None for the first page.
+
+    Raises:
+        CallRefused: A token that is none of ours.
+    """
+    cursor = asked.get("cursor")
+    if not cursor:
+        return None
+    name, _, key = str(cursor).rstrip("&").partition("=")
+    last = whole(key)
+    if name != "page_token" or last is None:
+        raise CallRefused(10001, "cursor error")
+    return last
+
+
+def cursor_after(key: int) -> str:
+    return quote(f"page_token={key}&", safe="")
 
 
 def in_order(rows: Sequence[T]) -> list[tuple[int, T]]:

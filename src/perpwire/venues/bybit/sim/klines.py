@@ -51,6 +51,7 @@ class Klines:
         return self._listed("premium", asked)
 
     def _listed(self, kind: Kind, asked: Asked) -> Any:
+        """A start alone: from there on. Else the newest, up to the end where one is given."""
         if not is_linear(asked, "linear"):
             return {"symbol": str(asked.get("symbol") or ""), "category": asked["category"], "list": []}
         instrument = spec_of(self._exchange, asked, "linear").instrument
@@ -59,7 +60,15 @@ class Klines:
             raise bad_param("interval invalid")
         start, end = optional_ms(asked, "start"), optional_ms(asked, "end")
         limit = limit_of(asked, 200, 1000)
-        candles = self._exchange.candles(instrument.symbol, kind, interval, start_ms=start, end_ms=end, limit=limit)
+        candles = self._exchange.candles(
+            instrument.symbol,
+            kind,
+            interval,
+            start_ms=start,
+            end_ms=end,
+            limit=limit,
+            oldest=start is not None and end is None,
+        )
         rows = []
         for one in reversed(candles):
             prices = (one.open, one.high, one.low, one.close)

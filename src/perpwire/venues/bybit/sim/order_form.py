@@ -24,7 +24,7 @@ from perpwire.venues.bybit.sim.asked import (
     spec_of,
     text,
 )
-from perpwire.venues.bybit.sim.numbers import fit
+from perpwire.venues.bybit.sim.numbers import cut, fit
 from perpwire.venues.bybit.sim.prices import Prices
 from perpwire.venues.bybit.sim.refusal import CallRefused, bad_param, of_exchange
 from perpwire.venues.bybit.sim.settings import Settings
@@ -174,7 +174,7 @@ class FormReader:
         levels = asks if is_buy else bids
         if not levels:
             raise of_exchange(Refused(Why.NO_LIQUIDITY))
-        form.note |= {"slippageToleranceType": kind, "slippageTolerance": str(tolerance.normalize())}
+        form.note |= {"slippageToleranceType": kind, "slippageTolerance": cut(tolerance)}
         best, tick = levels[0][0], form.spec.instrument.tick_size
         away = tolerance * tick if kind == "TickSize" else best * tolerance / 100
         instrument = form.spec.instrument

@@ -24,7 +24,7 @@ from perpwire.venues.bybit.sim.numbers import (
 )
 from perpwire.venues.bybit.translate import POSITION_INDEXES, SIDE_TEXTS, TIME_IN_FORCE_TEXTS
 
-__all__ = ["STATUS_TEXTS", "TOO_LATE_TO_CANCEL", "Rows", "user_id"]
+__all__ = ["STATUS_TEXTS", "TOO_LATE_TO_CANCEL", "Rows", "booking_side", "user_id"]
 
 STATUS_TEXTS = {
     OrderStatus.NEW: "New",
@@ -221,7 +221,7 @@ class Rows(Holdings):
         return wire.ExecutionRow(
             symbol=booking.symbol,
             orderId=id_text(ORDER, booking.number),
-            side="" if booking.side is None else SIDE_TEXTS[booking.side],
+            side=booking_side(booking),
             orderPrice="0",
             orderQty="0",
             leavesQty="0",
@@ -239,6 +239,15 @@ class Rows(Holdings):
             markPrice=fit(booking.price, tick),
             closedSize="0",
         )
+
+
+def booking_side(booking: Booking) -> str:
+    """Of the execution; of a funding, that of the position; "" where there is neither."""
+    if booking.side is not None:
+        return SIDE_TEXTS[booking.side]
+    if not booking.symbol or not booking.position_quantity:
+        return ""
+    return "Buy" if booking.position_quantity > 0 else "Sell"
 
 
 def _noted(note: dict[str, str], nothing: str) -> dict[str, Any]:

@@ -6,19 +6,17 @@ Source: docs/v5/market, as of 2026-07-24.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.bybit import wire
-from perpwire.venues.bybit.sim.asked import Asked, is_linear, limit_of, optional_ms, paged, spec_of
+from perpwire.venues.bybit.sim.asked import Asked, cursor_after, cursor_key, is_linear, limit_of, optional_ms, spec_of
 from perpwire.venues.bybit.sim.numbers import cut, fit
 from perpwire.venues.bybit.sim.refusal import CallRefused, bad_param
 
 DAY_MS = 24 * 3600 * 1000
 PERIODS = {"5min": "5m", "15min": "15m", "30min": "30m", "1h": "1h", "4h": "4h", "1d": "1d"}
 """The venue's names -> the exchange's."""
-MOST_ROWS = 2000
-"""So far back one can page."""
 SPOT_EXCHANGES = ("Bybit", "Binance", "OKX", "Coinbase", "Bitget", "Kraken")
 """What the index is made of."""
 WEIGHTS = ("0.32", "0.28", "0.16", "0.12", "0.07", "0.05")
@@ -42,25 +40,22 @@ class MarketStatistics:
             raise CallRefused(10001, "params error: endTime is required with startTime")
         if start is not None and end is not None and end < start:
             raise CallRefused(10001, "params error: startTime must be before endTime")
+        found = self._exchange.funding_history(symbol, start_ms=start or 0, end_ms=end, limit=limit)
         rows = [
-            {
-                "symbol": symbol,
-                "fundingRate": cut(one.rate),
-                "fundingRateTimestamp": str(one.time_ms),
-            }
-            for one in reversed(self._exchange.funding_history(symbol))
-            if (start is None or one.time_ms >= start) and (end is None or one.time_ms <= end)
+            {"symbol": symbol, "fundingRate": cut(one.rate), "fundingRateTimestamp": str(one.time_ms)}
+            for one in reversed(found)
         ]
-        return {"category": "linear", "list": rows[:limit]}
+        return {"category": "linear", "list": rows}
 
     def open_interest(self, asked: Asked) -> Any:
         """/v5/market/open-interest: both sides' sum, and one side's."""
         spec = spec_of(self._exchange, asked, "linear")
         symbol, step = spec.instrument.symbol, spec.instrument.quantity_step
-        start, end, period = self._span(asked, "intervalTime")
-        found = self._exchange.statistics(symbol).open_interest(period, start_ms=start, end_ms=end, limit=MOST_ROWS)
-        numbered = [(one.time_ms, one) for one in reversed(found)]
-        page, cursor = paged(numbered, asked, default=50, most=200)
+        span, limit = self._span(asked, "intervalTime"), limit_of(asked, 50, 200)
+        found = self._exchange.statistics(symbol).open_interest(
+            span.period, start_ms=span.start, end_ms=span.end, limit=limit + 1
+        )
+        page, cursor = _page(found, limit)
         rows = [
             wire.OpenInterestRow(
                 openInterest=fit(2 * one.quantity, step),
@@ -74,23 +69,25 @@ class MarketStatistics:
     def account_ratio(self, asked: Asked) -> Any:
         """/v5/market/account-ratio: shares of accounts that are long and short."""
         symbol = spec_of(self._exchange, asked, "linear").instrument.symbol
-        start, end, period = self._span(asked, "period")
+        span, limit = self._span(asked, "period"), limit_of(asked, 50, 500)
         found = self._exchange.statistics(symbol).long_short(
-            "accounts", period, start_ms=start, end_ms=end, limit=MOST_ROWS
+            "accounts", span.period, start_ms=span.start, end_ms=span.end, limit=limit + 1
         )
-        numbered = [(one.time_ms, one) for one in reversed(found)]
-        page, cursor = paged(numbered, asked, default=50, most=500)
+        page, cursor = _page(found, limit)
         rows = [
             wire.AccountRatioRow(symbol, fit(one.long, FOURTH), fit(one.short, FOURTH), str(one.time_ms))
             for one in page
         ]
         return {"list": rows, "nextPageCursor": cursor}
 
-    def _span(self, asked: Asked, name: str) -> tuple[int | None, int | None, str]:
+    def _span(self, asked: Asked, name: str) -> _Span:
         period = PERIODS.get(str(asked.get(name)))
         if period is None:
             raise bad_param(f"{name} invalid")
-        return optional_ms(asked, "startTime"), optional_ms(asked, "endTime"), period
+        start, end, before = optional_ms(asked, "startTime"), optional_ms(asked, "endTime"), cursor_key(asked)
+        if before is not None:
+            end = before - 1 if end is None else min(end, before - 1)
+        return _Span(start, end, period)
 
     def insurance(self, asked: Asked) -> Any:
         """/v5/market/insurance: one pool that all contracts of a coin share."""
@@ -137,3 +134,23 @@ class MarketStatistics:
         ]
         now = str(self._exchange.now_ms())
         return {"indexName": name, "lastPrice": index, "updateTime": now, "components": rows}
+
+
+class _Span(NamedTuple):
+    start: int | None
+    end: int | None
+    period: str
+
+
+class _Dated(Protocol):
+    @property
+    def time_ms(self) -> int: ...
+
+
+R = TypeVar("R", bound=_Dated)
+
+
+def _page(found: list[R], limit: int) -> tuple[list[R], str]:
+    """The newest `limit` of one more than that, newest first, and the token of the next page."""
+    page = found[::-1][:limit]
+    return page, cursor_after(page[-1].time_ms) if len(found) > limit else ""

@@ -14,8 +14,7 @@ from perpwire.venues.bybit import wire
 from perpwire.venues.bybit.sim.asked import CATEGORIES, DAY_MS, Asked, choice, paged, period
 from perpwire.venues.bybit.sim.numbers import FUNDING, ORDER, TAKER_EXECUTION, cut, fit, id_text
 from perpwire.venues.bybit.sim.refusal import CallRefused
-from perpwire.venues.bybit.sim.rows import user_id
-from perpwire.venues.bybit.translate import SIDE_TEXTS
+from perpwire.venues.bybit.sim.rows import booking_side, user_id
 
 FILL_TYPES = {"trade": "TRADE", "liquidation": "LIQUIDATION", "takeover": "LIQUIDATION", "adl": "ADL"}
 BOOKING_TYPES = {"funding": "SETTLEMENT", "liquidation_fee": "LIQUIDATION", "insurance": "BONUS"}
@@ -55,25 +54,24 @@ class TransactionLog:
         return self._exchange.spec(booking.symbol).instrument.base if booking.symbol else ""
 
     def _row(self, account: str, one: Booking) -> wire.TransactionRow:
-        is_funding, is_trade = one.kind == "funding", one.kind == "trade"
         name = one.symbol or one.asset
         row = wire.TransactionRow(
             id=f"{user_id(account)}_{name}_{one.number}",
             symbol=one.symbol,
             category=_category(one),
-            side="None" if one.side is None else SIDE_TEXTS[one.side],
+            side=booking_side(one) or "None",
             transactionTime=str(one.time_ms),
             type=_type(one),
             qty="0",
             size="0",
             currency=one.asset,
             tradePrice="0",
-            funding=cut(one.funding) if is_funding else "",
+            funding=cut(one.funding) if one.kind == "funding" else "",
             fee=cut(one.fee),
             cashFlow=cut(one.cash_flow),
             change=cut(one.change),
             cashBalance=cut(one.balance),
-            feeRate=cut(one.fee_rate) if is_funding or is_trade else "0",
+            feeRate=_rate(one),
             tradeId=_trade_id(one),
             orderId=id_text(ORDER, one.order_id) if one.order_id else "",
             orderLinkId=one.client_order_id,
@@ -84,6 +82,13 @@ class TransactionLog:
             row.size = fit(one.position_quantity, instrument.quantity_step)
             row.tradePrice = fit(one.price, instrument.tick_size)
         return row
+
+
+def _rate(one: Booking) -> str:
+    """Of the fee; of funding with its sign turned for shorts, so that above 0 is what the position pays."""
+    if one.kind == "funding":
+        return cut(one.fee_rate if one.position_quantity >= 0 else -one.fee_rate)
+    return cut(one.fee_rate) if one.kind == "trade" else "0"
 
 
 def _trade_id(one: Booking) -> str:

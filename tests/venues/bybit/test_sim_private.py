@@ -376,3 +376,17 @@ async def test_what_only_others_listen_to_is_not_made(desk: Desk) -> None:
     desk.create(orderType="Market", qty="0.500")
     await moment()
     assert topics(stream) == ["wallet"]
+
+
+@at_desk
+async def test_a_fast_execution_does_not_name_an_order_that_was_amended_into_a_taker(desk: Desk) -> None:
+    desk.quotes()
+    stream = desk.private("execution.fast", "execution")
+    desk.create(orderLinkId="mine")
+    await moment()
+    desk.post("/v5/order/amend", category="linear", symbol="BTCUSDT", orderLinkId="mine", price="64010")
+    await moment()
+    (fast,) = stream.peer.read("execution.fast")
+    (whole,) = stream.peer.read("execution")
+    assert (fast["data"][0]["isMaker"], fast["data"][0]["orderLinkId"]) == (False, "")
+    assert whole["data"][0]["orderLinkId"] == "mine"

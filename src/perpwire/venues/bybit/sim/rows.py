@@ -181,8 +181,9 @@ class Rows(Holdings):
     def fast_execution(self, order: SimOrder, fill: SimFill) -> wire.FastExecution:
         row = self._execution(order, fill, "")
         fields = {name: row[name] for name in wire.FastExecution.__struct_fields__ if name in row}
-        # This topic does not name a maker's order by the client's id.
-        return wire.FastExecution(**{**fields, "orderLinkId": "" if fill.is_maker else order.client_order_id})
+        # An order that rested before is not named by the client's id here: a maker's, or one amended into a taker.
+        link_id = "" if fill.is_maker or order.amendments else order.client_order_id
+        return wire.FastExecution(**{**fields, "orderLinkId": link_id})
 
     def _execution(self, order: SimOrder, fill: SimFill, nothing: str) -> dict[str, Any]:
         instrument = self._exchange.spec(order.symbol).instrument

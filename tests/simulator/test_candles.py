@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from tests.simulator.making import SYMBOL, spec
+from tests.simulator.making import SYMBOL, exchange, spec
 
 from perpwire.clock import ManualClock
 from perpwire.simulator.candles import Candle, Candles, Kind
@@ -290,6 +290,28 @@ def test_the_day_rolls(clock: ManualClock) -> None:
     day = candles.day()
     assert day.open == day.high == day.low == day.average == 90000
     assert day.volume == day.trades == 0
+
+
+# --- the tape ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_tape_is_full_at_once_and_fits_the_last_minute_before_the_start(clock: ManualClock) -> None:
+    venue = exchange(clock, rate=30)
+    minute = venue.candles(SYMBOL, "last", "1m", limit=2)[0]
+    tape = venue.recent_trades(SYMBOL, 1000)
+    assert 400 < len(tape) <= 500
+    assert sum(one.quantity for one in tape) < 2 * minute.volume
+    for one in tape:
+        assert minute.low <= one.price <= minute.high
+        assert minute.open_ms <= one.time_ms <= minute.close_ms
+        assert one.quantity > 0
+        assert not one.price % Decimal("0.1")
+    assert all(before.trade_id + 1 == after.trade_id for before, after in pairwise(tape))
+    assert all(before.seq < after.seq < venue.seq(SYMBOL) for before, after in pairwise(tape))
+    assert all(before.time_ms <= after.time_ms for before, after in pairwise(tape))
+    assert tape[-1].price == venue.last_price(SYMBOL)
+    assert tape[-1].trade_id == venue.day(SYMBOL).last_trade_id
+    assert {one.buyer_is_maker for one in tape} == {True, False}
 
 
 # --- intervals --------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from perpwire.simulator.liquidation import Liquidator
 from perpwire.simulator.margin import MarginModel
 from perpwire.simulator.market import Market
 from perpwire.simulator.outbox import Outbox
+from perpwire.simulator.past_trades import past_trades
 from perpwire.simulator.replay import ReplayFeed
 from perpwire.simulator.risk import Risk
 from perpwire.simulator.specs import AccountSpec, SymbolSpec
@@ -101,6 +102,13 @@ class Floor(ABC):
             if replay is not None and symbol == replay.symbol:
                 replay.load(market, self._execution, clock)
             elif rate > 0:
+                rng = Random(f"{seed}/{symbol}/past")
+                first_id = self._house.first_trade_id(symbol)
+                market.tape.extend(
+                    past_trades(
+                        spec, candles, rng, start_ms=self.now_ms(), first_trade_id=first_id, first_seq=market.seq
+                    )
+                )
                 feed = SyntheticFeed(market, self._execution, clock, Random(f"{seed}/{symbol}/flow"), rate)
                 self._feeds.append(feed)
         if store is not None:

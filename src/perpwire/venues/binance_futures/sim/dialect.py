@@ -8,7 +8,7 @@ from perpwire.http_message import HttpReply
 from perpwire.simulator.dialect import Dialect, DialectOptions, IncomingRequest, Peer, PingHabit, ServerSession
 from perpwire.simulator.events import ContractChanged, SimEvent
 from perpwire.simulator.exchange import Exchange
-from perpwire.venues.binance_futures.sim.agg_trades import AggTrades
+from perpwire.venues.binance_futures.sim.agg_trades import REMEMBERED, AggTrades
 from perpwire.venues.binance_futures.sim.counting import AddressLimits, OrderCounts
 from perpwire.venues.binance_futures.sim.faults import venue_faults
 from perpwire.venues.binance_futures.sim.gateway import Gateway
@@ -34,6 +34,9 @@ class BinanceDialect:
         self._lifetime_s = LIFETIME_S if options.socket_lifetime_s is None else options.socket_lifetime_s
         words = self._words = {spec.instrument.symbol: SymbolWords(spec) for spec in exchange.specs()}
         agg_trades = {symbol: AggTrades() for symbol in words}
+        for symbol, aggregates in agg_trades.items():
+            for trade in exchange.recent_trades(symbol, REMEMBERED):
+                aggregates.add(trade)
         producers = Producers(
             exchange,
             words,

@@ -9,12 +9,15 @@ VENV313 := .venv-313
 BIN := $(VENV)/bin
 STAMP := .installed
 
-.PHONY: demo test test-313 lint format bench lock install clean help
+SEEDS ?= 200
+
+.PHONY: demo test test-313 chaos lint format bench lock install clean help
 
 help:
 	@echo "make demo      run the demonstration: embedded exchange, connectors, faults, report"
 	@echo "make test      run all tests"
 	@echo "make test-313  run all tests on $(PYTHON313)"
+	@echo "make chaos     play every scenario for SEEDS=200 seeds in virtual time, at most 20 minutes"
 	@echo "make lint      check formatting, lint rules and types"
 	@echo "make format    format the code"
 	@echo "make bench     run the benchmarks"
@@ -29,6 +32,9 @@ test: $(VENV)/$(STAMP)
 
 test-313: $(VENV313)/$(STAMP)
 	$(VENV313)/bin/python -m pytest -v -n $(JOBS) --dist loadfile $(ARGS)
+
+chaos: $(VENV)/$(STAMP)
+	$(BIN)/python -m perpwire.scenarios --seeds $(SEEDS) --jobs $(JOBS) $(ARGS)
 
 lint: $(VENV)/$(STAMP)
 	$(BIN)/ruff check .

@@ -1,0 +1,203 @@
+"""What must hold after any scenario, once its faults are lifted and everything has settled. Each gives its breaches."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from perpwire.cli.journal_check import Key, Stream, sent
+from perpwire.errors import BadInput, NotSent, OutcomeUnknown
+from perpwire.model.order import Order, Side
+from perpwire.simulator.journal import Entry
+
+if TYPE_CHECKING:
+    from perpwire.scenarios.run import Run
+
+ACCOUNT = "main"
+
+
+async def of_state(run: Run) -> list[str]:
+    """Of exchange and connector while both still run."""
+    return [
+        *_books_are_live(run),
+        *_each_order_was_placed_at_most_once(run),
+        *(_the_connector_knows_the_open_orders(run) if run.follows_account else ()),
+        *(_the_connector_knows_the_positions(run) if run.follows_account else ()),
+        *_positions_are_the_sum_of_fills(run),
+        *_cash_is_the_sum_of_its_bookings(run),
+        *_every_fill_was_delivered_once(run),
+        *_what_was_delivered_is_what_was_sent(run),
+    ]
+
+
+# --- orders and money -------------------------------------------------------------------------------------------------
+
+
+def _each_order_was_placed_at_most_once(run: Run) -> Iterable[str]:
+    """And was placed, where the caller was told so; and was not, where it was told that."""
+    placed = Counter(order.client_order_id for order in run.host.exchange.orders(ACCOUNT, None))
+    for attempt in run.attempts:
+        count = placed[attempt.client_order_id]
+        name = f"order {attempt.client_order_id}"
+        match attempt.told:
+            case OutcomeUnknown():
+                if count > 1:
+                    yield f"{name} was placed {count} times"
+            case NotSent() | BadInput():
+                if count:
+                    yield f"{name} was placed, and its caller told that it was not: {attempt.told}"
+            case Order():
+                if count != 1:
+                    yield f"{name} was placed {count} times, and its caller told {attempt.told.status}"
+            case _:  # the venue refused it, or it was cancelled by itself
+                if count > 1:
+                    yield f"{name} was placed {count} times"
+
+
+def _the_connector_knows_the_open_orders(run: Run) -> Iterable[str]:
+    exchange = {order.client_order_id: order.filled_quantity for order in run.host.exchange.open_orders(ACCOUNT, None)}
+    known = {order.client_order_id: order.filled_quantity for order in run.connector.account_state.open_orders}
+    if known != exchange:
+        yield f"open orders: the exchange has {exchange}, the connector knows {known}"
+
+
+def _the_connector_knows_the_positions(run: Run) -> Iterable[str]:
+    exchange = {one.symbol: one.quantity for one in run.host.exchange.positions(ACCOUNT) if one.quantity}
+    known = {symbol: one.quantity for (symbol, _), one in run.connector.account_state.positions.items() if one.quantity}
+    if known != exchange:
+        yield f"positions: the exchange has {exchange}, the connector knows {known}"
+
+
+def _positions_are_the_sum_of_fills(run: Run) -> Iterable[str]:
+    sums: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for order, fill in run.host.exchange.fills(ACCOUNT, None):
+        sums[order.symbol] += fill.quantity if order.side is Side.BUY else -fill.quantity
+    held = {one.symbol: one.quantity for one in run.host.exchange.positions(ACCOUNT)}
+    for symbol in {**sums, **held}:
+        if sums[symbol] != held.get(symbol, 0):
+            yield f"{symbol}: fills sum up to {sums[symbol]}, the position is {held.get(symbol, 0)}"
+
+
+def _cash_is_the_sum_of_its_bookings(run: Run) -> Iterable[str]:
+    (spec,) = (one for one in run.host.exchange.account_specs() if one.name == ACCOUNT)
+    booked = [one for one in run.host.exchange.bookings(ACCOUNT) if one.asset == spec.asset]
+    wallet = run.host.exchange.wallet(ACCOUNT)[spec.asset]
+    total = spec.cash + sum((one.change for one in booked), Decimal(0))
+    if total != wallet:
+        yield f"{spec.asset}: cash and bookings are {total}, the wallet holds {wallet}"
+    for one in booked:
+        if one.change != one.cash_flow + one.funding - one.fee:
+            yield f"booking {one.number} changes by {one.change}"
+    known = run.connector.account_state.balances.get(spec.asset)
+    if booked and known is not None and known.wallet != wallet:
+        yield f"{spec.asset}: the wallet holds {wallet}, the connector knows {known.wallet}"
+
+
+# --- streams ----------------------------------------------------------------------------------------------------------
+
+
+def _books_are_live(run: Run) -> Iterable[str]:
+    for symbol, book in run.books.items():
+        if not book.is_in_sync:
+            yield f"the book of {symbol} is not in sync"
+            continue
+        bid, ask = book.bids(1)[0], book.asks(1)[0]
+        if bid[0] >= ask[0]:
+            yield f"the book of {symbol} is crossed: {bid[0]} and {ask[0]}"
+    for name, state in run.connector.states.items():
+        if state.name != "LIVE":
+            yield f"{name} is {state.name}"
+
+
+def _every_fill_was_delivered_once(run: Run) -> Iterable[str]:
+    """No fill twice, and none that was not; those of a time when the account stream was down may be missing."""
+    delivered = Counter(fill.trade_id for fill in run.fills)
+    for trade_id, count in delivered.items():
+        if count > 1 and not _was_doubled(run):
+            yield f"fill {trade_id} was delivered {count} times"
+
+
+def _was_doubled(run: Run) -> bool:
+    return any(entry.done == "twice" for entry in run.host.journal.entries(kind="sent") if entry.account)
+
+
+def _what_was_delivered_is_what_was_sent(run: Run) -> Iterable[str]:
+    """Event for event and digit for digit, for all that no fault touched."""
+    entries = run.host.journal.entries(kind=("sent", "closed"))
+    closed_ns = {
+        entry.connection: entry.time_ns
+        for entry in entries
+        if entry.kind == "closed" and entry.text == "closed by the client"
+    }
+    arrived: list[tuple[str, str]] = []
+    doubtful: list[tuple[str, str]] = []
+    unclear = {entry.topic for entry in entries if entry.done not in ("", "split") and _is_made_of_changes(run, entry)}
+    for entry in entries:
+        if entry.kind != "sent" or not entry.topic or entry.is_lost or entry.topic in unclear:
+            continue
+        # On its way while the client closed the socket: perhaps nobody was there to hear it.
+        is_late = entry.connection in closed_ns and entry.time_ns >= closed_ns[entry.connection]
+        frame = (str(entry.connection), entry.text)
+        arrived.append(frame)
+        if (entry.done not in ("", "split") or is_late) and not _is_made_of_changes(run, entry):
+            doubtful.append(frame)
+    expected, spoilt = sent(run.venue, arrived), sent(run.venue, doubtful)
+    unclear_streams = {("MarkPrice", topic.partition(".")[2]) for topic in unclear}
+    for stream, keys in expected.items():
+        out = set(spoilt.get(stream, ()))
+        wanted = [key for key in keys if key not in out]
+        had = [key for key in run.delivered.by_stream.get(stream, []) if key not in out]
+        if wanted != had and stream not in unclear_streams:
+            yield _first_difference(stream, wanted, had)
+    for stream, keys in run.delivered.by_stream.items():
+        if keys and stream not in expected and stream not in unclear_streams:
+            yield f"{' '.join(stream)}: delivered but never sent"
+
+
+def _is_made_of_changes(run: Run, entry: Entry) -> bool:
+    """Bybit's tickers say only what has changed: one that is lost or out of order spoils those that follow."""
+    return run.venue == "bybit" and entry.topic.startswith("tickers.")
+
+
+def _first_difference(stream: Stream, wanted: Sequence[Key], had: Sequence[Key]) -> str:
+    at = next((n for n, (one, other) in enumerate(zip(wanted, had, strict=False)) if one != other), None)
+    if at is None:
+        at = min(len(wanted), len(had))
+    shown = [keys[at] if at < len(keys) else None for keys in (wanted, had)]
+    return (
+        f"{' '.join(stream)}: {len(wanted)} sent, {len(had)} delivered; event {at} differs: "
+        f"sent {shown[0]}, delivered {shown[1]}"
+    )
+
+
+# --- ends and secrets -------------------------------------------------------------------------------------------------
+
+
+def of_ends(run: Run, tasks: Collection[asyncio.Task[object]]) -> list[str]:
+    """After everything was closed."""
+    left = [f"a task is left: {task.get_name()}" for task in tasks if not task.done()]
+    return left + [f"a socket is left: {one.path}" for one in run.host.connections.values()]
+
+
+def of_logs(records: Iterable[logging.LogRecord], secrets: Collection[str]) -> list[str]:
+    found = []
+    for record in records:
+        text = logging.Formatter().format(record)
+        found += of_secrets("the log", text, secrets)
+        if record.name.startswith("asyncio") and record.levelno >= logging.WARNING:
+            found.append(f"asyncio: {text}")
+        elif record.levelno >= logging.ERROR:
+            found.append(f"logged as an error: {text}")
+    return found
+
+
+def of_secrets(where: str, text: str, secrets: Collection[str]) -> list[str]:
+    return [
+        f"a key or secret is in {where}: ...{text[max(0, at - 60) : at]}"
+        for one in secrets
+        if (at := text.find(one)) >= 0
+    ]

@@ -1,0 +1,237 @@
+"""One scenario for one seed on one venue: the world it plays in, and what is known of it afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import hashlib
+import logging
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import msgspec
+
+from perpwire.api_connector.venue_connector import VenueConnector
+from perpwire.cli.journal_check import Delivered
+from perpwire.clock import ManualClock
+from perpwire.data_processor.book_sync import LocalBook
+from perpwire.errors import APIError, NotSent, OutcomeUnknown, VenueRefused
+from perpwire.model.account import Balance, Position
+from perpwire.model.incident import Incident
+from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, MarkPrice, Trade
+from perpwire.model.order import Fill, Order
+from perpwire.scenarios import invariants
+from perpwire.scenarios.registry import Scenario
+from perpwire.simulator.faults import AnyFault
+from perpwire.simulator.host import Host
+from perpwire.simulator.specs import AccountSpec
+from perpwire.testing import World, offline
+
+KEY = AccountSpec(api_key="canary-key-7f3a91", secret_key="canary-secret-c04e55")  # noqa: S106 - meant to be found
+"""What must not turn up anywhere."""
+
+LONGEST_S = 3 * 3600.0
+"""Virtual seconds; what takes longer hangs."""
+
+PUBLIC: tuple[type[Event], ...] = (Trade, BookTicker, BookDelta, BookSnapshot, MarkPrice)
+PRIVATE: tuple[type[Event], ...] = (Order, Fill, Position, Balance)
+
+
+class Attempt(msgspec.Struct):
+    """An order that was meant to be placed, and what its caller was told."""
+
+    client_order_id: str
+    told: Order | APIError
+
+
+class Run:
+    """What a scenario plays with.
+
+    Attributes:
+        venue: Which one.
+        random: Of the seed; everything that a scenario leaves to chance is drawn from it.
+        attempts: Orders placed by `place`.
+        symbols: Those whose streams are followed.
+        follows_account: Whether the account stream was opened: then the connector has to know the account.
+    """
+
+    def __init__(self, world: World, venue: str, seed: int, name: str) -> None:
+        self.world = world
+        self.venue = venue
+        self.clock = world.clock
+        self.connector: VenueConnector = world.connectors[venue]
+        self.host: Host = world.simulation.hosts[venue]
+        self.random = Random(f"{seed}/{venue}/{name}")
+        self.attempts: list[Attempt] = []
+        self.delivered = Delivered()
+        self.fills: list[Fill] = []
+        self.incidents: list[Incident] = []
+        self.books: dict[str, LocalBook] = {}
+        self.symbols: tuple[str, ...] = ()
+        self.follows_account = False
+        self._ids = 0
+        for kind in (*PUBLIC, *PRIVATE):
+            self.connector.on(kind, self.delivered.on_event)
+        self.connector.on(Fill, self.fills.append)
+        self.connector.on_incident(self.incidents.append)
+
+    # --- what scenarios do --------------------------------------------------------------------------------------------
+
+    def fault(self, *faults: AnyFault) -> None:
+        for fault in faults:
+            self.host.faults.add(fault)
+
+    async def follow(self, *symbols: str, books: Iterable[str] = ()) -> None:
+        """Open the account stream, the symbols' public streams, and local books."""
+        self.symbols = symbols
+        await self.connector.open_account_stream()
+        self.follows_account = True
+        if symbols:
+            await self.connector.subscribe((Trade, BookTicker, MarkPrice), symbols)
+        for symbol in books:
+            self.books[symbol] = await self.connector.open_book(symbol)
+
+    async def place(self, symbol: str, side: str, quantity: str, **more: Any) -> Order | None:
+        """Place an order under a client id of its own; None where the caller is told that it failed, or may have."""
+        self._ids += 1
+        name = f"run-{self._ids}"
+        try:
+            order = await self.connector.place_order(symbol, side, quantity, client_order_id=name, **more)
+        except APIError as error:
+            self.attempts.append(Attempt(name, error))
+            return None
+        self.attempts.append(Attempt(name, order))
+        return order
+
+    async def trade(self, orders: int, symbol: str = "BTCUSDT", pause_s: float = 1.0) -> None:
+        """So many orders, as chance will have it: at the market, resting, some of which are cancelled again."""
+        resting: list[Order] = []
+        for _ in range(orders):
+            side = self.random.choice(("BUY", "SELL"))
+            quantity = str(Decimal(self.random.randint(1, 20)) / 1000)
+            if self.random.random() < 0.5:
+                await self.place(symbol, side, quantity)
+            else:
+                away = Decimal(self.random.randint(-5, 40)) / 1000
+                middle = self.host.exchange.mark_price(symbol)
+                price = middle * (1 - away if side == "BUY" else 1 + away)
+                order = await self.place(symbol, side, quantity, order_type="LIMIT", price=price, round="nearest")
+                if order is not None:
+                    resting.append(order)
+            if resting and self.random.random() < 0.4:
+                chosen = resting.pop(self.random.randrange(len(resting)))
+                with suppress(APIError):
+                    await self.connector.cancel_order(symbol, chosen.order_id)
+            await self.clock.sleep(self.random.uniform(0.0, 2 * pause_s))
+
+    # --- afterwards ---------------------------------------------------------------------------------------------------
+
+    @property
+    def journals(self) -> bytes:
+        """Everything that happened, as text."""
+        entries = self.host.journal.entries()
+        return b"\n".join(msgspec.json.encode(entry) for entry in entries)
+
+
+class Outcome(msgspec.Struct):
+    """What came of a scenario.
+
+    Attributes:
+        problems: What does not hold; empty when all is well.
+        fingerprint: Of the journal, to the byte.
+        virtual_s: How long it lasted by its own clock.
+        facts: Counts that show that something happened.
+    """
+
+    scenario: str
+    venue: str
+    seed: int
+    problems: list[str]
+    fingerprint: str = ""
+    virtual_s: float = 0.0
+    facts: dict[str, int] = msgspec.field(default_factory=dict)
+
+    @property
+    def again(self) -> str:
+        """The command that plays it again."""
+        return f"python -m perpwire.scenarios {self.scenario} --venue {self.venue} --first {self.seed} --seeds 1 -v"
+
+
+class _Ear(logging.Handler):
+    """Keeps everything that is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+def play(scenario: Scenario, venue: str, seed: int) -> Outcome:
+    """Play it in virtual time, settle, and check what must hold."""
+    clock = ManualClock()
+    outcome = Outcome(scenario=scenario.name, venue=venue, seed=seed, problems=[])
+    ear = _Ear()
+    heard_of = [logging.getLogger(name) for name in ("perpwire", "asyncio")]
+    before = [logger.propagate for logger in heard_of]
+    for logger in heard_of:
+        logger.addHandler(ear)
+        logger.propagate = False
+    try:
+        clock.run(_within(scenario, venue, seed, clock, outcome))
+        gc.collect()  # what nobody asked for the end of says so when it goes
+    except Exception as error:
+        outcome.problems.append(f"the scenario itself failed: {type(error).__name__}: {error}")
+    finally:
+        for logger, propagate in zip(heard_of, before, strict=True):
+            logger.removeHandler(ear)
+            logger.propagate = propagate
+    outcome.virtual_s = clock.monotonic_ns() / 1e9
+    outcome.problems += invariants.of_logs(ear.records, (KEY.api_key, KEY.secret_key))
+    return outcome
+
+
+async def _within(scenario: Scenario, venue: str, seed: int, clock: ManualClock, outcome: Outcome) -> None:
+    loop = asyncio.get_running_loop()
+    unheard: list[str] = []
+    loop.set_exception_handler(lambda _, context: unheard.append(_told(context)))
+    tasks_before = asyncio.all_tasks()
+    async with asyncio.timeout(LONGEST_S):
+        options = {"rate": 5.0, "journal_capacity": 5_000_000, "accounts": (KEY,), **scenario.options}
+        async with offline(clock=clock, venues=(venue,), seed=seed, **options) as world:  # type: ignore[arg-type]
+            run = Run(world, venue, seed, scenario.name)
+            await scenario.play(run)
+            run.host.faults.clear()
+            await clock.sleep(scenario.settle_s)
+            outcome.problems += await invariants.of_state(run)
+            outcome.facts = _facts(run)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    outcome.problems += invariants.of_ends(run, asyncio.all_tasks() - tasks_before)
+    outcome.problems += [f"an exception that nobody retrieved: {one}" for one in unheard]
+    journals = run.journals
+    outcome.problems += invariants.of_secrets("the journal", journals.decode(), (KEY.api_key, KEY.secret_key))
+    outcome.fingerprint = hashlib.sha256(journals).hexdigest()[:16]
+
+
+def _told(context: dict[str, Any]) -> str:
+    return f"{context.get('message')} {context.get('exception')!r}"
+
+
+def _facts(run: Run) -> dict[str, int]:
+    told: Sequence[object] = [attempt.told for attempt in run.attempts]
+    journal = run.host.journal.entries()
+    return {
+        "orders": len(told),
+        "not_sent": sum(isinstance(one, NotSent) for one in told),
+        "refused": sum(isinstance(one, VenueRefused) for one in told),
+        "unknown": sum(isinstance(one, OutcomeUnknown) for one in told),
+        "fills": len(run.host.exchange.fills(KEY.name, None)),
+        "events": run.delivered.count,
+        "faults": sum(entry.kind == "fault" or bool(entry.done) for entry in journal),
+        "incidents": len(run.incidents),
+    }

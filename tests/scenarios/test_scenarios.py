@@ -1,0 +1,209 @@
+"""A sample of the scenarios; `make chaos` plays them for hundreds of seeds. And: what is wrong is found."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from perpwire.errors import NotSent
+from perpwire.model.market import Trade
+from perpwire.model.order import OrderType, Side, TimeInForce
+from perpwire.scenarios.registry import Scenario, scenarios
+from perpwire.scenarios.run import KEY, Attempt, Run, play
+from perpwire.scenarios.runner import main, play_twice
+from perpwire.simulator.events import OrderIntent
+
+ALL = scenarios()
+SHORT = [name for name, one in ALL.items() if one.one_in == 1]
+VENUES = ["binance", "bybit"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("name", SHORT)
+def test_a_scenario_holds_for_a_few_seeds(name: str, venue: str) -> None:
+    for seed in range(1000, 1003):
+        outcome = play(ALL[name], venue, seed)
+        assert outcome.problems == [], outcome.again
+        assert outcome.facts["faults"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_ten_minutes_of_the_standard_hour_hold_and_are_the_same_again(venue: str) -> None:
+    outcome = play_twice(("standard_hour", venue, 3))
+    assert outcome.problems == [], outcome.again
+    assert outcome.facts["orders"] > 100
+    assert outcome.virtual_s > 3600
+
+
+# --- what is wrong is found -------------------------------------------------------------------------------------------
+
+
+def problems(play_it: Callable[[Run], Awaitable[None]], venue: str = "binance") -> list[str]:
+    one = Scenario(name="trial", about="", play=play_it, venues=(venue,), options={"rate": 2.0}, one_in=1, settle_s=2.0)
+    return play(one, venue, 1).problems
+
+
+def test_a_healthy_run_has_no_problems() -> None:
+    async def trial(run: Run) -> None:
+        await run.follow("BTCUSDT", books=("BTCUSDT",))
+        await run.trade(3)
+
+    assert problems(trial) == []
+
+
+def test_an_order_that_was_placed_although_its_caller_was_told_otherwise() -> None:
+    async def trial(run: Run) -> None:
+        order = await run.place("BTCUSDT", "BUY", "0.01")
+        assert order is not None
+        run.attempts.append(Attempt("run-1", NotSent("it was not")))
+
+    (found,) = problems(trial)
+    assert found.startswith("order run-1 was placed, and its caller told that it was not: NotSent it was not")
+
+
+def test_an_order_that_the_connector_does_not_know_of() -> None:
+    async def trial(run: Run) -> None:
+        await run.follow()
+        order = await run.place("BTCUSDT", "BUY", "0.01", order_type="LIMIT", price="60000")
+        assert order is not None
+        await run.clock.sleep(1)
+        run.connector.account_state._open.clear()
+
+    (found,) = problems(trial)
+    assert found.startswith("open orders: the exchange has {'run-1': Decimal('0")
+
+
+def test_a_position_that_the_connector_has_wrong_and_a_balance() -> None:
+    async def trial(run: Run) -> None:
+        await run.follow()
+        await run.place("BTCUSDT", "BUY", "0.01")
+        await run.clock.sleep(1)
+        state = run.connector.account_state
+        for key, position in state.positions.items():
+            state.positions[key] = msgspec.structs.replace(position, quantity=Decimal(5))
+        for asset, balance in state.balances.items():
+            state.balances[asset] = msgspec.structs.replace(balance, wallet=Decimal(1))
+
+    first, second = problems(trial)
+    assert first.startswith("positions: the exchange has")
+    assert second.endswith("the connector knows 1")
+
+
+@pytest.mark.parametrize("how", ["lost", "doubled", "altered", "swapped", "made up"])
+@pytest.mark.parametrize("venue", VENUES)
+def test_an_event_that_was_not_delivered_as_it_was_sent(how: str, venue: str) -> None:
+    async def trial(run: Run) -> None:
+        await run.follow("BTCUSDT")
+        await run.clock.sleep(20)
+        trades = run.delivered.by_stream["Trade", "BTCUSDT"]
+        assert len(trades) > 3
+        match how:
+            case "lost":
+                del trades[1]
+            case "doubled":
+                trades.insert(1, trades[1])
+            case "altered":
+                trades[1] = (*trades[1][:1], "1.00", *trades[1][2:])
+            case "swapped":
+                trades[1], trades[2] = trades[2], trades[1]
+            case _:
+                run.delivered.by_stream["Trade", "DOGEUSDT"].append(("1", "1", "1", True))
+
+    (found,) = problems(trial, venue)
+    assert found.startswith("Trade DOGEUSDT: delivered but never sent" if how == "made up" else "Trade BTCUSDT: ")
+
+
+def test_a_task_that_is_left_and_an_exception_that_nobody_retrieved() -> None:
+    async def trial(run: Run) -> None:
+        async def fail() -> None:
+            raise RuntimeError("unheard")
+
+        run.failing = asyncio.create_task(fail())  # type: ignore[attr-defined]
+        await asyncio.sleep(0)
+        del run.failing  # type: ignore[attr-defined]
+        run.left = asyncio.create_task(asyncio.sleep(1e6), name="left over")  # type: ignore[attr-defined]
+
+    found = problems(trial)
+    assert "a task is left: left over" in found
+    assert any("unheard" in one for one in found)
+
+
+def test_a_secret_in_the_log() -> None:
+    async def trial(run: Run) -> None:
+        logging.getLogger("perpwire.trial").warning("signed with %s", KEY.secret_key)
+
+    (found,) = problems(trial)
+    assert found == "a key or secret is in the log: ...signed with "
+
+
+def test_a_secret_in_the_journal() -> None:
+    async def trial(run: Run) -> None:
+        run.host.journal.write("request", f"GET /?key={KEY.api_key}")
+
+    (found,) = problems(trial)
+    assert found.startswith("a key or secret is in the journal")
+
+
+def test_an_error_in_the_log_and_a_scenario_that_fails() -> None:
+    async def trial(run: Run) -> None:
+        logging.getLogger("perpwire.trial").error("broken")
+        raise ValueError("by itself")
+
+    assert problems(trial) == ["the scenario itself failed: ValueError: by itself", "logged as an error: broken"]
+
+
+def test_cash_that_comes_from_nowhere() -> None:
+    async def trial(run: Run) -> None:
+        await run.follow()
+        run.host.exchange._accounts["main"].state.wallet["USDT"] += 1
+
+    found = problems(trial)
+    assert any("cash and bookings are 100000, the wallet holds 100001" in one for one in found)
+
+
+def test_a_handler_that_is_not_asked_has_no_say() -> None:
+    """Trades of a symbol nobody follows are no breach."""
+
+    async def trial(run: Run) -> None:
+        await run.follow("ETHUSDT")
+        run.connector.on(Trade, lambda _: None)
+        run.host.exchange.place(
+            "main",
+            OrderIntent(
+                symbol="BTCUSDT",
+                side=Side.BUY,
+                type=OrderType.LIMIT,
+                time_in_force=TimeInForce.GTC,
+                quantity=Decimal("0.01"),
+                price=Decimal(60000),
+                client_order_id="mine",
+            ),
+        )
+        await run.clock.sleep(1)
+
+    assert problems(trial) == []
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_command_plays_seeds_and_tells_how_many(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["lost_answers", "--venue", "bybit", "--seeds", "2", "--jobs", "1", "-v"]) == 0
+    out = capfd.readouterr().out
+    assert "ok    lost_answers bybit 0" in out
+    assert "2 of 2 in" in out
+    assert ", 0 failed" in out
+
+
+def test_the_command_names_what_it_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["lost_ansers"])
+    assert "there is no scenario lost_ansers" in capsys.readouterr().err

@@ -62,6 +62,7 @@ TOP = (
     "perpwire.__main__",
     "perpwire.cli",
     "perpwire.pytest_plugin",
+    "perpwire.scenarios",
     "perpwire.testing",
     "perpwire.threaded",
 )

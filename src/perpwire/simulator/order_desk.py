@@ -8,7 +8,7 @@ from decimal import Decimal
 from perpwire.model.order import OrderStatus, OrderType, PositionSide, TimeInForce
 from perpwire.simulator.accounts import Account
 from perpwire.simulator.admission import check_margin, check_rules, check_side, closes, misfit, reducible
-from perpwire.simulator.events import OrderIntent, Refused, SimFill, SimOrder, Why
+from perpwire.simulator.events import OrderIntent, Refused, SelfTrade, SimFill, SimOrder, Why
 from perpwire.simulator.floor import Floor
 from perpwire.simulator.market import Market
 
@@ -113,11 +113,13 @@ class OrderDesk(Floor):
         price: Decimal | None,
         quantity: Decimal | None,
         keep_priority_on_reduce: bool = True,
+        self_trade: SelfTrade | None = None,
         note: dict[str, str] | None = None,
     ) -> SimOrder:
         """Change price or total quantity (None: keep it). A lower quantity alone keeps the order's place in the queue
         (unless `keep_priority_on_reduce` is False); anything else puts it to the rear, and it may trade at once. A
-        post-only order that would take is cancelled. `note` is added to the order's own; it alone is a change too.
+        post-only order that would take is cancelled. `self_trade` replaces the order's own. `note` is added to the
+        order's own; it alone is a change too.
 
         Raises:
             Refused: The order stays as it was.
@@ -141,6 +143,7 @@ class OrderDesk(Floor):
         check_margin(market, owner, changed, self._risk, instead_of=order)
         with self._outbox:
             order.note = {**order.note, **(note or {})}
+            order.self_trade = self_trade or order.self_trade
             order.amendments += 1
             order.updated_ms = self.now_ms()
             if changed.price == order.price and new_quantity == order.quantity:

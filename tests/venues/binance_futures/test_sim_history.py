@@ -88,6 +88,23 @@ def test_a_matched_price_is_shown_as_such(venue: SimulatedVenue) -> None:
     assert (read["priceMatch"], read["origQty"]) == ("NONE", "0.020")
 
 
+def test_a_modification_resets_what_happens_among_ones_own_orders(venue: SimulatedVenue) -> None:
+    made = venue.place(side="SELL", price="65000", selfTradePreventionMode="EXPIRE_BOTH").json
+    params = {"side": "SELL", "orderId": made["orderId"], "quantity": "0.010", "price": "65001"}
+    assert venue.signed("PUT", "/fapi/v1/order", **BTC, **params).json["selfTradePreventionMode"] == "NONE"
+    read = venue.signed("GET", "/fapi/v1/order", **BTC, orderId=made["orderId"]).json
+    assert read["selfTradePreventionMode"] == "NONE"
+
+
+def test_a_modification_says_itself_that_little_may_be_left(venue: SimulatedVenue) -> None:
+    venue.quote()
+    venue.market()
+    made = venue.place(side="SELL", price="66000", reduceOnly="true").json
+    params = {"side": "SELL", "orderId": made["orderId"], "quantity": "0.001", "price": "66000"}
+    assert venue.signed("PUT", "/fapi/v1/order", **BTC, **params).code == -5029
+    assert venue.signed("PUT", "/fapi/v1/order", **BTC, **params, reduceOnly="true").json["origQty"] == "0.001"
+
+
 # --- what ends orders by itself ---------------------------------------------------------------------------------------
 
 
@@ -302,3 +319,52 @@ def test_an_account_with_a_public_key_signs_with_the_private_one(clock: ManualCl
     assert ask(quote(base64.b64encode(sign(query + "x")).decode(), safe="")) == -1022
     assert ask("x") == -1022
     assert venue.signed("GET", "/fapi/v3/balance").code == -1022
+
+
+# --- histories to be downloaded ---------------------------------------------------------------------------------------
+
+
+def test_a_history_is_asked_for_and_fetched_by_its_id(venue: SimulatedVenue) -> None:
+    venue.quote()
+    venue.market()
+    now_ms = venue.exchange.now_ms()
+    times: dict[str, Any] = {"startTime": now_ms - 1000, "endTime": now_ms + 1000}
+    heads = {"order": "orderId,symbol,status", "trade": "id,symbol,orderId", "income": "symbol,incomeType,income"}
+    for kind, head in heads.items():
+        venue.clock.advance(60)  # they weigh much
+        asked = venue.signed("GET", f"/fapi/v1/{kind}/asyn", **times).json
+        number = asked["downloadId"]
+        assert isinstance(asked["avgCostTimestampOfLast30d"], int)
+        told = venue.signed("GET", f"/fapi/v1/{kind}/asyn/id", downloadId=number).json
+        assert (told["status"], told["isExpired"]) == ("completed", None)
+        kept, _, packed = told["url"].partition(",")
+        assert kept == "data:text/csv;base64"
+        lines = base64.b64decode(packed).decode().splitlines()
+        assert lines[0].startswith(head)
+        assert len(lines) == 2
+        assert venue.signed("GET", f"/fapi/v1/{kind}/asyn/id", account=OTHER, downloadId=number).code == -1099
+    mistakes: dict[int, dict[str, Any]] = {
+        -1102: {},
+        -4165: {"startTime": 1, "endTime": now_ms},
+        -1023: {"startTime": 2, "endTime": 1},
+    }
+    for code, params in mistakes.items():
+        venue.clock.advance(60)
+        assert venue.signed("GET", "/fapi/v1/income/asyn", **params).code == code
+    venue.clock.advance(8 * DAY_S)
+    over = venue.signed("GET", "/fapi/v1/income/asyn/id", downloadId=number).json
+    assert (over["isExpired"], over["url"]) == ("true", "")
+
+
+def test_so_many_downloads_are_given_in_a_month(venue: SimulatedVenue) -> None:
+    now_ms = venue.exchange.now_ms()
+    times: dict[str, Any] = {"startTime": now_ms - 1000, "endTime": now_ms}
+    for kind, most in (("order", 10), ("trade", 5), ("income", 5)):
+        path = f"/fapi/v1/{kind}/asyn"
+        for _ in range(most):
+            assert venue.signed("GET", path, **times).status == 200
+            venue.clock.advance(60)
+        full = venue.signed("GET", path, **times)
+        assert (full.status, full.code) == (429, -1003)
+        assert venue.signed("GET", path, account=OTHER, **times).status == 200
+        venue.clock.advance(60)

@@ -509,6 +509,24 @@ class Income(Rest):
     trade_id: str
 
 
+class DownloadId(Rest):
+    """GET /fapi/v1/{order,trade,income}/asyn"""
+
+    avg_cost_timestamp_of_last30d: int = field(name="avgCostTimestampOfLast30d")
+    download_id: str
+
+
+class Download(Rest):
+    """GET /fapi/v1/{order,trade,income}/asyn/id"""
+
+    download_id: str
+    status: str
+    url: str
+    notified: bool
+    expiration_timestamp: int
+    is_expired: str | None
+
+
 class AdlQuantile(Rest):
     """GET /fapi/v1/adlQuantile; by LONG, SHORT, and BOTH or, in hedge mode, HEDGE."""
 

@@ -49,13 +49,13 @@ class IncomeCalls:
             row
             for booking in self._exchange.bookings(account)
             if max(start_ms, now_ms - KEPT_MS) <= booking.time_ms <= end_ms and symbol in (None, booking.symbol)
-            for row in _rows(booking)
+            for row in income_rows(booking)
             if kind in (None, row.income_type)
         ]
         return rows[:limit] if args.get("startTime") else rows[-limit:]
 
 
-def _rows(booking: Booking) -> Iterator[wire.Income]:
+def income_rows(booking: Booking) -> Iterator[wire.Income]:
     """An execution has two: profit and fee. `tranId` is unique for each income type."""
 
     def row(kind: str, amount: Decimal, info: str) -> wire.Income:

@@ -119,7 +119,7 @@ class OrderHistoryCalls:
         start_ms, end_ms = span(args, now_ms)
         limit = limit_of(args, 500, 1000)
         found = [
-            _user_trade(order, fill, words)
+            user_trade(order, fill, words)
             for order, fill in self._exchange.fills(account, words.symbol)
             if (fill.trade_id >= first_id if first_id is not None else start_ms <= fill.time_ms <= end_ms)
             and (order_id is None or order.order_id == order_id)
@@ -134,7 +134,7 @@ class OrderHistoryCalls:
         return queried(order, self._listing.words[order.symbol])
 
 
-def _user_trade(order: SimOrder, fill: SimFill, words: SymbolWords) -> wire.UserTrade:
+def user_trade(order: SimOrder, fill: SimFill, words: SymbolWords) -> wire.UserTrade:
     return wire.UserTrade(
         id=fill.trade_id,
         symbol=order.symbol,

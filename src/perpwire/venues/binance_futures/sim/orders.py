@@ -212,10 +212,17 @@ class OrderCalls:
         if order.type is not OrderType.LIMIT:
             raise Refusal(-5025, "Only limit order is supported.")
         price = Decimal(price_text) if price_text else params.matched_price(self._exchange, words, side, price_match)
-        if params.reduce_only_of(args) and not order.reduce_only:
+        reduce_only = params.reduce_only_of(args)
+        if reduce_only and not order.reduce_only:
             raise Refusal(-5047, "reduceOnly can't be set by a modification.")
         params.check_price(self._exchange, words, side, price)
         params.check_quantity(words, quantity)
+        least = words.spec.instrument.min_notional
+        if not reduce_only and least is not None and price * quantity < least:
+            # Also of an order that is reduce-only: the parameter is what frees it of this.
+            raise Refusal(-5029, "Order's notional is too small after the modification.")
+        if (price, quantity) == (order.price, order.quantity):
+            raise Refused(Why.AMEND_NO_CHANGE)
         if order.amendments >= MAX_AMENDMENTS:
             raise Refusal(-5026, f"Exceed maximum modify order limit ({MAX_AMENDMENTS}).")
         note = amended_note(order, price, quantity, price_match, modify_id, self._exchange.now_ms())
@@ -243,14 +250,13 @@ class OrderCalls:
                 price=price,
                 quantity=quantity,
                 keep_priority_on_reduce=False,
+                self_trade="none",  # a modification resets it
                 note=note,
             )
         except Refused as refused:
             if refused.why is Why.AMEND_BELOW_FILLED:
                 # There is nothing left to fill: the venue cancels it.
                 return self._exchange.cancel(account, words.symbol, order_id=order.order_id, client_order_id=None)
-            if refused.why is Why.NOTIONAL_TOO_SMALL:
-                raise Refusal(-5029, "Order's notional is too small after the modification.") from None
             raise
 
     def cancel(self, account: str, args: Args) -> wire.Order:

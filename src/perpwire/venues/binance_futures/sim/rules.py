@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from perpwire.model.numbers import plain
 from perpwire.venues.binance_futures import limits, wire
-from perpwire.venues.binance_futures.sim.words import TIMES_IN_FORCE, SymbolWords
+from perpwire.venues.binance_futures.sim.words import TIMES_IN_FORCE, SymbolWords, padded
 
 PERCENT_UP, PERCENT_DOWN = Decimal("1.0500"), Decimal("0.9500")
 """How far from the mark price a limit price may be to the bad."""
@@ -79,7 +79,7 @@ def symbol_info(words: SymbolWords) -> wire.SymbolInfo:
         underlying_sub_type=["PoW"] if instrument.base == "BTC" else ["Layer-1"],
         settle_plan=0,
         trigger_protect=plain(TRIGGER_PROTECT),
-        liquidation_fee="0.012500",
+        liquidation_fee=padded(words.spec.liquidation_fee, 6),
         market_take_bound=plain(MARKET_TAKE_BOUND),
         max_move_order_limit=MAX_AMENDMENTS,
         filters=_filters(words),

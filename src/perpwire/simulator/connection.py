@@ -303,18 +303,20 @@ class Connection:
         self._pipe.bytes_per_s = None
 
     def ping_every(self, seconds: float, answer_within_s: float) -> None:
-        """Ping the client for as long as the socket lives; drop it when it has not answered for so long."""
-        self.on_pong()
+        """Ping the client for as long as the socket lives; drop it when it has not answered one for so long."""
 
         def ping() -> None:
-            if self._host.clock.monotonic_ns() - self._last_pong_ns > answer_within_s * 1e9:
-                self.cut()
-            else:
-                if not self.is_silent:
-                    self._channel.ping(str(self._host.exchange.now_ms()).encode())
-                self._later(seconds, ping)
+            sent_ns = self._host.clock.monotonic_ns()
+            if not self.is_silent:
+                self._channel.ping(str(self._host.exchange.now_ms()).encode())
+            self._later(answer_within_s, lambda: self._check_answered(sent_ns))
+            self._later(seconds, ping)
 
         self._later(seconds, ping)
+
+    def _check_answered(self, sent_ns: int) -> None:
+        if self._last_pong_ns < sent_ns:
+            self.cut()
 
     def _later_or_now(self, seconds: float, callback: Callable[[], None]) -> None:
         if seconds > 0:

@@ -13,9 +13,11 @@ import pytest
 from tests.simulator.recordings import common
 from tests.venues.binance_futures.simulated import OTHER, SimulatedVenue, in_virtual_time, pass_s
 
+from perpwire.clock import ManualClock
 from perpwire.model.market import BookDelta, BookSnapshot, Trade
 from perpwire.simulator.dialect import DialectOptions, SocketRefused
 from perpwire.simulator.replay import ReplayFeed
+from perpwire.simulator.simulation import Setup, build_hosts
 from perpwire.venues.base import Verdict
 from perpwire.venues.binance_futures.venue import VENUE
 
@@ -550,3 +552,38 @@ def test_a_recorded_frame_of_no_stream_of_this_venue_is_skipped(
 
     in_virtual_time(main, replay=feed)
     assert "btcusdt@foo" in caplog.text
+
+
+class MuteChannel:
+    """A client's socket that notes pings and answers some of them; see simulator.connection.Channel."""
+
+    def __init__(self) -> None:
+        self.pings: list[bytes] = []
+        self.was_cut = False
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *args: None
+
+    def ping(self, payload: bytes) -> None:
+        self.pings.append(payload)
+
+    def cut(self) -> None:
+        self.was_cut = True
+
+
+def test_the_venue_pings_every_three_minutes_and_waits_ten_for_an_answer(clock: ManualClock) -> None:
+    async def main() -> None:
+        host = build_hosts(Setup(venues=("binance",), rate=0), clock)["binance"]
+        channel = MuteChannel()
+        connection = await host.open_socket("/public/ws", "", channel)
+        opened_ms = clock.time_ns() // 1_000_000
+        await pass_s(190)
+        connection.on_pong()
+        await pass_s(360 + 600 - 190 - 1)  # the second ping is not answered
+        assert not channel.was_cut
+        assert [int(text) - opened_ms for text in channel.pings] == [180_000 * number for number in range(1, 6)]
+        await pass_s(2)
+        assert channel.was_cut
+        host.close()
+
+    clock.run(main())

@@ -382,6 +382,7 @@ def test_a_liquidation_is_told_to_its_account_and_to_the_public() -> None:
         assert all(steps[0] == "NEW" for steps in by_order.values())
         assert any("CALCULATED" in steps for steps in by_order.values())
         assert all(one["S"] == "SELL" and one["R"] for one in forced)
+        assert {(one["o"], one["ot"], one["f"]) for one in forced} == {("LIQUIDATION", "LIMIT", "IOC")}
         assert not any(one["c"].startswith("autoclose-") for one in only(peer, "TRADE_LITE"))
         assert 0 <= venue.position() < 10
         assert "INSURANCE_CLEAR" in [one["a"]["m"] for one in only(peer, "ACCOUNT_UPDATE")]

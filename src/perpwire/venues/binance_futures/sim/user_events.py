@@ -65,7 +65,7 @@ def order_trade_update(exchange: Exchange, changed: OrderChanged) -> wire_stream
         symbol=order.symbol,
         client_order_id=client_id_word(order),
         side=order.side.value,
-        type=order.type.value,
+        type="LIQUIDATION" if order.origin in ("liquidation", "takeover") else order.type.value,
         time_in_force=time_in_force_word(order),
         quantity=stripped(order.quantity),
         price=stripped(order.price or ZERO),

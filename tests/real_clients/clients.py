@@ -24,7 +24,7 @@ UNIFIED = "BTC/USDT:USDT"
 PATIENCE_S = 8.0
 """How long a test waits for what a client is to hear; it goes on as soon as it has."""
 
-STILL = 0.000_001
+STILL = 0.001
 """Market events a second, so few that books stand as they were laid."""
 
 

@@ -44,28 +44,3 @@ def patient_bybit(perpwire_exchange_factory: ExchangeFactory) -> Iterator[VenueD
         venues=["bybit"], seed=11, latency_s=0.002, socket_latency_s=0.04, rate=60
     ) as exchange:
         yield exchange.bybit
-
-
-WAITING = (
-    "bybit-fetch_funding_rate_history",
-    "-fetch_ledger",
-    "bybit-fetch_ohlcv",
-    "bybit-fetch_open_interest",
-    "bybit-fetch_trades",
-    "bybit-fetch_trading_fees",
-    "test_candles_end_with_the_present_one_and_go_back[bybit]",
-    "test_trades_and_funding[bybit]",
-    "test_the_margin_mode_is_set_and_read_back[bybit]",
-    "test_hedge_mode_holds_a_long_and_a_short[bybit]",
-    "test_the_ledger_tells_of_fees_and_profits[bybit]",
-    "test_a_conditional_order",
-    "test_a_stop_loss",
-    "test_candles_as_they_form[busy_bybit]",
-)
-"""Checks of what the exchange does not do yet."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if "real_clients" in item.path.parts and any(words in item.nodeid for words in WAITING):
-            item.add_marker(pytest.mark.xfail(reason="the exchange does not do it yet", strict=False))

@@ -190,8 +190,9 @@ def test_a_conditional_order_waits_fires_and_is_told_apart(binance: VenueDoor) -
     assert rest.current_all_algo_open_orders(symbol=SYMBOL).data() == []
     rest.new_order(symbol=SYMBOL, side="BUY", type="MARKET", quantity=0.01)
     fired = rest.new_algo_order(**stop, trigger_price=63000).data()
-    binance.exchange.shock_price(SYMBOL, Decimal(62900))
-    until(lambda: binance.exchange.position("main", SYMBOL).quantity == 0)
+    binance.exchange.shock_price(SYMBOL, share=Decimal("-0.03"))
+    rest.new_order(symbol=SYMBOL, side="BUY", type="MARKET", quantity=0.01)  # a trade at the new price
+    until(lambda: binance.exchange.position("main", SYMBOL).quantity == Decimal("0.01"))
     assert rest.query_algo_order(algo_id=fired.algo_id).data().algo_status in ("TRIGGERED", "FINISHED")
 
 

@@ -157,10 +157,9 @@ async def test_the_margin_mode_is_set_and_read_back(venue: VenueDoor) -> None:
         assert position["liquidationPrice"] > 50_000
         if client.id != "bybit":
             assert position["marginMode"] == "isolated"
-        more = await client.add_margin(UNIFIED, 100)
-        assert more
-        (after,) = await client.fetch_positions([UNIFIED])
-        assert after["liquidationPrice"] < position["liquidationPrice"] - 1500
+            assert (await client.add_margin(UNIFIED, 100))["amount"] == 100
+            (after,) = await client.fetch_positions([UNIFIED])
+            assert after["liquidationPrice"] < position["liquidationPrice"] - 1500
         with pytest.raises(errors.ExchangeError):  # while there is a position, or as nothing would change
             await client.set_margin_mode("isolated" if client.id != "bybit" else "nonsense", UNIFIED)
 

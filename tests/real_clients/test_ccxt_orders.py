@@ -163,13 +163,21 @@ async def test_a_conditional_order_waits_is_found_and_cancelled(venue: VenueDoor
     async with ccxt_client(venue) as client:
         stop = {"triggerPrice": 70000} | ({"triggerDirection": "above"} if client.id == "bybit" else {})
         placed = await client.create_order(UNIFIED, "market", "buy", 0.01, None, stop)
-        (waiting,) = await client.fetch_open_orders(UNIFIED, None, None, {"trigger": True})
+
+        async def listed() -> Any:
+            return await client.fetch_open_orders(UNIFIED, None, None, {"trigger": True})
+
+        (waiting,) = await eventually(listed)
         assert (waiting["id"], waiting["triggerPrice"], waiting["side"]) == (placed["id"], 70000, "buy")
         (core,) = venue.exchange.open_triggers("main", None)
-        assert (core.trigger_price, core.quantity) == (70000, Decimal("0.01"))
+        assert (core.intent.trigger_price, core.intent.quantity) == (70000, Decimal("0.01"))
         assert venue.exchange.open_orders("main", None) == []
         await client.cancel_order(placed["id"], UNIFIED, {"trigger": True})
-        assert await client.fetch_open_orders(UNIFIED, None, None, {"trigger": True}) == []
+
+        async def gone() -> bool:
+            return await listed() == []
+
+        assert await eventually(gone)
         assert venue.exchange.open_triggers("main", None) == []
 
 
@@ -179,15 +187,27 @@ async def test_a_stop_loss_ends_a_position_when_its_price_comes(venue: VenueDoor
         stop = {"stopLossPrice": 62000, "reduceOnly": True}
         placed = await client.create_order(UNIFIED, "market", "sell", 0.01, None, stop)
         assert placed["id"]
-        (core,) = venue.exchange.open_triggers("main", None)
-        assert (core.kind, core.direction, core.trigger_price) == ("stop", "falls", 62000)
-        venue.exchange.shock_price(SYMBOL, Decimal(61900))
 
-        async def closed() -> bool:
-            return not [one for one in await client.fetch_positions([UNIFIED]) if one["contracts"]]
+        async def waits() -> Any:
+            return venue.exchange.open_triggers("main", None)
 
-        assert await eventually(closed)
-        assert venue.exchange.open_triggers("main", None) == []
+        (core,) = await eventually(waits)
+        assert (core.intent.kind, core.intent.direction, core.intent.trigger_price) == ("stop", "falls", 62000)
+        venue.exchange.shock_price(SYMBOL, share=Decimal("-0.04"))
+
+        # A trade at the new price: the last price is what these wait for.
+        await client.create_order(UNIFIED, "market", "buy", 0.01)
+
+        async def fired() -> Any:
+            return not venue.exchange.open_triggers("main", None)
+
+        assert await eventually(fired)
+
+        async def one_left() -> bool:
+            (position,) = await client.fetch_positions([UNIFIED])
+            return bool((position["side"], position["contracts"]) == ("long", 0.01))
+
+        assert await eventually(one_left)
 
 
 async def test_refusals_are_raised_as_ccxts_classes(venue: VenueDoor) -> None:

@@ -174,7 +174,7 @@ async def test_a_conditional_order_waits_is_found_and_cancelled(venue: VenueDoor
         assert venue.exchange.open_orders("main", None) == []
         await client.cancel_order(placed["id"], UNIFIED, {"trigger": True})
 
-        async def gone() -> bool:
+        async def gone() -> Any:
             return await listed() == []
 
         assert await eventually(gone)

@@ -53,7 +53,7 @@ SKIPS: dict[tuple[str, str], dict[str, Any]] = {
     ("binance", "fetch_trades"): {"sideSequence": True},
     ("bybit", "fetch_trades"): {"sideSequence": True},
     # As at the venues: one account, which has no name; in Binance's income no balances; a type that ccxt passes on.
-    ("binance", "fetch_ledger"): {name: True for name in ("account", "before", "after", "status", "fee", "type")},
+    ("binance", "fetch_ledger"): dict.fromkeys(("account", "before", "after", "status", "fee", "type"), True),
     ("bybit", "fetch_ledger"): {"account": True},
     # As at the venue: position risk v3 has no leverage field.
     ("binance", "fetch_positions"): {"leverage": True},

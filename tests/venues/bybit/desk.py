@@ -17,6 +17,7 @@ from perpwire.model.order import OrderType, Side, TimeInForce
 from perpwire.simulator.dialect import Dialect, DialectOptions, IncomingRequest, ServerSession
 from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.specs import AccountSpec, OrderIntent, SymbolSpec
+from perpwire.simulator.store import Store
 from perpwire.venues.base import Call, Session
 from perpwire.venues.bybit.signing import sign_login, sign_request
 from perpwire.venues.bybit.sim import MARGIN, default_specs, make_dialect
@@ -94,12 +95,19 @@ class Desk:
         rate: float = 0.0,
         specs: Sequence[SymbolSpec] | None = None,
         others: Sequence[AccountSpec] = (),
+        store: Store | None = None,
     ) -> None:
         self.clock = clock
         maker = AccountSpec(name=MAKER, api_key="k2", secret_key="s2", cash=D(10**9))
         accounts = (AccountSpec(), maker, *others)
         self.exchange = Exchange(
-            clock=clock, seed=1, symbols=specs or default_specs(), accounts=accounts, rate=rate, margin=MARGIN
+            clock=clock,
+            seed=1,
+            symbols=specs or default_specs(),
+            accounts=accounts,
+            rate=rate,
+            margin=MARGIN,
+            store=store,
         )
         self.dialect: Dialect = make_dialect(self.exchange, DialectOptions())
 

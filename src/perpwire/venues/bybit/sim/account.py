@@ -12,6 +12,7 @@ from perpwire.simulator.specs import AccountSpec
 from perpwire.venues.bybit import wire
 from perpwire.venues.bybit.sim.answer import Answer
 from perpwire.venues.bybit.sim.asked import Asked, check_linear, flag, integer, is_linear, specs_of
+from perpwire.venues.bybit.sim.key_rules import KeyRules
 from perpwire.venues.bybit.sim.numbers import ZERO, cut
 from perpwire.venues.bybit.sim.refusal import CallRefused, bad_param
 from perpwire.venues.bybit.sim.rows import Rows, user_id
@@ -25,7 +26,8 @@ PRODUCTS = ("OPTIONS", "DERIVATIVES", "SPOT")
 class AccountCalls:
     """One account's calls about itself."""
 
-    def __init__(self, exchange: Exchange, rows: Rows, settings: Settings) -> None:
+    def __init__(self, exchange: Exchange, rows: Rows, settings: Settings, keys: KeyRules) -> None:
+        self._keys = keys
         self._exchange = exchange
         self._rows = rows
         self._settings = settings
@@ -91,8 +93,8 @@ class AccountCalls:
             "id": str(number),
             "note": account.name,
             "apiKey": account.api_key,
-            "readOnly": 0,
             "secret": "",
+            **self._keys.shown(account),
             "permissions": {
                 "ContractTrade": ["Order", "Position"],
                 "Spot": [],
@@ -113,10 +115,7 @@ class AccountCalls:
                 "BitCard": [],
                 "ByXPost": [],
             },
-            "ips": ["*"],
             "type": 1,
-            "deadlineDay": -2,
-            "expiredAt": "1970-01-01T00:00:00Z",
             "createdAt": "2026-01-01T00:00:00Z",
             "unified": 0,
             "uta": 1,

@@ -72,6 +72,7 @@ class BybitDialect:
         self.faults = venue_faults(self, self._gate)
         self._requests = 0
         self._unsubscribe = exchange.subscribe(self._on_event)
+        self._stops.resume()
 
     def _on_event(self, event: SimEvent) -> None:
         # Figures first, so that what is sent of an event already counts it.
@@ -113,7 +114,7 @@ class BybitDialect:
             return self._rest.ask(request.path, read_query(request.query))
         account = self._gate.authenticate(request)
         asked = read_query(request.query) if method == "GET" else read_body(request.body)
-        return self._rest.call(account, request.path, asked, headers)
+        return self._rest.call(account, request.path, asked, headers, request.peer)
 
     def _common_headers(self) -> dict[str, str]:
         self._requests += 1

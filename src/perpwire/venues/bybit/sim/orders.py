@@ -44,7 +44,7 @@ from perpwire.venues.bybit.sim.order_form import FormReader, OrderForm
 from perpwire.venues.bybit.sim.refusal import CallRefused, of_exchange
 from perpwire.venues.bybit.sim.rows import TOO_LATE_TO_CANCEL, Ending
 
-MATCH_DELAY_S = 0.002
+MATCH_DELAY_S = 0.001
 """From the acknowledgement to the matching engine."""
 MOST_ORDERS = 500
 """Active orders of a symbol and account."""
@@ -92,6 +92,8 @@ class Orders:
             CallRefused: By retCode.
         """
         form = self.reader.read(account, body)
+        if not form.spec.instrument.is_trading:
+            raise CallRefused(110074, "This contract is not live")
         self._check_size(account, form)
         self._check_link_id(account, form.client_id)
         self._check_counts(account, form)

@@ -17,6 +17,7 @@ from perpwire.venues.bybit.sim.closed_pnl import ClosedPnl
 from perpwire.venues.bybit.sim.entries import Entries
 from perpwire.venues.bybit.sim.gate import Gate
 from perpwire.venues.bybit.sim.instruments import Instruments
+from perpwire.venues.bybit.sim.key_rules import KeyRules
 from perpwire.venues.bybit.sim.klines import Klines
 from perpwire.venues.bybit.sim.margin_mode import MarginMode
 from perpwire.venues.bybit.sim.market_data import MarketData
@@ -72,7 +73,9 @@ class Rest:
         self._gate = gate
         self._orders = orders
         self._amendments = amendments
+        self._keys = KeyRules(exchange)
         instruments = Instruments(exchange)
+        account_calls = AccountCalls(exchange, rows, settings, self._keys)
         self.public = {
             **_market(MarketData(exchange, prices, streams), instruments),
             **_series(Klines(exchange), MarketStatistics(exchange)),
@@ -82,8 +85,8 @@ class Rest:
             **_trade(orders, amendments, PreCheck(exchange, orders, rows)),
             **_orders_read(OrderQueries(exchange, rows, entries), ClosedPnl(exchange)),
             **_position(Positions(exchange, rows), TradingStop(exchange, stops)),
-            **_account(AccountCalls(exchange, rows, settings), instruments),
-            **_money(AccountCalls(exchange, rows, settings), MarginMode(exchange, rows), TransactionLog(exchange)),
+            **_account(account_calls, instruments),
+            **_money(account_calls, MarginMode(exchange, rows), TransactionLog(exchange)),
             **_quota(QuotaCalls(exchange, settings)),
         }
         self._batches = {
@@ -108,15 +111,17 @@ class Rest:
         call = self.public[path]
         return answer(call.handler(asked), call.words)
 
-    def call(self, account: AccountSpec, path: str, asked: Asked, headers: dict[str, str]) -> Answer:
+    def call(self, account: AccountSpec, path: str, asked: Asked, headers: dict[str, str], address: str = "") -> Answer:
         """A call of an account's, over REST or over the trade socket: both draw on the same units.
 
         Args:
             headers: Gets what is left of the account's units.
+            address: Where it comes from; "" where a key bound to addresses need not care.
 
         Raises:
             CallRefused: By retCode.
         """
+        self._keys.check(account, self.method_of(path) or "", path, asked, address)
         if path in self._batches:
             spent = self._gate.spend(account.name, path, batch_size(asked))
             headers |= spent.headers

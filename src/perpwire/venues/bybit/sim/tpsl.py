@@ -50,6 +50,15 @@ class PositionStops:
             ):
                 self._on_fill(order, event.fill)
 
+    def resume(self) -> None:
+        """After a restart: the last fill of each position may have been saved without what it brings along."""
+        for account in self._exchange.account_specs():
+            newest = {order.symbol: (order, fill) for order, fill in self._exchange.fills(account.name, None)}
+            for symbol, (order, fill) in newest.items():
+                triggers = self._exchange.triggers(account.name, symbol)
+                if attached_of(order.note) is not None and all(one.updated_ms < fill.time_ms for one in triggers):
+                    self._on_fill(order, fill)
+
     def _on_fill(self, order: SimOrder, fill: SimFill) -> None:
         attached = attached_of(order.note)
         held = self._exchange.position(order.account, order.symbol, order.position_side).quantity

@@ -15,7 +15,7 @@ from perpwire.errors import StreamRefused
 from perpwire.venues.base import Control, Session
 from perpwire.venues.bybit.signing import sign_login
 from perpwire.venues.bybit.streams import PRIVATE, StreamDecoder
-from perpwire.venues.bybit.wire_streams import Command, ControlReply
+from perpwire.venues.bybit.wire_control import Command, ControlReply
 
 LOGIN_VALID_MS = 10_000
 """How far in the future a login's expiry lies: enough for a slow link."""

@@ -1,6 +1,6 @@
 """What goes over the streams, spelled as Bybit spells it; see wire.py. Rows that REST has too stand there.
 
-Source: docs/v5/websocket and docs/v5/ws/connect, as of 2026-07-24, and frames seen up to 2026-10.
+Source: docs/v5/websocket, as of 2026-07-24, and frames seen up to 2026-10.
 """
 
 from __future__ import annotations
@@ -11,118 +11,6 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from perpwire.venues.bybit.wire import D, N, Text
-
-# --- control --------------------------------------------------------------------------------------------------------
-
-
-class Command(msgspec.Struct, omit_defaults=True):
-    """What a client sends on a stream: op auth, subscribe, unsubscribe or ping."""
-
-    op: str = ""
-    args: Any = None
-    req_id: Any = None
-
-
-class ControlReply(msgspec.Struct):
-    """Any frame without a topic. The trade socket, and older private ones, spell its parts retCode and retMsg."""
-
-    op: Text = ""
-    topic: Text = None
-    success: bool | None = None
-    ret_msg: Text = None
-    retCode: int | None = None
-    retMsg: Text = None
-    req_id: Any = None
-
-
-class PublicAck(msgspec.Struct):
-    """What the venue answers on a public stream; also to a ping, with ret_msg "pong"."""
-
-    success: bool
-    ret_msg: str
-    conn_id: str
-    req_id: Any
-    op: str
-
-
-class SpotAck(msgspec.Struct, kw_only=True):
-    """The same on a spot stream: a subscription's ret_msg is "subscribe", and req_id is absent where none was sent."""
-
-    success: bool
-    ret_msg: str
-    conn_id: str
-    req_id: Any = UNSET
-    op: str
-
-
-class TopicLists(msgspec.Struct):
-    failTopics: list[str]
-    successTopics: list[str]
-
-
-class OptionAck(msgspec.Struct):
-    """What an option or spread stream answers to subscribe and unsubscribe."""
-
-    success: bool
-    conn_id: str
-    data: TopicLists
-    type: str = "COMMAND_RESP"
-
-
-class OptionPong(msgspec.Struct):
-    args: list[str]
-    op: str = "pong"
-
-
-class PrivateAck(msgspec.Struct, kw_only=True):
-    """What the venue answers to auth and subscribe on a private stream; req_id is absent where none was sent."""
-
-    req_id: Any = UNSET
-    success: bool
-    ret_msg: str
-    op: str
-    conn_id: str
-
-
-class PrivatePong(msgspec.Struct, kw_only=True):
-    req_id: Any = UNSET
-    op: str = "pong"
-    args: list[str]
-    conn_id: str
-
-
-class TradeAck(msgspec.Struct, kw_only=True):
-    """What the trade socket answers to auth; reqId is absent where none was sent."""
-
-    reqId: Any = UNSET
-    retCode: int
-    retMsg: str
-    op: str
-    connId: str
-
-
-class TradePong(msgspec.Struct, kw_only=True):
-    reqId: Any = UNSET
-    retCode: int = 0
-    retMsg: str = "OK"
-    op: str = "pong"
-    data: list[str]
-    connId: str
-
-
-class TradeReply(msgspec.Struct, kw_only=True):
-    """What the trade socket answers to an order call. `data` is what REST calls the result; the header's values are
-    texts."""
-
-    reqId: Any = UNSET
-    retCode: int
-    retMsg: str
-    op: str
-    data: Any
-    retExtInfo: Any
-    header: dict[str, str]
-    connId: str
-
 
 # --- public ---------------------------------------------------------------------------------------------------------
 
@@ -282,43 +170,6 @@ class TickerFrame(msgspec.Struct, Generic[D]):
     cs: Any = 0
 
 
-# --- private --------------------------------------------------------------------------------------------------------
-
-
-class PrivateFrame(msgspec.Struct, Generic[D], kw_only=True):
-    """Every push of the private stream. creationTime in ms."""
-
-    id: Any = UNSET
-    topic: str
-    creationTime: int = 0
-    data: list[D]
-
-
-class ExecutionFrame(msgspec.Struct):
-    """A push of topic execution, as sent: its topic stands first."""
-
-    topic: str
-    id: str
-    creationTime: int
-    data: list[Any]
-
-
-class FastFrame(msgspec.Struct):
-    """A push of topic execution.fast, as sent: it has no id."""
-
-    topic: str
-    creationTime: int
-    data: list[Any]
-
-
-class StatusFrame(msgspec.Struct):
-    """system.status, on a socket of its own; it has no type."""
-
-    topic: str
-    ts: int
-    data: list[Any]
-
-
 class KlineRow(msgspec.Struct):
     """kline.{interval}.{symbol}. `timestamp` is that of the last trade."""
 
@@ -390,3 +241,40 @@ class InsuranceFrame(msgspec.Struct):
     type: str
     ts: int
     data: list[InsuranceRow]
+
+
+class StatusFrame(msgspec.Struct):
+    """system.status, on a socket of its own; it has no type."""
+
+    topic: str
+    ts: int
+    data: list[Any]
+
+
+# --- private --------------------------------------------------------------------------------------------------------
+
+
+class PrivateFrame(msgspec.Struct, Generic[D], kw_only=True):
+    """Every push of the private stream. creationTime in ms."""
+
+    id: Any = UNSET
+    topic: str
+    creationTime: int = 0
+    data: list[D]
+
+
+class ExecutionFrame(msgspec.Struct):
+    """A push of topic execution, as sent: its topic stands first."""
+
+    topic: str
+    id: str
+    creationTime: int
+    data: list[Any]
+
+
+class FastFrame(msgspec.Struct):
+    """A push of topic execution.fast, as sent: it has no id."""
+
+    topic: str
+    creationTime: int
+    data: list[Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from perpwire.simulator.dialect import Peer
 from perpwire.simulator.exchange import Exchange
-from perpwire.venues.bybit import wire_streams
+from perpwire.venues.bybit import wire_control
 from perpwire.venues.bybit.sim.login import check_login
 from perpwire.venues.bybit.sim.private import CATEGORIES, CATEGORISED, TOPICS, PrivateStreams
 from perpwire.venues.bybit.sim.refusal import CallRefused
@@ -26,7 +26,7 @@ class PrivateSocket(StreamSocket):
         failed: list[str] | None = None,
     ) -> None:
         self.send(
-            wire_streams.PrivateAck(
+            wire_control.PrivateAck(
                 req_id=echo(command.req_id), success=success, ret_msg=words, op=command.name, conn_id=self.conn_id
             )
         )
@@ -34,7 +34,7 @@ class PrivateSocket(StreamSocket):
     def pong(self, command: Incoming) -> None:
         self._streams.on_ping(self.account, self.topics)
         self.send(
-            wire_streams.PrivatePong(
+            wire_control.PrivatePong(
                 req_id=echo(command.req_id), args=[str(self._exchange.now_ms())], conn_id=self.conn_id
             )
         )

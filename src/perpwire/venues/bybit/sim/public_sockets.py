@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from perpwire.simulator.dialect import Peer
 from perpwire.simulator.exchange import Exchange
-from perpwire.venues.bybit import wire_streams
+from perpwire.venues.bybit import wire_control
 from perpwire.venues.bybit.session import ARGS_CHARACTERS
 from perpwire.venues.bybit.sim.hub import Subscriber
 from perpwire.venues.bybit.sim.sockets import Incoming, StreamSocket, echo
@@ -50,7 +50,7 @@ class PublicSocket(StreamSocket):
         taken: list[str] | None = None,
         failed: list[str] | None = None,
     ) -> None:
-        self.send(wire_streams.PublicAck(success, words, self.conn_id, echo(command.req_id, ""), command.name))
+        self.send(wire_control.PublicAck(success, words, self.conn_id, echo(command.req_id, ""), command.name))
 
     def pong(self, command: Incoming) -> None:
         self.answer(True, "pong", command)
@@ -88,7 +88,7 @@ class SpotSocket(PublicSocket):
         if success and taken is not None:
             words = command.name
         self.send(
-            wire_streams.SpotAck(
+            wire_control.SpotAck(
                 success=success, ret_msg=words, conn_id=self.conn_id, req_id=echo(command.req_id), op=command.name
             )
         )
@@ -111,11 +111,11 @@ class OptionSocket(PublicSocket):
         taken: list[str] | None = None,
         failed: list[str] | None = None,
     ) -> None:
-        lists = wire_streams.TopicLists(failTopics=failed or [], successTopics=taken or [])
-        self.send(wire_streams.OptionAck(success, self.conn_id, lists))
+        lists = wire_control.TopicLists(failTopics=failed or [], successTopics=taken or [])
+        self.send(wire_control.OptionAck(success, self.conn_id, lists))
 
     def pong(self, command: Incoming) -> None:
-        self.send(wire_streams.OptionPong([str(self._exchange.now_ms())]))
+        self.send(wire_control.OptionPong([str(self._exchange.now_ms())]))
 
 
 PublicKind = Callable[[Peer, Exchange, int, Topics], PublicSocket]

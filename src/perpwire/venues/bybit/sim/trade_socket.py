@@ -15,7 +15,7 @@ import msgspec
 from perpwire.simulator.dialect import Peer
 from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.specs import AccountSpec
-from perpwire.venues.bybit import wire_streams
+from perpwire.venues.bybit import wire_control
 from perpwire.venues.bybit.sim.answer import Answer
 from perpwire.venues.bybit.sim.gate import Gate, LimitReached
 from perpwire.venues.bybit.sim.login import check_login
@@ -135,7 +135,7 @@ class TradeSocket(Socket):
     def on_command(self, command: Incoming) -> None:
         if command.op == "ping":
             self.send(
-                wire_streams.TradePong(
+                wire_control.TradePong(
                     reqId=echo(command.reqId), data=[str(self._exchange.now_ms())], connId=self.conn_id
                 )
             )
@@ -155,7 +155,7 @@ class TradeSocket(Socket):
         except CallRefused as refused:
             code, words = refused.code, refused.words
         self.send(
-            wire_streams.TradeAck(reqId=echo(command.reqId), retCode=code, retMsg=words, op="auth", connId=self.conn_id)
+            wire_control.TradeAck(reqId=echo(command.reqId), retCode=code, retMsg=words, op="auth", connId=self.conn_id)
         )
 
     # --- calls --------------------------------------------------------------------------------------------------------
@@ -213,7 +213,7 @@ class TradeSocket(Socket):
         desk.answered += 1
         shown = {HEADER_NAMES[name]: value for name, value in headers.items() if name in HEADER_NAMES}
         self.send(
-            wire_streams.TradeReply(
+            wire_control.TradeReply(
                 reqId=echo(command.reqId),
                 retCode=said.code if isinstance(said, CallRefused) else 0,
                 retMsg=said.words,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, Unpack
 
 import msgspec
 
@@ -19,7 +19,7 @@ from perpwire.simulator.history import (
     WalkedDays,
     listed_day,
 )
-from perpwire.simulator.intervals import DAY_MS, MINUTE_MS, Interval
+from perpwire.simulator.intervals import DAY_MS, MINUTE_MS, Interval, Span
 from perpwire.simulator.specs import SymbolSpec
 
 Kind = Literal["last", "mark", "index", "premium"]
@@ -158,28 +158,12 @@ class Candles:
             return None
         return self._series[kind].candle(interval, open_ms, now_ms)
 
-    def range(
-        self,
-        kind: Kind,
-        interval: Interval | str,
-        *,
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        limit: int,
-        oldest: bool = False,
-    ) -> list[Candle]:
-        """Candles that open from `start_ms` to `end_ms` (both included; None: no bound), in order of time.
-
-        Args:
-            limit: At most so many: the newest of them, or the oldest where `oldest` is True.
-        """
+    def range(self, kind: Kind, interval: Interval | str, **span: Unpack[Span]) -> list[Candle]:
+        """Candles by the time they open, in order of time."""
         interval = Interval(interval)
         now_ms = self._advanced(kind)
-        first_ms = self._listed_ms if start_ms is None else max(start_ms, self._listed_ms)
-        last_ms = now_ms if end_ms is None else min(end_ms, now_ms)
-        opens = interval.opens(first_ms, last_ms, limit, oldest=oldest)
         series = self._series[kind]
-        return [series.candle(interval, one, now_ms) for one in opens]
+        return [series.candle(interval, one, now_ms) for one in interval.opens(self._listed_ms, now_ms, **span)]
 
     def day(self) -> Day:
         """The last 24 hours."""

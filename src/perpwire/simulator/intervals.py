@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Required, TypedDict, Unpack
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 _WEEK_MS = 7 * DAY_MS
 _FIRST_MONDAY_MS = 4 * DAY_MS  # 1970-01-05
+
+
+class Span(TypedDict, total=False):
+    """Which rows of a series are asked for: those from `start_ms` to `end_ms` (both included; None or left out: no
+    bound), and of them at most `limit`: the newest, or the oldest where `oldest` is True."""
+
+    start_ms: int | None
+    end_ms: int | None
+    limit: Required[int]
+    oldest: bool
 
 
 class Interval(StrEnum):
@@ -54,18 +65,20 @@ class Interval(StrEnum):
     def previous_open(self, open_ms: int) -> int:
         return self.open_of(open_ms - 1)
 
-    def opens(self, first_ms: int, last_ms: int, limit: int, *, oldest: bool = False) -> list[int]:
-        """The opens from `first_ms` to `last_ms` (both included) in order of time: at most the newest `limit` of them,
-        or the oldest."""
+    def opens(self, first_ms: int, last_ms: int, **span: Unpack[Span]) -> list[int]:
+        """The opens that are asked for, of those from `first_ms` to `last_ms` (both included), in order of time."""
+        start_ms, end_ms = span.get("start_ms"), span.get("end_ms")
+        first_ms = first_ms if start_ms is None else max(first_ms, start_ms)
+        last_ms = last_ms if end_ms is None else min(last_ms, end_ms)
         opens: list[int] = []
-        if oldest:
+        if span.get("oldest", False):
             one = self.next_open(self.open_of(first_ms - 1))
-            while one <= last_ms and len(opens) < limit:
+            while one <= last_ms and len(opens) < span["limit"]:
                 opens.append(one)
                 one = self.next_open(one)
             return opens
         one = self.open_of(last_ms)
-        while one >= first_ms and len(opens) < limit:
+        while one >= first_ms and len(opens) < span["limit"]:
             opens.append(one)
             one = self.previous_open(one)
         return opens[::-1]

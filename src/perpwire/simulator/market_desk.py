@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Unpack
 
 import msgspec
 
@@ -14,7 +15,7 @@ from perpwire.simulator.account_desk import AccountDesk
 from perpwire.simulator.candles import Candle, Day, Kind
 from perpwire.simulator.events import ZERO, ContractChanged, FundingSettled, Liquidated, MarkTick, SimEvent, Traded
 from perpwire.simulator.house import INSURANCE_FUND
-from perpwire.simulator.intervals import Interval
+from perpwire.simulator.intervals import Interval, Span
 from perpwire.simulator.margin import CASH_STEP
 from perpwire.simulator.market import Market
 from perpwire.simulator.market_price import impact_prices
@@ -113,21 +114,9 @@ class MarketDesk(AccountDesk):
 
     # --- candles and figures ------------------------------------------------------------------------------------------
 
-    def candles(
-        self,
-        symbol: str,
-        kind: Kind,
-        interval: Interval | str,
-        *,
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        limit: int,
-        oldest: bool = False,
-    ) -> list[Candle]:
-        """Candles that open from `start_ms` to `end_ms`, in order of time; see Candles.range."""
-        return self._market(symbol).candles.range(
-            kind, interval, start_ms=start_ms, end_ms=end_ms, limit=limit, oldest=oldest
-        )
+    def candles(self, symbol: str, kind: Kind, interval: Interval | str, **span: Unpack[Span]) -> list[Candle]:
+        """Candles by the time they open, in order of time."""
+        return self._market(symbol).candles.range(kind, interval, **span)
 
     def candle(self, symbol: str, kind: Kind, interval: Interval | str) -> Candle:
         """The one that is open."""

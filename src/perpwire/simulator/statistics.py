@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, Unpack
 
 import msgspec
 
 from perpwire.simulator.candles import Candles
 from perpwire.simulator.curves import noise
-from perpwire.simulator.intervals import DAY_MS, HOUR_MS, MINUTE_MS, Interval
+from perpwire.simulator.intervals import DAY_MS, HOUR_MS, MINUTE_MS, Interval, Span
 from perpwire.simulator.specs import SymbolSpec
 
 Crowd = Literal["accounts", "top_accounts", "top_positions"]
@@ -89,15 +89,11 @@ class Statistics:
     def open_interest(
         self,
         period: Interval | str,
-        *,
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        limit: int,
-        oldest: bool = False,
+        **span: Unpack[Span],
     ) -> list[Interest]:
-        """The crowd's, over time. Bounds and order are those of Candles.range."""
+        """The crowd's, over time."""
         rows: list[Interest] = []
-        for time_ms in self._times(period, start_ms, end_ms, limit, oldest):
+        for time_ms in self._times(period, **span):
             quantity = self.background_interest(time_ms)
             value = (quantity * self._price("mark", period, time_ms)).quantize(_CENT)
             rows.append(Interest(time_ms=time_ms, quantity=quantity, value=value))
@@ -107,14 +103,10 @@ class Statistics:
         self,
         crowd: Crowd,
         period: Interval | str,
-        *,
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        limit: int,
-        oldest: bool = False,
+        **span: Unpack[Span],
     ) -> list[LongShort]:
         rows: list[LongShort] = []
-        for time_ms in self._times(period, start_ms, end_ms, limit, oldest):
+        for time_ms in self._times(period, **span):
             swing = noise(f"{self._name}/{crowd}", time_ms / (3 * DAY_MS)) * 0.12
             swing += noise(f"{self._name}/{crowd}", time_ms / (2 * HOUR_MS)) * 0.02
             long = Decimal(_LEAN[crowd] + swing).quantize(_SHARE_STEP)
@@ -124,16 +116,12 @@ class Statistics:
     def taker_volume(
         self,
         period: Interval | str,
-        *,
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        limit: int,
-        oldest: bool = False,
+        **span: Unpack[Span],
     ) -> list[TakerVolume]:
         """What the candles say."""
         interval = Interval(period)
         rows: list[TakerVolume] = []
-        for time_ms in self._times(period, start_ms, end_ms, limit, oldest):
+        for time_ms in self._times(period, **span):
             candle = self._candles.at("last", interval, interval.previous_open(time_ms))
             if candle is not None:
                 buys = candle.taker_buy_volume
@@ -143,27 +131,17 @@ class Statistics:
     def basis(
         self,
         period: Interval | str,
-        *,
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        limit: int,
-        oldest: bool = False,
+        **span: Unpack[Span],
     ) -> list[Basis]:
         rows: list[Basis] = []
-        for time_ms in self._times(period, start_ms, end_ms, limit, oldest):
+        for time_ms in self._times(period, **span):
             index, last = self._price("index", period, time_ms), self._price("last", period, time_ms)
             rate = ((last - index) / index).quantize(_SHARE_STEP)
             rows.append(Basis(time_ms=time_ms, index_price=index, last_price=last, basis=last - index, rate=rate))
         return rows
 
-    def _times(
-        self, period: Interval | str, start_ms: int | None, end_ms: int | None, limit: int, oldest: bool
-    ) -> list[int]:
-        now_ms = self._now_ms()
-        listed_ms = self._candles.listed_ms
-        first_ms = listed_ms if start_ms is None else max(start_ms, listed_ms)
-        last_ms = now_ms if end_ms is None else min(end_ms, now_ms)
-        return Interval(period).opens(first_ms, last_ms, limit, oldest=oldest)
+    def _times(self, period: Interval | str, **span: Unpack[Span]) -> list[int]:
+        return Interval(period).opens(self._candles.listed_ms, self._now_ms(), **span)
 
     def _price(self, kind: Literal["last", "mark", "index"], period: Interval | str, time_ms: int) -> Decimal:
         candle = self._candles.at(kind, period, time_ms)

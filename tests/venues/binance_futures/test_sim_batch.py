@@ -131,6 +131,35 @@ def test_an_order_may_be_tried_without_being_placed(venue: SimulatedVenue) -> No
         assert venue.signed("POST", "/fapi/v1/order/test", **order(**change)).code == code
 
 
+def test_conditional_orders_are_tried_by_their_older_names(venue: SimulatedVenue) -> None:
+    stop: dict[str, Any] = {
+        "symbol": "BTCUSDT",
+        "side": "SELL",
+        "type": "STOP_MARKET",
+        "quantity": "0.010",
+        "stopPrice": "60000",
+    }
+    told = venue.signed("POST", "/fapi/v1/order/test", **stop, workingType="MARK_PRICE", newClientOrderId="s").json
+    assert (told["type"], told["origType"], told["stopPrice"]) == ("STOP_MARKET", "STOP_MARKET", "60000.00")
+    assert (told["workingType"], told["clientOrderId"], told["price"]) == ("MARK_PRICE", "s", "0.00")
+    trailing: dict[str, Any] = {
+        "symbol": "BTCUSDT",
+        "side": "SELL",
+        "type": "TRAILING_STOP_MARKET",
+        "quantity": "0.010",
+    }
+    trailing |= {"callbackRate": "0.3", "activationPrice": "65000"}
+    told = venue.signed("POST", "/fapi/v1/order/test", **trailing).json
+    assert (told["activatePrice"], told["priceRate"]) == ("65000.00", "0.3")
+    for change, code in (
+        ({"stopPrice": "65000"}, -2021),
+        ({"stopPrice": "0"}, -4006),
+        ({"closePosition": "true"}, -4137),
+    ):
+        assert venue.signed("POST", "/fapi/v1/order/test", **(stop | change)).code == code
+    assert venue.exchange.open_triggers("main", None) == []
+
+
 def test_what_clients_ask_of_other_services_at_their_start(venue: SimulatedVenue) -> None:
     assert venue.signed("GET", "/sapi/v1/capital/config/getall").raw == b"[]"
     assert venue.raw("GET", "/sapi/v1/capital/config/getall").code == -2014

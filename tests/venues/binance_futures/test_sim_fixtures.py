@@ -61,6 +61,7 @@ for same, like in (
     ("PUT_fapi_v1_batchOrders", "PUT_fapi_v1_order"),
 ):
     MISSING[same] = MISSING[like]
+MISSING["POST_fapi_v1_order_test"] = {"cumQuote": NO_PRICES, "avgPrice": NO_PRICES}
 MISSING["POST_fapi_v1_order"] = MISSING["POST_fapi_v1_order"] | {"time": "an acknowledgement has updateTime only"}
 """File (less its number) -> key -> why it is not answered."""
 
@@ -224,6 +225,14 @@ ORDER = {
     "timeInForce": "GTC",
     "quantity": "0.010",
     "price": "60000",
+}
+
+TRAILING = {
+    "symbol": "BTCUSDT",
+    "side": "SELL",
+    "type": "TRAILING_STOP_MARKET",
+    "quantity": "0.010",
+    "callbackRate": "1",
 }
 
 
@@ -415,7 +424,7 @@ ASKED: dict[str, Callable[[World], Any]] = {
     "POST_fapi_v1_marginType": lambda world: world.post("/fapi/v1/marginType", **BTC, marginType="ISOLATED"),
     "POST_fapi_v1_multiAssetsMargin": lambda world: world.post("/fapi/v1/multiAssetsMargin", multiAssetsMargin="true"),
     "POST_fapi_v1_order": World.resting,
-    "POST_fapi_v1_order_test": lambda world: world.post("/fapi/v1/order/test", **ORDER),
+    "POST_fapi_v1_order_test": lambda world: world.post("/fapi/v1/order/test", **TRAILING),
     "POST_fapi_v1_positionMargin": isolated,
     "POST_fapi_v1_positionSide_dual": lambda world: world.post("/fapi/v1/positionSide/dual", dualSidePosition="true"),
     "PUT_fapi_v1_batchOrders": amended_batch,

@@ -147,6 +147,14 @@ def test_what_is_not_traded_is_left_out_of_the_list_of_days(venue: SimulatedVenu
     assert venue.place(symbol="ETHUSDT", price="3000", quantity="1").code == -4141
 
 
+def test_orders_of_a_contract_that_is_not_traded_can_only_be_cancelled(venue: SimulatedVenue) -> None:
+    order_id = venue.place(price="60000").json["orderId"]
+    venue.exchange.set_trading("BTCUSDT", False)
+    change = {"symbol": "BTCUSDT", "side": "BUY", "orderId": order_id, "quantity": "0.010", "price": "60001"}
+    assert venue.signed("PUT", "/fapi/v1/order", **change).code == -5024
+    assert venue.signed("DELETE", "/fapi/v1/order", symbol="BTCUSDT", orderId=order_id).json["status"] == "CANCELED"
+
+
 def test_open_interest_counts_the_accounts_positions(venue: SimulatedVenue) -> None:
     def interest() -> Decimal:
         return Decimal(venue.public("/fapi/v1/openInterest", symbol="BTCUSDT").json["openInterest"])

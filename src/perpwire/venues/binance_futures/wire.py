@@ -228,6 +228,8 @@ class Order(Rest):
     update_time: Int = UNSET
     pair: Unread = UNSET
     modify_id: Unread = UNSET
+    activate_price: Unread = UNSET
+    price_rate: Unread = UNSET
 
 
 class Countdown(Rest):

@@ -42,7 +42,6 @@ class OrderCalls:
 
         return {
             ("POST", "/fapi/v1/order"): order_row(self.place),
-            ("POST", "/fapi/v1/order/test"): row(self.test),
             ("PUT", "/fapi/v1/order"): order_row(self.amend),
             ("DELETE", "/fapi/v1/order"): row(self.cancel),
             ("DELETE", "/fapi/v1/allOpenOrders"): row(self.cancel_all),
@@ -52,7 +51,7 @@ class OrderCalls:
     # --- placing --------------------------------------------------------------------------------------------------
 
     def place(self, account: str, args: Args) -> wire.Order:
-        intent, words = self._intent(account, args)
+        intent, words = self.intent_of(account, args)
         answer = params.answer_of(args)
         order = self._exchange.place(account, intent)
         if answer == "ACK":
@@ -61,34 +60,7 @@ class OrderCalls:
             order.reason = ""
         return acknowledged(order, words)
 
-    def test(self, account: str, args: Args) -> wire.Order:
-        """Whether `place` would take it, as an order that there is not."""
-        intent, words = self._intent(account, args)
-        params.answer_of(args)
-        self._exchange.check(account, intent)
-        now_ms = self._exchange.now_ms()
-        order = SimOrder(
-            account=account,
-            symbol=words.symbol,
-            order_id=0,
-            client_order_id=intent.client_order_id,
-            side=intent.side,
-            type=intent.type,
-            time_in_force=intent.time_in_force,
-            price=intent.price,
-            quantity=intent.quantity,
-            reduce_only=intent.reduce_only,
-            position_side=intent.position_side,
-            status=OrderStatus.NEW,
-            created_ms=now_ms,
-            updated_ms=now_ms,
-            self_trade=intent.self_trade,
-            expire_ms=intent.expire_ms,
-            note=intent.note,
-        )
-        return acknowledged(order, words)
-
-    def _intent(self, account: str, args: Args) -> tuple[OrderIntent, SymbolWords]:
+    def intent_of(self, account: str, args: Args) -> tuple[OrderIntent, SymbolWords]:
         """The order that is asked for, checked in the order in which the venue seems to check.
 
         Raises:
@@ -108,7 +80,7 @@ class OrderCalls:
         reduce_only = params.reduce_only_of(args)
         self_trade = params.self_trade_of(args)
         words = self._listing.words_of(args)
-        client_order_id = args.get("newClientOrderId") or self._client_order_id(account)
+        client_order_id = args.get("newClientOrderId") or self.new_client_id(account)
         if not params.CLIENT_ORDER_ID.fullmatch(client_order_id):
             raise Refusal(-4015, "Client order id is not valid.")
         params.check_mode(self._exchange, account, words, position_side, reduce_only)
@@ -187,7 +159,7 @@ class OrderCalls:
         if quantity <= held < quantity + before:
             raise Refusal(-4118, "ReduceOnly Order Failed. Please check your existing position and open orders.")
 
-    def _client_order_id(self, account: str) -> str:
+    def new_client_id(self, account: str) -> str:
         """One that the venue makes up where none was sent."""
         self._ids_made += 1
         return hashlib.sha256(f"{account}/order/{self._exchange.now_ms()}/{self._ids_made}".encode()).hexdigest()[:22]

@@ -21,6 +21,7 @@ from perpwire.venues.binance_futures.sim.listing import Listing
 from perpwire.venues.binance_futures.sim.margin_changes import MarginChangeCalls
 from perpwire.venues.binance_futures.sim.market_data import MarketDataCalls
 from perpwire.venues.binance_futures.sim.order_history import OrderHistoryCalls
+from perpwire.venues.binance_futures.sim.order_trials import OrderTrials
 from perpwire.venues.binance_futures.sim.orders import OrderCalls
 from perpwire.venues.binance_futures.sim.positions import PositionCalls
 from perpwire.venues.binance_futures.sim.references import ReferenceCalls
@@ -43,6 +44,7 @@ def rest_rows(exchange: Exchange, listing: Listing, agg_trades: Mapping[str, Agg
         **StatisticsCalls(exchange, listing).rows(),
         **ReferenceCalls(exchange, listing).rows(),
         **orders.rows(),
+        **OrderTrials(exchange, listing, orders).rows(),
         **BatchCalls(orders, listing).rows(),
         **OrderHistoryCalls(exchange, listing).rows(),
         **AmendmentCalls(exchange, listing).rows(),

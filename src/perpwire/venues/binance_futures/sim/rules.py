@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from perpwire.model.numbers import plain
 from perpwire.venues.binance_futures import limits, wire
+from perpwire.venues.binance_futures.sim.baskets import is_basket
 from perpwire.venues.binance_futures.sim.words import TIMES_IN_FORCE, SymbolWords, padded
 
 PERCENT_UP, PERCENT_DOWN = Decimal("1.0500"), Decimal("0.9500")
@@ -33,6 +34,8 @@ ONBOARD_MS = 1_569_398_400_000
 _ORDER_TYPES = [
     "LIMIT", "MARKET", "STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET",
 ]  # fmt: skip
+
+_SUB_TYPES = {"BTC": ["PoW"], "DEFI": ["INDEX"], "BTCDOM": ["INDEX"]}
 
 _ASSET_EXCHANGE = {"USDT": "-10000", "USDC": "-10000"}
 """How negative a balance may be before the asset is bought for others, in multi-assets mode."""
@@ -75,8 +78,8 @@ def symbol_info(words: SymbolWords) -> wire.SymbolInfo:
         quantity_precision=words.quantity_places,
         base_asset_precision=8,
         quote_precision=8,
-        underlying_type="COIN",
-        underlying_sub_type=["PoW"] if instrument.base == "BTC" else ["Layer-1"],
+        underlying_type="INDEX" if is_basket(words) else "COIN",
+        underlying_sub_type=_SUB_TYPES.get(instrument.base, ["Layer-1"]),
         settle_plan=0,
         trigger_protect=plain(TRIGGER_PROTECT),
         liquidation_fee=padded(words.spec.liquidation_fee, 6),

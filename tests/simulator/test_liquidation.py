@@ -238,3 +238,48 @@ def test_a_warning_comes_before_it_and_only_once(venue: Exchange) -> None:
     venue.force_mark(SYMBOL, D(100))
     venue.force_mark(SYMBOL, (price + D("0.15")).quantize(D("0.1")))
     assert len(heard.of(MarginCalled)) == 2
+
+
+@pytest.mark.parametrize(
+    ("side", "price", "exact", "rounded"), [(BUY, "101", "90.89", "90.9"), (SELL, "99", "108.91", "108.9")]
+)
+def test_the_bankruptcy_price_is_rounded_in_the_accounts_favour(
+    venue: Exchange, side: Side, price: str, exact: str, rounded: str
+) -> None:
+    venue.set_isolated("a", SYMBOL, True)
+    venue.place("a", intent(side, "10", price))
+    venue.add_margin("a", SYMBOL, PositionSide.BOTH, D("0.1"))
+    assert venue.position_view("a", SYMBOL).bankruptcy_price == D(exact)
+    venue.force_liquidation("a", SYMBOL)
+    assert last_order(venue, "a").price == D(rounded)
+
+
+def test_the_fund_pays_what_an_account_has_lost_beyond_all_it_had(venue: Exchange) -> None:
+    venue.place("a", intent(BUY, "90", "101"))
+    venue.cancel_all("c", SYMBOL)
+    venue.force_mark("ETHUSDT", D(100))
+    account = venue._owner("a")
+    account.book("transfer", "USDT", 0, D(-930), cash_flow=D(-930))  # a loss elsewhere, past its margin
+    venue.force_mark(SYMBOL, D(95))
+    assert venue.position("a", SYMBOL).quantity == 0
+    assert venue.wallet("a")["USDT"] >= 0
+
+
+def test_a_flip_ends_what_was_bound_to_the_position(venue: Exchange) -> None:
+    venue.place("a", intent(BUY, "2", "101"))
+    bound = venue.place_trigger(
+        "a",
+        TriggerIntent(
+            symbol=SYMBOL,
+            side=SELL,
+            kind="stop",
+            direction="falls",
+            type=OrderType.MARKET,
+            trigger_price=D(50),
+            quantity=D(1),
+            is_bound_to_position=True,
+        ),
+    )
+    venue.place("a", intent(SELL, "3", "99"))
+    assert venue.position("a", SYMBOL).quantity == -1
+    assert venue.find_trigger("a", trigger_id=bound.trigger_id).reason == "position_closed"

@@ -238,7 +238,7 @@ class Trading(RuleBasedStateMachine):
         with contextlib.suppress(Refused):
             (self.venue.force_adl if adl else self.venue.force_liquidation)(account, symbol, leg)
 
-    @rule(seconds=st.sampled_from([1, 2, 5, 4 * 3600]))
+    @rule(seconds=st.sampled_from([1, 2, 5, 8 * 3600]))
     def wait(self, seconds: int) -> None:
         self.clock.advance(seconds)
         self.venue.tick()

@@ -266,3 +266,59 @@ def test_the_markets_open_interest_counts_the_accounts(venue: Exchange) -> None:
     before = venue.open_interest(SYMBOL)
     venue.place("a", intent(BUY, "10"))
     assert venue.open_interest(SYMBOL) == before + 10
+
+
+def test_profit_after_fees_adds_up_over_the_life_of_a_position(venue: Exchange) -> None:
+    venue.place("a", intent(BUY, "7"))
+    venue.place("a", intent(SELL, "2"))
+    venue.place("a", intent(BUY, "4"))
+    venue.place("a", intent(SELL, "12"))  # nine closed, three opened the other way
+    fills = [fill for _, fill in venue.fills("a", SYMBOL)]
+    position = venue.position("a", SYMBOL)
+    opening_fee = fills[-1].fee - (fills[-1].fee * 9 / 12)
+    assert sum(fill.closed_pnl for fill in fills) == sum(fill.realized_pnl - fill.fee for fill in fills) + opening_fee
+    assert position.open_fees == opening_fee == -position.current_realized
+    assert position.total_realized == sum(fill.realized_pnl - fill.fee for fill in fills)
+    assert venue.orders("a", SYMBOL)[-1].closed_pnl == fills[-1].closed_pnl
+
+
+def test_margin_added_by_hand_is_not_remembered_past_the_position(venue: Exchange) -> None:
+    venue.set_isolated("a", SYMBOL, True)
+    venue.place("a", intent(BUY, "10"))
+    venue.add_margin("a", SYMBOL, BOTH, D(50))
+    venue.place("a", intent(SELL, "5"))
+    assert venue.position("a", SYMBOL).extra_margin == 25
+    venue.place("a", intent(SELL, "5"))
+    assert venue.position("a", SYMBOL).extra_margin == venue.position("a", SYMBOL).isolated_margin == 0
+
+
+def test_an_amended_order_counts_once_against_the_tier(venue: Exchange) -> None:
+    venue.set_leverage("a", SYMBOL, D(50))
+    order = venue.place("a", intent(BUY, "60", "90"))
+    amended = venue.amend("a", SYMBOL, order_id=order.order_id, client_order_id=None, price=None, quantity=D(99))
+    assert amended.quantity == 99
+    assert (
+        why(venue.amend, "a", SYMBOL, order_id=order.order_id, client_order_id=None, price=None, quantity=D(101))
+        is Why.LEVERAGE_CAP
+    )
+
+
+def test_margin_that_a_loss_needs_stays_in(venue: Exchange) -> None:
+    venue.set_isolated("a", SYMBOL, True)
+    venue.place("a", intent(BUY, "10"))
+    venue.add_margin("a", SYMBOL, BOTH, D(50))
+    venue.force_mark(SYMBOL, D(96))  # 50 lost
+    assert why(venue.add_margin, "a", SYMBOL, BOTH, D(-40)) is Why.MARGIN_TOO_MUCH
+    venue.force_mark(SYMBOL, D(101))
+    venue.add_margin("a", SYMBOL, BOTH, D(-40))
+
+
+def test_an_order_must_be_worth_what_it_loses_at_once(clock: ManualClock) -> None:
+    from perpwire.simulator.exchange import AccountSpec
+    from perpwire.venues.binance_futures.sim.margin import MARGIN
+
+    accounts = (AccountSpec(name="a", cash=D(1000)), AccountSpec(name="b", api_key="key-b"))
+    venue = Exchange(clock=clock, seed=7, symbols=[spec(start_price="100")], accounts=accounts, margin=MARGIN, rate=0)
+    # 20 times leverage: 100 units at 110 need 550, and lose 1000 against the mark of 100.
+    assert why(venue.place, "a", intent(BUY, "100", "110")) is Why.MARGIN
+    venue.place("a", intent(BUY, "100", "100"))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.simulator.making import ACCOUNTS, SYMBOL, intent, spec
+from tests.simulator.making import ACCOUNTS, SYMBOL, Heard, intent, spec
 
 from perpwire.clock import ManualClock
 from perpwire.model.order import OrderStatus, OrderType, PositionSide, Side
@@ -304,3 +304,23 @@ def test_a_step_is_saved_whole_or_not_at_all(
         venue.place("a", intent(BUY, "2", "100"))
     monkeypatch.undo()
     assert everything(open_exchange(clock, tmp_path / "state")) == before
+
+
+def test_trade_ids_are_not_given_twice(clock: ManualClock, tmp_path: Path) -> None:
+    """Also those of trades in which no account took part, which are not saved one by one."""
+    venue = open_exchange(clock, tmp_path / "state")
+    venue.place("b", intent(SELL, "1", "100"))
+    venue.place("a", intent(BUY, "1", "100"))
+    last = venue._execution.next_trade_id(SYMBOL)  # the background's
+    again = open_exchange(clock, tmp_path / "state")
+    assert again._execution.next_trade_id(SYMBOL) > last
+
+
+def test_nothing_is_told_that_could_not_be_saved(clock: ManualClock, tmp_path: Path) -> None:
+    venue = open_exchange(clock, tmp_path / "state")
+    heard = Heard(venue)
+    assert venue._store is not None
+    venue._store.close()
+    with pytest.raises(sqlite3.ProgrammingError):
+        venue.place("a", intent(BUY, "1", "90"))
+    assert heard.events == []

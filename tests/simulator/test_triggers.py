@@ -313,3 +313,27 @@ def test_one_that_triggers_another(venue: Exchange) -> None:
     assert venue.find_trigger("a", trigger_id=first.trigger_id).status == "finished"
     assert venue.find_trigger("a", trigger_id=second.trigger_id).status == "finished"
     assert venue.position("a", SYMBOL).quantity == 52
+
+
+def test_one_of_a_pair_ends_no_others(venue: Exchange) -> None:
+    single = venue.place_trigger("a", stop(SELL, "98"))
+    venue.place_trigger("a", stop(BUY, "100.5", group="pair"))
+    trade_at(venue, "100.5")
+    assert venue.find_trigger("a", trigger_id=single.trigger_id).is_open
+
+
+def test_a_reduce_only_one_is_cut_to_the_position(venue: Exchange) -> None:
+    venue.place("a", intent(BUY, "3"))
+    trade_at(venue, "100")
+    venue.place_trigger("a", stop(SELL, "99.5", "5", reduce_only=True))
+    trade_at(venue, "99.5")
+    assert venue.position("a", SYMBOL).quantity == 0
+    assert venue.orders("a", None)[-1].quantity == 3
+
+
+def test_one_bound_to_a_position_closes_its_own_part_of_it(venue: Exchange) -> None:
+    venue.place("a", intent(BUY, "3"))
+    trade_at(venue, "100")
+    venue.place_trigger("a", stop(SELL, "99.5", "2", reduce_only=True, is_bound_to_position=True))
+    trade_at(venue, "99.5")
+    assert venue.position("a", SYMBOL).quantity == 1

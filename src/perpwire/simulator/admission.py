@@ -102,9 +102,8 @@ def check_margin(
     exposure = risk.exposure(owner, market.symbol, order.side, order.position_side) + order.remaining
     if instead_of is not None:
         exposure -= instead_of.remaining
-    held = abs(owner.held(market.symbol, order.position_side))
     leverage = owner.leverage(market.symbol, order.position_side)
-    if exposure > held and exposure * market.price.mark > market.spec.cap_at(leverage):
+    if exposure * market.price.mark > market.spec.cap_at(leverage):
         raise Refused(Why.LEVERAGE_CAP)
     if more <= 0:
         return  # it only closes, or is on the smaller side

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -175,5 +176,56 @@ def test_what_a_venue_does_not_have_is_refused_by_name() -> None:
         reply = await one.call("POST", "/sim/faults", b'[{"kind":"cut"},{"kind":"act","do":"dance"}]')
         assert (reply.status, json.loads(reply.body)) == (400, {"error": "echo can't 'dance'; it knows none"})
         assert [entry.text for entry in one.host.journal.entries(kind="fault")] == []  # not half of it either
+
+    in_world(test)
+
+
+def test_the_journal_is_read_by_what_is_asked_of_it() -> None:
+    async def test(one: World) -> None:
+        socket, _ = await one.connect()
+        socket.send(b"book")
+        await one.clock.sleep(1)
+        await one.place("one")
+        socket.send(b"echoed")
+        await one.clock.sleep(1)
+
+        async def texts(query: str) -> list[str]:
+            return [entry["text"] for entry in (await one.json("GET", f"/sim/journal?{query}"))["entries"]]
+
+        assert await texts("kind=received") == ["book", "echoed"]
+        assert await texts("kind=received,opened") == ["/echo/ws", "book", "echoed"]
+        assert await texts("topic=ech*") == ["echoed"]
+        assert await texts("account=main&kind=sent") == ["echoed"]
+        assert len(await texts("connection=1")) == 5
+        assert await texts("connection=2") == []
+        lines = (await one.call("GET", "/sim/journal?kind=received&format=lines")).body.splitlines()
+        assert [json.loads(line)["text"] for line in lines] == ["book", "echoed"]
+        for bad in ("kind=nonsense", "limit=-1", "after=x", "format=xml", "afer=1", "wait_s=1e9"):
+            assert (await one.call("GET", f"/sim/journal?{bad}")).status == 400
+
+    in_world(test)
+
+
+def test_the_journal_is_followed_by_waiting_for_what_comes_next() -> None:
+    async def test(one: World) -> None:
+        last = one.host.journal.last
+        began_ns = one.clock.monotonic_ns()
+        assert (await one.json("GET", f"/sim/journal?after={last}&kind=opened&wait_s=2"))["entries"] == []
+        assert 2 <= (one.clock.monotonic_ns() - began_ns) / 1e9 < 2.1
+        waiting = asyncio.ensure_future(one.json("GET", f"/sim/journal?after={last}&kind=opened&wait_s=20"))
+        await one.clock.sleep(3)
+        await one.connect()
+        page = await waiting
+        assert [entry["text"] for entry in page["entries"]] == ["/echo/ws"]
+        assert (one.clock.monotonic_ns() - began_ns) / 1e9 < 6
+
+    in_world(test)
+
+
+def test_a_scenario_is_put_on_order_by_http() -> None:
+    async def test(one: World) -> None:
+        script = {"version": 1, "faults": [{"kind": "cut"}], "venues": {"echo": [{"kind": "skew", "seconds": 2}]}}
+        assert await one.json("POST", "/sim/faults", script) == {"numbers": [1, 2]}
+        assert one.host.venue_clock.skew_s == 2
 
     in_world(test)

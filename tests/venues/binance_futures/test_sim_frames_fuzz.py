@@ -194,3 +194,46 @@ def test_every_bad_request_is_answered_in_the_venues_shape(seed: int) -> None:
         assert peer.closed is None
 
     in_virtual_time(main, options=DialectOptions(coin_margined_rows=False))
+
+
+def stream_name(rng: Random) -> str:
+    """A name that is right, nearly right, or far off."""
+    symbol = rng.choice(
+        ("btcusdt", "BTCUSDT", "ethusdt", "nosuch", "btcusd", "defiusdt", "", "!", "é", "btcusdt_perpetual")
+    )
+    kind = rng.choice(
+        (
+            *("bookTicker", "depth", "depth5", "depth20@100ms", "depth@0ms", "depth@250ms", "rpiDepth@500ms", "trade"),
+            *("aggTrade", "markPrice", "markPrice@1s", "kline_1m", "kline_1M", "kline_7m", "continuousKline_3d"),
+            *("miniTicker", "ticker", "forceOrder", "compositeIndex", "assetIndex", "arr", "arr@1s", "nothing"),
+        )
+    )
+    whole: tuple[str, ...] = ("!bookTicker", "!markPrice@arr", "!ticker@arr", "!miniTicker@arr", "!forceOrder@arr")
+    whole += ("!contractInfo", "!assetIndex@arr", "tradingSession")
+    name = rng.choice(whole) if rng.random() < 0.2 else f"{symbol}@{kind}"
+    if rng.random() < 0.1:
+        place = rng.randrange(len(name))
+        name = name[:place] + rng.choice(" /@!%\n\x00ß") + name[place + 1 :]
+    return name
+
+
+@pytest.mark.parametrize("route", ["/public/ws", "/market/stream", "/private/ws", "/ws"])
+def test_any_names_may_come_and_go_while_the_market_moves(route: str) -> None:
+    rng = Random(f"names/{route}")
+
+    async def main(venue: SimulatedVenue) -> None:
+        peer = venue.socket(route)
+        for number in range(150):
+            names = [stream_name(rng) for _ in range(rng.randrange(1, 15))]
+            method = "SUBSCRIBE" if rng.random() < 0.6 else "UNSUBSCRIBE"
+            (reply,) = replies(peer, json.dumps({"method": method, "params": names, "id": number}).encode())
+            assert reply == {"result": None, "id": number}
+            await pass_s(rng.choice((0.11, 0.3, 1.0)))
+        (listed,) = replies(peer, b'{"method":"LIST_SUBSCRIPTIONS","id":1}')
+        (reply,) = replies(peer, json.dumps({"method": "UNSUBSCRIBE", "params": listed["result"], "id": 2}).encode())
+        peer.clear()
+        await pass_s(6)
+        assert peer.sent == []  # nothing runs on for nobody
+        assert peer.closed is None
+
+    in_virtual_time(main, rate=5.0)

@@ -18,7 +18,7 @@ from msgspec.structs import force_setattr
 from perpwire.errors import BadInput
 from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, Level, Trade
 from perpwire.venues.base import Topic
-from perpwire.venues.binance_futures import translate, wire_streams
+from perpwire.venues.binance_futures import translate, wire_streams, wire_user
 
 VENUE = "binance"
 
@@ -235,8 +235,8 @@ def _mark_prices(payload: bytes, received_ns: int) -> Sequence[Event]:
     return tuple(translate.mark_price(row, received_ns) for row in rows if row.symbol_type == UM)
 
 
-_decode_order_update = msgspec.json.Decoder(wire_streams.OrderTradeUpdate).decode
-_decode_account_update = msgspec.json.Decoder(wire_streams.AccountUpdate).decode
+_decode_order_update = msgspec.json.Decoder(wire_user.OrderTradeUpdate).decode
+_decode_account_update = msgspec.json.Decoder(wire_user.AccountUpdate).decode
 
 
 def _order_update(payload: bytes, received_ns: int) -> Sequence[Event]:

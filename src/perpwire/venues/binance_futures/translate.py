@@ -14,7 +14,7 @@ from perpwire.model.account import AccountInfo, Balance, Position
 from perpwire.model.instrument import Instrument
 from perpwire.model.market import BookSnapshot, Event, Level, MarkPrice
 from perpwire.model.order import Fill, Order, OrderRequest, OrderStatus, OrderType, PositionSide, Side, TimeInForce
-from perpwire.venues.binance_futures import wire, wire_streams
+from perpwire.venues.binance_futures import wire, wire_streams, wire_user
 
 VENUE = "binance"
 
@@ -367,7 +367,7 @@ def margin_mode(text: wire.Text) -> str | None:
 # --- private stream ---------------------------------------------------------------------------------------------------
 
 
-def order_events(update: wire_streams.OrderTradeUpdate, received_ns: int) -> tuple[Event, ...]:
+def order_events(update: wire_user.OrderTradeUpdate, received_ns: int) -> tuple[Event, ...]:
     """The order as it is now, and the fill that made it so, where there is one."""
     changed = update.order
     updated_ms = time_ms(changed.trade_time)
@@ -415,7 +415,7 @@ def order_events(update: wire_streams.OrderTradeUpdate, received_ns: int) -> tup
     return (order, fill)
 
 
-def _expiry_reason(changed: wire_streams.OrderUpdate) -> str:
+def _expiry_reason(changed: wire_user.OrderUpdate) -> str:
     reason = changed.expiry_reason
     text = "" if reason is None or isinstance(reason, UnsetType) else str(reason)
     if text in ("", "0"):
@@ -423,7 +423,7 @@ def _expiry_reason(changed: wire_streams.OrderUpdate) -> str:
     return EXPIRY_REASONS.get(text, f"expiry reason {text}")
 
 
-def account_events(update: wire_streams.AccountUpdate, received_ns: int) -> tuple[Event, ...]:
+def account_events(update: wire_user.AccountUpdate, received_ns: int) -> tuple[Event, ...]:
     """Balances, then positions: only those that changed."""
     event_ms = time_ms(update.transaction_time) or 0
     events: list[Event] = [

@@ -17,7 +17,7 @@ from perpwire.simulator.events import (
 )
 from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.specs import PositionView
-from perpwire.venues.binance_futures import wire_streams
+from perpwire.venues.binance_futures import wire_user
 from perpwire.venues.binance_futures.sim.algo_words import STATUS_WORDS, order_type_word, working_word
 from perpwire.venues.binance_futures.sim.positions import open_notionals
 from perpwire.venues.binance_futures.sim.words import (
@@ -56,12 +56,12 @@ _REASONS = {
 # --- orders -----------------------------------------------------------------------------------------------------------
 
 
-def order_trade_update(exchange: Exchange, changed: OrderChanged) -> wire_streams.OrderTradeUpdate:
+def order_trade_update(exchange: Exchange, changed: OrderChanged) -> wire_user.OrderTradeUpdate:
     order, fill = changed.order, changed.fill
     bids, asks = open_notionals(exchange, changed.account, order.symbol)
     # A liquidating order's fills are not traded but calculated.
     is_calculated = changed.what == "trade" and order.origin in ("liquidation", "takeover", "adl")
-    update = wire_streams.OrderUpdate(
+    update = wire_user.OrderUpdate(
         symbol=order.symbol,
         client_order_id=client_id_word(order),
         side=order.side.value,
@@ -100,13 +100,13 @@ def order_trade_update(exchange: Exchange, changed: OrderChanged) -> wire_stream
     )
     if changed.what == "amended" and order.note.get("modifyId"):
         update.modify_id = order.note["modifyId"]
-    return wire_streams.OrderTradeUpdate(transaction_time=changed.time_ms, event_time=exchange.now_ms(), order=update)
+    return wire_user.OrderTradeUpdate(transaction_time=changed.time_ms, event_time=exchange.now_ms(), order=update)
 
 
-def trade_lite(exchange: Exchange, changed: OrderChanged) -> wire_streams.TradeLite:
+def trade_lite(exchange: Exchange, changed: OrderChanged) -> wire_user.TradeLite:
     order, fill = changed.order, changed.fill
     assert fill is not None  # every "trade" has one
-    return wire_streams.TradeLite(
+    return wire_user.TradeLite(
         event_time=exchange.now_ms(),
         trade_time=changed.time_ms,
         symbol=order.symbol,
@@ -127,11 +127,11 @@ def trade_lite(exchange: Exchange, changed: OrderChanged) -> wire_streams.TradeL
 
 def account_update(
     exchange: Exchange, words: Mapping[str, SymbolWords], changed: AccountChanged
-) -> wire_streams.AccountUpdate:
+) -> wire_user.AccountUpdate:
     is_funding = changed.reason == "funding"
-    change = wire_streams.AccountChange(
+    change = wire_user.AccountChange(
         balances=[
-            wire_streams.BalanceChange(
+            wire_user.BalanceChange(
                 asset=asset,
                 wallet_balance=stripped(balance),
                 cross_wallet_balance=stripped(changed.cross_wallet),
@@ -149,18 +149,18 @@ def account_update(
     )
     if is_funding:
         change.symbol = changed.symbol
-    return wire_streams.AccountUpdate(transaction_time=changed.time_ms, event_time=exchange.now_ms(), change=change)
+    return wire_user.AccountUpdate(transaction_time=changed.time_ms, event_time=exchange.now_ms(), change=change)
 
 
-def margin_type_changed(exchange: Exchange, words: SymbolWords, changed: SettingsChanged) -> wire_streams.AccountUpdate:
+def margin_type_changed(exchange: Exchange, words: SymbolWords, changed: SettingsChanged) -> wire_user.AccountUpdate:
     """Possible without a position only: so no cash has moved."""
     views = exchange.position_views(changed.account, changed.symbol)
-    change = wire_streams.AccountChange(
+    change = wire_user.AccountChange(
         balances=[],
         positions=[_position_change(exchange, words, view.position) for view in views],
         reason="MARGIN_TYPE_CHANGE",
     )
-    return wire_streams.AccountUpdate(transaction_time=changed.time_ms, event_time=exchange.now_ms(), change=change)
+    return wire_user.AccountUpdate(transaction_time=changed.time_ms, event_time=exchange.now_ms(), change=change)
 
 
 def _reason(changed: AccountChanged) -> str:
@@ -169,8 +169,8 @@ def _reason(changed: AccountChanged) -> str:
     return _REASONS[changed.reason]
 
 
-def _position_change(exchange: Exchange, words: SymbolWords, position: SimPosition) -> wire_streams.PositionChange:
-    return wire_streams.PositionChange(
+def _position_change(exchange: Exchange, words: SymbolWords, position: SimPosition) -> wire_user.PositionChange:
+    return wire_user.PositionChange(
         symbol=position.symbol,
         quantity=stripped(position.quantity),
         entry_price=stripped(rounded(position.entry_price)),
@@ -184,18 +184,18 @@ def _position_change(exchange: Exchange, words: SymbolWords, position: SimPositi
     )
 
 
-def leverage_changed(exchange: Exchange, symbol: str, leverage: str, time_ms: int) -> wire_streams.AccountConfigUpdate:
-    changed = wire_streams.LeverageChange(symbol=symbol, leverage=int(leverage))
-    return wire_streams.AccountConfigUpdate(event_time=exchange.now_ms(), transaction_time=time_ms, leverage=changed)
+def leverage_changed(exchange: Exchange, symbol: str, leverage: str, time_ms: int) -> wire_user.AccountConfigUpdate:
+    changed = wire_user.LeverageChange(symbol=symbol, leverage=int(leverage))
+    return wire_user.AccountConfigUpdate(event_time=exchange.now_ms(), transaction_time=time_ms, leverage=changed)
 
 
-def multi_assets_changed(exchange: Exchange, is_on: bool, time_ms: int) -> wire_streams.AccountConfigUpdate:
-    return wire_streams.AccountConfigUpdate(
-        event_time=exchange.now_ms(), transaction_time=time_ms, multi_assets=wire_streams.MultiAssetsChange(is_on)
+def multi_assets_changed(exchange: Exchange, is_on: bool, time_ms: int) -> wire_user.AccountConfigUpdate:
+    return wire_user.AccountConfigUpdate(
+        event_time=exchange.now_ms(), transaction_time=time_ms, multi_assets=wire_user.MultiAssetsChange(is_on)
     )
 
 
-def margin_call(exchange: Exchange, called: MarginCalled) -> wire_streams.MarginCall:
+def margin_call(exchange: Exchange, called: MarginCalled) -> wire_user.MarginCall:
     """All cross positions, or the isolated one that is in question."""
     views = [
         view
@@ -203,15 +203,15 @@ def margin_call(exchange: Exchange, called: MarginCalled) -> wire_streams.Margin
         if view.position.quantity
         and (view.position.side is called.side if called.symbol else not view.position.is_isolated)
     ]
-    call = wire_streams.MarginCall(event_time=exchange.now_ms(), positions=[_called_position(view) for view in views])
+    call = wire_user.MarginCall(event_time=exchange.now_ms(), positions=[_called_position(view) for view in views])
     if not called.symbol:
         call.cross_wallet = stripped(exchange.view(called.account).cross_wallet)
     return call
 
 
-def _called_position(view: PositionView) -> wire_streams.CalledPosition:
+def _called_position(view: PositionView) -> wire_user.CalledPosition:
     position = view.position
-    return wire_streams.CalledPosition(
+    return wire_user.CalledPosition(
         symbol=position.symbol,
         position_side=position.side.value,
         quantity=stripped(position.quantity),
@@ -226,10 +226,10 @@ def _called_position(view: PositionView) -> wire_streams.CalledPosition:
 # --- conditional orders -----------------------------------------------------------------------------------------------
 
 
-def algo_update(exchange: Exchange, changed: TriggerChanged) -> wire_streams.AlgoUpdate:
+def algo_update(exchange: Exchange, changed: TriggerChanged) -> wire_user.AlgoUpdate:
     trigger = changed.trigger
     intent = trigger.intent
-    update = wire_streams.AlgoOrder(
+    update = wire_user.AlgoOrder(
         client_algo_id=trigger.client_id,
         algo_id=trigger.trigger_id,
         type=order_type_word(trigger),
@@ -259,7 +259,7 @@ def algo_update(exchange: Exchange, changed: TriggerChanged) -> wire_streams.Alg
         update.actual_type = intent.type.value
     if trigger.why is not None:
         update.reject_reason = REFUSALS[trigger.why][1]
-    return wire_streams.AlgoUpdate(transaction_time=changed.time_ms, event_time=exchange.now_ms(), order=update)
+    return wire_user.AlgoUpdate(transaction_time=changed.time_ms, event_time=exchange.now_ms(), order=update)
 
 
 def _order_of(exchange: Exchange, trigger: SimTrigger) -> SimOrder | None:

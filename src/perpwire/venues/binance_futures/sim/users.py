@@ -24,7 +24,7 @@ from perpwire.simulator.events import (
     TriggerChanged,
 )
 from perpwire.simulator.exchange import Exchange
-from perpwire.venues.binance_futures import wire_streams
+from perpwire.venues.binance_futures import wire_user
 from perpwire.venues.binance_futures.sim import user_events
 from perpwire.venues.binance_futures.sim.flags import MULTI_ASSETS
 from perpwire.venues.binance_futures.sim.gateway import Rows
@@ -36,8 +36,8 @@ class _Held:
     """What waits to be told of one account: a new order, and fills whose account update is still to come."""
 
     def __init__(self) -> None:
-        self.new: wire_streams.OrderTradeUpdate | None = None
-        self.trades: list[tuple[wire_streams.TradeLite | None, wire_streams.OrderTradeUpdate]] = []
+        self.new: wire_user.OrderTradeUpdate | None = None
+        self.trades: list[tuple[wire_user.TradeLite | None, wire_user.OrderTradeUpdate]] = []
         self.timer: Timer | None = None
 
 
@@ -166,7 +166,7 @@ class UserStreams:
         return self._exchange.setting(account, MULTI_ASSETS, "false")
 
     def _expired(self, key: ListenKey) -> None:
-        event = wire_streams.ListenKeyExpired(event_time=self._exchange.now_ms(), listen_key=key.text)
+        event = wire_user.ListenKeyExpired(event_time=self._exchange.now_ms(), listen_key=key.text)
         key.publish(msgspec.json.encode(event), event.event)
 
     # --- out ------------------------------------------------------------------------------------------------------

@@ -225,5 +225,9 @@ async def test_demonstration_money_comes_once_a_minute(desk: Desk) -> None:
     assert apply("5000", adjustType=1) == 0
     assert desk.exchange.wallet("main")["USDT"] == 100000
     assert [apply("100001"), apply("0"), apply("1", "XRP"), apply("1", "BTC")] == [10001] * 4
-    empty = desk.send("POST", "/v5/account/demo-apply-money", "{}")
-    assert json.loads(empty.body)["retCode"] == 10001
+    usual = desk.send("POST", "/v5/account/demo-apply-money", "{}")
+    assert json.loads(usual.body)["retCode"] == 10006
+    await moment(60)
+    usual = desk.send("POST", "/v5/account/demo-apply-money", "{}")
+    assert json.loads(usual.body)["retCode"] == 0
+    assert desk.exchange.wallet("main")["USDT"] == 150000

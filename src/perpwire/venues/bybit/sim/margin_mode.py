@@ -18,6 +18,8 @@ MODES = ("ISOLATED_MARGIN", "REGULAR_MARGIN", "PORTFOLIO_MARGIN")
 PORTFOLIO_EQUITY = Decimal(1000)
 """The least that portfolio margin wants."""
 DEMO_MOST = {"BTC": Decimal(15), "ETH": Decimal(200), "USDT": Decimal(100_000), "USDC": Decimal(100_000)}
+DEMO_USUAL = "50000"
+"""Where the request names no amounts."""
 DEMO_PAUSE_MS = 60_000
 
 
@@ -62,7 +64,7 @@ class MarginMode:
             CallRefused: 10001; 10006: asked for too soon.
         """
         adjust = integer(body, "adjustType", 0)
-        items = body.get("utaDemoApplyMoney")
+        items = body.get("utaDemoApplyMoney", [{"coin": account.asset, "amountStr": DEMO_USUAL}])
         if adjust not in (0, 1) or not isinstance(items, list) or not items:
             raise bad_param("utaDemoApplyMoney invalid")
         amounts: list[Decimal] = []

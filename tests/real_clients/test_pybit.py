@@ -1,227 +1,240 @@
-"""The venue's own Python client, unmodified, trades on the embedded exchange. Only its addresses are moved."""
+"""pybit, Bybit's own Python client, over REST: unmodified but for its addresses."""
 
 from __future__ import annotations
 
-import asyncio
-import queue
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from tests.real_clients.clients import load
+from tests.real_clients.clients import KEY, SECRET, SYMBOL, load, pybit_at, until
 
-from perpwire.simulator.exchange import Exchange
-from perpwire.simulator.server import running
-from perpwire.simulator.simulation import Simulation
-
-pybit_http = load("pybit._http_manager")
-unified_trading = load("pybit.unified_trading")
-from pybit.exceptions import InvalidRequestError  # noqa: E402
+from perpwire.pytest_plugin import ExchangeFactory
+from perpwire.threaded import VenueDoor
 
 pytestmark = pytest.mark.slow
 
+exceptions = load("pybit.exceptions")
+
 D = Decimal
-PATIENCE_S = 8.0
-LATENCY_S = 0.06
-"""pybit registers a subscription after it has sent it, so an answer must take some 20 ms (drawn from 30 to 90 here)."""
+LINEAR = {"category": "linear", "symbol": SYMBOL}
+ONE_MINUTE = {**LINEAR, "interval": "1", "limit": 3}
+ETHER = {"category": "linear", "symbol": "ETHUSDT"}
 
-LINEAR = {"category": "linear", "symbol": "BTCUSDT"}
-
-
-@pytest_asyncio.fixture
-async def simulation(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Simulation]:
-    async with running(venues=("bybit",), seed=11, latency_s=LATENCY_S) as simulation:
-        url = simulation.urls["bybit"]
-        monkeypatch.setattr(pybit_http, "HTTP_URL", url)
-        streams = url.replace("http://", "ws://")
-        monkeypatch.setattr(unified_trading, "PUBLIC_WSS", streams + "/v5/public/{CHANNEL_TYPE}")
-        monkeypatch.setattr(unified_trading, "PRIVATE_WSS", streams + "/v5/private")
-        yield simulation
+CALLS: dict[str, tuple[dict[str, Any], str]] = {
+    # Method: its arguments, and a key of the result that must hold something ("" where it may be empty).
+    "get_server_time": ({}, "timeNano"),
+    "get_kline": (ONE_MINUTE, "list"),
+    "get_mark_price_kline": (ONE_MINUTE, "list"),
+    "get_index_price_kline": (ONE_MINUTE, "list"),
+    "get_premium_index_price_kline": (ONE_MINUTE, "list"),
+    "get_instruments_info": (LINEAR, "list"),
+    "get_orderbook": ({**LINEAR, "limit": 50}, "b"),
+    "get_rpi_orderbook": ({**LINEAR, "limit": 20}, "b"),
+    "get_tickers": (LINEAR, "list"),
+    "get_funding_rate_history": (LINEAR, "list"),
+    "get_public_trade_history": (LINEAR, "list"),
+    "get_open_interest": ({**LINEAR, "intervalTime": "5min"}, "list"),
+    "get_insurance": ({}, "list"),
+    "get_risk_limit": (LINEAR, "list"),
+    "get_long_short_ratio": ({**LINEAR, "period": "5min"}, "list"),
+    "get_price_limit": (LINEAR, "buyLmt"),
+    "get_adl_alert": ({"symbol": SYMBOL}, "list"),
+    "get_index_price_components": ({"indexName": SYMBOL}, "components"),
+    "get_system_status": ({}, ""),
+    "get_wallet_balance": ({"accountType": "UNIFIED"}, "list"),
+    "get_transferable_amount": ({"coinName": "USDT"}, "availableWithdrawal"),
+    "get_account_info": ({}, "marginMode"),
+    "get_account_instruments_info": (LINEAR, "list"),
+    "get_api_key_information": ({}, "apiKey"),
+    "get_coin_info": ({}, ""),
+    "get_collateral_info": ({}, "list"),
+    "get_fee_rates": (LINEAR, "list"),
+    "get_smp_group": ({}, ""),
+    "get_user_setting_config": ({}, ""),
+    "get_transaction_log": ({"category": "linear"}, "list"),
+    "get_positions": (LINEAR, "list"),
+    "get_executions": (LINEAR, "list"),
+    "get_closed_pnl": (LINEAR, "list"),
+    "get_move_position_history": ({}, ""),
+    "get_open_orders": (LINEAR, "list"),
+    "get_order_history": (LINEAR, "list"),
+    "pre_check_order": ({**LINEAR, "side": "Buy", "orderType": "Limit", "qty": "0.02", "price": "63000"}, "preImrE4"),
+    "set_dcp": ({"timeWindow": 10}, ""),
+    "cancel_all_orders": (ETHER, ""),
+}
 
 
 @pytest.fixture
-def exchange(simulation: Simulation) -> Exchange:
-    return simulation.exchanges["bybit"]
+def client(bybit: VenueDoor) -> Iterator[Any]:
+    with pybit_at(bybit) as unified:
+        client = unified.HTTP(api_key=KEY, api_secret=SECRET)
+        yield client
+        client.client.close()
 
 
-async def in_thread(work: Callable[[Any], Any]) -> Any:
-    """Run a script against an HTTP client in a thread of its own: pybit blocks."""
-
-    def run() -> Any:
-        client = unified_trading.HTTP(api_key="sim-key", api_secret="sim-secret")
-        try:
-            return work(client)
-        finally:
-            client.client.close()
-
-    return await asyncio.to_thread(run)
-
-
-def until(check: Callable[[], Any]) -> Any:
-    """Ask until the answer is something: orders are matched a moment after they are acknowledged."""
-    for _ in range(100):
-        found = check()
-        if found:
-            return found
-    raise AssertionError("it never happened")
+@pytest.fixture(scope="module")
+def traded(perpwire_exchange_factory: ExchangeFactory) -> Iterator[Any]:
+    """A client whose account has bought, sold half of it again, and has an order open."""
+    with (
+        perpwire_exchange_factory(venues=["bybit"], seed=3, latency_s=0.001, rate=50) as exchange,
+        pybit_at(exchange.bybit) as unified,
+    ):
+        client = unified.HTTP(api_key=KEY, api_secret=SECRET)
+        client.place_order(**LINEAR, side="Buy", orderType="Market", qty="0.02")
+        until(lambda: exchange.bybit.exchange.position("main", SYMBOL).quantity)
+        client.place_order(**LINEAR, side="Sell", orderType="Market", qty="0.01")
+        client.place_order(**LINEAR, side="Buy", orderType="Limit", qty="0.01", price="63000")
+        until(lambda: exchange.bybit.exchange.open_orders("main", None))
+        yield client
+        client.client.close()
 
 
-async def test_market_data(exchange: Exchange) -> None:
-    def script(client: Any) -> Any:
-        return (
-            client.get_server_time(),
-            client.get_instruments_info(category="linear"),
-            client.get_orderbook(**LINEAR, limit=50),
-            client.get_tickers(**LINEAR),
-            client.get_public_trade_history(**LINEAR, limit=5),
-        )
-
-    time, instruments, book, tickers, trades = await in_thread(script)
-    assert abs(int(time["result"]["timeNano"]) - exchange.clock.time_ns()) < 5e9
-    assert [row["symbol"] for row in instruments["result"]["list"]] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
-    bids, asks = book["result"]["b"], book["result"]["a"]
-    assert 20 <= min(len(bids), len(asks)) <= 50
-    assert D(bids[0][0]) < D(asks[0][0])
-    assert D(tickers["result"]["list"][0]["markPrice"]) > 0
-    assert len(trades["result"]["list"]) <= 5
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_is_answered(traded: Any, name: str) -> None:
+    arguments, key = CALLS[name]
+    answer = getattr(traded, name)(**arguments)
+    assert (answer["retCode"], answer["retMsg"]) in ((0, "OK"), (0, "success"), (0, ""), (0, "SUCCESS"))
+    assert {"result", "retExtInfo", "time"} <= set(answer)
+    if key:
+        assert answer["result"][key]
 
 
-async def test_a_limit_order_from_placing_to_cancelling(exchange: Exchange) -> None:
-    def script(client: Any) -> None:
-        wallet = client.get_wallet_balance(accountType="UNIFIED")["result"]["list"][0]
-        assert D(wallet["coin"][0]["walletBalance"]) == 100000
-        ids = client.place_order(
-            **LINEAR, side="Buy", orderType="Limit", qty="0.01", price="60000", orderLinkId="mine"
-        )["result"]
-        by_id = {**LINEAR, "orderId": ids["orderId"]}
-        (order,) = until(lambda: client.get_open_orders(**by_id)["result"]["list"])
-        assert (order["orderStatus"], order["orderLinkId"], order["qty"]) == ("New", "mine", "0.010")
-        client.amend_order(**by_id, price="59000")
-        until(lambda: client.get_open_orders(**LINEAR, orderLinkId="mine")["result"]["list"][0]["price"] == "59000.00")
-        assert client.cancel_order(**by_id)["result"]["orderId"] == ids["orderId"]
-        until(lambda: not client.get_open_orders(**LINEAR, openOnly=0)["result"]["list"])
-        (past,) = client.get_order_history(**by_id)["result"]["list"]
-        assert past["orderStatus"] == "Cancelled"
-
-    await in_thread(script)
-    assert exchange.open_orders("main", None) == []
+def test_a_limit_order_from_placing_to_cancelling(client: Any, bybit: VenueDoor) -> None:
+    order = {"side": "Buy", "orderType": "Limit", "qty": "0.01", "price": "63000", "orderLinkId": "mine"}
+    ids = client.place_order(**LINEAR, **order)["result"]
+    by_id = {**LINEAR, "orderId": ids["orderId"]}
+    (found,) = until(lambda: client.get_open_orders(**by_id)["result"]["list"])
+    assert (found["orderStatus"], found["orderLinkId"], found["qty"]) == ("New", "mine", "0.010")
+    client.amend_order(**by_id, price="62000")
+    until(lambda: client.get_open_orders(**LINEAR, orderLinkId="mine")["result"]["list"][0]["price"] == "62000.00")
+    assert client.cancel_order(**by_id)["result"]["orderId"] == ids["orderId"]
+    until(lambda: not client.get_open_orders(**LINEAR, openOnly=0)["result"]["list"])
+    (past,) = client.get_order_history(**by_id)["result"]["list"]
+    assert past["orderStatus"] == "Cancelled"
+    assert bybit.exchange.open_orders("main", None) == []
 
 
-async def test_a_market_order_changes_the_position(exchange: Exchange) -> None:
-    def script(client: Any) -> Any:
-        client.set_leverage(**LINEAR, buyLeverage="5", sellLeverage="5")
-        client.place_order(**LINEAR, side="Sell", orderType="Market", qty="0.02")
-        (position,) = until(lambda: client.get_positions(category="linear", settleCoin="USDT")["result"]["list"])
-        executions = client.get_executions(**LINEAR)["result"]["list"]
-        return position, executions
-
-    position, executions = await in_thread(script)
+def test_a_market_order_changes_the_position(client: Any, bybit: VenueDoor) -> None:
+    client.set_leverage(**LINEAR, buyLeverage="5", sellLeverage="5")
+    client.place_order(**LINEAR, side="Sell", orderType="Market", qty="0.02")
+    (position,) = until(lambda: client.get_positions(category="linear", settleCoin="USDT")["result"]["list"])
     assert (position["side"], position["size"], position["leverage"]) == ("Sell", "0.020", "5")
-    assert exchange.position("main", "BTCUSDT").quantity == D("-0.02")
+    executions = client.get_executions(**LINEAR)["result"]["list"]
     assert sum(D(row["execQty"]) for row in executions) == D("0.02")
+    paid = sum(D(row["execFee"]) for row in executions)
+    assert bybit.exchange.wallet("main")["USDT"] == 100000 - paid
+    client.place_order(**LINEAR, side="Buy", orderType="Market", qty="0.02", reduceOnly=True)
+    (closed,) = until(lambda: client.get_closed_pnl(**LINEAR)["result"]["list"])
+    assert (closed["side"], closed["qty"]) == ("Buy", "0.020")
+    assert D(closed["closedPnl"]) == bybit.exchange.wallet("main")["USDT"] - 100000
 
 
-async def test_refusals_are_raised_with_the_venues_codes(exchange: Exchange) -> None:
-    def script(client: Any) -> list[int]:
-        codes = []
-        for order in ({"qty": "50"}, {"price": "60000.05"}, {"symbol": "NOPE"}, {"reduceOnly": True}):
-            fields = {**LINEAR, "side": "Buy", "orderType": "Limit", "qty": "0.01", "price": "60000", **order}
-            with pytest.raises(InvalidRequestError) as caught:
-                client.place_order(**fields)
-            codes.append(caught.value.status_code)
-        with pytest.raises(InvalidRequestError) as caught:
-            client.cancel_order(**LINEAR, orderLinkId="never")
-        client.api_secret = "wrong"
-        with pytest.raises(InvalidRequestError) as signed:
-            client.get_account_info()
-        return [*codes, caught.value.status_code, signed.value.status_code]
-
-    assert await in_thread(script) == [110007, 10001, 10001, 110017, 110001, 10004]
-
-
-class Heard:
-    """Messages of a stream's callbacks, taken out in the test's thread."""
-
-    def __init__(self) -> None:
-        self._messages: queue.Queue[Any] = queue.Queue()
-
-    def put(self, message: Any) -> None:
-        self._messages.put(message)
-
-    def next(self, wanted: Callable[[Any], bool]) -> Any:
-        while True:
-            message = self._messages.get(timeout=PATIENCE_S)
-            if wanted(message):
-                return message
+def test_batches_with_errors_item_by_item(client: Any, bybit: VenueDoor) -> None:
+    order = {"symbol": SYMBOL, "side": "Buy", "orderType": "Limit", "qty": "0.01"}
+    prices = ("63000", "62000", "62000.05")
+    answer = client.place_batch_order(category="linear", request=[{**order, "price": price} for price in prices])
+    assert [one["code"] == 0 for one in answer["retExtInfo"]["list"]] == [True, True, False]
+    first, second, _ = answer["result"]["list"]
+    until(lambda: len(bybit.exchange.open_orders("main", None)) == 2)
+    changes = [{"symbol": SYMBOL, "orderId": one["orderId"], "qty": "0.03"} for one in (first, second)]
+    amended = client.amend_batch_order(category="linear", request=changes)
+    assert [one["code"] for one in amended["retExtInfo"]["list"]] == [0, 0]
+    until(lambda: {one.quantity for one in bybit.exchange.open_orders("main", None)} == {D("0.03")})
+    gone = [{"symbol": SYMBOL, "orderId": first["orderId"]}, {"symbol": SYMBOL, "orderId": "nonsense"}]
+    cancelled = client.cancel_batch_order(category="linear", request=gone)
+    assert [one["code"] for one in cancelled["retExtInfo"]["list"]] == [0, 110001]
+    until(lambda: len(bybit.exchange.open_orders("main", None)) == 1)
+    assert client.cancel_all_orders(**LINEAR)["result"]["list"][0]["orderId"] == second["orderId"]
+    until(lambda: not bybit.exchange.open_orders("main", None))
 
 
-async def test_the_public_streams_build_the_clients_own_book_and_ticker(exchange: Exchange) -> None:
-    def script() -> None:
-        heard = Heard()
-        stream = unified_trading.WebSocket(channel_type="linear", testnet=False)
-        try:
-            stream.orderbook_stream(depth=50, symbol="BTCUSDT", callback=heard.put)
-            stream.orderbook_stream(depth=1, symbol="ETHUSDT", callback=heard.put)
-            stream.trade_stream(symbol="BTCUSDT", callback=heard.put)
-            stream.ticker_stream(symbol="BTCUSDT", callback=heard.put)
-            first = heard.next(lambda message: message["topic"] == "orderbook.50.BTCUSDT")["data"]
-            wanted = first["u"] + 20
-            book = heard.next(
-                lambda message: message["topic"] == "orderbook.50.BTCUSDT" and message["data"]["u"] >= wanted
-            )["data"]
-            # The client applies our deltas itself: it stumbles over a delete of a level that it does not have.
-            assert 0 < len(book["b"]) <= 50
-            assert max(D(price) for price, _ in book["b"]) < min(D(price) for price, _ in book["a"])
-            heard.next(lambda message: message["topic"] == "orderbook.1.ETHUSDT")
-            trades = heard.next(lambda message: message["topic"] == "publicTrade.BTCUSDT")["data"]
-            assert {row["s"] for row in trades} == {"BTCUSDT"}
-            heard.next(lambda message: message["topic"] == "tickers.BTCUSDT" and "markPrice" in message["data"])
-        finally:
-            stream.exit()
-
-    await asyncio.to_thread(script)
+def test_a_conditional_order_waits_and_is_cancelled(client: Any, bybit: VenueDoor) -> None:
+    stop = {"side": "Buy", "orderType": "Market", "qty": "0.01", "triggerPrice": "70000", "triggerDirection": 1}
+    placed = client.place_order(**LINEAR, **stop)["result"]["orderId"]
+    (waiting,) = until(lambda: client.get_open_orders(**LINEAR, orderFilter="StopOrder")["result"]["list"])
+    assert (waiting["orderStatus"], waiting["triggerPrice"], waiting["stopOrderType"]) == (
+        "Untriggered", "70000.00", "Stop",
+    )  # fmt: skip
+    client.amend_order(**LINEAR, orderId=placed, triggerPrice="71000")
+    until(lambda: bybit.exchange.open_triggers("main", None)[0].intent.trigger_price == 71000)
+    client.cancel_order(**LINEAR, orderId=placed)
+    until(lambda: not bybit.exchange.open_triggers("main", None))
 
 
-async def test_the_private_stream_tells_of_orders_fills_positions_and_the_wallet(simulation: Simulation) -> None:
-    heard = Heard()
+def test_a_trading_stop_ends_the_position(client: Any, bybit: VenueDoor) -> None:
+    client.place_order(**LINEAR, side="Buy", orderType="Market", qty="0.02")
+    until(lambda: bybit.exchange.position("main", SYMBOL).quantity)
+    client.set_trading_stop(**LINEAR, takeProfit="70000", stopLoss="62000", positionIdx=0)
+    (position,) = client.get_positions(**LINEAR)["result"]["list"]
+    assert (position["takeProfit"], position["stopLoss"]) == ("70000.00", "62000.00")
+    bybit.exchange.shock_price(SYMBOL, share=D("-0.04"))
+    client.place_order(**LINEAR, side="Sell", orderType="Market", qty="0.001")  # a trade at the new price
+    until(lambda: bybit.exchange.position("main", SYMBOL).quantity <= 0)
+    assert bybit.exchange.open_triggers("main", None) == []
 
-    def listen() -> Any:
-        stream = unified_trading.WebSocket(
-            channel_type="private", testnet=False, api_key="sim-key", api_secret="sim-secret"
+
+def test_modes_and_margin(client: Any, bybit: VenueDoor) -> None:
+    client.switch_position_mode(**ETHER, mode=3)
+    assert bybit.exchange.is_hedge("main", "ETHUSDT") is True
+    for side, index in (("Buy", 1), ("Sell", 2)):
+        client.place_order(**ETHER, side=side, orderType="Market", qty="0.1", positionIdx=index)
+    rows = until(
+        lambda: (
+            (found := client.get_positions(**ETHER)["result"]["list"])
+            and all(D(row["size"]) for row in found)
+            and found
         )
-        stream.order_stream(callback=heard.put)
-        stream.execution_stream(callback=heard.put)
-        stream.position_stream(callback=heard.put)
-        stream.wallet_stream(callback=heard.put)
-        return stream
-
-    def trade(client: Any) -> None:
-        placed = client.place_order(**LINEAR, side="Buy", orderType="Market", qty="0.02", orderLinkId="now")
-        order_id = placed["result"]["orderId"]
-        fills = heard.next(lambda message: message["topic"] == "execution")["data"]
-        assert {row["orderId"] for row in fills} == {order_id}
-        (order,) = heard.next(lambda message: message["topic"] == "order")["data"]
-        assert (order["orderStatus"], order["orderLinkId"], order["cumExecQty"]) == ("Filled", "now", "0.020")
-        (position,) = heard.next(lambda message: message["topic"] == "position")["data"]
-        assert (position["side"], position["size"]) == ("Buy", "0.020")
-        (wallet,) = heard.next(lambda message: message["topic"] == "wallet")["data"]
-        assert D(wallet["coin"][0]["walletBalance"]) < 100000
-
-    stream = await asyncio.to_thread(listen)
-    try:
-        for _ in range(800):
-            if len(answers(simulation)) >= 5:  # to the login and four subscriptions
-                break
-            await asyncio.sleep(0.01)
-        assert len(answers(simulation)) == 5
-        assert all('"success":true' in answer for answer in answers(simulation))
-        await in_thread(trade)
-    finally:
-        await asyncio.to_thread(stream.exit)
+    )
+    assert {(row["positionIdx"], row["side"], row["size"]) for row in rows} == {(1, "Buy", "0.10"), (2, "Sell", "0.10")}
+    client.set_margin_mode(setMarginMode="ISOLATED_MARGIN")
+    assert client.get_account_info()["result"]["marginMode"] == "ISOLATED_MARGIN"
+    client.place_order(**LINEAR, side="Buy", orderType="Market", qty="0.02")
+    until(lambda: bybit.exchange.position("main", SYMBOL).quantity)
+    before = D(client.get_positions(**LINEAR)["result"]["list"][0]["liqPrice"])
+    client.add_or_reduce_margin(**LINEAR, margin="100")
+    assert D(client.get_positions(**LINEAR)["result"]["list"][0]["liqPrice"]) < before - 4000
+    client.set_auto_add_margin(**LINEAR, autoAddMargin=1)
+    assert client.get_positions(**LINEAR)["result"]["list"][0]["autoAddMargin"] == 1
 
 
-def answers(simulation: Simulation) -> list[str]:
-    """Control frames that the exchange has sent."""
-    return [entry.text for entry in simulation.journal["bybit"].entries(kind="sent", topic="")]
+def refusal(call: Callable[..., Any], **fields: Any) -> int:
+    """The venue's code with which the call is refused."""
+    with pytest.raises(exceptions.InvalidRequestError) as caught:
+        call(**fields)
+    code: int = caught.value.status_code
+    return code
+
+
+def test_refusals_are_raised_with_the_venues_codes(client: Any) -> None:
+    order = {**LINEAR, "side": "Buy", "orderType": "Limit", "qty": "0.01", "price": "63000"}
+    wrong = ({"qty": "50"}, {"price": "63000.05"}, {"symbol": "NOPE"}, {"reduceOnly": True}, {"qty": "9999"})
+    codes = [refusal(client.place_order, **{**order, **fields}) for fields in wrong]
+    assert codes == [110007, 10001, 10001, 110017, 10001]
+    assert refusal(client.cancel_order, **LINEAR, orderLinkId="never") == 110001
+    leverage = client.get_positions(**LINEAR)["result"]["list"][0]["leverage"]
+    assert refusal(client.set_leverage, **LINEAR, buyLeverage=leverage, sellLeverage=leverage) == 110043
+    assert refusal(client.get_kline, **LINEAR, interval="7") == 10001
+    client.api_secret = "wrong"
+    assert refusal(client.get_account_info) == 10004
+    client.api_key = "nobody"
+    assert refusal(client.get_account_info) == 10003
+
+
+def test_a_wrong_clock_is_retried_and_then_raised(client: Any, bybit: VenueDoor) -> None:
+    client.retry_delay = 0
+    bybit.faults.add({"kind": "skew", "seconds": 60})
+    after = bybit.journal.last
+    with pytest.raises((exceptions.FailedRequestError, exceptions.InvalidRequestError)):
+        client.get_account_info()
+    asked = [one for one in bybit.journal.entries(after=after, kind="request") if "/v5/account/info" in one.text]
+    assert len(asked) >= 3
+
+
+def test_http_trouble_is_raised(client: Any, bybit: VenueDoor) -> None:
+    for status in (403, 500, 503):
+        bybit.faults.add({"kind": "answer", "status": status, "count": 9})
+        with pytest.raises(exceptions.FailedRequestError):
+            client.get_tickers(**LINEAR)
+        bybit.faults.clear()
+    assert client.get_tickers(**LINEAR)["retCode"] == 0

@@ -9,13 +9,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from decimal import Decimal
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
 from perpwire.threaded import VenueDoor
-
-T = TypeVar("T")
 
 KEY, SECRET = "sim-key", "sim-secret"
 SYMBOL = "BTCUSDT"
@@ -131,7 +129,7 @@ def binance_sdk(venue: VenueDoor, secret: str = SECRET) -> Any:
 # --- waiting and comparing --------------------------------------------------------------------------------------------
 
 
-def until(check: Callable[[], T]) -> T:
+def until(check: Callable[[], Any]) -> Any:
     """Ask until the answer is something: what an exchange acknowledges it may do a moment later."""
     deadline = time.monotonic() + PATIENCE_S
     while not (found := check()):

@@ -35,8 +35,13 @@ _DEEPER = 6.0  # times larger are the orders furthest from the top
 _LARGEST = 60.0  # times the typical order
 _LATE_S = 1.0  # a feed that is later than this lets the missed time go
 
+_MOOD_STEP_S = 0.1
 _ARRIVALS_A_TURN = 50
+_FORGET_EVERY = 8  # arrivals
 _KEPT_PRICES = 20_000
+
+
+_SIDES = (Side.BUY, Side.SELL)
 
 
 class _Quote(Resting):
@@ -76,6 +81,9 @@ class SyntheticFeed:
         self._deviation = self._fair * _DAILY_DEVIATION / math.sqrt(86400)  # of the fair price in a second, in ticks
         self._reach = max(50, round(10 * self._deviation))  # how many ticks deep, from the fair price, orders are laid
         self._excitement = rate * _CHILDREN  # its mean
+        self._unfelt_s = 0.0
+        self._arrivals = 0
+        self._targets: dict[Side, int] = {}
         self._quotes: dict[Side, list[_Quote]] = {Side.BUY: [], Side.SELL: []}
         self._prices: dict[int, Decimal] = {}
         self._timer: Timer | None = None
@@ -129,7 +137,10 @@ class SyntheticFeed:
                 break
         self._excitement += _CHILDREN * _FADE_PER_S
         self._next_at_ns += round(waited_s * 1e9)
-        self._mood.advance(waited_s)
+        self._unfelt_s += waited_s
+        if self._unfelt_s > _MOOD_STEP_S:
+            self._mood.advance(self._unfelt_s)
+            self._unfelt_s = 0.0
         # Most of the movement comes with arrivals, so that it clusters as they do; the rest with time.
         spread = self._deviation * self._mood.volatility * math.sqrt(0.3 * waited_s + 0.7 / self._rate)
         self._push(spread * (self._rng.gauss(0.0, 1.0) + 0.25 * self._imbalance()))
@@ -140,9 +151,12 @@ class SyntheticFeed:
         """One arrival: orders are added or cancelled, or one trades."""
         rng, stress = self._rng, self._mood.stress
         draw = rng.random()
-        for side in Side:
+        self._arrivals += 1
+        if not self._arrivals % _FORGET_EVERY:
+            self._forget()
+        for side in _SIDES:
             self._withdraw_stale(side)
-        for side in Side:
+        for side in _SIDES:
             behind = self._behind(side)
             if behind > self._reach // 4 or (behind and rng.random() < 0.9 - 0.6 * stress):
                 self._add(side, 0)
@@ -155,7 +169,7 @@ class SyntheticFeed:
         elif draw < 0.10 + 0.06 * stress:
             self._take(rng.choice((1, 1, 1, 2, 3)) * _TAKEN, 1)
         else:
-            self._make(rng.choice((Side.BUY, Side.SELL)))
+            self._make(rng.choice(_SIDES))
         self._market.publish_book()
 
     def move_to(self, price: Decimal) -> None:
@@ -169,22 +183,22 @@ class SyntheticFeed:
         self._lay()
 
     def _lay(self) -> None:
-        for side in Side:
+        self._push(0.0)
+        for side in _SIDES:
             while len(self._quotes[side]) < ORDERS_PER_SIDE:
                 self._add(side, self._depth(side))
 
     def _push(self, ticks: float) -> None:
-        self._fair = max(2.0 * THIN, self._fair + ticks)
+        """Move the fair price, and with it the best prices that makers would quote now: further away in stress."""
+        self._fair = fair = max(2.0 * THIN, self._fair + ticks)
+        mood = self._mood
+        apart = mood.stress * min(0.25 * self._deviation * mood.volatility, 0.1 * self._reach)
+        self._targets = {Side.BUY: math.ceil(fair - apart) - 1, Side.SELL: math.floor(fair + apart) + 1}
 
     def _fair_price(self) -> Decimal:
         return self._tick * round(self._fair * 1000) / 1000
 
     # --- makers -------------------------------------------------------------------------------------------------------
-
-    def _target(self, side: Side) -> int:
-        """The best price this side would quote now, in ticks: further away while prices jump."""
-        apart = self._mood.stress * min(0.25 * self._deviation * self._mood.volatility, 0.1 * self._reach)
-        return math.ceil(self._fair - apart) - 1 if side is Side.BUY else math.floor(self._fair + apart) + 1
 
     def _make(self, side: Side) -> None:
         """Orders are added or one is cancelled, whatever brings their number to what is wanted now."""
@@ -201,7 +215,7 @@ class SyntheticFeed:
     def _behind(self, side: Side) -> int:
         """How far the best price is from where this side would quote, in ticks."""
         best = self._market.book.side(side).best
-        return 0 if best is None else max(0, (int(best / self._tick) - self._target(side)) * _outward(side))
+        return 0 if best is None else max(0, (int(best / self._tick) - self._targets[side]) * _outward(side))
 
     def _depth(self, side: Side) -> int:
         """How many ticks behind the best one an order is laid."""
@@ -214,12 +228,12 @@ class SyntheticFeed:
         return int(self._reach * rng.random() ** 2)
 
     def _add(self, side: Side, depth: int) -> None:
-        ticks = max(1, self._target(side) + _outward(side) * depth)
+        ticks = max(1, self._targets[side] + _outward(side) * depth)
         price = self._price(ticks)
         # What is left of the old price on the other side is taken first: so the market moves with the fair price.
-        quantity = self._execution.take(
-            self._market, side, self._step * self._steps(1 + _DEEPER * depth / self._reach), price
-        )
+        quantity = self._step * self._steps(1 + _DEEPER * depth / self._reach)
+        if self._market.book.would_take(side, price):
+            quantity = self._execution.take(self._market, side, quantity, price)
         if quantity:
             quote = _Quote(side, price, quantity, ticks)
             self._market.book.add(quote)
@@ -240,21 +254,20 @@ class SyntheticFeed:
     def _withdraw_stale(self, side: Side) -> None:
         """Makers pull what the fair price has left behind on the wrong side. Users' orders stay, and will be taken."""
         book = self._market.book.side(side)
-        fair = self._fair_price()
         best = book.best
-        if best is None or not book.is_better(best, fair):
+        if best is None or (int(best / self._tick) - self._fair) * _outward(side) >= 0:
             return
+        fair = self._fair_price()
         left_behind = takewhile(lambda level: book.is_better(level.price, fair), book.best_first())
         stale = [resting for level in left_behind for resting in level.queue if resting.order is None]
         for resting in stale:
             if self._rng.random() < 0.85:  # some are too slow, and are taken by what comes next
                 self._market.book.remove(resting)
-        self._sweep_away(side)
 
-    def _sweep_away(self, side: Side) -> None:
-        """Forget the background orders that are gone."""
-        quotes = self._quotes[side]
-        quotes[:] = [one for one in quotes if one.quantity]
+    def _forget(self) -> None:
+        """Keep no background order that is gone."""
+        for quotes in self._quotes.values():
+            quotes[:] = [one for one in quotes if one.quantity]
 
     # --- takers -------------------------------------------------------------------------------------------------------
 
@@ -267,19 +280,24 @@ class SyntheticFeed:
         lean = max(-0.25, min(0.25, behind)) + 0.45 * self._imbalance()
         side = Side.BUY if self._rng.random() < 0.5 + lean else Side.SELL
         against = book.opposite(side)
-        reached = [level.price for level, _ in zip(against.best_first(), range(levels), strict=False)]
-        if not reached:
+        first = against.best
+        if first is None:
             return
-        self._execution.take(self._market, side, self._step * self._steps(size), reached[-1])
+        reached = against.prices[-levels:][0] if against.is_bid else against.prices[:levels][-1]
+        self._execution.take(self._market, side, self._step * self._steps(size), reached)
         away = 1 if side is Side.BUY else -1
-        moved = 0.0 if against.best is None else abs(float((against.best - reached[0]) / self._tick))
+        moved = 0.0 if against.best is None else abs(float((against.best - first) / self._tick))
         self._push(away * min(0.02 * self._deviation + 0.3 * moved, self._deviation))
-        self._sweep_away(Side.SELL if side is Side.BUY else Side.BUY)
 
     def _imbalance(self) -> float:
         """Of the best five levels: from -1, all asks, to 1, all bids."""
-        bids, asks = (sum(float(total) for _, total in levels) for levels in self._market.book.depth(5))
-        return (bids - asks) / (bids + asks) if bids + asks else 0.0
+        book = self._market.book
+        bids = asks = 0.0
+        for price in book.bids.prices[-5:]:
+            bids += float(book.bids.levels[price].total)
+        for price in book.asks.prices[:5]:
+            asks += float(book.asks.levels[price].total)
+        return (bids - asks) / (bids + asks) if bids and asks else 0.0
 
     def _price(self, ticks: int) -> Decimal:
         price = self._prices.get(ticks)

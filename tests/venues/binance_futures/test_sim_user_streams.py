@@ -372,7 +372,9 @@ def test_a_liquidation_is_told_to_its_account_and_to_the_public() -> None:
         venue.exchange.force_mark("BTCUSDT", Decimal(54200))
         await pass_s(3)
         wiped = [one["o"] for one in only(peer, "ORDER_TRADE_UPDATE") if one["o"]["er"] == "5"]
-        assert [(one["q"], one["z"]) for one in wiped] == [("0.01", "0")]
+        assert [(one["q"], one["z"], one["x"], one["X"]) for one in wiped] == [("0.01", "0", "EXPIRED", "EXPIRED")]
+        rest = venue.signed("GET", "/fapi/v1/order", symbol="BTCUSDT", orderId=wiped[0]["i"]).json
+        assert rest["status"] == "EXPIRED"
         forced = [one["o"] for one in only(peer, "ORDER_TRADE_UPDATE") if one["o"]["c"].startswith("autoclose-")]
         assert forced
         assert {one["x"] for one in forced} <= {"NEW", "CALCULATED", "EXPIRED"}

@@ -59,8 +59,12 @@ _REASONS = {
 def order_trade_update(exchange: Exchange, changed: OrderChanged) -> wire_user.OrderTradeUpdate:
     order, fill = changed.order, changed.fill
     bids, asks = open_notionals(exchange, changed.account, order.symbol)
-    # A liquidating order's fills are not traded but calculated.
-    is_calculated = changed.what == "trade" and order.origin in ("liquidation", "takeover", "adl")
+    status = status_word(order)
+    execution_type = _EXECUTION_TYPES[changed.what]
+    if changed.what == "trade" and order.origin in ("liquidation", "takeover", "adl"):
+        execution_type = "CALCULATED"  # by the venue, not by a match
+    elif changed.what == "canceled" and status == "EXPIRED":
+        execution_type = "EXPIRED"
     update = wire_user.OrderUpdate(
         symbol=order.symbol,
         client_order_id=client_id_word(order),
@@ -71,8 +75,8 @@ def order_trade_update(exchange: Exchange, changed: OrderChanged) -> wire_user.O
         price=stripped(order.price or ZERO),
         average_price=stripped(rounded(order.average_price or ZERO)),
         stop_price="0",
-        execution_type="CALCULATED" if is_calculated else _EXECUTION_TYPES[changed.what],
-        status=status_word(order),
+        execution_type=execution_type,
+        status=status,
         order_id=order.order_id,
         last_quantity=stripped(fill.quantity if fill else ZERO),
         filled_quantity=stripped(order.filled_quantity),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from perpwire.model.numbers import plain
-from perpwire.model.order import OrderType, TimeInForce
+from perpwire.model.order import OrderStatus, OrderType, TimeInForce
 from perpwire.simulator.events import Refused, SelfTrade, SimOrder, SimPosition, Why
 from perpwire.simulator.specs import SymbolSpec
 from perpwire.venues.binance_futures import wire
@@ -105,7 +105,13 @@ def places_of(step: Decimal) -> int:
 # --- orders -----------------------------------------------------------------------------------------------------------
 
 
+_ENDED_BY_THE_VENUE = frozenset({"liquidation", "adl", "delisted"})
+"""Why an order ended that its account did not cancel: it has expired, then."""
+
+
 def status_word(order: SimOrder) -> str:
+    if order.status is OrderStatus.CANCELED and order.reason in _ENDED_BY_THE_VENUE:
+        return OrderStatus.EXPIRED.value
     return "EXPIRED_IN_MATCH" if order.reason == "stp" else order.status.value
 
 

@@ -243,12 +243,16 @@ class Desk:
 
 
 def at_desk(
-    test: Callable[[Desk], Awaitable[None]], *, rate: float = 0.0, specs: Sequence[SymbolSpec] | None = None
+    test: Callable[[Desk], Awaitable[None]],
+    *,
+    rate: float = 0.0,
+    specs: Sequence[SymbolSpec] | None = None,
+    start_s: int = 1_790_000_000,
 ) -> Callable[[], None]:
-    """Run a test in virtual time with a desk."""
+    """Run a test in virtual time, which begins at `start_s` (Unix seconds), with a desk."""
 
     def run() -> None:
-        clock = ManualClock()
+        clock = ManualClock(start_s * 10**9)
 
         async def main() -> None:
             desk = Desk(clock, rate, specs)

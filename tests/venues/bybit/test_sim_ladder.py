@@ -18,7 +18,7 @@ CHANGE = st.tuples(st.integers(1, 14), st.integers(0, 2))
 STEPS = st.lists(st.lists(CHANGE, min_size=1, max_size=6), max_size=12)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(steps=STEPS, depth=st.integers(1, 8), is_bid=st.booleans(), pauses=st.sets(st.integers(0, 11)))
 def test_deltas_lead_to_the_top_of_the_book_at_every_depth(
     steps: list[list[tuple[int, int]]], depth: int, is_bid: bool, pauses: set[int]

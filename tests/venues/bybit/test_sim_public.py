@@ -235,6 +235,7 @@ async def test_one_who_comes_later_builds_on_the_same_deltas(desk: Desk) -> None
     assert len(replayed(late.events(), 50)[0]) == 3
 
 
+@pytest.mark.slow
 def test_a_lively_book_is_the_same_at_both_ends() -> None:
     async def trial(desk: Desk) -> None:
         desk.exchange.start()
@@ -455,6 +456,7 @@ async def test_the_engines_time_is_never_after_the_gateways(desk: Desk) -> None:
         assert "topic" not in frame or frame["cts"] <= frame["ts"]
 
 
+@pytest.mark.slow
 @at_desk
 async def test_every_depth_of_one_book_is_kept_by_its_own_deltas(desk: Desk) -> None:
     topics = {depth: f"orderbook.{depth}.BTCUSDT" for depth in (50, 200, 1000)}

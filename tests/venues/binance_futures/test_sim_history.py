@@ -238,6 +238,7 @@ def test_income_adds_up_to_the_change_of_the_wallet(venue: SimulatedVenue) -> No
     assert venue.signed("GET", "/fapi/v1/income", startTime=2, endTime=1).code == -1023
     venue.clock.advance(8 * DAY_S)
     assert venue.signed("GET", "/fapi/v1/income").json == []
+    assert venue.signed("GET", "/fapi/v1/income", startTime=rows[0]["time"]).json == rows
 
 
 @pytest.mark.slow

@@ -11,11 +11,13 @@ from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import wire
 from perpwire.venues.binance_futures.sim.gateway import Row, Rows
 from perpwire.venues.binance_futures.sim.listing import Listing
-from perpwire.venues.binance_futures.sim.params import DAY_MS, Args, limit_of, span
+from perpwire.venues.binance_futures.sim.params import DAY_MS, Args, limit_of, times
 from perpwire.venues.binance_futures.sim.words import invalid, money
 
 KEPT_MS = 92 * DAY_MS
 """Three months."""
+DEFAULT_SPAN_MS = 7 * DAY_MS
+"""How far it goes back where no start is named."""
 
 INCOME_TYPES = frozenset(
     {
@@ -43,12 +45,16 @@ class IncomeCalls:
         if kind is not None and kind not in INCOME_TYPES:
             raise invalid("incomeType")
         now_ms = self._exchange.now_ms()
-        start_ms, end_ms = span(args, now_ms, longest_ms=None)
+        start_ms, end_ms = times(args)
+        if start_ms is None:
+            start_ms = (now_ms if end_ms is None else end_ms) - DEFAULT_SPAN_MS
         limit = limit_of(args, 100, 1000)
         rows = [
             row
             for booking in self._exchange.bookings(account)
-            if max(start_ms, now_ms - KEPT_MS) <= booking.time_ms <= end_ms and symbol in (None, booking.symbol)
+            if booking.time_ms >= max(start_ms, now_ms - KEPT_MS)
+            and (end_ms is None or booking.time_ms <= end_ms)
+            and symbol in (None, booking.symbol)
             for row in income_rows(booking)
             if kind in (None, row.income_type)
         ]

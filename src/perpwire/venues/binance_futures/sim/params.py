@@ -16,6 +16,7 @@ Args = Mapping[str, str]
 """Parameters by name; those of the query win over those of the body."""
 
 DAY_MS = 24 * 3600 * 1000
+WEEK_MS = 7 * DAY_MS
 
 _NUMBER = re.compile(r"\d{1,20}(\.\d{1,20})?", re.ASCII)
 _SIGNED_NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,20})?", re.ASCII)
@@ -139,20 +140,18 @@ def times(args: Args) -> tuple[int | None, int | None]:
     return start_ms, end_ms
 
 
-def span(
-    args: Args, now_ms: int, *, default_ms: int = 7 * DAY_MS, longest_ms: int | None = 7 * DAY_MS
-) -> tuple[int, int]:
-    """From and to, Unix milliseconds: what was sent, or the newest `default_ms`, or so much from the start on.
+def span(args: Args, now_ms: int) -> tuple[int, int]:
+    """From and to, Unix milliseconds, a week at most: what was sent, or the week from the start on, or up to the end.
 
     Raises:
-        Refusal: The span is turned round, or longer than `longest_ms`.
+        Refusal: The span is turned round, or longer.
     """
     start_ms, end_ms = times(args)
-    if start_ms is not None and end_ms is not None:
-        if longest_ms is not None and end_ms - start_ms > longest_ms:
-            raise Refusal(-4165, "Invalid time interval.")
-        return start_ms, end_ms
-    if start_ms is not None:
-        return start_ms, start_ms + default_ms
-    end_ms = now_ms if end_ms is None else end_ms
-    return end_ms - default_ms, end_ms
+    if start_ms is None:
+        end_ms = now_ms if end_ms is None else end_ms
+        return end_ms - WEEK_MS, end_ms
+    if end_ms is None:
+        return start_ms, start_ms + WEEK_MS
+    if end_ms - start_ms > WEEK_MS:
+        raise Refusal(-4165, "Invalid time interval.")
+    return start_ms, end_ms

@@ -9,7 +9,7 @@ from typing import Any
 
 from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.specs import AccountSpec
-from perpwire.venues.bybit import wire
+from perpwire.venues.bybit import wire, wire_sent
 from perpwire.venues.bybit.sim.answer import Answer
 from perpwire.venues.bybit.sim.asked import Asked, check_linear, flag, integer, is_linear, specs_of
 from perpwire.venues.bybit.sim.key_rules import KeyRules
@@ -59,7 +59,7 @@ class AccountCalls:
         """Borrow rates and limits; only the settle coin is here, and it is its own collateral."""
         coin = asked.get("currency")
         rows = [
-            wire.CollateralRow(currency=asset, usdBorrow="0", freeBorrowAmount="", availableToBorrow="5000000")
+            wire_sent.CollateralRow(currency=asset, usdBorrow="0", freeBorrowAmount="", availableToBorrow="5000000")
             for asset in (account.asset,)
             if coin in (None, "", asset)
         ]
@@ -71,7 +71,7 @@ class AccountCalls:
         names = dict.fromkeys(
             (spec.instrument.settle for spec in self._exchange.specs()),
         ) | dict.fromkeys(spec.instrument.base for spec in self._exchange.specs())
-        rows = [wire.AssetRow(name=coin, coin=coin) for coin in names if wanted in (None, "", coin)]
+        rows = [wire_sent.AssetRow(name=coin, coin=coin) for coin in names if wanted in (None, "", coin)]
         return {"rows": rows}
 
     # --- who it is ----------------------------------------------------------------------------------------------------

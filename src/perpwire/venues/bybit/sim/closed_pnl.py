@@ -13,7 +13,7 @@ from perpwire.model.order import OrderType, Side
 from perpwire.simulator.events import SimFill, SimOrder
 from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.specs import AccountSpec
-from perpwire.venues.bybit import wire
+from perpwire.venues.bybit import wire, wire_sent
 from perpwire.venues.bybit.sim.asked import Asked, is_linear, newest_first, paged, period, spec_of
 from perpwire.venues.bybit.sim.numbers import ORDER, ZERO, cut, fit, id_text
 from perpwire.venues.bybit.sim.rows import EXECUTION_TYPES
@@ -46,11 +46,12 @@ class ClosedPnl:
         for order, fill in self._exchange.fills(account.name, symbol):
             if fill.closed_quantity:
                 closings.setdefault(order.order_id, _Closing(order, [])).fills.append(fill)
-        chosen = sorted((one for one in closings.values() if start <= one.time_ms <= end), key=lambda one: one.time_ms)
-        page, cursor = paged(newest_first(chosen), asked, default=50, most=100)
+        numbered = newest_first(sorted(closings.values(), key=lambda one: one.time_ms))
+        chosen = [(number, one) for number, one in numbered if start <= one.time_ms <= end]
+        page, cursor = paged(chosen, asked, default=50, most=100)
         return wire.Page([self._row(account.name, one) for one in page], cursor)
 
-    def _row(self, account: str, closing: _Closing) -> wire.ClosedPnlRow:
+    def _row(self, account: str, closing: _Closing) -> wire_sent.ClosedPnlRow:
         order, fills = closing.order, closing.fills
         instrument = self._exchange.spec(order.symbol).instrument
         size = sum((one.closed_quantity for one in fills), ZERO)
@@ -61,7 +62,7 @@ class ClosedPnl:
         close_fee = sum((one.fee * one.closed_quantity / one.quantity for one in fills), ZERO)
         closed_pnl = sum((one.closed_pnl for one in fills), ZERO)
         price = (order.bound if order.type is OrderType.MARKET else order.price) or fills[-1].price
-        return wire.ClosedPnlRow(
+        return wire_sent.ClosedPnlRow(
             symbol=order.symbol,
             orderId=id_text(ORDER, order.order_id),
             side=SIDE_TEXTS[order.side],

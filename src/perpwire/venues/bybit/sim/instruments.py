@@ -13,7 +13,7 @@ import msgspec
 
 from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.specs import AccountSpec, SymbolSpec
-from perpwire.venues.bybit import wire
+from perpwire.venues.bybit import wire, wire_sent
 from perpwire.venues.bybit.sim.asked import Asked, choice, in_order, is_linear, paged, specs_of
 from perpwire.venues.bybit.sim.numbers import cut, fit
 from perpwire.venues.bybit.sim.rules import rules_of
@@ -43,7 +43,7 @@ class Instruments:
         if not is_linear(asked):
             return wire.Page([], "", asked["category"])
         page, cursor = paged(in_order(self._chosen(asked)), asked, default=200, most=200)
-        rows = [wire.AccountInstrumentRow(**msgspec.structs.asdict(self._row(spec))) for spec in page]
+        rows = [wire_sent.AccountInstrumentRow(**msgspec.structs.asdict(self._row(spec))) for spec in page]
         return wire.Page(rows, cursor)
 
     def _chosen(self, asked: Asked) -> list[SymbolSpec]:
@@ -68,7 +68,7 @@ class Instruments:
             quoteCoin=one.quote,
             settleCoin=one.settle,
             status=_status(spec),
-            launchTime=rules.launch_time,
+            launchTime=str(self._exchange.listed_ms(one.symbol)),
             priceScale=str(-int(one.tick_size.normalize().as_tuple().exponent)),
             fundingInterval=(one.funding_interval_s or 8 * 3600) // 60,
             upperFundingRate=cut(spec.funding_cap),
@@ -104,10 +104,10 @@ def _status(spec: SymbolSpec) -> str:
     return "Trading" if spec.instrument.is_trading else "Closed"
 
 
-def _tiers(spec: SymbolSpec) -> list[wire.RiskLimitRow]:
+def _tiers(spec: SymbolSpec) -> list[wire_sent.RiskLimitRow]:
     symbol = spec.instrument.symbol
     return [
-        wire.RiskLimitRow(
+        wire_sent.RiskLimitRow(
             id=tier.number,
             symbol=symbol,
             riskLimitValue=cut(tier.cap),

@@ -14,7 +14,6 @@ from perpwire.venues.bybit.sim.asked import (
     choice,
     integer,
     is_linear,
-    newest_first,
     paged,
     period,
 )
@@ -90,18 +89,22 @@ class OrderQueries:
         """Fills, and payments of funding. With an order's id, all other filters are passed over."""
         if not is_linear(asked):
             return wire.Page([], "", asked["category"])
-        chosen: list[Execution]
+        chosen: list[tuple[int, Execution]]
         if asked.get("orderId") or asked.get("orderLinkId"):
-            chosen = [one for one in self._exchange.fills(account.name, None) if _is_of(one[0], asked)]
+            chosen = [
+                (number, one)
+                for number, one in enumerate(self._exchange.fills(account.name, None), start=1)
+                if _is_of(one[0], asked)
+            ]
         else:
             start, end = period(asked, self._exchange.now_ms())
             kind = asked.get("execType") or ""
             chosen = [
-                one
-                for one in self._executions(account.name)
+                (number, one)
+                for number, one in enumerate(self._executions(account.name), start=1)
                 if start <= _time_ms(one) <= end and self._is_asked(one, asked) and kind in ("", _type(one))
             ]
-        page, cursor = paged(newest_first(chosen), asked, default=50, most=100)
+        page, cursor = paged(chosen[::-1], asked, default=50, most=100)
         return wire.Page([self._row(one) for one in page], cursor)
 
     def _executions(self, account: str) -> list[Execution]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from perpwire.model.order import Side
 from perpwire.simulator.exchange import Exchange
-from perpwire.venues.bybit import wire
+from perpwire.venues.bybit import wire_sent
 from perpwire.venues.bybit.sim.asked import Asked
 from perpwire.venues.bybit.sim.margin import MARGIN
 from perpwire.venues.bybit.sim.numbers import ORDER, id_text
@@ -49,7 +49,7 @@ class PreCheck:
                 raise CallRefused(refused.code, refused.words, {}, ext) from None
             raise
         after = self._after(account, form)
-        return wire.PreCheckReply(
+        return wire_sent.PreCheckReply(
             orderId=id_text(ORDER, self._exchange.new_order_id()),
             orderLinkId=form.client_id,
             preImrE4=before[0],

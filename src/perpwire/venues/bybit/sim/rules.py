@@ -22,19 +22,17 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         price_limit_x, price_limit_y: Fractions, see `Prices.limits`.
         symbol_id: The venue's number of the contract.
-        launch_time: Unix ms, as text.
     """
 
     price_limit_x: Decimal = D("0.01")
     price_limit_y: Decimal = D("0.02")
     symbol_id: int = 0
-    launch_time: str = "1585526400000"
 
 
 RULES = {
-    "BTCUSDT": Rules(symbol_id=5, launch_time="1585526400000"),
-    "ETHUSDT": Rules(symbol_id=13, launch_time="1615766400000"),
-    "SOLUSDT": Rules(symbol_id=78, launch_time="1634256000000", price_limit_x=D("0.05"), price_limit_y=D("0.1")),
+    "BTCUSDT": Rules(symbol_id=5),
+    "ETHUSDT": Rules(symbol_id=13),
+    "SOLUSDT": Rules(symbol_id=78, price_limit_x=D("0.05"), price_limit_y=D("0.1")),
 }
 
 # The first three of BTCUSDT and the first of the others are captured; what follows continues them in the venue's style.

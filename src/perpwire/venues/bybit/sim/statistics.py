@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from perpwire.simulator.exchange import Exchange
-from perpwire.venues.bybit import wire
+from perpwire.venues.bybit import wire_sent
 from perpwire.venues.bybit.sim.asked import Asked, cursor_after, cursor_key, is_linear, limit_of, optional_ms, spec_of
 from perpwire.venues.bybit.sim.numbers import cut, fit
 from perpwire.venues.bybit.sim.refusal import CallRefused, bad_param
@@ -57,7 +57,7 @@ class MarketStatistics:
         )
         page, cursor = _page(found, limit)
         rows = [
-            wire.OpenInterestRow(
+            wire_sent.OpenInterestRow(
                 openInterest=fit(2 * one.quantity, step),
                 singleOpenInterest=fit(one.quantity, step),
                 timestamp=str(one.time_ms),
@@ -75,7 +75,7 @@ class MarketStatistics:
         )
         page, cursor = _page(found, limit)
         rows = [
-            wire.AccountRatioRow(symbol, fit(one.long, FOURTH), fit(one.short, FOURTH), str(one.time_ms))
+            wire_sent.AccountRatioRow(symbol, fit(one.long, FOURTH), fit(one.short, FOURTH), str(one.time_ms))
             for one in page
         ]
         return {"list": rows, "nextPageCursor": cursor}
@@ -94,7 +94,7 @@ class MarketStatistics:
         coin, balance = asked.get("coin"), cut(self._exchange.insurance_fund())
         coins = dict.fromkeys(spec.instrument.settle for spec in self._exchange.specs())
         rows = [
-            wire.InsuranceRow(coin=asset, symbols="", balance=balance, value=balance)
+            wire_sent.InsuranceRow(coin=asset, symbols="", balance=balance, value=balance)
             for asset in coins
             if coin in (None, "", asset)
         ]
@@ -107,7 +107,7 @@ class MarketStatistics:
             spec_of(self._exchange, {"category": "linear", "symbol": symbol})
         balance = cut(self._exchange.insurance_fund())
         rows = [
-            wire.AdlAlertRow(coin=spec.instrument.settle, symbol=spec.instrument.symbol, balance=balance)
+            wire_sent.AdlAlertRow(coin=spec.instrument.settle, symbol=spec.instrument.symbol, balance=balance)
             for spec in self._exchange.specs()
             if symbol in (None, "", spec.instrument.symbol)
         ]

@@ -189,7 +189,7 @@ class TradeSocket(Socket):
         asked = args[0]
         if asked.get("category") in ("spot", "inverse", "option", "spread"):
             raise CallRefused(10404, f"category {asked['category']} is not supported")
-        return self._desk.rest.call(self._owner, path, asked, headers)
+        return self._desk.rest.call(self._owner, path, asked, headers, self._address)
 
     def _take_id(self, raw: msgspec.Raw) -> None:
         text = bytes(raw)

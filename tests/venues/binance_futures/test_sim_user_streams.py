@@ -202,6 +202,52 @@ def test_the_private_stream_can_be_opened_in_every_form() -> None:
     in_virtual_time(main)
 
 
+def test_one_socket_may_have_several_keys_each_with_its_events() -> None:
+    async def main(venue: SimulatedVenue) -> None:
+        own = venue.listen_key()
+        other = str(venue.raw("POST", "/fapi/v1/listenKey", key=OTHER.api_key).json["listenKey"])
+        query = f"listenKey={own}&events=TRADE_LITE/ACCOUNT_UPDATE&listenKey={other}&events=ORDER_TRADE_UPDATE"
+        peer = venue.socket("/private/stream", query)
+        venue.quote()
+        venue.market()
+        await pass_s(0.001)
+        told: dict[str, list[str]] = {own: [], other: []}
+        for one in peer.data:
+            told[one["stream"]].append(one["data"]["e"])
+        assert told == {own: ["TRADE_LITE", "ACCOUNT_UPDATE"], other: ["ORDER_TRADE_UPDATE"] * 3}
+        assert {account for _, topic, account in peer.sent if topic} == {"main", "other"}
+        venue.raw("DELETE", "/fapi/v1/listenKey", key=MAIN.api_key)
+        assert peer.closed is None  # the other one goes on
+        venue.raw("DELETE", "/fapi/v1/listenKey", key=OTHER.api_key)
+        assert peer.closed is not None
+
+    in_virtual_time(main)
+
+
+def test_a_key_can_be_subscribed_and_given_up_later_as_a_streams_name() -> None:
+    async def main(venue: SimulatedVenue) -> None:
+        key = venue.listen_key()
+        peer = venue.socket("/private/ws")
+        venue.place(price="60000")
+        await pass_s(0.001)
+        assert peer.data == []
+        peer.subscribe(key)
+        venue.place(price="60001")
+        await pass_s(0.001)
+        assert events(peer) == ["ORDER_TRADE_UPDATE NEW NEW"]
+        assert peer.say({"method": "LIST_SUBSCRIPTIONS", "id": 2}) == [{"result": [key], "id": 2}]
+        assert peer.say({"method": "UNSUBSCRIBE", "params": [key], "id": 3}) == [{"result": None, "id": 3}]
+        venue.place(price="60002")
+        await pass_s(0.001)
+        assert len(peer.data) == 1
+        # The end of a key ends no socket that has only subscribed to it.
+        peer.subscribe(key)
+        venue.raw("DELETE", "/fapi/v1/listenKey", key=MAIN.api_key)
+        assert peer.closed is None
+
+    in_virtual_time(main)
+
+
 def test_an_expired_key_is_announced_and_then_silent() -> None:
     async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
         venue.exchange.close()  # nothing else is to happen for so long

@@ -9,6 +9,7 @@ from perpwire.simulator.events import (
     AccountChanged,
     MarginCalled,
     OrderChanged,
+    Refused,
     SettingsChanged,
     SimOrder,
     SimPosition,
@@ -267,5 +268,8 @@ def algo_update(exchange: Exchange, changed: TriggerChanged) -> wire_user.AlgoUp
 
 
 def _order_of(exchange: Exchange, trigger: SimTrigger) -> SimOrder | None:
-    orders = exchange.orders(trigger.account, trigger.symbol)
-    return next((order for order in reversed(orders) if order.order_id == trigger.order_id), None)
+    """What it has become; None where that is forgotten."""
+    try:
+        return exchange.find_order(trigger.account, trigger.symbol, order_id=trigger.order_id, client_order_id=None)
+    except Refused:
+        return None

@@ -31,6 +31,10 @@ class Hub:
     def of(self, topic: str) -> tuple[Subscriber, ...]:
         return self._subscribers.get(topic, ())
 
+    @property
+    def is_empty(self) -> bool:
+        return not self._subscribers
+
     def has(self, topic: str) -> bool:
         return topic in self._subscribers
 

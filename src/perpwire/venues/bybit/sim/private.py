@@ -58,6 +58,9 @@ TOPICS = frozenset(
 """What can be subscribed. Only linear contracts trade here, so the other categories stay silent."""
 
 
+_NEWS = (OrderChanged, TriggerChanged, AccountChanged, SettingsChanged)
+
+
 class PrivateStreams:
     """Every account's topics."""
 
@@ -92,21 +95,29 @@ class PrivateStreams:
     # --- collecting ---------------------------------------------------------------------------------------------------
 
     def on_event(self, event: SimEvent) -> None:
+        if isinstance(event, SettingsChanged) and event.what == "setting":
+            self._guard.on_setting(event.account)
+        if not isinstance(event, _NEWS) or not self._is_heard(event.account):
+            return
         if isinstance(event, OrderChanged):
             self._burst(event.account).add_order(event)
         elif isinstance(event, TriggerChanged):
             self._burst(event.account).add_trigger(event)
         elif isinstance(event, AccountChanged):
             self._burst(event.account).add_account(event)
-        elif isinstance(event, SettingsChanged):
-            if event.what == "setting":
-                self._guard.on_setting(event.account)
+        else:
             held = [position.symbol for position in self._exchange.positions(event.account)]
             self._burst(event.account).add_setting(event, held)
 
     def push_order(self, order: SimOrder | SimTrigger, ending: Ending | None) -> None:
         """Tell of an order, or a conditional one, once more."""
-        self._burst(order.account).tell("again", order, ending)
+        if self._is_heard(order.account):
+            self._burst(order.account).tell("again", order, ending)
+
+    def _is_heard(self, account: str) -> bool:
+        """Does anybody listen to this account? There are no snapshots: what nobody hears is not told later."""
+        hub = self._hubs.get(account)
+        return hub is not None and not hub.is_empty
 
     def _burst(self, account: str) -> Burst:
         burst = self._bursts.get(account)
@@ -119,10 +130,7 @@ class PrivateStreams:
 
     def _close(self, account: str) -> None:
         """What happened in this moment is complete: its rows are made now, and sent when their time comes."""
-        burst = self._bursts.pop(account)
-        hub = self._hubs.get(account)
-        if hub is None:
-            return
+        burst, hub = self._bursts.pop(account), self.hub(account)
         user, now_ms = user_id(account), self._exchange.now_ms()
         self._tell_executions(account, burst, user)
         if self._listens(hub, "order"):

@@ -482,7 +482,8 @@ async def test_the_wallet_adds_up(desk: Desk) -> None:
     assert account.available_balance == account.equity - account.initial_margin
     assert (coin["coin"], coin["availableToWithdraw"]) == ("USDT", "")
     assert wallet["accountIMRate"] == str(account.initial_margin / account.equity)[:6]
-    assert desk.get("/v5/account/wallet-balance", accountType="UNIFIED", coin="BTC")["result"]["list"][0]["coin"] == []
+    asked = desk.get("/v5/account/wallet-balance", accountType="UNIFIED", coin="BTC,USDT,DOGE")["result"]["list"][0]
+    assert [(one["coin"], D(one["equity"]) > 0) for one in asked["coin"]] == [("USDT", True), ("BTC", False)]
     assert refused(desk.get("/v5/account/wallet-balance", accountType="CONTRACT"))[0] == 10001
 
 

@@ -105,6 +105,22 @@ async def test_leverage_is_bound_by_the_tier(desk: Desk) -> None:
     assert desk.create(price="63990", qty="30.000")["retCode"] == 110090
     (row,) = rows(desk, symbol="BTCUSDT")
     assert (row["riskId"], row["riskLimitValue"]) == (2, "2000000")
+    desk.exchange.deposit("main", "USDT", D(10**9))
+    assert post(desk, "position/set-leverage", buyLeverage="1", sellLeverage="1") == 0
+    assert desk.create(price="63990", qty="1190")["retCode"] == 0  # 76 million, of the 200 that the last tier has
+    await moment()
+    desk.exchange.force_mark("BTCUSDT", D(200_000))
+    assert desk.create(price="63990", qty="1000")["retCode"] == 3400139
+
+
+@at_desk
+async def test_leverage_is_not_lowered_below_what_can_be_afforded(desk: Desk) -> None:
+    desk.quotes()
+    assert post(desk, "position/set-leverage", buyLeverage="50", sellLeverage="50") == 0
+    desk.create(orderType="Market", qty="9.000")
+    await moment()
+    assert post(desk, "position/set-leverage", buyLeverage="2", sellLeverage="2") == 110044
+    assert rows(desk, symbol="BTCUSDT")[0]["leverage"] == "50"
 
 
 # --- isolated margin --------------------------------------------------------------------------------------------------

@@ -253,6 +253,22 @@ async def test_an_orders_stops_are_amended_before_it_fills(desk: Desk) -> None:
 
 
 @at_desk
+async def test_a_conditional_order_brings_its_stops_along_too(desk: Desk) -> None:
+    desk.quote(Side.SELL, "64600")
+    desk.create(
+        orderType="Market", price=None, triggerPrice="64500", triggerDirection=1, takeProfit="66000", orderLinkId="c"
+    )
+    await moment()
+    assert set(stops(desk)) == {"Stop"}
+    assert stops(desk)["Stop"]["takeProfit"] == "66000.00"
+    desk.trade_at("64500")
+    await moment()
+    made = stops(desk)
+    assert {kind: row["triggerPrice"] for kind, row in made.items()} == {"TakeProfit": "66000.00"}
+    assert made["TakeProfit"]["parentOrderLinkId"] == "c"
+
+
+@at_desk
 async def test_in_hedge_mode_each_leg_has_its_own(desk: Desk) -> None:
     desk.quotes()
     desk.post("/v5/position/switch-mode", category="linear", symbol="BTCUSDT", mode=3)

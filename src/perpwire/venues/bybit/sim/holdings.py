@@ -139,10 +139,10 @@ class Holdings:
         """
         view = self._exchange.view(account)
         margin_coin = next(spec.asset for spec in self._exchange.account_specs() if spec.name == account)
+        cash = self._exchange.wallet(account)
+        shown = [coin for coin, amount in cash.items() if amount] if coins is None else self._known(coins)
         rows = [
-            self._coin(account, coin, cash, view if coin == margin_coin else None)
-            for coin, cash in self._exchange.wallet(account).items()
-            if (cash if coins is None else coin in coins)
+            self._coin(account, coin, cash.get(coin, ZERO), view if coin == margin_coin else None) for coin in shown
         ]
         fields = {
             "totalEquity": cut(view.equity),
@@ -151,14 +151,14 @@ class Holdings:
         }
         if not self.is_isolated(account):
             initial = view.initial_margin + view.order_margin
-            shown, kept = cut(initial), cut(view.maintenance_margin)
+            held, kept = cut(initial), cut(view.maintenance_margin)
             initial_rate, maintenance_rate = rate(initial, view.equity), rate(view.maintenance_margin, view.equity)
             fields |= {
                 "totalMarginBalance": cut(view.equity),
                 "totalAvailableBalance": cut(max(ZERO, view.equity - initial)),
-                "totalInitialMargin": shown,
+                "totalInitialMargin": held,
                 "totalMaintenanceMargin": kept,
-                "totalInitialMarginByMp": shown,
+                "totalInitialMarginByMp": held,
                 "totalMaintenanceMarginByMp": kept,
                 "accountIMRate": initial_rate,
                 "accountMMRate": maintenance_rate,
@@ -166,6 +166,12 @@ class Holdings:
                 "accountMMRateByMp": maintenance_rate,
             }
         return wire.Wallet(coin=rows, **fields)
+
+    def _known(self, coins: frozenset[str]) -> list[str]:
+        """Those of the coins that exist here; what is asked for by name is shown though it is 0."""
+        instruments = [spec.instrument for spec in self._exchange.specs()]
+        there = dict.fromkeys([*(one.settle for one in instruments), *(one.base for one in instruments)])
+        return [coin for coin in there if coin in coins]
 
     def _coin(self, account: str, coin: str, cash: Decimal, view: AccountView | None) -> wire.CoinRow:
         if view is None:

@@ -107,8 +107,17 @@ class Orders:
         try:
             self._exchange.check(account, self.intent(account, form))
         except Refused as refused:
+            if refused.why is Why.LEVERAGE_CAP and self._is_beyond_all_tiers(account, form):
+                raise CallRefused(
+                    3400139, "The total value of your positions and orders has exceeded the limit"
+                ) from None
             raise of_exchange(refused) from None
         return form
+
+    def _is_beyond_all_tiers(self, account: str, form: OrderForm) -> bool:
+        """Would no leverage help? The position with this order alone is worth more than the last tier has."""
+        value = (abs(self._held(account, form)) + form.quantity) * self._exchange.mark_price(form.symbol)
+        return value > form.spec.tiers[-1].cap
 
     def intent(self, account: str, form: OrderForm) -> OrderIntent:
         return OrderIntent(

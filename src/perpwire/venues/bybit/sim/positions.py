@@ -99,6 +99,8 @@ class Positions:
                         self._exchange.set_leverage(name, symbol, old, done)
                 if refused.why in (Why.LEVERAGE, Why.LEVERAGE_CAP):
                     raise CallRefused(110013, "cannot set leverage gt maxLeverage by risk limit") from None
+                if refused.why is Why.MARGIN:
+                    raise CallRefused(110044, "Insufficient available margin") from None
                 raise of_exchange(refused) from None
         return {}
 

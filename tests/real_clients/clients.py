@@ -91,6 +91,12 @@ async def binance_client(venue: VenueDoor, secret: str = SECRET) -> AsyncIterato
         try:
             yield client
         finally:
+            if client.ws_future.ws is not None:
+                # It forgets this one, and its reader looks up only when something comes.
+                closing = asyncio.create_task(client.ws_future.close())
+                await asyncio.sleep(0)
+                await client.ws_future.ws.close()
+                await closing
             await client.close_connection()
 
 

@@ -53,7 +53,7 @@ def test_the_demo_holds_every_bar_and_says_so() -> None:
     assert err == ""
     assert [venue["venue"] for venue in report["venues"]] == ["binance", "bybit"]
     for venue in report["venues"]:
-        assert venue["events_delivered"] == venue["events_sent"] > 100
+        assert venue["events_delivered"] == venue["events_sent"] > 40
         assert venue["differences"] == []
         assert venue["failed"] is None
         assert venue["faults"] == venue["recovered"] == 2 + venue["sockets_cut"]

@@ -25,10 +25,16 @@ from perpwire.simulator.specs import SymbolSpec
 Kind = Literal["last", "mark", "index", "premium"]
 """Which price a candle is of."""
 
-_DAY, _HOUR, _QUARTER, _MINUTE = range(4)
-_KEPT = (5000, 4800, 3840, 11520)
+_MINUTE = len(LEVELS_MS) - 1
+_KEPT = (5000, 4800, 4800, 3840, 11520)
 """How many live candles of each level are kept: minutes for 8 days, quarters for 40, hours for 200. Older ones are
 split anew from the next longer ones, so that they still add up."""
+
+_LEVELS = {
+    interval: next(level for level, length_ms in enumerate(LEVELS_MS) if not interval.length_ms % length_ms)
+    for interval in Interval
+}
+"""Of which candles each interval is made."""
 
 
 class Candle(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,7 +212,7 @@ class _Series:
         self._past = past
         self._tick = tick
         self._step = step
-        self._live: tuple[dict[int, Bar], ...] = ({}, {}, {}, {})
+        self._live: tuple[dict[int, Bar], ...] = tuple({} for _ in LEVELS_MS)
         self.minute = past.start_minute
         self._begin(start)
 
@@ -297,10 +303,11 @@ class _Series:
 
     def candle(self, interval: Interval, open_ms: int, now_ms: int) -> Candle:
         end_ms = interval.next_open(open_ms)
-        level = next(level for level, length in enumerate(LEVELS_MS) if interval.length_ms >= length)
+        level = _LEVELS[interval]
         length_ms = LEVELS_MS[level]
-        last = min(end_ms, self.minute * MINUTE_MS + 1) - 1
-        bar = joined(self.get(level, one) for one in range(open_ms // length_ms, last // length_ms + 1))
+        last = min(end_ms - 1, self.minute * MINUTE_MS)
+        bars = [self.get(level, one) for one in range(open_ms // length_ms, last // length_ms + 1)]
+        bar = bars[0] if len(bars) == 1 else joined(bars)
         return Candle(
             open_ms=open_ms,
             close_ms=end_ms - 1,

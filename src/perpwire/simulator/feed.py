@@ -81,7 +81,7 @@ class SyntheticFeed:
         self._deviation = self._fair * _DAILY_DEVIATION / math.sqrt(86400)  # of the fair price in a second, in ticks
         self._reach = max(50, round(10 * self._deviation))  # how many ticks deep, from the fair price, orders are laid
         self._excitement = rate * _CHILDREN  # its mean
-        self._unfelt_s = 0.0
+        self._waited_s = self._unfelt_s = 0.0
         self._arrivals = 0
         self._targets: dict[Side, int] = {}
         self._quotes: dict[Side, list[_Quote]] = {Side.BUY: [], Side.SELL: []}
@@ -137,18 +137,13 @@ class SyntheticFeed:
                 break
         self._excitement += _CHILDREN * _FADE_PER_S
         self._next_at_ns += round(waited_s * 1e9)
-        self._unfelt_s += waited_s
-        if self._unfelt_s > _MOOD_STEP_S:
-            self._mood.advance(self._unfelt_s)
-            self._unfelt_s = 0.0
-        # Most of the movement comes with arrivals, so that it clusters as they do; the rest with time.
-        spread = self._deviation * self._mood.volatility * math.sqrt(0.3 * waited_s + 0.7 / self._rate)
-        self._push(spread * (self._rng.gauss(0.0, 1.0) + 0.25 * self._imbalance()))
+        self._waited_s = waited_s
 
     # --- arrivals -----------------------------------------------------------------------------------------------------
 
     def arrive(self) -> None:
         """One arrival: orders are added or cancelled, or one trades."""
+        self._drift()
         rng, stress = self._rng, self._mood.stress
         draw = rng.random()
         self._arrivals += 1
@@ -171,6 +166,17 @@ class SyntheticFeed:
         else:
             self._make(rng.choice(_SIDES))
         self._market.publish_book()
+
+    def _drift(self) -> None:
+        """What the time since the last arrival did to mood and fair price."""
+        waited_s = self._waited_s
+        self._unfelt_s += waited_s
+        if self._unfelt_s > _MOOD_STEP_S:
+            self._mood.advance(self._unfelt_s)
+            self._unfelt_s = 0.0
+        # Most of the movement comes with arrivals, so that it clusters as they do; the rest with time.
+        spread = self._deviation * self._mood.volatility * math.sqrt(0.3 * waited_s + 0.7 / self._rate)
+        self._push(spread * (self._rng.gauss(0.0, 1.0) + 0.25 * self._imbalance()))
 
     def move_to(self, price: Decimal) -> None:
         """The fair price is this from now on, and every background order is laid anew around it."""

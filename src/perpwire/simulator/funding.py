@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from perpwire.simulator.candles import Candles
-from perpwire.simulator.intervals import HOUR_MS
+from perpwire.simulator.intervals import Interval
 
 DEFAULT_FUNDING_INTERVAL_S = 8 * 3600
 INTEREST = Decimal("0.0001")
@@ -59,6 +59,9 @@ class FundingPast:
         self._cap = cap
         self._floor = floor
         self._start_ms = start_ms
+        # As few candles as give an average: a client may ask for a year's rates at once.
+        steps = (Interval.HOURS_2, Interval.HOUR, Interval.MINUTES_15)
+        self._step = next(step for step in steps if not interval_s * 1000 % step.length_ms)
         self._known: dict[int, SettledRate] = {}
 
     def rates(self, *, start_ms: int = 0, end_ms: int | None = None, limit: int) -> list[SettledRate]:
@@ -82,12 +85,12 @@ class FundingPast:
         known = self._known.get(time_ms)
         if known is None:
             premium = self._premium(time_ms - self._interval_s * 1000, time_ms)
-            mark = self._candles.at("mark", "1h", time_ms // HOUR_MS * HOUR_MS)
+            mark = self._candles.at("mark", self._step, time_ms)
             assert mark is not None  # it was before the start
             rate = funding_rate(premium, self._interval_s, self._cap, self._floor)
             known = self._known[time_ms] = SettledRate(time_ms, rate, mark.open)
         return known
 
     def _premium(self, start_ms: int, end_ms: int) -> Decimal:
-        candles = self._candles.range("premium", "15m", start_ms=start_ms, end_ms=end_ms - 1, limit=200)
+        candles = self._candles.range("premium", self._step, start_ms=start_ms, end_ms=end_ms - 1, limit=200)
         return average_premium((one.open + one.close) / 2 for one in candles)

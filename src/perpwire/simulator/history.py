@@ -1,8 +1,8 @@
 """The made-up past: candles from a symbol's listing to the start of the exchange, drawn from a seed when asked for.
 
-Days come first, walking backward from the start price; a day is split into hours, an hour into quarters, a quarter
-into minutes, each adding up to the longer candle exactly. So a candle of 2019 costs no more than one of today, and the
-same seed, symbol and start give the same past.
+Days come first, walking backward from the start price; a day is split into spans of two hours (all longer candles
+within a day are made of those), these into hours, quarters and minutes, each adding up to the longer candle exactly. So
+a candle of 2019 costs no more than one of today, and the same seed, symbol and start give the same past.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LISTED_MS = 1_569_398_400_000
 """The first candle of every symbol is of this day (2019-09-25), or `AT_LEAST_DAYS` before an earlier start."""
 AT_LEAST_DAYS = 4 * 365
 
-LEVELS_MS = (DAY_MS, HOUR_MS, 15 * MINUTE_MS, MINUTE_MS)
+LEVELS_MS = (DAY_MS, 2 * HOUR_MS, HOUR_MS, 15 * MINUTE_MS, MINUTE_MS)
 """Lengths of the candles that are split into one another."""
 
 PREMIUM_UNIT = Decimal("1E-8")
@@ -159,7 +159,7 @@ class PremiumDays:
 
 
 class Past:
-    """One price's candles before the start, of the four lengths in LEVELS_MS. Times are whole minutes since 1970."""
+    """One price's candles before the start, of the lengths in LEVELS_MS. Times are whole minutes since 1970."""
 
     def __init__(self, days: Days, seed: str, start_minute: int) -> None:
         self.start_minute = start_minute
@@ -186,12 +186,19 @@ class Past:
 
     def parts(self, level: int, parent: int, bar: Bar, end_minute: int) -> list[Bar]:
         """Split a candle of the level above; the last of the parts may be cut short by the end."""
-        minutes = min(_MINUTES[level - 1], end_minute - parent * _MINUTES[level - 1])
+        begun = parent * _MINUTES[level - 1]
+        minutes = min(_MINUTES[level - 1], end_minute - begun)
         length = _MINUTES[level]
-        busy = [1.0] * (minutes // length) + [minutes % length / length] * (minutes % length > 0)
-        if level == 1:
-            busy = [one * _BUSY_HOURS[hour] for hour, one in enumerate(busy)]
+        busy = [_busy(begun + at, min(length, minutes - at)) for at in range(0, minutes, length)]
         return split(bar, busy, Random(f"{self._seed}/{level}/{parent}"))
+
+
+def _busy(minute: int, minutes: int) -> float:
+    """How much is traded from this minute on for so many, in proportion: by the hour of the day."""
+    hour = minute // 60
+    if minutes <= 60:
+        return minutes * _BUSY_HOURS[hour % 24]
+    return sum(min(60, minutes - at) * _BUSY_HOURS[(minute + at) // 60 % 24] for at in range(0, minutes, 60))
 
 
 def listed_day(start_minute: int) -> int:

@@ -45,8 +45,7 @@ class Interval(StrEnum):
     @property
     def length_ms(self) -> int:
         """Of a candle; of the shortest one where they differ (months)."""
-        unit = {"m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": _WEEK_MS, "M": 28 * DAY_MS}
-        return int(self[:-1]) * unit[self[-1]]
+        return _LENGTHS_MS[self]
 
     def open_of(self, time_ms: int) -> int:
         """When the candle that holds this time opened (Unix milliseconds, like all times here)."""
@@ -82,6 +81,10 @@ class Interval(StrEnum):
             opens.append(one)
             one = self.previous_open(one)
         return opens[::-1]
+
+
+_UNITS_MS = {"m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": _WEEK_MS, "M": 28 * DAY_MS}
+_LENGTHS_MS = {one: int(one[:-1]) * _UNITS_MS[one[-1]] for one in Interval}
 
 
 def _utc(time_ms: int) -> datetime:

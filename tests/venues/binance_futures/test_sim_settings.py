@@ -246,6 +246,19 @@ def test_paying_fees_in_bnb_is_switched(venue: SimulatedVenue) -> None:
     assert switch(venue, "stock/contract").json == SUCCESS
 
 
+def test_services_beside_the_exchange_have_nothing_to_offer(venue: SimulatedVenue) -> None:
+    assert venue.public("/fapi/v1/convert/exchangeInfo").json == []
+    assert switch(venue, "convert/getQuote", fromAsset="USDT", toAsset="BNB", fromAmount="5").code == -1126
+    assert switch(venue, "convert/getQuote", toAsset="BNB").code == -1102
+    assert switch(venue, "convert/acceptQuote", quoteId="1").code == -2013
+    assert venue.signed("GET", "/fapi/v1/convert/orderStatus", orderId="1").code == -2013
+    assert venue.signed("GET", "/fapi/v1/pmAccountInfo", asset="USDT").json == {
+        "maxWithdrawAmountUSD": "100000.00000000",
+        "asset": "USDT",
+        "maxWithdrawAmount": "100000.00000000",
+    }
+
+
 def test_settings_of_one_account_are_not_anothers(venue: SimulatedVenue) -> None:
     hedge(venue)
     isolate(venue)

@@ -529,6 +529,14 @@ class Download(Rest):
     is_expired: str | None
 
 
+class PortfolioMargin(Rest):
+    """GET /fapi/v1/pmAccountInfo"""
+
+    max_withdraw_amount_usd: str = field(name="maxWithdrawAmountUSD")
+    asset: str
+    max_withdraw_amount: str
+
+
 class AdlQuantile(Rest):
     """GET /fapi/v1/adlQuantile; by LONG, SHORT, and BOTH or, in hedge mode, HEDGE."""
 

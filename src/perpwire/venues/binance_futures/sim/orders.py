@@ -153,7 +153,8 @@ class OrderCalls:
             raise Refusal(-2025, "Reach max open order limit.")
         if not reduce_only:
             return
-        held = abs(self._exchange.position(account, words.symbol, position_side).quantity)
+        held = self._exchange.position(account, words.symbol, position_side).quantity
+        held = -held if side is Side.BUY else held
         before = sum((one.remaining for one in waiting if one.side is side and not one.reduce_only), Decimal(0))
         # An order that is too large by itself is refused as such.
         if quantity <= held < quantity + before:

@@ -11,6 +11,7 @@ from perpwire.venues.binance_futures.sim.agg_trades import AggTrades
 from perpwire.venues.binance_futures.sim.algo_orders import AlgoCalls
 from perpwire.venues.binance_futures.sim.amendments import AmendmentCalls
 from perpwire.venues.binance_futures.sim.batch_orders import BatchCalls
+from perpwire.venues.binance_futures.sim.conversions import ConversionCalls
 from perpwire.venues.binance_futures.sim.downloads import DownloadCalls
 from perpwire.venues.binance_futures.sim.flags import Flags
 from perpwire.venues.binance_futures.sim.funding import FundingCalls
@@ -55,6 +56,7 @@ def rest_rows(exchange: Exchange, listing: Listing, agg_trades: Mapping[str, Agg
         **MarginChangeCalls(exchange, listing).rows(),
         **AccountLimitCalls(exchange, listing).rows(),
         **IncomeCalls(exchange, listing).rows(),
+        **ConversionCalls(exchange).rows(),
         **DownloadCalls(exchange, listing).rows(),
         **users.rows(),
     }

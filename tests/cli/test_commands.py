@@ -46,7 +46,7 @@ def finish(process: subprocess.Popen[str], within_s: float) -> tuple[str, str]:
 
 @pytest.mark.slow
 def test_the_demo_holds_every_bar_and_says_so() -> None:
-    process = start("demo", "--json", "--seconds", "0", "--seed", "11")
+    process = start("demo", "--json", "--seconds", "1", "--seed", "11")
     out, err = finish(process, 90)
     report = json.loads(out)
     check_bars(report, process.returncode)

@@ -263,4 +263,4 @@ def test_a_burst_of_orders_keeps_the_venues_budget() -> None:
         assert len({order.order_id for order in orders}) == placed(world, "bybit") == 60
         assert incidents == []
 
-    in_world(scenario, "bybit", latency_s=0.05)
+    in_world(scenario, "bybit", latency_s=0.05, order_latency_s=0.05)

@@ -26,20 +26,19 @@ VENUES = ["binance", "bybit"]
 @pytest.mark.slow
 @pytest.mark.parametrize("venue", VENUES)
 @pytest.mark.parametrize("name", SHORT)
-def test_a_scenario_holds_for_a_few_seeds(name: str, venue: str) -> None:
-    for seed in range(1000, 1002):
-        outcome = play(ALL[name], venue, seed)
-        assert outcome.problems == [], outcome.again
-        assert outcome.facts["faults"] > 0
+def test_a_scenario_holds(name: str, venue: str) -> None:
+    outcome = play(ALL[name], venue, 1000)
+    assert outcome.problems == [], outcome.again
+    assert outcome.facts["faults"] > 0
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("venue", VENUES)
-def test_the_standard_hour_holds(venue: str) -> None:
-    outcome = play(ALL["standard_hour"], venue, 3)
+@pytest.mark.parametrize(("name", "venue"), [("standard_hour", "binance"), ("brutal_quarter", "bybit")])
+def test_a_long_scenario_holds(name: str, venue: str) -> None:
+    outcome = play(ALL[name], venue, 3)
     assert outcome.problems == [], outcome.again
-    assert outcome.facts["orders"] > 100
-    assert outcome.virtual_s > 3600
+    assert outcome.facts["orders"] > 50
+    assert outcome.virtual_s > 900
 
 
 @pytest.mark.slow

@@ -12,9 +12,10 @@ from perpwire.clock import ManualClock
 from perpwire.errors import PerpwireError
 from perpwire.http_message import HttpReply
 from perpwire.simulator.dialect import IncomingRequest, Moment
-from perpwire.simulator.faults import Act, Answer
+from perpwire.simulator.faults import Act, Answer, AnswerMessage
 from perpwire.testing import World, offline
 from perpwire.venues.binance_futures.sim.faults import CANNED as BINANCE
+from perpwire.venues.bybit.signing import sign_login
 from perpwire.venues.bybit.sim.faults import CANNED as BYBIT
 
 NOW = Moment(now_ms=1_790_000_000_000, until_ms=1_790_000_060_000)
@@ -152,3 +153,61 @@ def test_a_restart_of_bybit_begins_books_anew() -> None:
         assert (told["type"], told["data"]["u"]) == ("snapshot", 1)
 
     in_world("bybit", test)
+
+
+# --- on trading sockets -----------------------------------------------------------------------------------------------
+
+
+class Heard:
+    def __init__(self) -> None:
+        self.replies: list[Any] = []
+
+    def on_frame(self, frame: bytes, received_ns: int) -> None:
+        self.replies.append(msgspec.json.decode(frame))
+
+    def on_pong(self) -> None: ...
+
+    def on_closed(self, reason: str) -> None: ...
+
+
+@pytest.mark.parametrize("executed", [False, True])
+def test_a_call_on_bybits_trade_socket_is_answered_with_a_canned_reply_executed_or_not(executed: bool) -> None:
+    async def test(world: World) -> None:
+        heard = Heard()
+        socket = await world.network.connect("ws://bybit.sim/v5/trade", heard, 10.0)
+        expires = str(world.clock.time_ns() // 1_000_000 + 10_000)
+        login = {"op": "auth", "args": ["sim-key", expires, sign_login("sim-secret", expires)]}
+        socket.send(msgspec.json.encode(login))
+        await world.clock.sleep(1)
+        fault = AnswerMessage(route="/v5/trade", contains="order.create", canned="timeout", executed=executed)
+        world.simulation.faults["bybit"].add(fault)
+        order = {"category": "linear", "symbol": "BTCUSDT", "side": "Buy", "orderType": "Limit"}
+        for name in ("first", "second"):
+            placed = {**order, "qty": "0.01", "price": "60000", "orderLinkId": name}
+            header = {"X-BAPI-TIMESTAMP": str(world.clock.time_ns() // 1_000_000)}
+            socket.send(msgspec.json.encode({"reqId": name, "header": header, "op": "order.create", "args": [placed]}))
+            await world.clock.sleep(1)
+        told = [(reply["reqId"], reply["retCode"]) for reply in heard.replies if reply["op"] == "order.create"]
+        assert told == [("first", 10000), ("second", 0)]
+        placed_ids = [one.client_order_id for one in world.simulation.exchanges["bybit"].orders("main", None)]
+        assert placed_ids == (["first", "second"] if executed else ["second"])
+        assert heard.replies[0]["retCode"] == 0  # the login was left alone
+        lost = [entry.done for entry in world.simulation.journal["bybit"].entries(kind="sent") if entry.is_lost]
+        assert lost == ["lost"] * executed
+
+    in_world("bybit", test)
+
+
+def test_a_call_on_binances_trading_socket_is_answered_with_a_canned_reply() -> None:
+    async def test(world: World) -> None:
+        heard = Heard()
+        socket = await world.network.connect("ws://binance.sim/ws-fapi/v1", heard, 10.0)
+        world.simulation.faults["binance"].add(AnswerMessage(canned="timeout"))
+        for number in (1, 2):
+            request = {"id": number, "method": "ticker.price", "params": {"symbol": "BTCUSDT"}}
+            socket.send(msgspec.json.encode(request))
+            await world.clock.sleep(1)
+        assert [(reply["id"], reply["status"]) for reply in heard.replies] == [(1, 408), (2, 200)]
+        assert heard.replies[0]["error"]["code"] == -1007
+
+    in_world("binance", test)

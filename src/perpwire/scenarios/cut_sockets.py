@@ -6,7 +6,7 @@ from typing import Literal
 
 from perpwire.scenarios.registry import scenario
 from perpwire.scenarios.run import Run
-from perpwire.simulator.faults import AnyFault, Close, Cut, Refuse, Reset, Silence
+from perpwire.simulator.faults import AnyFault, Close, Cut, Maintenance, Refuse, Reset, Restart, Silence
 
 _WHICH: tuple[Literal["all", "one"], ...] = ("all", "one")
 
@@ -24,7 +24,7 @@ async def cut_sockets(run: Run) -> None:
 
 def _end(run: Run) -> AnyFault:
     which = run.random.choice(_WHICH)
-    match run.random.randrange(5):
+    match run.random.randrange(7):
         case 0:
             return Cut(which=which)
         case 1:
@@ -33,5 +33,9 @@ def _end(run: Run) -> AnyFault:
             return Close(which=which, code=run.random.choice((1000, 1001, 1006, 1008, 1011, 4000)))
         case 3:
             return Silence(which=which, seconds=run.random.uniform(1, 60))
+        case 4:
+            return Restart(notice_s=run.random.uniform(0, 5), seconds=run.random.uniform(0.5, 5))
+        case 5:
+            return Maintenance(seconds=run.random.uniform(1, 20))
         case _:
             return Cut(which=which, after_s=run.random.uniform(0, 3))

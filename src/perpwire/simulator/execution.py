@@ -120,12 +120,20 @@ class Execution:
     # --- against an account's will ------------------------------------------------------------------------------------
 
     def give_over(
-        self, market: Market, order: SimOrder, price: Decimal, quantity: Decimal, kind: FillKind, reason: AccountReason
+        self,
+        market: Market,
+        order: SimOrder,
+        price: Decimal,
+        quantity: Decimal,
+        kind: FillKind,
+        reason: AccountReason,
+        fee_rate: Decimal = ZERO,
     ) -> None:
-        """Fill an order outside the book, without a fee: a position that the insurance fund takes over, or one that is
-        closed against it."""
+        """Fill an order outside the book: a position that the insurance fund takes over, or one that is closed against
+        it."""
+        trade_id = self.next_trade_id(market.symbol)
         fill, booking = self._settle(
-            market, order, self.next_trade_id(market.symbol), price, quantity, is_maker=False, kind=kind, fee_rate=ZERO
+            market, order, trade_id, price, quantity, is_maker=False, kind=kind, fee_rate=fee_rate
         )
         self._tell(market, order, fill, booking, reason)
 

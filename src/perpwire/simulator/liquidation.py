@@ -258,9 +258,11 @@ class Liquidator:
             quantity -= self._deleverage(account, position, market, side, quantity, price)
         if not quantity:
             return
+        is_charged = bool(self._risk.margin.closing_fee(market.spec, position))
+        fee_rate = market.spec.taker_fee if is_charged else ZERO
         order = self._order(account, position, market, side, quantity, price, "takeover")
         self._execution.announce(order, "new")
-        self._execution.give_over(market, order, price, quantity, "takeover", "liquidation")
+        self._execution.give_over(market, order, price, quantity, "takeover", "liquidation", fee_rate)
         self._tell(market, order)
         # The fund has the position at the bankruptcy price and is rid of it at the mark price.
         gain = (market.price.mark - price) * quantity * (1 if side is Side.SELL else -1)

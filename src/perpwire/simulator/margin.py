@@ -39,6 +39,11 @@ class MarginModel(Protocol):
         """Cash that moves to an isolated position when an execution of this value opens or increases it."""
         ...
 
+    def closing_fee(self, spec: SymbolSpec, position: SimPosition) -> Decimal:
+        """What of its margin is kept for the fee of closing it at the bankruptcy price; 0 where the venue keeps nothing
+        and charges nothing."""
+        ...
+
     def order_margin(
         self,
         spec: SymbolSpec,
@@ -127,6 +132,9 @@ class PlainMargin:
 
     def set_aside(self, spec: SymbolSpec, side: Side, value: Decimal, leverage: Decimal) -> Decimal:
         return fit_cash(value / leverage)
+
+    def closing_fee(self, spec: SymbolSpec, position: SimPosition) -> Decimal:
+        return ZERO
 
     def order_margin(
         self,

@@ -170,11 +170,13 @@ class Risk:
     def _cash_alone(
         self, account: Account, position: SimPosition, legs: Sequence[SimPosition], mark: Decimal, cash: Decimal
     ) -> Decimal:
-        """What stands behind one position besides its own profit: all of the account's money where it is cross."""
+        """What stands behind one position besides its own profit, less what is kept for closing it: all of the
+        account's money where it is cross."""
+        kept = self.margin.closing_fee(self._specs[position.symbol], position)
         if position.is_isolated:
-            return cash
+            return cash - kept
         view = self.view(account)
-        return view.cross_equity - position.unrealized(mark)
+        return view.cross_equity - position.unrealized(mark) - kept
 
     # --- who is closed first ------------------------------------------------------------------------------------------
 

@@ -6,9 +6,12 @@ from decimal import ROUND_DOWN, Decimal
 
 import msgspec
 import pytest
+from tests.simulator.making import intent
 
+from perpwire.clock import ManualClock
 from perpwire.model.order import PositionSide, Side
 from perpwire.simulator.events import SimPosition
+from perpwire.simulator.exchange import AccountSpec, Exchange
 from perpwire.simulator.specs import SymbolSpec, Tier
 from perpwire.venues.bybit.sim.margin import MARGIN
 from perpwire.venues.bybit.sim.rules import default_specs
@@ -98,3 +101,27 @@ def test_tiers_are_continuous_and_as_captured() -> None:
         (D(2_000_000), D("0.005"), D(510)),
         (D(2_600_000), D("0.0056"), D(1710)),
     ]
+
+
+@pytest.mark.parametrize("side", [Side.BUY, Side.SELL])
+def test_an_isolated_position_is_taken_over_at_its_bankruptcy_price_and_pays_the_fee_kept_for_it(
+    clock: ManualClock, side: Side
+) -> None:
+    """B = E (1 - s/L), and the fee that was set aside is what the takeover costs: nothing of the margin is left."""
+    rules = msgspec.structs.replace(spec("0.00055", "0.005"), start_price=D(50000))
+    accounts = (AccountSpec(name="a"), AccountSpec(name="b", api_key="b"))
+    venue = Exchange(clock=clock, seed=7, symbols=[rules], accounts=accounts, margin=MARGIN, rate=0)
+    for account in ("a", "b"):
+        venue.set_leverage(account, "BTCUSDT", D(10))
+        venue.set_isolated(account, "BTCUSDT", True)
+    for account, which in (("b", Side.SELL if side is Side.BUY else Side.BUY), ("a", side)):
+        venue.place(account, intent(which, "0.1", "50000"))
+    wallet = venue.wallet("a")["USDT"]
+    margin = venue.position("a", "BTCUSDT").isolated_margin
+    sign = 1 if side is Side.BUY else -1
+    assert margin == 500 + D("0.1") * 50000 * (1 - sign * D("0.1")) * D("0.00055")
+    venue.force_mark("BTCUSDT", D(50000) * (1 - sign * D("0.099")))
+    order, fill = venue.fills("a", "BTCUSDT")[-1]
+    assert (order.origin, fill.kind, fill.price) == ("takeover", "takeover", D(50000) * (1 - sign * D("0.1")))
+    assert fill.fee == margin - 500
+    assert venue.wallet("a")["USDT"] == wallet - margin

@@ -30,6 +30,9 @@ class BinanceMargin:
     def set_aside(self, spec: SymbolSpec, side: Side, value: Decimal, leverage: Decimal) -> Decimal:
         return fit_cash(value / leverage)
 
+    def closing_fee(self, spec: SymbolSpec, position: SimPosition) -> Decimal:
+        return ZERO
+
     def order_margin(
         self,
         spec: SymbolSpec,

@@ -37,6 +37,10 @@ class BybitMargin:
         """value / L + the fee to close at the bankruptcy price."""
         return fit_cash(value / leverage + _closing_fee(spec, side, value, leverage))
 
+    def closing_fee(self, spec: SymbolSpec, position: SimPosition) -> Decimal:
+        """F: a takeover at the bankruptcy price is charged as a taker."""
+        return fee_to_close(spec, position)
+
     def order_margin(
         self,
         spec: SymbolSpec,

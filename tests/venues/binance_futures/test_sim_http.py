@@ -637,3 +637,15 @@ def test_a_modified_order_goes_to_the_rear_even_for_less_quantity(venue: Simulat
 def test_digits_of_other_scripts_are_illegal_characters(venue: SimulatedVenue, number: str) -> None:
     assert venue.place(quantity=number).code == -1100
     assert venue.place(price=number).code == -1100
+
+
+def test_bytes_that_are_no_text_are_refused_like_any_other(venue: SimulatedVenue) -> None:
+    """Raw bytes reach the venue as surrogates, as the HTTP server writes what it can't decode."""
+    odd = "\udcff"
+    assert venue.raw("GET", f"/fapi/{odd}").code == -5000
+    assert venue.raw("GET", "/fapi/v1/depth", f"symbol={odd}").code == -1121
+    query = f"symbol=BTCUSDT&newClientOrderId={odd}&timestamp={venue.exchange.now_ms()}"
+    signature = hmac_hex(query.encode("utf-8", "surrogateescape"), MAIN.secret_key)
+    answer = venue.raw("GET", "/fapi/v1/commissionRate", f"{query}&signature={signature}", key=MAIN.api_key)
+    assert answer.json["symbol"] == "BTCUSDT"
+    assert venue.raw("GET", "/fapi/v3/balance", f"{query}&signature={odd}", key=MAIN.api_key).code == -1022

@@ -78,8 +78,9 @@ class Gateway:
 
     def _answer(self, request: IncomingRequest, row: Row | None, now_ms: int, headers: dict[str, str]) -> bytes:
         if row is None:
-            raise Refusal(-5000, f"Path {request.path}, Method {request.method} is invalid", status=404)
-        query, body = _pairs(request.query), _pairs(request.body.decode("utf-8", "replace"))
+            path = _bytes(request.path).decode("utf-8", "replace")
+            raise Refusal(-5000, f"Path {path}, Method {request.method} is invalid", status=404)
+        query, body = _pairs(_bytes(request.query)), _pairs(request.body)
         args = {**dict(body), **dict(query)}
         self._addresses.admit(request.peer, row.pool, row.weight_of(args), now_ms)
         for pairs in (query, body):
@@ -113,8 +114,13 @@ class Gateway:
         return account.name
 
 
-def _pairs(text: str) -> list[tuple[str, str]]:
-    return parse_qsl(text, keep_blank_values=True, errors="replace")
+def _bytes(text: str) -> bytes:
+    """As they came: bytes that are no UTF-8 stand in the text as surrogates."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _pairs(raw: bytes) -> list[tuple[str, str]]:
+    return parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, errors="replace")
 
 
 def _empty(name: str) -> Refusal:
@@ -146,7 +152,7 @@ def check_time(args: Args, now_ms: int) -> None:
 
 def _check_signature(request: IncomingRequest, account: AccountSpec) -> None:
     """Over the raw query directly followed by the raw body, less `signature`, which is the last of either."""
-    query, body = request.query.encode(), request.body
+    query, body = _bytes(request.query), request.body
     for text in (body, query):
         found = _SIGNATURE.search(text)
         if found is not None:

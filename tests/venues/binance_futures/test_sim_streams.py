@@ -280,3 +280,26 @@ def test_a_recorded_frame_of_no_stream_of_this_venue_is_skipped(
 
     in_virtual_time(main, replay=feed)
     assert "btcusdt@foo" in caplog.text
+
+
+def test_the_undocumented_stream_of_trades_can_be_silent(tmp_path: Path) -> None:
+    recording = common()
+    recording.ticker(1.0)
+    recording.trade(1.1, "100.00", "1", True)
+    recording.trade(1.2, "100.00", "1", True)
+
+    async def hears(venue: SimulatedVenue, *, is_traded: bool) -> None:
+        peer = venue.socket("/public/ws/btcusdt@trade")
+        together = venue.socket("/market/ws/btcusdt@aggTrade")
+        if is_traded:
+            venue.quote()
+            venue.market()
+        await pass_s(5)
+        assert peer.data == []
+        assert together.data
+
+    silent = DialectOptions(trade_stream=False)
+    in_virtual_time(lambda venue: hears(venue, is_traded=True), options=silent)
+    in_virtual_time(
+        lambda venue: hears(venue, is_traded=False), options=silent, replay=ReplayFeed(recording.write(tmp_path))
+    )

@@ -165,6 +165,8 @@ class StreamHub:
         if symbol is not None and symbol not in self._recorded_symbols:
             self._recorded_symbols.add(symbol)
             self._hearers.clear()
+        if recorded.kind == "trade" and not self._producers.with_trades:
+            return
         for stream in tuple(self._streams.values()):
             name = stream.name
             if name is not None and name.kind == recorded.kind and name.symbol == recorded.symbol:

@@ -24,7 +24,11 @@ from perpwire.venues.binance_futures.streams import StreamName
 
 
 class Producers:
-    """Makes producers, and keeps what they count from the start, whether anybody listens or not."""
+    """Makes producers, and keeps what they count from the start, whether anybody listens or not.
+
+    Attributes:
+        with_trades: The undocumented trade stream is served.
+    """
 
     def __init__(
         self,
@@ -39,7 +43,7 @@ class Producers:
         self._words = words
         self._agg_trades = agg_trades
         self._with_coin_margined = with_coin_margined
-        self._with_trades = with_trades
+        self.with_trades = with_trades
         self._by_stream = {one.stream: one for one in words.values()}
         self._figures = ticker_streams.DayFigures(exchange, words)
         self._means = price_streams.MeanMarkPrices(words)
@@ -109,7 +113,7 @@ class Producers:
                 )
             case "aggTrade":
                 return trade_streams.AggTradeProducer(exchange, publish, words, self._agg_trades[words.symbol])
-            case "trade" if self._with_trades:
+            case "trade" if self.with_trades:
                 return trade_streams.TradeProducer(exchange, publish, words)
             case "markPrice":
                 return price_streams.MarkPriceProducer(exchange, publish, self._means, name.period_ms or 0)

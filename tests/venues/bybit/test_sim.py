@@ -42,7 +42,8 @@ async def test_instruments_come_back_as_the_exchange_has_them(desk: Desk) -> Non
     cursor = first["nextPageCursor"]
     last = desk.get("/v5/market/instruments-info", category="linear", limit=2, cursor=cursor)["result"]
     assert ([row["symbol"] for row in last["list"]], last["nextPageCursor"]) == (["SOLUSDT"], "")
-    assert last["list"][0]["priceFilter"]["tickSize"] == "0.010"
+    assert (last["list"][0]["priceFilter"]["tickSize"], last["list"][0]["priceScale"]) == ("0.010", "3")
+    assert first["list"][0]["launchTime"] == str(desk.exchange.listed_ms("BTCUSDT"))
     for nothing in ({"category": "inverse"}, {"category": "linear", "status": "PreLaunch"}):
         assert desk.get("/v5/market/instruments-info", **nothing)["result"]["list"] == []
 

@@ -69,7 +69,7 @@ class Instruments:
             settleCoin=one.settle,
             status=_status(spec),
             launchTime=str(self._exchange.listed_ms(one.symbol)),
-            priceScale=str(-int(one.tick_size.normalize().as_tuple().exponent)),
+            priceScale=str(max(0, -int(one.tick_size.as_tuple().exponent))),
             fundingInterval=(one.funding_interval_s or 8 * 3600) // 60,
             upperFundingRate=cut(spec.funding_cap),
             lowerFundingRate=cut(spec.funding_floor),

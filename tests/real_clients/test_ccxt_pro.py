@@ -234,17 +234,3 @@ async def test_an_order_is_placed_amended_and_cancelled_over_websocket(venue: Ve
             await client.cancel_order_ws(placed["id"], UNIFIED)
         with pytest.raises(errors.InsufficientFunds):
             await client.create_order_ws(UNIFIED, "limit", "buy", 50, price)
-
-
-async def test_binances_trading_socket_answers_questions(venue: VenueDoor) -> None:
-    if venue.name != "binance":
-        pytest.xfail("Bybit's trading socket has no questions")
-    async with pro(venue) as client:
-        assert (await client.fetch_balance_ws())["USDT"]["total"] == 100000
-        book = await client.fetch_order_book_ws(UNIFIED, 10)
-        assert len(book["bids"]) == 10
-        ticker = await client.fetch_ticker_ws(UNIFIED, {"method": "ticker.price"})
-        assert ticker["last"] > 0
-        await client.create_order_ws(UNIFIED, "market", "buy", 0.01)
-        (position,) = [one for one in await client.fetch_positions_ws([UNIFIED]) if one["contracts"]]
-        assert (position["side"], position["contracts"]) == ("long", 0.01)

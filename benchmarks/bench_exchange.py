@@ -1,6 +1,6 @@
 """How much the embedded exchange serves on one core: a hundred WebSockets over loopback, subscribed to busy streams.
 
-    python benchmarks/bench_exchange.py [--seconds 8] [--rate 150] [--connections 100] [--json FILE]
+    python benchmarks/bench_exchange.py [--seconds 8] [--rate 300] [--connections 100] [--json FILE]
 
 The exchange runs in a process of its own, pinned to one core; the clients run in this one, on another. They parse no
 more of a frame than its length, and of some the time stamp that the venue put in. Lag is from there to being read here,
@@ -25,7 +25,7 @@ WARM_UP_S = 1.5
 
 BINANCE_PUBLIC = ("bookTicker", "depth@100ms", "depth20@100ms")
 BINANCE_MARKET = ("aggTrade", "markPrice@1s", "kline_1m", "ticker")
-BYBIT = ("orderbook.1", "orderbook.50", "publicTrade", "tickers")
+BYBIT = ("orderbook.1", "orderbook.50", "publicTrade", "tickers", "kline.1")
 
 _STAMP = re.compile(rb'"(?:E|ts)":(\d{13})')
 _EVERY = 41  # of so many frames one is looked at for its time
@@ -198,7 +198,7 @@ async def measure(exchange: subprocess.Popen[str], seconds: float, count: int) -
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--seconds", type=float, default=8.0, help="how long is measured")
-    asked.add_argument("--rate", type=float, default=150.0, help="background events a second of each of six symbols")
+    asked.add_argument("--rate", type=float, default=300.0, help="background events a second of each of six symbols")
     asked.add_argument("--connections", type=int, default=100)
     asked.add_argument("--json", type=Path, help="write the figures into this file")
     asked.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)

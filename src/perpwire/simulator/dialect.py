@@ -134,7 +134,8 @@ class DialectOptions(msgspec.Struct, frozen=True, kw_only=True):
         lenient_routes: Binance: serve every stream on every route, as before 2026-04-23.
         trade_stream: Binance: serve the undocumented `<symbol>@trade`.
         coin_margined_rows: Binance: rows of COIN-M contracts come on the streams of the whole market too.
-        connections_per_5_minutes: How many sockets one client address may open; 0 for any number.
+        connections_per_5_minutes: How many sockets one client address may open; 0 for any number; None: as many as the
+            venue lets it (300 at Binance, 500 at Bybit).
         user_event_delay_s: Binance: private events of one kind may come so much later than those of another, at most.
         socket_lifetime_s: After how long a socket is ended by a venue that does so; None: the venue's own 24 hours.
     """
@@ -142,6 +143,6 @@ class DialectOptions(msgspec.Struct, frozen=True, kw_only=True):
     lenient_routes: bool = False
     trade_stream: bool = True
     coin_margined_rows: bool = True
-    connections_per_5_minutes: int = 300
+    connections_per_5_minutes: int | None = None
     user_event_delay_s: float = 0.0
     socket_lifetime_s: float | None = None

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from perpwire.simulator.dialect import SocketRefused
+from perpwire.clock import ManualClock
+from perpwire.simulator.dialect import DialectOptions, SocketRefused
 from perpwire.venues.bybit.signing import sign_login
-from perpwire.venues.bybit.sim import doors
+from perpwire.venues.bybit.sim import doors, make_dialect
 from perpwire.venues.bybit.sim.dialect import BybitDialect
 from perpwire.venues.bybit.sim.status import Notice
 
@@ -176,6 +177,25 @@ async def test_an_address_opens_so_many_connections_in_five_minutes(desk: Desk) 
         assert caught.value.status == 403
     await asyncio.sleep(301)
     assert public(desk, "linear").say(op="ping")["success"]
+
+
+def test_the_limit_of_new_connections_can_be_set() -> None:
+    clock = ManualClock()
+
+    async def main() -> None:
+        exchange = Desk(clock).exchange
+        few = make_dialect(exchange, DialectOptions(connections_per_5_minutes=2))
+        for _ in range(2):
+            few.open_socket("/v5/private", "", FakePeer())
+        with pytest.raises(SocketRefused):
+            few.open_socket("/v5/private", "", FakePeer())
+        many = make_dialect(exchange, DialectOptions(connections_per_5_minutes=0))
+        for _ in range(1100):
+            many.open_socket("/v5/public/linear", "", FakePeer()).on_closed()
+        few.close()
+        many.close()
+
+    clock.run(main())
 
 
 def test_an_address_has_so_many_public_connections_of_a_kind(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,13 @@ from perpwire.venues.binance_futures.sim.hub import VENUE, StreamHub
 from perpwire.venues.binance_futures.sim.listing import Listing
 from perpwire.venues.binance_futures.sim.producers import Producers
 from perpwire.venues.binance_futures.sim.rest import rest_rows
-from perpwire.venues.binance_futures.sim.sockets import LIFETIME_S, ConnectionAttempts, StreamSocket, read_address
+from perpwire.venues.binance_futures.sim.sockets import (
+    CONNECTIONS_PER_5_MINUTES,
+    LIFETIME_S,
+    ConnectionAttempts,
+    StreamSocket,
+    read_address,
+)
 from perpwire.venues.binance_futures.sim.users import UserStreams
 from perpwire.venues.binance_futures.sim.words import SymbolWords
 from perpwire.venues.binance_futures.sim.wsapi import PATH as TRADING_PATH, Doors, TradingSocket
@@ -51,7 +57,8 @@ class BinanceDialect:
         self.faults = venue_faults(self._users, addresses, exchange.now_ms)
         self._doors = Doors(exchange, rows, addresses, OrderCounts())
         self._gateway = Gateway(*self._doors)
-        self._attempts = ConnectionAttempts(options.connections_per_5_minutes)
+        limit = options.connections_per_5_minutes
+        self._attempts = ConnectionAttempts(CONNECTIONS_PER_5_MINUTES if limit is None else limit)
         # Those that are open and some that were: in order, as a set of objects would be in another each time.
         self._sockets: WeakKeyDictionary[StreamSocket | TradingSocket, None] = WeakKeyDictionary()
         self._stop_hearing = exchange.subscribe(self._on_event)

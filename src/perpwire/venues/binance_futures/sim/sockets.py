@@ -63,6 +63,10 @@ def read_address(path: str, query: str) -> Address:
     return Address(route=route, is_combined=parts[0] == "stream", names=tuple(names), keys=tuple(keys))
 
 
+CONNECTIONS_PER_5_MINUTES = 300
+"""As on the venue's spot page: that of futures is silent."""
+
+
 class ConnectionAttempts:
     """How often each client address has tried to open a socket within five minutes; 0 for no limit."""
 

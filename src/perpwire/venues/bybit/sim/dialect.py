@@ -14,6 +14,7 @@ from perpwire.venues.bybit.sim.amendments import Amendments
 from perpwire.venues.bybit.sim.answer import Answer
 from perpwire.venues.bybit.sim.asked import read_body, read_query
 from perpwire.venues.bybit.sim.dcp import DisconnectGuard
+from perpwire.venues.bybit.sim.doors import NEW_CONNECTIONS, Doors
 from perpwire.venues.bybit.sim.entries import Entries
 from perpwire.venues.bybit.sim.faults import venue_faults
 from perpwire.venues.bybit.sim.gate import Gate, LimitReached
@@ -68,7 +69,9 @@ class BybitDialect:
         )
         self._trade = TradeDesk(exchange, self._rest, self._gate)
         topics = {"linear": self._public, "misc/status": self._board}
-        self._switchboard = Switchboard(exchange, self._timers, topics, self._private, self._trade)
+        limit = options.connections_per_5_minutes
+        doors = Doors(exchange.clock, NEW_CONNECTIONS if limit is None else limit)
+        self._switchboard = Switchboard(exchange, self._timers, topics, self._private, self._trade, doors)
         self.faults = venue_faults(self, self._gate)
         self._requests = 0
         self._unsubscribe = exchange.subscribe(self._on_event)

@@ -32,13 +32,14 @@ class Switchboard:
         topics: dict[str, Topics],
         private: PrivateStreams,
         trade: TradeDesk,
+        doors: Doors,
     ) -> None:
         self._exchange = exchange
         self._timers = timers
         self._topics = topics
         self._private = private
         self._trade = trade
-        self._doors = Doors(exchange.clock)
+        self._doors = doors
         self._sockets: dict[Socket, None] = {}
         self._is_sweeping = False
         self.opened = 0

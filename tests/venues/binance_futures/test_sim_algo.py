@@ -314,6 +314,12 @@ def test_an_account_has_200_of_them_at_most(venue: SimulatedVenue) -> None:
     assert len(venue.signed("GET", "/fapi/v1/openAlgoOrders", symbol="BTCUSDT").json) == 100
 
 
+def test_its_words_are_kept_where_they_are_not_in_force(venue: SimulatedVenue) -> None:
+    made = stop(venue, type="STOP", price="60000", timeInForce="FOK", selfTradePreventionMode="EXPIRE_BOTH").json
+    assert (made["timeInForce"], made["selfTradePreventionMode"]) == ("FOK", "EXPIRE_BOTH")
+    assert venue.exchange.open_triggers("main", None)[0].intent.self_trade == "none"
+
+
 def test_the_place_for_ordinary_orders_takes_none(venue: SimulatedVenue) -> None:
     for kind in ("STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"):
         assert venue.place(type=kind, stopPrice="60000").code == -4120

@@ -183,6 +183,13 @@ def test_what_an_order_does_not_take_is_refused(venue: SimulatedVenue) -> None:
     assert venue.place(timeInForce="RPI").code == -4188
 
 
+def test_an_order_of_all_or_nothing_meets_ones_own_orders_like_any_others(venue: SimulatedVenue) -> None:
+    venue.place(side="SELL", price="64000")
+    taker = venue.place(price="64000", timeInForce="FOK").json
+    assert (taker["status"], taker["selfTradePreventionMode"]) == ("FILLED", "EXPIRE_MAKER")
+    assert venue.position() == 0
+
+
 # --- forced orders ----------------------------------------------------------------------------------------------------
 
 

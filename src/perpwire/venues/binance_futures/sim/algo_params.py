@@ -17,7 +17,7 @@ from perpwire.venues.binance_futures.sim.rules import (
     PERCENT_UP,
     TRIGGER_PROTECT,
 )
-from perpwire.venues.binance_futures.sim.words import Refusal, SymbolWords, invalid
+from perpwire.venues.binance_futures.sim.words import STP_WORDS, Refusal, SymbolWords, invalid
 
 WORKING_TYPES: dict[str, TriggerBy] = {"CONTRACT_PRICE": "last", "MARK_PRICE": "mark"}
 
@@ -82,6 +82,9 @@ def intent_of(exchange: Exchange, listing: Listing, account: str, args: Args, cl
     if not close_position:
         params.check_quantity(words, quantity)
     expire_ms = params.good_till_of(args, time_in_force, exchange.now_ms())
+    note = {"orderType": word, "timeInForce": time_in_force_word, "priceMatch": price_match}
+    if time_in_force is TimeInForce.FOK:
+        note["selfTradePreventionMode"], self_trade = STP_WORDS[self_trade], "none"
     return TriggerIntent(
         symbol=words.symbol,
         side=side,
@@ -104,7 +107,7 @@ def intent_of(exchange: Exchange, listing: Listing, account: str, args: Args, cl
         bound_share=None if is_limit else MARKET_TAKE_BOUND,
         expire_ms=expire_ms,
         is_bound_to_position=time_in_force_word == _WITH_POSITION,
-        note={"orderType": word, "timeInForce": time_in_force_word, "priceMatch": price_match},
+        note=note,
     )
 
 

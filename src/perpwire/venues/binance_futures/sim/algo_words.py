@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from perpwire.simulator.events import SimOrder, SimTrigger
 from perpwire.venues.binance_futures import wire_algo
-from perpwire.venues.binance_futures.sim.words import STP_WORDS, SymbolWords, stripped
+from perpwire.venues.binance_futures.sim.words import SymbolWords, stp_word, stripped
 
 _NOTHING = Decimal(0)
 
@@ -67,7 +67,7 @@ def placed(trigger: SimTrigger, words: SymbolWords) -> wire_algo.AlgoOrder:
         trigger_price=words.price(intent.trigger_price or _NOTHING),
         price=words.price(intent.price or _NOTHING),
         iceberg_quantity=None,
-        self_trade_prevention_mode=STP_WORDS[intent.self_trade],
+        self_trade_prevention_mode=stp_word(intent),
         working_type=working_word(trigger),
         price_match=intent.note.get("priceMatch", "NONE"),
         close_position=intent.close_position,

@@ -19,7 +19,7 @@ from perpwire.venues.binance_futures.sim.gateway import Row, Rows
 from perpwire.venues.binance_futures.sim.listing import Listing
 from perpwire.venues.binance_futures.sim.params import Args, decimal, needed, needed_whole, truth, whole
 from perpwire.venues.binance_futures.sim.rules import MAX_AMENDMENTS, MAX_OPEN_ORDERS
-from perpwire.venues.binance_futures.sim.words import Refusal, SymbolWords, acknowledged, invalid
+from perpwire.venues.binance_futures.sim.words import STP_WORDS, Refusal, SymbolWords, acknowledged, invalid
 
 LONGEST_COUNTDOWN_MS = 7 * 24 * 3600 * 1000
 """The venue names no bound; beyond this it is a mistake."""
@@ -103,6 +103,10 @@ class OrderCalls:
         self._check_open_orders(account, words, side, quantity, position_side, reduce_only or False)
         if not is_limit:
             params.check_best_opposite(self._exchange, words, side)
+        note = {} if price_match == "NONE" else {"priceMatch": price_match}
+        if time_in_force is TimeInForce.FOK:
+            # What it was given is shown, and not in force. (Post-only orders never take.)
+            note["selfTradePreventionMode"], self_trade = STP_WORDS[self_trade], "none"
         return (
             OrderIntent(
                 symbol=words.symbol,
@@ -117,7 +121,7 @@ class OrderCalls:
                 self_trade=self_trade,
                 bound=None if is_limit else params.market_bound(self._exchange, words, side),
                 expire_ms=expire_ms,
-                note={} if price_match == "NONE" else {"priceMatch": price_match},
+                note=note,
             ),
             words,
         )

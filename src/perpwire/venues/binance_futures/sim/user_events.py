@@ -23,13 +23,13 @@ from perpwire.venues.binance_futures.sim.algo_words import STATUS_WORDS, order_t
 from perpwire.venues.binance_futures.sim.positions import open_notionals
 from perpwire.venues.binance_futures.sim.words import (
     REFUSALS,
-    STP_WORDS,
     SymbolWords,
     break_even_price,
     client_id_word,
     expiry_reason,
     rounded,
     status_word,
+    stp_word,
     stripped,
     time_in_force_word,
 )
@@ -98,7 +98,7 @@ def order_trade_update(exchange: Exchange, changed: OrderChanged) -> wire_user.O
         price_protect=False,
         ignored_1=0,
         ignored_2=0,
-        stp_mode=STP_WORDS[order.self_trade],
+        stp_mode=stp_word(order),
         price_match=order.note.get("priceMatch", "NONE"),
         good_till_date=order.expire_ms,
         expiry_reason=expiry_reason(order),
@@ -247,7 +247,7 @@ def algo_update(exchange: Exchange, changed: TriggerChanged) -> wire_user.AlgoUp
         actual_order_id=str(trigger.order_id) if trigger.order_id else "",
         trigger_price=stripped(intent.trigger_price or ZERO),
         price=stripped(intent.price or ZERO),
-        stp_mode=STP_WORDS[intent.self_trade],
+        stp_mode=stp_word(intent),
         working_type=working_word(trigger),
         price_match=intent.note.get("priceMatch", "NONE"),
         close_position=intent.close_position,

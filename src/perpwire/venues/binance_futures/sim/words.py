@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from perpwire.model.numbers import plain
 from perpwire.model.order import OrderStatus, OrderType, TimeInForce
-from perpwire.simulator.events import Refused, SelfTrade, SimOrder, SimPosition, Why
+from perpwire.simulator.events import Refused, SelfTrade, SimOrder, SimPosition, TriggerIntent, Why
 from perpwire.simulator.specs import SymbolSpec
 from perpwire.venues.binance_futures import wire
 
@@ -126,6 +126,11 @@ def time_in_force_word(order: SimOrder) -> str:
     return "GTC" if order.type is OrderType.MARKET else _TIME_IN_FORCE_WORDS[order.time_in_force]
 
 
+def stp_word(order: SimOrder | TriggerIntent) -> str:
+    """The mode that it was given; where none is in force for its kind, the order keeps the word."""
+    return order.note.get("selfTradePreventionMode") or STP_WORDS[order.self_trade]
+
+
 def client_id_word(order: SimOrder) -> str:
     """The venue's own orders are known by their client ids."""
     if order.origin in ("liquidation", "takeover"):
@@ -169,7 +174,7 @@ def _order(order: SimOrder, words: SymbolWords) -> wire.Order:
         price_protect=False,
         orig_type=order.type.value,
         price_match=order.note.get("priceMatch", "NONE"),
-        self_trade_prevention_mode=STP_WORDS[order.self_trade],
+        self_trade_prevention_mode=stp_word(order),
         good_till_date=order.expire_ms,
         update_time=order.updated_ms,
     )

@@ -33,18 +33,16 @@ def test_a_scenario_holds(name: str, venue: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "venue"), [("standard_hour", "binance"), ("brutal_quarter", "bybit")])
-def test_a_long_scenario_holds(name: str, venue: str) -> None:
-    outcome = play(ALL[name], venue, 3)
+def test_the_standard_hour_holds() -> None:
+    outcome = play(ALL["standard_hour"], "binance", 0)
     assert outcome.problems == [], outcome.again
-    assert outcome.facts["orders"] > 50
-    assert outcome.virtual_s > 900
+    assert outcome.facts["orders"] > 100
+    assert outcome.virtual_s > 3600
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("venue", VENUES)
-def test_a_scenario_is_the_same_again(venue: str) -> None:
-    outcome = play_twice(("cut_sockets", venue, 3))
+def test_a_scenario_is_the_same_again() -> None:
+    outcome = play_twice(("clock_moves", "bybit", 3))
     assert outcome.problems == []
 
 

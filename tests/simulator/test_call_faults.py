@@ -20,6 +20,7 @@ from perpwire.simulator.faults import (
     StaleAnswer,
     TruncateAnswer,
 )
+from perpwire.simulator.venue_clock import LARGEST_SKEW_S
 from perpwire.transport.base import TransportFailed
 
 
@@ -163,6 +164,9 @@ def test_the_clock_steps_and_drifts() -> None:
         }
         assert (await one.json("POST", "/sim/clock", {"step_s": -2}))["skew_s"] == pytest.approx(-2)
         assert (await one.call("POST", "/sim/clock", b'{"drift_ppm": 1e9}')).status == 400
+        for _ in range(2):
+            one.faults.add(Skew(seconds=LARGEST_SKEW_S, is_step=True))
+        assert one.host.venue_clock.skew_s == LARGEST_SKEW_S
 
     in_world(test)
 

@@ -127,6 +127,7 @@ def test_a_message_lets_others_pass_or_goes_when_none_come() -> None:
     [
         (CorruptMessage(how="cut"), '{"price"'),
         (CorruptMessage(how="text", text="<html>"), "<html>"),
+        (CorruptMessage(how="replace", contains="price", text="prize"), '{"prize": 100.50'),
     ],
 )
 def test_a_message_arrives_with_other_text(fault: AnyMessageFault, arrived: str) -> None:
@@ -240,6 +241,16 @@ def test_a_socket_is_closed_with_any_code() -> None:
         one.faults.add(Close(code=1011, reason="no reason"))
         await one.clock.sleep(1)
         assert heard.ends == ["closed by the server: 1011 no reason"]
+
+    in_world(test)
+
+
+def test_a_code_that_no_frame_carries_is_the_lack_of_a_frame() -> None:
+    async def test(one: World) -> None:
+        _, heard = await one.connect()
+        one.faults.add(Close(code=1006))
+        await one.clock.sleep(1)
+        assert heard.ends == ["connection lost"]
 
     in_world(test)
 

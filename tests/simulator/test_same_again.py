@@ -46,18 +46,18 @@ def journal(seed: int, minutes: float) -> str:
 
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_journal_and_another_seed_another() -> None:
-    first = journal(5, 2)
+    first = journal(5, 1)
     assert "befalls" in first
     assert "done='lost'" in first
-    assert first == journal(5, 2)
-    assert first != journal(6, 2)
+    assert first == journal(5, 1)
+    assert first != journal(6, 1)
 
 
 @pytest.mark.slow
 def test_the_order_of_hashes_does_not_matter() -> None:
     script = (
         "import hashlib; from tests.simulator.test_same_again import journal; "
-        "print(hashlib.sha256(journal(11, 4).encode()).hexdigest())"
+        "print(hashlib.sha256(journal(11, 2).encode()).hexdigest())"
     )
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     told = set()

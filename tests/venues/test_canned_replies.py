@@ -133,6 +133,8 @@ def test_a_ban_refuses_everything_of_an_address_and_ends(venue: str) -> None:
         request = IncomingRequest(method="GET", path=TIME_PATHS[venue], query="", headers={}, body=b"")
         assert (await host.handle_http(request)).status == {"binance": 418, "bybit": 403}[venue]
         assert "127.0.0.1" in str(host.limits())
+        host.faults.add(Act(do="ban", args={"seconds": "many"}))
+        assert host.journal.entries(kind="fault")[-1].text.startswith("could not ban: ")
         await world.clock.sleep(91)
         assert (await host.handle_http(request)).status == 200
 

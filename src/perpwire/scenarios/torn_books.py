@@ -19,7 +19,7 @@ from perpwire.simulator.faults import (
 )
 
 
-@scenario(options={"rate": 20.0})
+@scenario(options={"rate": 10.0})
 async def torn_books(run: Run) -> None:
     """A minute of books through torn streams: whenever a book can be read, it is not crossed."""
     symbols = ("BTCUSDT", "ETHUSDT")

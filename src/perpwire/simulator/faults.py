@@ -60,7 +60,10 @@ class Reset(SocketFault, frozen=True, kw_only=True, tag="reset"):
 
 
 class Close(SocketFault, frozen=True, kw_only=True, tag="close"):
-    """Sockets are closed with a closing handshake; any code from 1000 to 4999."""
+    """Sockets are closed with a closing handshake; any code from 1000 to 4999.
+
+    Codes that no close frame may carry (1005, 1006, 1015) mean the lack of one: then it is a cut.
+    """
 
     code: int = 1001
     reason: str = ""
@@ -422,10 +425,16 @@ class CorruptMessage(MessageFault, frozen=True, kw_only=True, tag="corrupt_messa
 
     Attributes:
         how: "cut": its second half is missing. "garble": some of its bytes are others. "text": it is `text`.
+            "replace": what it has of `contains` is `text` instead, such as an enum value that nobody knows.
     """
 
-    how: Literal["cut", "garble", "text"] = "cut"
+    how: Literal["cut", "garble", "text", "replace"] = "cut"
     text: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.how == "replace" and not self.contains:
+            raise ValueError("what is to be replaced has to be in `contains`")
 
 
 class SplitMessage(MessageFault, frozen=True, kw_only=True, tag="split_message"):

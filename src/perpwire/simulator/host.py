@@ -48,10 +48,13 @@ from perpwire.simulator.faults import (
 )
 from perpwire.simulator.journal import Journal, without_secrets, without_secrets_in_message
 from perpwire.simulator.latency import Latency, draw
-from perpwire.simulator.venue_clock import SkewedClock
+from perpwire.simulator.venue_clock import LARGEST_SKEW_S, SkewedClock
 
 OLD_ANSWERS = 256
 """So many answers to public calls are remembered, for those that are to be stale."""
+
+NEVER_SENT = (1005, 1006, 1015)
+"""Close codes that stand for the lack of a close frame (RFC 6455, 7.4.1)."""
 
 _DOWN = HttpReply(status=503, headers={"content-type": "text/plain"}, body=b"Service Unavailable")
 
@@ -313,7 +316,8 @@ class Host:
                 self.refuse(fault.seconds)
                 return f"refusing connections for {fault.seconds:g} s"
             case Skew():
-                self.skew(fault.seconds + (self.venue_clock.skew_s if fault.is_step else 0.0))
+                wanted = fault.seconds + (self.venue_clock.skew_s if fault.is_step else 0.0)
+                self.skew(max(-LARGEST_SKEW_S, min(LARGEST_SKEW_S, wanted)))
                 return f"clock skew is {self.venue_clock.skew_s:g} s"
             case Drift():
                 self.venue_clock.drift_ppm = fault.ppm
@@ -324,7 +328,10 @@ class Host:
             case Restart():
                 return self._restart(fault)
             case Act():
-                return self._venue_faults.acts[fault.do](fault.args)
+                try:
+                    return self._venue_faults.acts[fault.do](fault.args)
+                except ValueError as error:
+                    return f"could not {fault.do}: {error}"
             case FillOrder() | MovePrice() | Liquidate() | Deleverage():
                 return force.carry_out(self.exchange, fault)
 
@@ -340,7 +347,10 @@ class Host:
                 case Reset():
                     one.reset()
                 case Close():
-                    one.close(fault.code, fault.reason)
+                    if fault.code in NEVER_SENT:
+                        one.cut()
+                    else:
+                        one.close(fault.code, fault.reason)
                 case Silence():
                     one.silence(fault)
                 case Throttle():
@@ -429,6 +439,8 @@ class Host:
         """What becomes of this message."""
         if fault.how == "text":
             return fault.text.encode()
+        if fault.how == "replace":
+            return text.replace(fault.contains.encode(), fault.text.encode())
         if fault.how == "cut":
             return text[: len(text) // 2]
         garbled = bytearray(text)

@@ -135,8 +135,9 @@ class MemoryNetwork:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._servers: dict[str, MemoryServer] = {}
-        self._peers: set[MemoryPeer] = set()
-        self._calls: set[asyncio.Task[HttpReply]] = set()
+        # In the order of their beginning, so that they end in the same order each time.
+        self._peers: dict[MemoryPeer, None] = {}
+        self._calls: dict[asyncio.Task[HttpReply], None] = {}
 
     def serve(self, host: str, server: MemoryServer) -> None:
         self._servers[host] = server
@@ -156,7 +157,7 @@ class MemoryNetwork:
         server = self._server(base_url)
         # A request that has left goes on at the server, whatever becomes of its caller.
         call = asyncio.get_running_loop().create_task(server.http(request))
-        self._calls.add(call)
+        self._calls[call] = None
         call.add_done_callback(self._forget)
         try:
             async with asyncio.timeout(timeout_s):
@@ -173,11 +174,12 @@ class MemoryNetwork:
                 peer.receiver = await server.accept(parts.path + (f"?{parts.query}" if parts.query else ""), peer)
         except TimeoutError:
             raise TransportFailed(f"no handshake within {timeout_s:g} s", may_have_been_sent=True) from None
-        self._peers.add(peer)
+        self._peers = {one: None for one in self._peers if one.is_open}
+        self._peers[peer] = None
         return _MemorySocket(peer)
 
     async def close(self) -> None:
-        for peer in self._peers:
+        for peer in tuple(self._peers):
             if peer.is_open:
                 peer.closed_by_client()
         self._peers.clear()
@@ -187,6 +189,6 @@ class MemoryNetwork:
         await asyncio.gather(*calls, return_exceptions=True)
 
     def _forget(self, call: asyncio.Task[HttpReply]) -> None:
-        self._calls.discard(call)
+        self._calls.pop(call, None)
         if not call.cancelled():
             call.exception()  # told to the caller, if it is still there

@@ -167,6 +167,7 @@ CANNED: dict[str, Canned] = {
     ),
     "time_out_of_window": _json(400, -1021, "Timestamp for this request is outside of the recvWindow."),
     "time_ahead": _json(400, -1021, "Timestamp for this request was 1000ms ahead of the server's time."),
+    "listen_key_unknown": _json(400, -1125, "This listenKey does not exist."),
     "order_unknown": _json(400, -2013, "Order does not exist."),
     "bad_key": _json(401, -2015, "Invalid API-key, IP, or permissions for action"),
     # 403, 408, 418, 429

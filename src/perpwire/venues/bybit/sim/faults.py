@@ -143,6 +143,21 @@ _TOO_MANY = "Too many visits. Exceeded the API Rate Limit."
 
 CANNED: dict[str, Canned] = {
     # HTTP 200 with a retCode
+    "order_unknown": Canned(
+        reply=lambda moment: HttpReply(
+            status=200,
+            headers={**_JSON, "ret_code": "0", "timenow": str(moment.now_ms)},
+            body=msgspec.json.encode(
+                {
+                    "retCode": 0,
+                    "retMsg": "OK",
+                    "result": {"category": "linear", "list": [], "nextPageCursor": ""},
+                    "retExtInfo": {},
+                    "time": moment.now_ms,
+                }
+            ),
+        )
+    ),
     "timeout": _code(10000, "Server Timeout"),
     "bad_parameter": _code(10001, "Request parameter error."),
     "time_out_of_window": Canned(

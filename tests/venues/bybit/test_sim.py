@@ -385,6 +385,9 @@ async def test_open_closed_and_past_orders_in_pages_newest_first(desk: Desk) -> 
         "/v5/order/realtime", category="linear", symbol="BTCUSDT", limit=3, cursor=first["nextPageCursor"]
     )["result"]
     assert [row["orderLinkId"] for row in second["list"]] == ["n3", "n2", "n1"]
+    twice = first["nextPageCursor"].replace("%", "%25")
+    again = desk.get("/v5/order/realtime", category="linear", symbol="BTCUSDT", limit=3, cursor=twice)["result"]
+    assert again == second
     assert len(desk.call(VENUE.open_orders("BTCUSDT"))) == 8
     assert refused(desk.get("/v5/order/realtime", category="linear", symbol="BTCUSDT", cursor="x"))[0] == 10001
     assert refused(desk.get("/v5/order/realtime", category="linear"))[0] == 10001

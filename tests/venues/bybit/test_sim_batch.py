@@ -68,6 +68,21 @@ async def test_orders_are_amended_and_cancelled_together(desk: Desk) -> None:
 
 
 @at_desk
+async def test_conditional_orders_are_placed_and_cancelled_but_not_amended_in_a_batch(desk: Desk) -> None:
+    stop = {**LIMIT, "orderType": "Market", "triggerPrice": "65000", "triggerDirection": 1, "orderLinkId": "stop"}
+    _, codes = batch(desk, "create", stop)
+    assert codes == [(0, "OK")]
+    await moment()
+    named = {"symbol": "BTCUSDT", "orderLinkId": "stop"}
+    _, codes = batch(desk, "amend", {**named, "qty": "0.020"})
+    assert codes[0][0] == 10001
+    _, codes = batch(desk, "cancel", named)
+    assert codes == [(0, "OK")]
+    await moment()
+    assert desk.exchange.open_triggers("main", None) == []
+
+
+@at_desk
 async def test_a_batch_costs_a_unit_for_each_order_and_what_is_over_fails_by_itself(desk: Desk) -> None:
     body = {"category": "linear", "request": [{**LIMIT, "orderLinkId": f"n{number}"} for number in range(7)]}
     first = desk.send("POST", "/v5/order/create-batch", json.dumps(body))

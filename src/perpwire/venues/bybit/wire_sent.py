@@ -59,11 +59,11 @@ class AdlAlertRow(msgspec.Struct, kw_only=True):
     coin: str
     symbol: str
     balance: str
+    insurancePnlRatio: str
+    adlTriggerThreshold: str
+    adlStopRatio: str
     maxBalance: str = ""
-    insurancePnlRatio: str = "-0.3"
     pnlRatio: str = "0"
-    adlTriggerThreshold: str = "0"
-    adlStopRatio: str = "-0.25"
 
 
 class ClosedPnlRow(msgspec.Struct, kw_only=True):

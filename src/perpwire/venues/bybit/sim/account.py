@@ -124,7 +124,7 @@ class AccountCalls:
             "vipLevel": "No VIP",
             "mktMakerLevel": "0",
             "affiliateID": 0,
-            "rsaPublicKey": "",
+            "rsaPublicKey": account.public_key,
             "isMaster": True,
             "parentUid": "0",
             "kycLevel": "LEVEL_1",

@@ -44,6 +44,16 @@ class Amendments:
             self._amend_trigger(account, entry, body)
         return wire.OrderIds(id_text(ORDER, entry_id(entry)), link_id_of(entry))
 
+    def amend_active(self, account: str, body: Asked) -> wire.OrderIds:
+        """As `amend`, of an order in the book: a batch does not take conditional ones.
+
+        Raises:
+            CallRefused: By retCode.
+        """
+        if not isinstance(self._entries.open_one(account, body), SimOrder):
+            raise CallRefused(10001, "conditional orders are not supported in a batch")
+        return self.amend(account, body)
+
     def _amend_order(self, account: str, order: SimOrder, body: Asked) -> None:
         spec = self._exchange.spec(order.symbol)
         price, quantity = optional_amount(body, "price", "price err"), _quantity(body, spec)

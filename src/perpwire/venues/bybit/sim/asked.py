@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, unquote
 
 import msgspec
 
@@ -120,7 +120,8 @@ def cursor_key(asked: Asked) -> int | None:
     cursor = asked.get("cursor")
     if not cursor:
         return None
-    name, _, key = str(cursor).rstrip("&").partition("=")
+    # Some clients encode the token once more than it is.
+    name, _, key = unquote(str(cursor)).rstrip("&").partition("=")
     last = whole(key)
     if name != "page_token" or last is None:
         raise CallRefused(10001, "cursor error")

@@ -129,8 +129,8 @@ class Holdings:
     # --- the account --------------------------------------------------------------------------------------------------
 
     def is_isolated(self, account: str) -> bool:
-        """The margin mode is one for the whole account here."""
-        return any(self._exchange.is_isolated(account, spec.instrument.symbol) for spec in self._exchange.specs())
+        """The margin mode is one for the whole account here: every contract has it."""
+        return self._exchange.is_isolated(account, self._exchange.specs()[0].instrument.symbol)
 
     def wallet(self, account: str, coins: frozenset[str] | None = None) -> wire.Wallet:
         """The unified account, with the coins asked for: by name, or all that are not 0. One USDT counts as one USD.

@@ -134,7 +134,9 @@ class Rest:
         return run_batch(account, asked, self._orders.create, granted=granted, created_ms=self._exchange.now_ms())
 
     def _amend_batch(self, account: str, asked: Asked, granted: int) -> Answer:
-        return run_batch(account, asked, self._amendments.amend, granted=granted, refused="triggerPrice triggerBy")
+        return run_batch(
+            account, asked, self._amendments.amend_active, granted=granted, refused="triggerPrice triggerBy"
+        )
 
     def _cancel_batch(self, account: str, asked: Asked, granted: int) -> Answer:
         return run_batch(account, asked, self._orders.cancel, granted=granted)

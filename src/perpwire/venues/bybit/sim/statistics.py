@@ -12,6 +12,7 @@ from perpwire.simulator.exchange import Exchange
 from perpwire.venues.bybit import wire_sent
 from perpwire.venues.bybit.sim.asked import Asked, cursor_after, cursor_key, is_linear, limit_of, optional_ms, spec_of
 from perpwire.venues.bybit.sim.numbers import cut, fit
+from perpwire.venues.bybit.sim.pool_feeds import STOP_RATIO, TRIGGER_BALANCE, TRIGGER_RATIO
 from perpwire.venues.bybit.sim.refusal import CallRefused, bad_param
 
 DAY_MS = 24 * 3600 * 1000
@@ -107,7 +108,14 @@ class MarketStatistics:
             spec_of(self._exchange, {"category": "linear", "symbol": symbol})
         balance = cut(self._exchange.insurance_fund())
         rows = [
-            wire_sent.AdlAlertRow(coin=spec.instrument.settle, symbol=spec.instrument.symbol, balance=balance)
+            wire_sent.AdlAlertRow(
+                coin=spec.instrument.settle,
+                symbol=spec.instrument.symbol,
+                balance=balance,
+                insurancePnlRatio=str(TRIGGER_RATIO),
+                adlTriggerThreshold=str(TRIGGER_BALANCE),
+                adlStopRatio=str(STOP_RATIO),
+            )
             for spec in self._exchange.specs()
             if symbol in (None, "", spec.instrument.symbol)
         ]

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from perpwire.venues.binance_futures.sim.counting import A_BATCH, AN_ORDER, IGNORED_429S, AddressLimits, OrderCounts
+from perpwire.venues.binance_futures.sim.counting import (
+    A_BATCH,
+    AN_ORDER,
+    IGNORED_418S,
+    IGNORED_429S,
+    AddressLimits,
+    OrderCounts,
+)
 from perpwire.venues.binance_futures.sim.words import Refusal
 
 MINUTE_MS = 60_000
@@ -45,6 +52,17 @@ def test_the_pools_of_an_address_are_filled_one_by_one_and_its_ban_holds_for_all
         assert refused(limits, 119_999, pool).status == 418
         limits.admit("1.2.3.4", pool, 1, 120_000)
     limits.admit("5.6.7.8", "rest", 1, 1)
+
+
+def test_who_goes_on_through_a_ban_meets_the_firewall_until_it_ends() -> None:
+    limits = AddressLimits()
+    provoke_ban(limits, 0)
+    assert {refused(limits, 1).status for _ in range(IGNORED_418S)} == {418}
+    forbidden = refused(limits, 2)
+    assert (forbidden.status, forbidden.retry_after_s) == (403, None)
+    assert forbidden.page is not None
+    assert b"403 Forbidden" in forbidden.page
+    limits.admit("1.2.3.4", "rest", 1, 120_000)
 
 
 def test_bans_double_up_to_three_days() -> None:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from tests.venues.binance_futures.simulated import MAIN, OTHER, SimulatedVenue, in_virtual_time, pass_s
 
+from perpwire.http_message import HttpReply
+from perpwire.simulator.dialect import IncomingRequest
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.binance_futures.signing import hmac_hex
 
@@ -649,3 +651,18 @@ def test_bytes_that_are_no_text_are_refused_like_any_other(venue: SimulatedVenue
     answer = venue.raw("GET", "/fapi/v1/commissionRate", f"{query}&signature={signature}", key=MAIN.api_key)
     assert answer.json["symbol"] == "BTCUSDT"
     assert venue.raw("GET", "/fapi/v3/balance", f"{query}&signature={odd}", key=MAIN.api_key).code == -1022
+
+
+def test_the_firewall_answers_with_a_page(venue: SimulatedVenue) -> None:
+    def ask(path: str) -> HttpReply:
+        request = IncomingRequest(method="GET", path=path, query="", headers={}, body=b"", peer="1.2.3.4")
+        return venue.dialect.http(request)
+
+    heavy = "/fapi/v1/historicalTrades"
+    statuses = [ask(heavy).status for _ in range(12 + 20 + 1 + 100)]
+    assert statuses == [401] * 12 + [429] * 20 + [418] * 101
+    reply = ask("/fapi/v1/ping")
+    assert (reply.status, reply.headers["content-type"]) == (403, "text/html")
+    assert reply.body.startswith(b"<html>")
+    venue.clock.advance(121)
+    assert ask("/fapi/v1/ping").status == 200

@@ -13,6 +13,8 @@ from perpwire.venues.binance_futures.sim.words import Refusal
 
 IGNORED_429S = 20
 """Refusals in a row that an address may run into before it is banned; the venue does not publish its own number."""
+IGNORED_418S = 100
+"""Refusals that it may run into through one ban before the firewall answers instead; the venue's rules are its own."""
 FIRST_BAN_MS = 120_000
 LONGEST_BAN_MS = 3 * 24 * 3600 * 1000
 
@@ -29,6 +31,12 @@ _POOLS: dict[Pool, tuple[int, int]] = {
     "statistics": (1000, 5 * _MINUTE_MS),
 }
 """Pool -> how much a window takes, and its length in milliseconds."""
+
+_FORBIDDEN = (
+    b"<html>\r\n<head><title>403 Forbidden</title></head>\r\n"
+    b"<body>\r\n<center><h1>403 Forbidden</h1></center>\r\n</body>\r\n</html>\r\n"
+)
+"""What a firewall says: no JSON."""
 
 OrderCost = tuple[int, int]
 """What a call adds to the ten-second and to the one-minute count of an account's orders."""
@@ -71,6 +79,7 @@ class _Address:
         self.refused = 0
         self.bans = 0
         self.banned_until_ms = 0
+        self.ignored_ban = 0
 
 
 class AddressLimits:
@@ -90,11 +99,15 @@ class AddressLimits:
         """Count a request, whatever becomes of it.
 
         Raises:
-            Refusal: 429 beyond the limit; 418 for who goes on regardless.
+            Refusal: 429 beyond the limit; 418 for who goes on regardless, and 403 for who does not heed even that.
         """
         address = self._address(peer)
         if now_ms < address.banned_until_ms:
+            address.ignored_ban += 1
+            if address.ignored_ban > IGNORED_418S:
+                raise Refusal(-1003, "Forbidden", status=403, page=_FORBIDDEN)
             raise self._banned(address, now_ms, peer)
+        address.ignored_ban = 0
         window = address.windows[pool]
         # A request without weight is let through a full window: the order limits are its own.
         if units and window.used(now_ms) + units > window.limit:

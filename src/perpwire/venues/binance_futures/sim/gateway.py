@@ -69,6 +69,8 @@ class Gateway:
         except (Refused, Refusal) as error:
             refusal = as_refusal(error)
             status, body = refusal.status, msgspec.json.encode(wire.Error(refusal.code, refusal.message))
+            if refusal.page is not None:
+                headers["content-type"], body = "text/html", refusal.page
             if refusal.retry_after_s is not None:
                 headers["retry-after"] = str(refusal.retry_after_s)
         if row is None or row.pool == "rest":

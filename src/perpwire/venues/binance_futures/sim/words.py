@@ -201,12 +201,21 @@ def break_even_price(position: SimPosition, taker_fee: Decimal) -> Decimal:
 class Refusal(Exception):
     """The request is answered with this status and code."""
 
-    def __init__(self, code: int, message: str, *, status: int = 400, retry_after_s: int | None = None) -> None:
+    def __init__(
+        self,
+        code: int,
+        message: str,
+        *,
+        status: int = 400,
+        retry_after_s: int | None = None,
+        page: bytes | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.status = status
         self.retry_after_s = retry_after_s
+        self.page = page  # HTML in place of code and message
 
 
 def as_refusal(error: Refused | Refusal) -> Refusal:

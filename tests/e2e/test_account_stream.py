@@ -146,3 +146,21 @@ def test_a_listen_key_that_the_venue_has_dropped_is_replaced_and_the_stream_goes
         assert orders[-1].status is OrderStatus.FILLED
 
     in_world(scenario, "binance", rate=0.05)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_an_asset_that_is_spent_while_we_are_away_is_told_as_empty(venue: str) -> None:
+    async def scenario(world: World) -> None:
+        connector = world.connectors[venue]
+        await connector.open_account_stream()
+        # The venues leave out assets that an account has none of.
+        connector.account_state.on_balance(Balance(venue=venue, symbol="", asset="XRP", wallet=Decimal(5)))
+        told: list[Balance] = []
+        connector.on(Balance, told.append)
+        world.simulation.faults[venue].add(Cut())
+        await asyncio.sleep(10)
+        assert connector.account_state.balances["XRP"].wallet == 0
+        assert [balance.wallet for balance in told if balance.asset == "XRP"] == [0]
+        assert connector.account_state.balances["USDT"].wallet == 100_000
+
+    in_world(scenario, venue)

@@ -17,7 +17,7 @@ async def reread_account(requests: RequestPath, venue: Venue, state: AccountStat
     """Events that bring whoever followed the stream up to date: orders, positions, balances.
 
     Orders that were open before and are not any more are asked for one by one, so that their end is told. Positions
-    that were open and are gone come as flat ones.
+    that were open and are gone come as flat ones, assets that were held and are gone as empty ones.
 
     Raises:
         APIError: Something could not be read; nothing is delivered then.
@@ -48,6 +48,10 @@ async def reread_account(requests: RequestPath, venue: Venue, state: AccountStat
             )
     events.extend(positions)
     account = await requests.run(venue.account())
+    assets = {balance.asset for balance in account.balances}
+    for asset, spent in state.balances.items():
+        if spent.wallet and asset not in assets:
+            events.append(Balance(venue=venue.name, symbol="", asset=asset, wallet=spent.wallet * 0))
     events.extend(account.balances)
     return events
 

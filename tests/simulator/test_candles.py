@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from tests.simulator.making import SYMBOL, exchange, spec
+from tests.simulator.making import SYMBOL, Heard, exchange, spec
 
 from perpwire.clock import ManualClock
 from perpwire.simulator.candles import Candle, Candles, Kind
@@ -290,6 +290,34 @@ def test_the_day_rolls(clock: ManualClock) -> None:
     day = candles.day()
     assert day.open == day.high == day.low == day.average == 90000
     assert day.volume == day.trades == 0
+
+
+@pytest.mark.slow
+def test_candles_are_what_was_told_of_trades_and_marks(clock: ManualClock) -> None:
+    async def main() -> tuple[Heard, list[Candle], list[Candle]]:
+        venue = exchange(clock, rate=20)
+        heard = Heard(venue)
+        venue.start()
+        await clock.sleep(400)
+        venue.close()
+        return heard, venue.candles(SYMBOL, "last", "1m", limit=6), venue.candles(SYMBOL, "mark", "1m", limit=6)
+
+    heard, traded, marked = clock.run(main())
+    for candle in traded:
+        trades = [one for one in heard.of(Traded) if candle.open_ms <= one.time_ms <= candle.close_ms]
+        bought = [one for one in trades if not one.buyer_is_maker]
+        prices = [candle.open, *(one.price for one in trades)]
+        assert figures(candle) == (candle.open, max(prices), min(prices), trades[-1].price)
+        assert candle.volume == sum(one.quantity for one in trades)
+        assert candle.turnover == sum(one.quantity * one.price for one in trades)
+        assert candle.taker_buy_volume == sum(one.quantity for one in bought)
+        assert candle.taker_buy_turnover == sum(one.quantity * one.price for one in bought)
+        assert candle.trades == len(trades) == candle.last_trade_id - candle.first_trade_id + 1
+        assert (candle.first_trade_id, candle.last_trade_id) == (trades[0].trade_id, trades[-1].trade_id)
+    for candle in marked:
+        ticks = [one for one in heard.of(MarkTick) if candle.open_ms <= one.time_ms <= candle.close_ms]
+        values = [candle.open, *(one.mark_price for one in ticks)]
+        assert figures(candle) == (candle.open, max(values), min(values), ticks[-1].mark_price)
 
 
 # --- the tape ---------------------------------------------------------------------------------------------------------

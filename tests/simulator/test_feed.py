@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from decimal import Decimal
 from itertools import pairwise
@@ -269,3 +270,51 @@ def test_a_market_that_is_behind_catches_up_in_small_steps(clock: ManualClock) -
         assert sum(turns) > 30
 
     clock.run(main())
+
+
+def test_a_listener_that_fails_does_not_end_the_market(clock: ManualClock) -> None:
+    heard: list[SimEvent] = []
+
+    def fail_at_first(event: SimEvent) -> None:
+        heard.append(event)
+        if len(heard) == 1:
+            raise ValueError("once")
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+        venue = exchange(clock, rate=30)
+        venue.subscribe(fail_at_first)
+        venue.start()
+        await clock.sleep(5)
+        venue.close()
+
+    clock.run(main())
+    assert len(heard) > 50
+
+
+def test_a_listener_may_close_the_exchange(clock: ManualClock) -> None:
+    async def main() -> None:
+        venue = exchange(clock, rate=30)
+        stop = venue.subscribe(lambda event: venue.close() if isinstance(event, BookChanged) else None)
+        venue.start()
+        await clock.sleep(5)
+        stop()
+        heard = Heard(venue)
+        await clock.sleep(5)
+        assert heard.of(BookChanged) == []
+
+    clock.run(main())
+
+
+def test_at_a_rate_of_one_event_in_days_nothing_moves_before_it(clock: ManualClock) -> None:
+    async def main() -> set[Decimal]:
+        venue = exchange(clock, rate=1e-6)
+        heard = Heard(venue)
+        venue.start()
+        await clock.sleep(60)
+        venue.close()
+        assert heard.of(BookChanged) == []
+        return {tick.index_price for tick in heard.of(MarkTick)}
+
+    indexes = clock.run(main())
+    assert all(abs(index / 64000 - 1) < Decimal("0.0005") for index in indexes)

@@ -87,6 +87,7 @@ class SyntheticFeed:
         self._quotes: dict[Side, list[_Quote]] = {Side.BUY: [], Side.SELL: []}
         self._prices: dict[int, Decimal] = {}
         self._timer: Timer | None = None
+        self._is_closed = False
         self._next_at_ns = 0
         self._lay()
         market.book.take_changes()
@@ -96,18 +97,18 @@ class SyntheticFeed:
 
     def start(self) -> None:
         self._next_at_ns = self._clock.monotonic_ns()
-        self._schedule()
+        self._draw_next()
+        self._sleep()
 
     def close(self) -> None:
+        self._is_closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _schedule(self) -> None:
-        self._draw_next()
-        self._sleep()
-
     def _sleep(self) -> None:
+        if self._is_closed:
+            return
         wait_s = max(0, self._next_at_ns - self._clock.monotonic_ns()) / 1e9
         self._timer = self._clock.call_later(wait_s, self._on_timer)
 
@@ -115,14 +116,28 @@ class SyntheticFeed:
         now_ns = self._clock.monotonic_ns()
         if now_ns - self._next_at_ns > _LATE_S * 1e9:
             self._next_at_ns = now_ns
-        # One that is behind catches up in small steps, so that calls are answered in between.
-        for _ in range(_ARRIVALS_A_TURN):
-            if self._next_at_ns > now_ns:
-                break
-            with self._market.step:
-                self.arrive()
-            self._draw_next()
-        self._sleep()
+        try:
+            # One that is behind catches up in small steps, so that calls are answered in between.
+            for _ in range(_ARRIVALS_A_TURN):
+                if self._next_at_ns > now_ns or self._is_closed:
+                    break
+                self._drift()
+                self._draw_next()
+                with self._market.step:
+                    self.arrive()
+        finally:  # whatever somebody who listens does, the market goes on
+            self._sleep()
+
+    def _drift(self) -> None:
+        """What the time since the last arrival did to mood and fair price."""
+        waited_s = self._waited_s
+        self._unfelt_s += waited_s
+        if self._unfelt_s > _MOOD_STEP_S:
+            self._mood.advance(self._unfelt_s)
+            self._unfelt_s = 0.0
+        # Most of the movement comes with arrivals, so that it clusters as they do; the rest with time.
+        spread = self._deviation * self._mood.volatility * math.sqrt(0.3 * waited_s + 0.7 / self._rate)
+        self._push(spread * (self._rng.gauss(0.0, 1.0) + 0.25 * self._imbalance()))
 
     def _draw_next(self) -> None:
         """Set the time of the next arrival, by thinning: candidates at the present rate, which can only fade."""
@@ -143,7 +158,6 @@ class SyntheticFeed:
 
     def arrive(self) -> None:
         """One arrival: orders are added or cancelled, or one trades."""
-        self._drift()
         rng, stress = self._rng, self._mood.stress
         draw = rng.random()
         self._arrivals += 1
@@ -166,17 +180,6 @@ class SyntheticFeed:
         else:
             self._make(rng.choice(_SIDES))
         self._market.publish_book()
-
-    def _drift(self) -> None:
-        """What the time since the last arrival did to mood and fair price."""
-        waited_s = self._waited_s
-        self._unfelt_s += waited_s
-        if self._unfelt_s > _MOOD_STEP_S:
-            self._mood.advance(self._unfelt_s)
-            self._unfelt_s = 0.0
-        # Most of the movement comes with arrivals, so that it clusters as they do; the rest with time.
-        spread = self._deviation * self._mood.volatility * math.sqrt(0.3 * waited_s + 0.7 / self._rate)
-        self._push(spread * (self._rng.gauss(0.0, 1.0) + 0.25 * self._imbalance()))
 
     def move_to(self, price: Decimal) -> None:
         """The fair price is this from now on, and every background order is laid anew around it."""

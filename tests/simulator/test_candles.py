@@ -298,7 +298,7 @@ def test_candles_are_what_was_told_of_trades_and_marks(clock: ManualClock) -> No
         venue = exchange(clock, rate=20)
         heard = Heard(venue)
         venue.start()
-        await clock.sleep(400)
+        await clock.sleep(390)
         venue.close()
         return heard, venue.candles(SYMBOL, "last", "1m", limit=6), venue.candles(SYMBOL, "mark", "1m", limit=6)
 

@@ -123,6 +123,39 @@ async def test_partial_pairs_grow_with_the_fills_and_one_ends_the_other(desk: De
 
 
 @at_desk
+async def test_a_pair_is_for_all_fills_of_one_moment(desk: Desk) -> None:
+    desk.quote(Side.SELL, "64010", "0.100")
+    desk.quote(Side.SELL, "64020", "0.200")
+    desk.create(orderType="Market", qty="0.300", tpslMode="Partial", takeProfit="65000", stopLoss="63900")
+    await moment()
+    assert {kind: row["qty"] for kind, row in stops(desk).items()} == {
+        "PartialTakeProfit": "0.300",
+        "PartialStopLoss": "0.300",
+    }
+    desk.exchange.cancel_all("maker", None)
+    desk.quote(Side.BUY, "63890", "5")
+    desk.trade_at("63900")
+    await moment()
+    assert position(desk)["size"] == "0"
+    assert stops(desk) == {}
+
+
+@at_desk
+async def test_a_flip_brings_stops_for_what_it_opens_only(desk: Desk) -> None:
+    await go_long(desk, "0.100")
+    desk.create(
+        side="Sell", orderType="Market", qty="0.400", tpslMode="Partial", takeProfit="63000", orderLinkId="flip"
+    )
+    await moment()
+    assert (position(desk)["side"], position(desk)["size"]) == ("Sell", "0.300")
+    (row,) = stops(desk).values()
+    assert (row["stopOrderType"], row["side"], row["qty"]) == ("PartialTakeProfit", "Buy", "0.300")
+    desk.create(side="Buy", orderType="Market", qty="0.100", takeProfit="66000")  # it only closes: nothing to protect
+    await moment()
+    assert set(stops(desk)) == {"PartialTakeProfit"}
+
+
+@at_desk
 async def test_full_mode_moves_the_one_that_is_there(desk: Desk) -> None:
     await go_long(desk)
     assert set_stop(desk, takeProfit="65000") == 0
@@ -138,6 +171,23 @@ async def test_full_mode_moves_the_one_that_is_there(desk: Desk) -> None:
     assert set_stop(desk, stopLoss="63000", slTriggerBy="MarkPrice") == 0
     assert stops(desk)["StopLoss"]["triggerBy"] == "MarkPrice"
     assert set_stop(desk) == 34040
+
+
+@at_desk
+async def test_a_stop_is_amended_as_an_order_too(desk: Desk) -> None:
+    await go_long(desk, takeProfit="65000")
+    assert set_stop(desk, trailingStop="300") == 0
+    made = stops(desk)
+    profit = {"symbol": "BTCUSDT", "orderId": made["TakeProfit"]["orderId"]}
+    trailing = {"symbol": "BTCUSDT", "orderId": made["TrailingStop"]["orderId"]}
+    assert desk.post("/v5/order/amend", category="linear", **profit, triggerPrice="66000")["retCode"] == 0
+    await moment()
+    assert position(desk)["takeProfit"] == "66000.00"
+    assert desk.post("/v5/order/amend", category="linear", **profit, qty="0.1")["retCode"] == 10001
+    assert desk.post("/v5/order/amend", category="linear", **trailing, triggerPrice="63000")["retCode"] == 10001
+    assert desk.post("/v5/order/cancel", category="linear", **trailing)["retCode"] == 0
+    await moment()
+    assert set(stops(desk)) == {"TakeProfit"}
 
 
 @at_desk

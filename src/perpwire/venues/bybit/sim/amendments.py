@@ -78,6 +78,10 @@ class Amendments:
         for one in (stop, price):
             if one is not None:
                 check_price(spec, one)
+        if quantity is not None and intent.close_position:
+            raise CallRefused(10001, "params error: qty can not be modified, it is the position's")
+        if stop is not None and intent.kind == "trailing":
+            raise CallRefused(10001, "params error: triggerPrice can not be modified, it follows the price")
         by = body.get("triggerBy")
         if by not in (None, "") and TRIGGERS_BY.get(str(by)) != intent.trigger_by:
             raise CallRefused(10001, "params error: triggerBy can not be modified")

@@ -24,7 +24,7 @@ from perpwire.simulator.events import (
 )
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.bybit.sim.holdings import position_stops
-from perpwire.venues.bybit.sim.numbers import ORDER, ZERO, fit, id_text
+from perpwire.venues.bybit.sim.numbers import ZERO, fit
 from perpwire.venues.bybit.sim.rules import rules_of
 from perpwire.venues.bybit.sim.stop_form import TRIGGERS_BY, Exit, attached_of
 
@@ -122,9 +122,8 @@ class PositionStops:
             Refused: The activation price is behind the market.
         """
         standing = position_stops(self._exchange, account, symbol, position_side).get("TrailingStop")
-        tick = self._exchange.spec(symbol).instrument.tick_size
-        intent = self._intent(account, symbol, position_side, "TrailingStop", None, None)
-        intent = _with_trailing(intent, distance, activation, tick)
+        made = self._intent(account, symbol, position_side, "TrailingStop", None, None)
+        intent = msgspec.structs.replace(made, callback_distance=distance, activation_price=activation)
         self._exchange.check_trigger(account, intent)
         if standing is not None:
             self.clear(standing)
@@ -204,7 +203,6 @@ class PositionStops:
             "triggerDirection": "1" if rises else "2",
             "lastPriceOnCreated": fit(self._exchange.last_price(symbol), tick),
             "parentOrderLinkId": "" if parent is None else parent.client_order_id,
-            "parentOrderId": "" if parent is None else id_text(ORDER, parent.order_id),
         }
         if wanted is not None:
             note["triggerPrice"] = fit(wanted.price, tick)
@@ -232,12 +230,3 @@ class PositionStops:
             refuse_fok=False,
             note=note,
         )
-
-
-def _with_trailing(
-    intent: TriggerIntent, distance: Decimal, activation: Decimal | None, tick: Decimal
-) -> TriggerIntent:
-    note = {**intent.note, "trailingValue": fit(distance, tick)}
-    if activation is not None:
-        note["activationPrice"] = fit(activation, tick)
-    return msgspec.structs.replace(intent, callback_distance=distance, activation_price=activation, note=note)

@@ -301,6 +301,20 @@ def test_what_a_client_says_may_be_lost_late_or_heard_twice() -> None:
     in_world(test)
 
 
+def test_a_fault_may_be_of_one_socket_only() -> None:
+    async def test(one: World) -> None:
+        heard = [(await one.connect())[1] for _ in range(3)]
+        one.faults.add(DropMessage(connection=2, count=None))
+        one.faults.add(Cut(connection=3))
+        for each in tuple(one.host.connections.values()):
+            each.send(b"x", "t")
+        await one.clock.sleep(1)
+        assert [len(each.frames) for each in heard] == [1, 0, 0]
+        assert [len(each.ends) for each in heard] == [0, 0, 1]
+
+    in_world(test)
+
+
 def test_one_socket_of_many_may_be_chosen_by_the_seed() -> None:
     async def test(one: World) -> None:
         heard = [(await one.connect())[1] for _ in range(5)]

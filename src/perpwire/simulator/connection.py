@@ -129,7 +129,7 @@ class Connection:
         delay_s, copies, done = 0.0, 1, ""
         answered: AnswerMessage | None = None
         if self._host.faults.incoming:
-            fault = self._host.faults.for_message(self._host.faults.incoming, self.path, "", "", text)
+            fault = self._host.faults.for_incoming(self.number, self.path, text)
             match fault:
                 case DropMessage():
                     self._journal.received(text, self.number, "lost")
@@ -203,7 +203,7 @@ class Connection:
             mark(raw, "lost")
             return
         parcel = self._parcel(text, raw)
-        match self._host.faults.for_message(self._outgoing, self.path, topic, account, text):
+        match self._host.faults.for_outgoing(self.number, self.path, topic, account, text):
             case None:
                 self._pipe.put(parcel)
             case DropMessage():

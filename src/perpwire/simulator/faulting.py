@@ -157,24 +157,27 @@ class Faults:
                 return armed
         return None
 
-    def for_message(
-        self, waiting: list[Armed], path: str, topic: str, account: str, text: bytes
-    ) -> AnyMessageFault | None:
-        """What befalls a message on the socket at `path`, if anything; it counts as used.
-
-        Args:
-            waiting: `outgoing` or `incoming`.
-        """
-        for armed in waiting:
+    def for_outgoing(self, number: int, path: str, topic: str, account: str, text: bytes) -> AnyMessageFault | None:
+        """What befalls a message to a client on the socket of this number, if anything; it counts as used."""
+        for armed in self.outgoing:
             fault: Any = armed.fault
-            if fault.route not in path:
+            if not _is_on(fault, number, path):
                 continue
-            # What clients say has no topic, and control messages are meant only where they are asked for.
-            if waiting is self.outgoing and not (fnmatchcase(topic, fault.topic) if topic else fault.topic == ""):
+            # Control messages, which have no topic, are meant only where they are asked for.
+            if not (fnmatchcase(topic, fault.topic) if topic else fault.topic == ""):
                 continue
             if fault.of != "any" and (fault.of == "private") != bool(account):
                 continue
             if armed.hits(fault, text):
+                self._forget_if_done(armed)
+                return fault  # type: ignore[no-any-return]
+        return None
+
+    def for_incoming(self, number: int, path: str, text: bytes) -> AnyMessageFault | None:
+        """The same for what a client says."""
+        for armed in self.incoming:
+            fault: Any = armed.fault
+            if _is_on(fault, number, path) and armed.hits(fault, text):
                 self._forget_if_done(armed)
                 return fault  # type: ignore[no-any-return]
         return None
@@ -252,3 +255,7 @@ class Faults:
                 armed.end = None
             if armed.timer is None:
                 self._armed.pop(armed.number, None)
+
+
+def _is_on(fault: MessageFault, number: int, path: str) -> bool:
+    return fault.route in path and fault.connection in (0, number)

@@ -44,10 +44,12 @@ class SocketFault(Fault, frozen=True, kw_only=True):
 
     Attributes:
         route: Only sockets with this text in their path; "" for all.
+        connection: Only the socket of this number, as journal and state tell it; 0 for any.
         which: All of them, or one that the seed chooses.
     """
 
     route: str = ""
+    connection: int = 0
     which: Literal["all", "one"] = "all"
 
 
@@ -361,12 +363,14 @@ class MessageFault(Waiting, frozen=True, kw_only=True):
 
     Attributes:
         route: Only on sockets with this text in their path; "" for all.
+        connection: Only on the socket of this number, as journal and state tell it; 0 for any.
         topic: Streams whose name matches this pattern, as the journal names them; "" for control messages. What
             clients say has no topic.
         of: Messages of public streams, of an account, or any.
     """
 
     route: str = ""
+    connection: int = 0
     topic: str = "*"
     of: Literal["any", "public", "private"] = "any"
 

@@ -336,7 +336,9 @@ class Host:
                 return force.carry_out(self.exchange, fault)
 
     def _act_on_sockets(self, fault: AnySocketFault, rng: Random) -> str:
-        chosen = [one for one in self.connections.values() if fault.route in one.path]
+        chosen = [
+            one for one in self.connections.values() if fault.route in one.path and fault.connection in (0, one.number)
+        ]
         if fault.which == "one" and chosen:
             chosen = [rng.choice(chosen)]
         done = ""

@@ -153,7 +153,9 @@ class Asker:
         params = {name: self._value(name) for name in dict.fromkeys(names)}
         if path in SENSIBLE and random.random() < 0.8:
             params = {name: random.choice(values) for name, values in SENSIBLE[path].items()}
-            if random.random() < 0.5:
+            if self._venue.exchange.is_hedge("main", "BTCUSDT") and random.random() < 0.9:
+                params["positionSide"] = random.choice(("LONG", "SHORT"))
+            if random.random() < 0.3:
                 name = random.choice(others)
                 params[name] = self._value(name)
         if params.get("type") == "MARKET" and random.random() < 0.8:
@@ -240,6 +242,7 @@ def test_thousands_of_made_up_requests(seed: int) -> None:
     async def main(venue: SimulatedVenue) -> None:
         venue.quote(quantity="5")
         asker = Asker(venue, Random(f"requests/{seed}"))
+        shocks = Random(f"shocks/{seed}")
         for number in range(1500):
             status, body, asked = asker.ask()
             check_shape(status, body, asked)
@@ -248,6 +251,10 @@ def test_thousands_of_made_up_requests(seed: int) -> None:
             if number % 100 == 0:
                 check_books(venue.exchange)
                 venue.quote(quantity="1")
+            if number % 250 == 0:
+                # Some are liquidated, some conditional orders trigger.
+                share = Decimal(shocks.randint(-40, 40)) / 1000
+                venue.exchange.force_mark("BTCUSDT", venue.exchange.index_price("BTCUSDT") * (1 + share))
         check_books(venue.exchange)
 
     in_virtual_time(main)

@@ -666,3 +666,28 @@ def test_the_firewall_answers_with_a_page(venue: SimulatedVenue) -> None:
     assert reply.body.startswith(b"<html>")
     venue.clock.advance(121)
     assert ask("/fapi/v1/ping").status == 200
+
+
+def test_accounts_cannot_see_each_other(venue: SimulatedVenue) -> None:
+    venue.quote()
+    order_id = venue.place(account=OTHER, price="60000", newClientOrderId="theirs").json["orderId"]
+    stop = {"algoType": "CONDITIONAL", "symbol": "BTCUSDT", "side": "SELL", "type": "STOP_MARKET", "quantity": "0.010"}
+    params: dict[str, Any] = stop | {"triggerPrice": "60000"}
+    algo_id = venue.signed("POST", "/fapi/v1/algoOrder", account=OTHER, **params).json["algoId"]
+    btc: dict[str, Any] = {"symbol": "BTCUSDT"}
+    path = "/fapi/v1/order"
+    assert venue.signed("GET", path, **btc, orderId=order_id).code == -2013
+    assert venue.signed("GET", path, **btc, origClientOrderId="theirs").code == -2013
+    assert venue.signed("DELETE", path, **btc, orderId=order_id).code == -2011
+    change: dict[str, Any] = {"side": "BUY", "quantity": "0.010", "price": "60001"}
+    assert venue.signed("PUT", path, **btc, **change, orderId=order_id).code == -2013
+    assert venue.signed("GET", "/fapi/v1/algoOrder", algoId=algo_id).code == -2013
+    assert venue.signed("DELETE", "/fapi/v1/algoOrder", algoId=algo_id).code == -2011
+    venue.market()
+    assert len(venue.signed("GET", "/fapi/v1/userTrades", **btc).json) == 1
+    for name in ("openOrders", "openAlgoOrders"):
+        assert venue.signed("GET", f"/fapi/v1/{name}").json == []
+    assert [one["incomeType"] for one in venue.signed("GET", "/fapi/v1/income").json] == ["COMMISSION"]
+    venue.signed("DELETE", "/fapi/v1/allOpenOrders", **btc)
+    assert venue.signed("GET", path, account=OTHER, **btc, orderId=order_id).json["status"] == "NEW"
+    assert venue.place(price="60000", newClientOrderId="theirs").status == 200

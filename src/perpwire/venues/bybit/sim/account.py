@@ -47,11 +47,9 @@ class AccountCalls:
             raise bad_param("coinName invalid")
         free = self._exchange.view(account.name).available
         wallet = self._exchange.wallet(account.name)
+        held = {coin: wallet.get(coin, ZERO) for coin in coins}
         amounts = {
-            coin: cut(max(ZERO, min(free, wallet[coin]) if coin == account.asset else wallet.get(coin, ZERO)))
-            if coin in wallet
-            else "0"
-            for coin in coins
+            coin: cut(max(ZERO, min(free, cash) if coin == account.asset else cash)) for coin, cash in held.items()
         }
         return {"availableWithdrawal": amounts[coins[0]], "availableWithdrawalMap": amounts}
 
@@ -68,9 +66,8 @@ class AccountCalls:
     def coins(self, account: AccountSpec, asked: Asked) -> Any:
         """/v5/asset/coin/query-info: the coins that there are, and the chains that they move on."""
         wanted = asked.get("coin")
-        names = dict.fromkeys(
-            (spec.instrument.settle for spec in self._exchange.specs()),
-        ) | dict.fromkeys(spec.instrument.base for spec in self._exchange.specs())
+        instruments = [spec.instrument for spec in self._exchange.specs()]
+        names = dict.fromkeys([*(one.settle for one in instruments), *(one.base for one in instruments)])
         rows = [wire_sent.AssetRow(name=coin, coin=coin) for coin in names if wanted in (None, "", coin)]
         return {"rows": rows}
 

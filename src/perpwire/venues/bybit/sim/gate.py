@@ -26,10 +26,13 @@ from perpwire.venues.bybit.sim.signatures import is_signed_by
 
 DEFAULT_RECV_WINDOW_MS = 5000
 FUTURE_MS = 1000
-SECOND_NS = 10**9
-TOO_MANY = "Too many visits. Exceeded the API Rate Limit."
-BANS_REMEMBERED_NS = 24 * 3600 * SECOND_NS
 """A time stamp may be ahead of the venue's clock by less than this, whatever the receive window."""
+
+SECOND_NS = 10**9
+BANS_REMEMBERED_NS = 24 * 3600 * SECOND_NS
+"""An address that is banned once more within this time is banned for twice as long."""
+
+TOO_MANY = "Too many visits. Exceeded the API Rate Limit."
 
 
 class Gate:

@@ -9,7 +9,7 @@ from perpwire.model.order import OrderStatus, PositionSide, TimeInForce
 from perpwire.simulator.events import SimOrder
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.base import Security
-from perpwire.venues.binance_futures import wire
+from perpwire.venues.binance_futures import wire, wire_account
 from perpwire.venues.binance_futures.sim.gateway import Row, Rows
 from perpwire.venues.binance_futures.sim.listing import Listing
 from perpwire.venues.binance_futures.sim.params import DAY_MS, Args
@@ -63,7 +63,7 @@ class AccountLimitCalls:
 
     # --- deleveraging ---------------------------------------------------------------------------------------------
 
-    def _adl_quantiles(self, account: str, args: Args) -> list[wire.AdlQuantile]:
+    def _adl_quantiles(self, account: str, args: Args) -> list[wire_account.AdlQuantile]:
         """Of symbols with a position; of any symbol that is named."""
         rows = []
         for words in self._listing.chosen(args):
@@ -73,12 +73,12 @@ class AccountLimitCalls:
                 is_hedge = PositionSide.BOTH not in quantiles
                 shown = {side: quantiles.get(PositionSide[side], 0) for side in ("LONG", "SHORT")}
                 shown |= {"HEDGE": 0} if is_hedge else {"BOTH": quantiles[PositionSide.BOTH]}
-                rows.append(wire.AdlQuantile(symbol=words.symbol, adl_quantile=shown))
+                rows.append(wire_account.AdlQuantile(symbol=words.symbol, adl_quantile=shown))
         return rows
 
     # --- trading indicators ---------------------------------------------------------------------------------------
 
-    def _trading_status(self, account: str, args: Args) -> wire.TradingStatus:
+    def _trading_status(self, account: str, args: Args) -> wire_account.TradingStatus:
         """Of symbols that were traded in the last day."""
         now_ms = self._exchange.now_ms()
         indicators = {}
@@ -86,7 +86,7 @@ class AccountLimitCalls:
             orders = [one for one in self._exchange.orders(account, words.symbol) if one.created_ms > now_ms - DAY_MS]
             if orders:
                 indicators[words.symbol] = [
-                    wire.Indicator(
+                    wire_account.Indicator(
                         is_locked=False,
                         planned_recover_time=0,
                         indicator=name,
@@ -95,7 +95,7 @@ class AccountLimitCalls:
                     )
                     for name, value in _indicators(words, orders).items()
                 ]
-        return wire.TradingStatus(indicators=indicators, update_time=now_ms)
+        return wire_account.TradingStatus(indicators=indicators, update_time=now_ms)
 
 
 def _indicators(words: SymbolWords, orders: list[SimOrder]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from msgspec import UNSET
 from perpwire.simulator.events import SimOrder
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.base import Security
-from perpwire.venues.binance_futures import wire
+from perpwire.venues.binance_futures import wire_account
 from perpwire.venues.binance_futures.sim.gateway import Row, Rows
 from perpwire.venues.binance_futures.sim.listing import Listing
 from perpwire.venues.binance_futures.sim.order_params import order_key
@@ -71,7 +71,7 @@ class AmendmentCalls:
     def rows(self) -> Rows:
         return {("GET", "/fapi/v1/orderAmendment"): Row(self._amendments, Security.SIGNED, 1)}
 
-    def _amendments(self, account: str, args: Args) -> list[wire.Amendment]:
+    def _amendments(self, account: str, args: Args) -> list[wire_account.Amendment]:
         """The newest first."""
         words = self._listing.words_of(args)
         order_id, client_order_id = order_key(args)
@@ -87,18 +87,18 @@ class AmendmentCalls:
         return [_row(order, change, words) for change in reversed(found)][:limit]
 
 
-def _row(order: SimOrder, change: _Change, words: SymbolWords) -> wire.Amendment:
-    def both(texts: tuple[str, str], write: Callable[[Decimal], str]) -> wire.Change:
-        return wire.Change(before=write(Decimal(texts[0])), after=write(Decimal(texts[1])))
+def _row(order: SimOrder, change: _Change, words: SymbolWords) -> wire_account.Amendment:
+    def both(texts: tuple[str, str], write: Callable[[Decimal], str]) -> wire_account.Change:
+        return wire_account.Change(before=write(Decimal(texts[0])), after=write(Decimal(texts[1])))
 
-    return wire.Amendment(
+    return wire_account.Amendment(
         amendment_id=order.order_id % 1_000_000 * 10_000 + change.number,
         symbol=order.symbol,
         pair=order.symbol,
         order_id=order.order_id,
         client_order_id=order.client_order_id,
         time=change.time_ms,
-        amendment=wire.Amended(
+        amendment=wire_account.Amended(
             price=both(change.price, words.price),
             orig_qty=both(change.quantity, words.quantity),
             count=change.number,

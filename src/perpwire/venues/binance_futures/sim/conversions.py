@@ -9,7 +9,7 @@ from typing import Any
 from perpwire.simulator.events import Refused, Why
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.base import Security
-from perpwire.venues.binance_futures import wire
+from perpwire.venues.binance_futures import wire_account
 from perpwire.venues.binance_futures.sim.account import withdrawable
 from perpwire.venues.binance_futures.sim.gateway import Row, Rows
 from perpwire.venues.binance_futures.sim.params import Args, needed
@@ -46,13 +46,13 @@ class ConversionCalls:
             needed(args, "quoteId")
         raise Refused(Why.UNKNOWN_ORDER)
 
-    def _portfolio(self, account: str, args: Args) -> wire.PortfolioMargin:
+    def _portfolio(self, account: str, args: Args) -> wire_account.PortfolioMargin:
         """What may be taken out, as of an account without portfolio margin."""
         asset = needed(args, "asset").upper()
         wallet = self._exchange.wallet(account)
         settle = next(spec.asset for spec in self._exchange.account_specs() if spec.name == account)
         free = withdrawable(self._exchange.view(account))
-        return wire.PortfolioMargin(
+        return wire_account.PortfolioMargin(
             max_withdraw_amount_usd=money(free),
             asset=asset,
             max_withdraw_amount=money(free if asset == settle else wallet.get(asset, Decimal(0))),

@@ -15,7 +15,7 @@ import msgspec
 
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.base import Security
-from perpwire.venues.binance_futures import wire
+from perpwire.venues.binance_futures import wire, wire_account
 from perpwire.venues.binance_futures.sim.gateway import Handler, Row, Rows
 from perpwire.venues.binance_futures.sim.income import income_rows
 from perpwire.venues.binance_futures.sim.listing import Listing
@@ -60,7 +60,7 @@ class DownloadCalls:
         return rows
 
     def _asker(self, kind: Kind, write: Callable[[str, int, int], str]) -> Handler:
-        def ask(account: str, args: Args) -> wire.DownloadId:
+        def ask(account: str, args: Args) -> wire_account.DownloadId:
             start_ms, end_ms = needed_whole(args, "startTime"), needed_whole(args, "endTime")
             times(args)
             if end_ms - start_ms > LONGEST_MS:
@@ -75,12 +75,12 @@ class DownloadCalls:
             number = str(_FIRST_ID + len(self._made))
             text = write(account, start_ms, end_ms)
             self._made[number] = _Download(account, kind, month, now_ms, text)
-            return wire.DownloadId(avg_cost_timestamp_of_last30d=0, download_id=number)
+            return wire_account.DownloadId(avg_cost_timestamp_of_last30d=0, download_id=number)
 
         return ask
 
     def _teller(self, kind: Kind) -> Handler:
-        def tell(account: str, args: Args) -> wire.Download:
+        def tell(account: str, args: Args) -> wire_account.Download:
             number = needed(args, "downloadId")
             found = self._made.get(number)
             if found is None or (found.account, found.kind) != (account, kind):
@@ -88,7 +88,7 @@ class DownloadCalls:
             ends_ms = found.made_ms + KEPT_MS
             is_over = self._exchange.now_ms() > ends_ms
             packed = base64.b64encode(found.text.encode()).decode()
-            return wire.Download(
+            return wire_account.Download(
                 download_id=number,
                 status="completed",
                 url="" if is_over else f"data:text/csv;base64,{packed}",

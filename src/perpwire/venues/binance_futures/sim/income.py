@@ -8,7 +8,7 @@ from decimal import Decimal
 from perpwire.simulator.events import Booking
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.base import Security
-from perpwire.venues.binance_futures import wire
+from perpwire.venues.binance_futures import wire_account
 from perpwire.venues.binance_futures.sim.gateway import Row, Rows
 from perpwire.venues.binance_futures.sim.listing import Listing
 from perpwire.venues.binance_futures.sim.params import DAY_MS, Args, limit_of, times
@@ -38,7 +38,7 @@ class IncomeCalls:
     def rows(self) -> Rows:
         return {("GET", "/fapi/v1/income"): Row(self._income, Security.SIGNED, 30)}
 
-    def _income(self, account: str, args: Args) -> list[wire.Income]:
+    def _income(self, account: str, args: Args) -> list[wire_account.Income]:
         """Oldest first: from the start on where there is one, else the newest."""
         symbol = self._listing.words_of(args).symbol if args.get("symbol") else None
         kind = args.get("incomeType")
@@ -61,11 +61,11 @@ class IncomeCalls:
         return rows[:limit] if args.get("startTime") else rows[-limit:]
 
 
-def income_rows(booking: Booking) -> Iterator[wire.Income]:
+def income_rows(booking: Booking) -> Iterator[wire_account.Income]:
     """An execution has two: profit and fee. `tranId` is unique for each income type."""
 
-    def row(kind: str, amount: Decimal, info: str) -> wire.Income:
-        return wire.Income(
+    def row(kind: str, amount: Decimal, info: str) -> wire_account.Income:
+        return wire_account.Income(
             symbol=booking.symbol,
             income_type=kind,
             income=money(amount),

@@ -9,7 +9,7 @@ import msgspec
 from perpwire.simulator.events import Refused, Why
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.base import Security
-from perpwire.venues.binance_futures import wire
+from perpwire.venues.binance_futures import wire_account
 from perpwire.venues.binance_futures.sim import order_params as params
 from perpwire.venues.binance_futures.sim.flags import MARGIN_CHANGES
 from perpwire.venues.binance_futures.sim.gateway import Row, Rows
@@ -57,7 +57,7 @@ class MarginChangeCalls:
             ("GET", "/fapi/v1/positionMargin/history"): Row(self._history, Security.SIGNED, 1),
         }
 
-    def _change(self, account: str, args: Args) -> wire.MarginChange:
+    def _change(self, account: str, args: Args) -> wire_account.MarginChange:
         words = self._listing.words_of(args)
         side = params.position_side_of(args)
         amount = _amount(args)
@@ -71,7 +71,9 @@ class MarginChangeCalls:
         except Refused as refused:
             raise refused_as(refused, _ADD_CODES if kind == _ADD else _REDUCE_CODES) from None
         self._remember(account, words.symbol, kind, amount, words.spec.instrument.settle, side.value)
-        return wire.MarginChange(amount=float(amount), code=200, msg="Successfully modify position margin.", type=kind)
+        return wire_account.MarginChange(
+            amount=float(amount), code=200, msg="Successfully modify position margin.", type=kind
+        )
 
     def _remember(self, account: str, symbol: str, kind: int, amount: Decimal, asset: str, side: str) -> None:
         changes = self._changes(account)
@@ -82,7 +84,7 @@ class MarginChangeCalls:
         text = self._exchange.setting(account, MARGIN_CHANGES, "")
         return _read(text) if text else []
 
-    def _history(self, account: str, args: Args) -> list[wire.MarginChangeRow]:
+    def _history(self, account: str, args: Args) -> list[wire_account.MarginChangeRow]:
         """The newest that fit, oldest first."""
         words = self._listing.words_of(args)
         kind = whole(args, "type")
@@ -100,7 +102,7 @@ class MarginChangeCalls:
             and (end_ms is None or one.time_ms <= end_ms)
         ]
         return [
-            wire.MarginChangeRow(
+            wire_account.MarginChangeRow(
                 symbol=one.symbol,
                 type=one.type,
                 delta_type="USER_ADJUST",

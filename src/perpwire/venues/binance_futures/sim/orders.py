@@ -11,7 +11,7 @@ from perpwire.model.order import OrderStatus, OrderType, PositionSide, Side, Tim
 from perpwire.simulator.events import Refused, SimOrder, Why
 from perpwire.simulator.exchange import Exchange, OrderIntent
 from perpwire.venues.base import Security
-from perpwire.venues.binance_futures import wire
+from perpwire.venues.binance_futures import wire, wire_account
 from perpwire.venues.binance_futures.sim import order_params as params
 from perpwire.venues.binance_futures.sim.amendments import amended_note
 from perpwire.venues.binance_futures.sim.counting import AN_ORDER
@@ -258,10 +258,10 @@ class OrderCalls:
         self._exchange.cancel_all(account, self._listing.words_of(args).symbol)
         return wire.Done(code=200, msg="The operation of cancel all open order is done.")
 
-    def _countdown(self, account: str, args: Args) -> wire.Countdown:
+    def _countdown(self, account: str, args: Args) -> wire_account.Countdown:
         words = self._listing.words_of(args)
         wait_ms = needed_whole(args, "countdownTime")
         if wait_ms > LONGEST_COUNTDOWN_MS:
             raise invalid("countdownTime")
         self._exchange.set_countdown(account, words.symbol, wait_ms)
-        return wire.Countdown(symbol=words.symbol, countdown_time=str(wait_ms))
+        return wire_account.Countdown(symbol=words.symbol, countdown_time=str(wait_ms))

@@ -10,7 +10,7 @@ from perpwire.model.order import PositionSide
 from perpwire.simulator.events import Refused, Why
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.base import Security
-from perpwire.venues.binance_futures import wire
+from perpwire.venues.binance_futures import wire, wire_account
 from perpwire.venues.binance_futures.sim.flags import FEE_BURN, MULTI_ASSETS, STOCK_AGREEMENT, Flags
 from perpwire.venues.binance_futures.sim.gateway import Row, Rows
 from perpwire.venues.binance_futures.sim.listing import Listing
@@ -151,8 +151,8 @@ class SettingCalls:
             raise refused_as(refused, _POSITION_MODE_CODES) from None
         return SUCCESS
 
-    def _multi_assets(self, account: str, args: Args) -> wire.MultiAssets:
-        return wire.MultiAssets(multi_assets_margin=self._flags.multi_assets(account))
+    def _multi_assets(self, account: str, args: Args) -> wire_account.MultiAssets:
+        return wire_account.MultiAssets(multi_assets_margin=self._flags.multi_assets(account))
 
     def _set_multi_assets(self, account: str, args: Args) -> wire.Done:
         value = needed_truth(args, "multiAssetsMargin")
@@ -168,8 +168,8 @@ class SettingCalls:
         self._flags.set(account, MULTI_ASSETS, value)
         return SUCCESS
 
-    def _fee_burn(self, account: str, args: Args) -> wire.FeeBurn:
-        return wire.FeeBurn(fee_burn=self._flags.fee_burn(account))
+    def _fee_burn(self, account: str, args: Args) -> wire_account.FeeBurn:
+        return wire_account.FeeBurn(fee_burn=self._flags.fee_burn(account))
 
     def _set_fee_burn(self, account: str, args: Args) -> wire.Done:
         self._flags.set(account, FEE_BURN, needed_truth(args, "feeBurn"))

@@ -9,7 +9,7 @@ from typing import Any
 
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.base import Security
-from perpwire.venues.binance_futures import wire
+from perpwire.venues.binance_futures import wire, wire_account
 from perpwire.venues.binance_futures.sim.gateway import Args, Handler, Row, Rows
 from perpwire.venues.binance_futures.sim.rules import rate_limits
 
@@ -29,7 +29,9 @@ class StartUpCalls:
             ("GET", "/sapi/v1/capital/config/getall"): Row(nothing, Security.SIGNED, 10),
             ("GET", "/sapi/v1/margin/allPairs"): Row(nothing, Security.KEY, 1),
             ("GET", "/sapi/v1/margin/isolated/allPairs"): Row(nothing, Security.KEY, 10),
-            ("GET", "/sapi/v1/system/status"): public(lambda account, args: wire.SystemStatus(status=0, msg="normal")),
+            ("GET", "/sapi/v1/system/status"): public(
+                lambda account, args: wire_account.SystemStatus(status=0, msg="normal")
+            ),
             ("GET", "/api/v3/exchangeInfo"): public(self._spot_info, 20),
             ("GET", "/dapi/v1/exchangeInfo"): public(self._coin_info),
             ("GET", "/eapi/v1/exchangeInfo"): public(self._option_info),

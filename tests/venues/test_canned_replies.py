@@ -11,8 +11,8 @@ import pytest
 from perpwire.clock import ManualClock
 from perpwire.errors import PerpwireError
 from perpwire.http_message import HttpReply
-from perpwire.simulator.dialect import IncomingRequest, Moment
-from perpwire.simulator.faults import Act, Answer, AnswerMessage
+from perpwire.simulator.dialect import DialectOptions, IncomingRequest, Moment
+from perpwire.simulator.faults import Act, Answer, AnswerMessage, Maintenance, Restart
 from perpwire.testing import World, offline
 from perpwire.venues.binance_futures.sim.faults import CANNED as BINANCE
 from perpwire.venues.bybit.signing import sign_login
@@ -213,3 +213,43 @@ def test_a_call_on_binances_trading_socket_is_answered_with_a_canned_reply() -> 
         assert heard.replies[0]["error"]["code"] == -1007
 
     in_world("binance", test)
+
+
+@pytest.mark.parametrize("path", ["/public/ws/btcusdt@bookTicker", "/ws-fapi/v1"])
+def test_the_life_of_a_socket_may_be_shorter_than_a_day(path: str) -> None:
+    clock = ManualClock()
+
+    async def main() -> None:
+        options = DialectOptions(socket_lifetime_s=60.0)
+        async with offline(clock=clock, venues=("binance",), rate=0.0, options=options) as world:
+            await world.network.connect(f"ws://binance.sim{path}", Heard(), 10.0)
+            (number,) = [
+                one.number
+                for one in world.simulation.hosts["binance"].connections.values()
+                if one.path == path.partition("?")[0]
+            ]
+            await clock.sleep(59)
+            assert number in world.simulation.hosts["binance"].connections
+            await clock.sleep(2)
+            assert number not in world.simulation.hosts["binance"].connections
+            closed = world.simulation.journal["binance"].entries(kind="closed")
+            assert closed[-1].text == "1001 24 hours are over"
+
+    clock.run(main())
+
+
+def test_bybit_says_that_there_is_maintenance_and_when_it_is_over() -> None:
+    async def test(world: World) -> None:
+        host = world.simulation.hosts["bybit"]
+        host.faults.add(Maintenance(seconds=30))
+        asked = IncomingRequest(method="GET", path="/v5/system/status", query="", headers={}, body=b"")
+        assert (await host.handle_http(asked)).status == 503
+        await world.clock.sleep(31)
+        (notice,) = body(await host.handle_http(asked))["result"]["list"]
+        assert (notice["title"], notice["state"]) == ("System maintenance", "completed")
+        assert 30_000 <= int(notice["end"]) - int(notice["begin"]) < 31_000
+        host.faults.add(Restart(notice_s=5, seconds=2))
+        newest, _ = body(await host.handle_http(asked))["result"]["list"]
+        assert (newest["title"], newest["state"]) == ("Service restart", "ongoing")
+
+    in_world("bybit", test)

@@ -89,7 +89,8 @@ class VenueFaults(msgspec.Struct, frozen=True, kw_only=True):
         canned: Its replies by name. The profiles ask every venue for "busy" (not done), "doubtful" (done or not) and
             "limited" (too many calls).
         acts: What only this venue can do, by name: given the fault's arguments, it acts and says what it did.
-            "restart_notice" and "restart" are called by the fault `restart`.
+            "restart_notice" and "restart" are called by the fault `restart`, "maintenance_notice" and
+            "maintenance_over" by `maintenance`.
         maintenance: The canned reply to every call while there is maintenance.
         order_paths: HTTP calls that are order entry, as (method, path): they have a latency of their own.
         order_routes: So have sockets at these paths.

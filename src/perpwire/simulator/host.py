@@ -323,8 +323,9 @@ class Host:
                 self.venue_clock.drift_ppm = fault.ppm
                 return f"clock drifts by {fault.ppm:g} ppm"
             case Maintenance():
+                told = self._tell("maintenance_notice", {"seconds": f"{fault.seconds:g}"})
                 self._go_down(fault.seconds)
-                return f"maintenance for {fault.seconds:g} s"
+                return f"maintenance for {fault.seconds:g} s{told}"
             case Restart():
                 return self._restart(fault)
             case Act():
@@ -404,23 +405,24 @@ class Host:
         self._later(seconds, self._come_back)
 
     def _come_back(self) -> None:
-        if self.clock.monotonic_ns() >= self._down_until_ns:
+        if self.is_down and self.clock.monotonic_ns() >= self._down_until_ns:
             self.is_down = False
+            self._tell("maintenance_over", {})
+
+    def _tell(self, notice: str, args: dict[str, str]) -> str:
+        """Have the venue say what it says then, where it says anything."""
+        act = self._venue_faults.acts.get(notice)
+        return "" if act is None else f"; {act(args)}"
 
     def _restart(self, fault: Restart) -> str:
-        notice = self._venue_faults.acts.get("restart_notice")
-        told = ""
-        if notice is not None:
-            told = "; " + notice({"seconds": f"{fault.notice_s + fault.seconds:g}"})
+        told = self._tell("restart_notice", {"seconds": f"{fault.notice_s + fault.seconds:g}"})
 
         def end() -> None:
             for one in tuple(self.connections.values()):
                 one.close(1001, "service restart")
             self.refuse(fault.seconds)
             self.exchange.restart_books()
-            again = self._venue_faults.acts.get("restart")
-            if again is not None:
-                again({})
+            self._tell("restart", {})
 
         if fault.notice_s:
             self._later(fault.notice_s, end)

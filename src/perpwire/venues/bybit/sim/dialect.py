@@ -72,7 +72,7 @@ class BybitDialect:
         limit = options.connections_per_5_minutes
         doors = Doors(exchange.clock, NEW_CONNECTIONS if limit is None else limit)
         self._switchboard = Switchboard(exchange, self._timers, topics, self._private, self._trade, doors)
-        self.faults = venue_faults(self, self._gate)
+        self.faults = venue_faults(self, self._gate, exchange.now_ms)
         self._requests = 0
         self._unsubscribe = exchange.subscribe(self._on_event)
         self._stops.resume()

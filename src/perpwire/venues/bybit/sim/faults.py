@@ -14,6 +14,7 @@ from perpwire.http_message import HttpReply
 from perpwire.simulator.dialect import Canned, Moment, VenueFaults
 from perpwire.venues.bybit.sim.gate import Gate
 from perpwire.venues.bybit.sim.quotas import UNITS
+from perpwire.venues.bybit.sim.status import Notice
 from perpwire.venues.bybit.sim.trade_socket import PATHS, RESTARTING
 
 _JSON = {"content-type": "application/json; charset=utf-8"}
@@ -29,9 +30,12 @@ class Services(Protocol):
 
     def restart_trade(self, seconds: float) -> None: ...
 
+    def announce(self, notice: Notice) -> None: ...
 
-def venue_faults(services: Services, gate: Gate) -> VenueFaults:
+
+def venue_faults(services: Services, gate: Gate, now_ms: Callable[[], int]) -> VenueFaults:
     """What simulator/faults.py needs to know of this venue."""
+    notices = _Notices(services, now_ms)
 
     def restart_books(args: Mapping[str, str]) -> str:
         services.restart_service()
@@ -42,6 +46,9 @@ def venue_faults(services: Services, gate: Gate) -> VenueFaults:
         services.restart_trade(seconds)
         return f"trade sockets that are open now are refused for {seconds:g} s"
 
+    def give_notice(args: Mapping[str, str]) -> str:
+        return f"{notices.announce('Service restart', args)}; {restart_trade(args)}"
+
     def ban(args: Mapping[str, str]) -> str:
         seconds, address = float(args.get("seconds", "600")), args.get("address", "127.0.0.1")
         gate.ban(address, seconds)
@@ -51,7 +58,10 @@ def venue_faults(services: Services, gate: Gate) -> VenueFaults:
         canned=CANNED,
         acts={
             "restart": restart_books,
-            "restart_notice": restart_trade,
+            "restart_notice": give_notice,
+            "maintenance_notice": lambda args: notices.announce("System maintenance", args),
+            "maintenance_over": lambda args: notices.complete(),
+            "announce": lambda args: notices.announce(args.get("title", "System maintenance"), args),
             "restart_trade": restart_trade,
             "ban": ban,
         },
@@ -62,6 +72,41 @@ def venue_faults(services: Services, gate: Gate) -> VenueFaults:
         order_routes=frozenset({"/v5/trade"}),
         limits=gate.told,
     )
+
+
+class _Notices:
+    """The venue's words on system.status and /v5/system/status."""
+
+    def __init__(self, services: Services, now_ms: Callable[[], int]) -> None:
+        self._services = services
+        self._now_ms = now_ms
+        self._last: Notice | None = None
+        self._count = 0
+
+    def announce(self, title: str, args: Mapping[str, str]) -> str:
+        """
+        Raises:
+            ValueError: No numbers, or no state of a notice.
+        """
+        begin_ms = self._now_ms() + round(float(args.get("in_s", "0")) * 1000)
+        self._count += 1
+        self._last = Notice(
+            id=f"{self._count:08x}-587f-11f0-bcc9-56f28c94d6ea",
+            title=title,
+            state=args.get("state", "ongoing"),
+            begin=str(begin_ms),
+            end=str(begin_ms + round(float(args.get("seconds", "600")) * 1000)),
+            maintainType=2,
+        )
+        self._services.announce(self._last)
+        return f"announced: {title}"
+
+    def complete(self) -> str:
+        if self._last is None:
+            return "nothing was announced"
+        self._last = msgspec.structs.replace(self._last, state="completed", end=str(self._now_ms()))
+        self._services.announce(self._last)
+        return f"over: {self._last.title}"
 
 
 # --- canned replies ---------------------------------------------------------------------------------------------------

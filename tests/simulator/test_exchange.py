@@ -455,3 +455,15 @@ def test_history_is_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch, cl
     assert [order.client_order_id for order in venue.orders("a", None)] == [f"id{n}" for n in range(3, 8)]
     with pytest.raises(Refused):
         venue.find_order("a", None, order_id=None, client_order_id="id0")
+
+
+# --- ids --------------------------------------------------------------------------------------------------------------
+
+
+def test_ids_fit_a_double_except_those_of_the_symbol_whose_real_ones_do_not(venue: Exchange) -> None:
+    bitcoin = venue.place("a", intent(BUY, "1", "90")).order_id
+    ether = venue.place("a", intent(BUY, "1", "9", symbol="ETHUSDT")).order_id
+    later = venue.place("a", intent(BUY, "1", "90")).order_id
+
+    assert int(float(bitcoin)) == bitcoin < later == int(float(later))
+    assert int(float(ether)) != ether

@@ -13,8 +13,10 @@ import msgspec
 from perpwire.model.order import Side
 from perpwire.simulator.events import ZERO, SimFill
 
-FIRST_ORDER_ID = 8_389_765_739_000_000_001
-"""As long as real ones get: more than a double holds exactly."""
+ORDER_IDS_FROM = 155_618_000_000
+LONG_ORDER_IDS_FROM = {"ETHUSDT": 8_389_765_740_000_000_000}
+"""Real ids of a few symbols are longer than a double holds exactly, at Binance ETHUSDT's; those of the others are not,
+so that clients in JavaScript, which read numbers as doubles, can trade the others."""
 FIRST_TRADE_ID = 4_000_000_001
 TRADE_IDS_APART = 1_000_000_000
 """Between the first trade ids of two symbols: ids have no gaps in a symbol, and none occurs in two."""
@@ -37,7 +39,7 @@ class HouseState(msgspec.Struct, kw_only=True):
     fees: Decimal = ZERO
     insurance: Decimal = INSURANCE_FUND
     funding: Decimal = ZERO
-    next_order_id: int = FIRST_ORDER_ID
+    next_order_number: int = 1
     next_trade_ids: dict[str, int] = msgspec.field(default_factory=dict)
     next_command: int = 1
 
@@ -48,9 +50,10 @@ class House:
     def __init__(self) -> None:
         self.state = HouseState()
 
-    def next_order_id(self) -> int:
-        self.state.next_order_id += 1
-        return self.state.next_order_id - 1
+    def next_order_id(self, symbol: str = "") -> int:
+        """An id that no other order and no conditional order has, of any symbol."""
+        self.state.next_order_number += 1
+        return LONG_ORDER_IDS_FROM.get(symbol, ORDER_IDS_FROM) + self.state.next_order_number - 1
 
     def first_trade_id(self, symbol: str) -> int:
         """The id that the symbol's next trade will have."""

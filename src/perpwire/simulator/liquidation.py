@@ -193,7 +193,7 @@ class Liquidator:
         order = SimOrder(
             account=account.spec.name,
             symbol=position.symbol,
-            order_id=self._house.next_order_id(),
+            order_id=self._house.next_order_id(position.symbol),
             client_order_id="",
             side=side,
             type=OrderType.LIMIT,

@@ -46,7 +46,7 @@ class OrderDesk(Floor):
     def _place(self, account: str, intent: OrderIntent, order_id: int | None) -> SimOrder:
         market, owner, order, ending = self._prepare(account, intent)
         with self._outbox:
-            order.order_id = self._house.next_order_id() if order_id is None else order_id
+            order.order_id = self._house.next_order_id(order.symbol) if order_id is None else order_id
             owner.add_order(order)
             self._execution.announce(order, "new")
             if ending:

@@ -38,7 +38,7 @@ class Triggers:
     Args:
         place: Takes the order in that a conditional one has become.
         check: Whether it would; nothing changes.
-        new_id: For conditional orders and the orders they become.
+        new_id: For conditional orders (of no symbol) and the orders they become (of their symbol).
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Triggers:
         emit: Callable[[SimEvent], None],
         place: Place,
         check: Callable[[str, OrderIntent], None],
-        new_id: Callable[[], int],
+        new_id: Callable[[str], int],
         now_ms: Callable[[], int],
     ) -> None:
         self._accounts = accounts
@@ -108,7 +108,7 @@ class Triggers:
         market = self._markets[intent.symbol]
         trigger = SimTrigger(
             account=account,
-            trigger_id=self._new_id() if trigger_id is None else trigger_id,
+            trigger_id=self._new_id("") if trigger_id is None else trigger_id,
             intent=intent,
             created_ms=now_ms,
             updated_ms=now_ms,
@@ -236,7 +236,7 @@ class Triggers:
             trigger.status, trigger.why = "rejected", refused.why
             self._tell("rejected", trigger)
             return True
-        trigger.order_id = trigger.trigger_id if intent.keeps_id else self._new_id()
+        trigger.order_id = trigger.trigger_id if intent.keeps_id else self._new_id(intent.symbol)
         trigger.status = "triggered"
         self._children[trigger.order_id] = trigger
         self._tell("triggered", trigger)

@@ -15,7 +15,7 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, LoopFactory]:
     """The server runs on uvloop in the commands and on asyncio's own loop elsewhere."""
     factories: dict[str, LoopFactory] = {"asyncio": asyncio.new_event_loop}
-    if item.path.stem == "test_server":
+    if item.path.stem in ("test_server", "test_server_faults"):
         uvloop = pytest.importorskip("uvloop")
         factories["uvloop"] = uvloop.new_event_loop
     return factories

@@ -87,6 +87,7 @@ async def test_when_one_has_closed_the_position_the_others_are_cleared(desk: Des
     )
     row = desk.order(loss)
     assert (row["orderStatus"], row["cancelType"]) == ("Deactivated", "CancelByTpSlTsClear")
+    assert (row["qty"], row["leavesQty"]) == ("0.300", "0.000")
     assert stops(desk) == {}
     assert (position(desk)["takeProfit"], position(desk)["stopLoss"]) == ("", "")
 

@@ -5,6 +5,7 @@ Source: docs/v5/order and docs/v5/websocket/private, as of 2026-07-24.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from perpwire.model.order import OrderStatus, OrderType, TimeInForce
@@ -68,6 +69,8 @@ NOTED_TEXTS = (
     *("slippageToleranceType", "slippageTolerance", "lastPriceOnCreated", "ocoTriggerBy"),
 )
 """What an order's note holds under the row's own names."""
+SIZE_NOTE = "size"
+"""The position's size when a stop for all of it was made."""
 NOTED_FLAGS = ("closeOnTrigger", "rpiTakerAccess")
 
 Ending = tuple[str, str]
@@ -138,7 +141,7 @@ class Rows(Holdings):
         price = ZERO if market or intent.price is None else intent.price
         quantity = intent.quantity
         if intent.close_position:
-            quantity = abs(self._exchange.position(trigger.account, intent.symbol, intent.position_side).quantity)
+            quantity = self._closing_size(trigger)
         leaves = quantity if trigger.is_open or trigger.status in ("triggering", "triggered") else ZERO
         stop = trigger.stop_price
         cancel_type, reject_reason = trigger_ending(trigger)
@@ -169,6 +172,12 @@ class Rows(Holdings):
         noted["triggerPrice"] = "" if stop is None else fit(stop, instrument.tick_size)
         noted["triggerBy"] = TRIGGER_BY_TEXTS[intent.trigger_by]
         return fields | noted
+
+    def _closing_size(self, trigger: SimTrigger) -> Decimal:
+        """Of one that closes a whole position: the position's size; once it is over, the size that it was made for."""
+        intent = trigger.intent
+        held = abs(self._exchange.position(trigger.account, intent.symbol, intent.position_side).quantity)
+        return held if trigger.is_open else Decimal(intent.note.get(SIZE_NOTE) or held)
 
     # --- executions ---------------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from perpwire.simulator.events import (
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.bybit.sim.holdings import position_stops
 from perpwire.venues.bybit.sim.numbers import ZERO, fit
+from perpwire.venues.bybit.sim.rows import SIZE_NOTE
 from perpwire.venues.bybit.sim.rules import rules_of
 from perpwire.venues.bybit.sim.stop_form import TRIGGERS_BY, Exit, attached_of
 
@@ -202,6 +203,7 @@ class PositionStops:
             "triggerBy": BY_TEXTS[by],
             "triggerDirection": "1" if rises else "2",
             "lastPriceOnCreated": fit(self._exchange.last_price(symbol), tick),
+            SIZE_NOTE: str(abs(held)),
             "parentOrderLinkId": "" if parent is None else parent.client_order_id,
         }
         if wanted is not None:

@@ -18,6 +18,7 @@ BEGIN, END = "<!-- checks: written by tests/real_clients/table.py -->", "<!-- en
 
 CLIENTS = {
     # A file's name begins with: the client, its distribution, its venue ("" where a test's case tells).
+    "test_ccxt_pro_bybit": ("ccxt.pro", "ccxt", "Bybit"),
     "test_ccxt_pro": ("ccxt.pro", "ccxt", ""),
     "test_ccxt": ("ccxt", "ccxt", ""),
     "test_python_binance": ("python-binance", "python-binance", "Binance"),

@@ -114,6 +114,7 @@ def pages(desk: Desk, path: str, **params: Any) -> list[dict[str, Any]]:
             return rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hedged", [False, True], ids=["one-way", "hedge"])
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_merged_streams_are_what_rest_shows(seed: int, hedged: bool) -> None:

@@ -474,3 +474,24 @@ async def test_every_depth_of_one_book_is_kept_by_its_own_deltas(desk: Desk) -> 
     for depth, topic in topics.items():
         bids, asks, _, _ = desk.exchange.book("BTCUSDT", depth)
         assert replayed(stream.events(topic), depth) == (dict(bids), dict(asks))
+
+
+@pytest.mark.slow
+def test_the_trades_told_are_those_that_rest_shows() -> None:
+    async def trial(desk: Desk) -> None:
+        stream = desk.public("publicTrade.BTCUSDT")
+        desk.exchange.start()
+        await asyncio.sleep(20)
+        desk.exchange.close()
+        await moment()
+        told = [row for frame in stream.peer.read("publicTrade.BTCUSDT") for row in frame["data"]]
+        assert len(told) > 20
+        rest = desk.get("/v5/market/recent-trade", category="linear", symbol="BTCUSDT", limit=1000)["result"]["list"]
+        newest = [(row["i"], row["p"], row["v"], row["S"], str(row["T"]), str(row["seq"])) for row in reversed(told)]
+        assert newest == [
+            (row["execId"], row["price"], row["size"], row["side"], row["time"], row["seq"])
+            for row in rest[: len(newest)]
+        ]
+        assert [row["T"] for row in told] == sorted(row["T"] for row in told)
+
+    at_desk(trial, rate=60)()

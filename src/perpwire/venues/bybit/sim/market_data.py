@@ -93,7 +93,7 @@ class MarketData:
                 size=fit(trade.quantity, instrument.quantity_step),
                 side="Sell" if trade.buyer_is_maker else "Buy",
                 time=str(trade.time_ms),
-                seq=str(trade.trade_id),
+                seq=str(trade.seq),
             )
             for trade in reversed(trades)
         ]

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from perpwire.model.order import Side
+from perpwire.model.order import OrderRequest, OrderStatus, OrderType, Side
+from perpwire.venues.bybit.venue import VENUE
 
 from .desk import Desk, at_desk, moment
 
@@ -213,3 +214,23 @@ async def test_a_cancel_that_comes_as_it_triggers_ends_the_order(desk: Desk) -> 
     assert desk.order(order_id)["orderStatus"] == "New"
     await moment()
     assert desk.order(order_id)["orderStatus"] == "Cancelled"
+
+
+@at_desk
+async def test_the_clients_own_stop_order_is_understood(desk: Desk) -> None:
+    request = OrderRequest(
+        symbol="BTCUSDT",
+        side=Side.SELL,
+        type=OrderType.STOP_MARKET,
+        quantity=D("0.01"),
+        client_order_id="stop",
+        venue_params={"triggerPrice": "63000"},
+    )
+    placed = desk.call(VENUE.place_order(request))
+    await moment()
+    order = desk.call(VENUE.get_order("BTCUSDT", placed.order_id, None))
+    assert (order.status, order.type, order.side) == (OrderStatus.UNTRIGGERED, OrderType.STOP_MARKET, Side.SELL)
+    assert desk.call(VENUE.open_orders("BTCUSDT")) == (order,)
+    desk.call(VENUE.cancel_order("BTCUSDT", None, "stop"))
+    await moment()
+    assert desk.call(VENUE.get_order("BTCUSDT", None, "stop")).status is OrderStatus.CANCELED

@@ -11,6 +11,8 @@ import pytest
 from tests.venues.binance_futures.simulated import MAIN, Answer, SimulatedVenue
 
 from perpwire.clock import ManualClock
+from perpwire.simulator.listing import Listing, listed
+from perpwire.venues.binance_futures.sim import default_specs
 
 DAY_MS = 86_400_000
 
@@ -316,6 +318,28 @@ def test_statistics_have_a_pool_of_requests_of_their_own(venue: SimulatedVenue) 
     full = venue.public("/futures/data/openInterestHist", symbol="BTCUSDT", period="5m")
     assert (full.status, full.code) == (429, -1003)
     assert weight(venue.public("/fapi/v1/ping")) == 1
+
+
+def test_contracts_of_any_price_have_figures(clock: ManualClock) -> None:
+    listings = [
+        Listing(symbol="测试USDT", start_price=Decimal("0.0000123")),
+        Listing(symbol="BIGUSDT", start_price=Decimal(9_000_000)),
+    ]
+    venue = SimulatedVenue(clock, symbols=listed(default_specs(), listings, "binance"))
+    for symbol in ("测试USDT", "BIGUSDT"):
+        for path, params in (
+            ("/fapi/v1/klines", {"symbol": symbol, "interval": "1h", "limit": 1}),
+            ("/fapi/v1/ticker/24hr", {"symbol": symbol}),
+            ("/futures/data/basis", {"pair": symbol, "contractType": "PERPETUAL", "period": "1h"}),
+            ("/futures/data/delivery-price", {"pair": symbol}),
+            ("/fapi/v1/openInterest", {"symbol": symbol}),
+        ):
+            answer = venue.public(path, **params)
+            assert answer.status == 200
+            assert b'"-0.0000"' not in answer.raw
+            assert b'"-0.00000000"' not in answer.raw
+        assert all(row["deliveryPrice"] > 0 for row in venue.public("/futures/data/delivery-price", pair=symbol).json)
+    venue.close()
 
 
 # --- references -------------------------------------------------------------------------------------------------------

@@ -58,6 +58,7 @@ def test_zeros_are_kept_on_rest_and_stripped_on_streams() -> None:
     assert (money(Decimal("1.5")), stripped(Decimal("1.500")), stripped(Decimal("0E-8"))) == ("1.50000000", "1.5", "0")
     assert (WORDS.price(Decimal("64000.1")), WORDS.quantity(Decimal(1))) == ("64000.10", "1.000")
     assert stripped(Decimal("1E+3")) == "1000"
+    assert (money(Decimal("-0.000000001")), stripped(Decimal("-0.0"))) == ("0.00000000", "0")
 
 
 def test_acknowledgements_tell_no_prices_and_queries_do() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -160,8 +160,8 @@ class StatisticsCalls:
         for time_ms in _quarter_ends(self._exchange.now_ms()):
             found = self._exchange.candles(words.symbol, "index", "1h", start_ms=time_ms, end_ms=time_ms, limit=1)
             if found and found[0].open_ms == time_ms:
-                price = found[0].open.quantize(Decimal("0.1"), rounding=ROUND_DOWN)
-                rows.append(wire_market.DeliveryPrice(delivery_time=time_ms, delivery_price=float(price)))
+                price = float(words.price(found[0].open))
+                rows.append(wire_market.DeliveryPrice(delivery_time=time_ms, delivery_price=price))
         return rows
 
 

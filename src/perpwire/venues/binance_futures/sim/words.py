@@ -50,8 +50,9 @@ _EXPIRY_REASONS = {
 
 
 def padded(number: Decimal, places: int) -> str:
-    """With so many decimals, as REST and market streams write it."""
-    return plain(number.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN))
+    """With so many decimals, as REST and market streams write it; 0 has no sign."""
+    rounded_number = number.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
+    return plain(rounded_number or abs(rounded_number))
 
 
 def money(number: Decimal) -> str:

@@ -208,6 +208,11 @@ def test_forced_orders_are_told_by_their_kind(venue: SimulatedVenue) -> None:
     assert venue.signed("GET", "/fapi/v1/forceOrders", autoCloseType="ADL").json == []
     assert venue.signed("GET", "/fapi/v1/forceOrders", symbol="ETHUSDT").json == []
     assert venue.signed("GET", "/fapi/v1/forceOrders", autoCloseType="X").code == -1130
+    incomes = venue.signed("GET", "/fapi/v1/income").json
+    assert sum(Decimal(row["income"]) for row in incomes) == venue.exchange.wallet("main")["USDT"] - MAIN.cash
+    (fee,) = [row for row in incomes if row["incomeType"] == "INSURANCE_CLEAR"]
+    value = sum(Decimal(row["cumQuote"]) for row in rows)
+    assert Decimal(fee["income"]) == -(value * Decimal("0.0125")).quantize(Decimal("1E-8"))
     venue.market(quantity="1")
     venue.exchange.force_adl("main", "BTCUSDT")
     (row,) = venue.signed("GET", "/fapi/v1/forceOrders", autoCloseType="ADL").json

@@ -181,3 +181,62 @@ async def test_a_clock_that_was_stepped_changes_judgement_but_not_the_windows(de
     assert answer(desk, headers=headers)[0] == 10002
     reply = desk.send("GET", PATH, QUERY)
     assert reply.headers["x-bapi-limit-status"] == "48"
+
+
+PUBLISHED = {
+    # calls a second of an account: docs/v5/rate-limit, as of 2026-07-24
+    5: (
+        *("POST order/disconnected-cancel-all", "GET account/fee-rate", "GET account/query-dcp-info"),
+        *("GET account/smp-group", "POST account/set-margin-mode"),
+    ),
+    10: (
+        *("POST order/create", "POST order/amend", "POST order/cancel", "POST order/cancel-all"),
+        *("POST order/create-batch", "POST order/amend-batch", "POST order/cancel-batch", "POST order/pre-check"),
+        *("GET account/instruments-info", "GET user/query-api", "GET position/move-history"),
+        *("POST position/set-leverage", "POST position/switch-mode", "POST position/trading-stop"),
+        *("POST position/set-auto-add-margin", "POST position/add-margin", "POST position/confirm-pending-mmr"),
+        *("POST position/move-positions", "POST account/set-limit-px-action"),
+    ),
+    20: ("POST user/agreement",),
+    25: ("GET account/transaction-log",),
+    50: (
+        *("GET order/realtime", "GET order/history", "GET execution/list", "GET position/list"),
+        *("GET position/closed-pnl", "GET account/wallet-balance", "GET account/withdrawal", "GET account/info"),
+        *("GET account/collateral-info", "GET account/user-setting-config"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("units", "call"), [(units, call) for units, calls in PUBLISHED.items() for call in calls])
+def test_every_call_has_the_published_units_and_uses_one(units: int, call: str) -> None:
+    async def trial(desk: Desk) -> None:
+        method, path = call.split(" ")
+        text = "" if method == "GET" else '{"category":"linear","request":[{}]}'
+        reply = desk.send(method, f"/v5/{path}", text)
+        assert (reply.headers["x-bapi-limit"], reply.headers["x-bapi-limit-status"]) == (str(units), str(units - 1))
+        assert reply.headers["x-bapi-limit-reset-timestamp"] == str(desk.exchange.now_ms())
+
+    at_desk(trial)()
+
+
+@at_desk
+async def test_the_checks_come_in_the_venues_order(desk: Desk) -> None:
+    """Address, path, method, headers, key, time, signature, what the key may do, units, parameters."""
+
+    def code(method: str = "POST", path: str = "/v5/order/create", **more: Any) -> tuple[int, int]:
+        reply = desk.send(method, path, "{}" if method == "POST" else "", **more)
+        return reply.status, json.loads(reply.body)["retCode"] if reply.status == 200 else 0
+
+    now_ms = desk.exchange.now_ms()
+    assert code(path="/v5/nothing", keys=None)[0] == 404
+    assert code("GET", keys=None)[0] == 400
+    assert code(keys=None)[0] == 401
+    old = {"x-bapi-timestamp": str(now_ms - 10_000), "x-bapi-sign": "wrong"}
+    assert code(keys=Credentials("stranger", "x"), headers=old) == (200, 10003)
+    assert code(headers=old) == (200, 10002)
+    assert code(headers={"x-bapi-sign": "wrong"}) == (200, 10004)
+    desk.exchange.set_setting("main", "key_read_only", "1")
+    assert code() == (200, 10005)
+    desk.exchange.set_setting("main", "key_read_only", "")
+    assert [code() for _ in range(10)] == [(200, 10001)] * 10  # none of the above has used a unit
+    assert code() == (200, 10006)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from perpwire.venues.bybit.sim.dialect import BybitDialect
+
 from .desk import Desk, at_desk, moment
 
 D = Decimal
@@ -192,3 +194,48 @@ async def test_an_account_with_a_higher_rate_may_place_more(desk: Desk) -> None:
     replies = [desk.send("POST", "/v5/order/create", "{}") for _ in range(31)]
     assert [json.loads(reply.body)["retCode"] for reply in replies].count(10006) == 1
     assert replies[0].headers["x-bapi-limit"] == "30"
+
+
+SERVED = {
+    "GET": (
+        *("market/time", "market/kline", "market/mark-price-kline", "market/index-price-kline"),
+        *("market/premium-index-price-kline", "market/instruments-info", "market/orderbook", "market/rpi_orderbook"),
+        *("market/full_orderbook", "market/tickers", "market/funding/history", "market/recent-trade"),
+        *("market/open-interest", "market/risk-limit", "market/insurance", "market/account-ratio"),
+        *("market/price-limit", "market/adlAlert", "market/index-price-components", "market/fee-group-info"),
+        *("announcements/index", "system/status", "order/realtime", "order/history", "execution/list"),
+        *("position/list", "position/symbol-info", "position/closed-pnl", "position/move-history"),
+        *("account/wallet-balance", "account/withdrawal", "account/info", "account/fee-rate"),
+        *("account/transaction-log", "account/collateral-info", "account/user-setting-config", "account/smp-group"),
+        *("account/instruments-info", "account/query-dcp-info", "user/query-api", "asset/settlement-record"),
+        *("asset/coin/query-info", "apilimit/query", "apilimit/query-all", "apilimit/query-cap"),
+    ),
+    "POST": (
+        *("order/create", "order/amend", "order/cancel", "order/cancel-all", "order/create-batch"),
+        *("order/amend-batch", "order/cancel-batch", "order/pre-check", "order/disconnected-cancel-all"),
+        *("position/set-leverage", "position/switch-mode", "position/trading-stop", "position/set-auto-add-margin"),
+        *("position/add-margin", "position/move-positions", "position/confirm-pending-mmr"),
+        *("position/switch-isolated", "position/set-risk-limit", "position/set-tpsl-mode"),
+        *("account/set-margin-mode", "account/set-limit-px-action", "account/set-delta-mode"),
+        *("account/demo-apply-money", "user/agreement", "apilimit/set"),
+    ),
+}
+"""Every call of the reference's section 4, what clients ask at start-up, and the account's quota."""
+
+
+@pytest.mark.parametrize(("method", "path"), [(method, path) for method, paths in SERVED.items() for path in paths])
+def test_every_call_of_the_reference_is_served_by_its_method(method: str, path: str) -> None:
+    async def trial(desk: Desk) -> None:
+        other = "GET" if method == "POST" else "POST"
+        assert desk.send(method, f"/v5/{path}", "" if method == "GET" else "{}").status == 200
+        assert desk.send(other, f"/v5/{path}", "" if other == "GET" else "{}").status == 400
+
+    at_desk(trial)()
+
+
+@at_desk
+async def test_nothing_else_is_served(desk: Desk) -> None:
+    dialect = desk.dialect
+    assert isinstance(dialect, BybitDialect)
+    served = {f"/v5/{path}" for paths in SERVED.values() for path in paths}
+    assert {*dialect._rest.public, *dialect._rest.private, *dialect._rest._batches} == served

@@ -137,7 +137,7 @@ class ShadowedDays:
 
 
 class PremiumDays:
-    """Days of the premium index, in PREMIUM_UNIT: mostly a little below 0, as venues show it."""
+    """Days of the premium index, in PREMIUM_UNIT: weeks above 0 and weeks below, and mostly too little to count."""
 
     def __init__(self, seed: str, start_minute: int) -> None:
         self._seed = seed
@@ -155,7 +155,7 @@ class PremiumDays:
         if number > self._last_day or (number == self._last_day and not self._share):
             return 0
         name = f"{self._seed}/premium"
-        return round(-30_000 + 60_000 * noise(name, number / 1.7) + 50_000 * noise(name, number / 23 + 0.5))
+        return round(-4_000 + 60_000 * noise(name, number / 1.7) + 50_000 * noise(name, number / 23 + 0.5))
 
 
 class Past:

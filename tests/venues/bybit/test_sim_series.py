@@ -174,6 +174,7 @@ async def test_the_pool_its_alerts_and_the_parts_of_an_index(desk: Desk) -> None
     assert [one["symbol"] for one in alerts] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
     (alert,) = desk.get("/v5/market/adlAlert", symbol="ETHUSDT")["result"]["list"]
     assert (alert["balance"], alert["maxBalance"], alert["adlStopRatio"]) == (pool["balance"], "", "-0.25")
+    assert (alert["insurancePnlRatio"], alert["pnlRatio"], alert["adlTriggerThreshold"]) == ("-0.3", "0", "10000")
     index = desk.get("/v5/market/index-price-components", indexName="BTCUSDT")["result"]
     assert sum(D(one["weight"]) for one in index["components"]) == 1
     assert sum(D(one["weight"]) * D(one["price"]) for one in index["components"]) == D(index["lastPrice"])

@@ -60,10 +60,10 @@ class AdlAlertRow(msgspec.Struct, kw_only=True):
     symbol: str
     balance: str
     insurancePnlRatio: str
+    pnlRatio: str
     adlTriggerThreshold: str
     adlStopRatio: str
     maxBalance: str = ""
-    pnlRatio: str = "0"
 
 
 class ClosedPnlRow(msgspec.Struct, kw_only=True):

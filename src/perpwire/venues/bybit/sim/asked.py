@@ -264,6 +264,8 @@ def check_quantity(spec: SymbolSpec, quantity: Decimal) -> None:
     Raises:
         CallRefused: No multiple of the step, or out of the contract's range.
     """
+    if 0 < quantity < spec.instrument.min_quantity:
+        raise of_exchange(Refused(Why.QUANTITY_TOO_SMALL))
     try:
         spec.instrument.check_quantity(quantity)
     except BadInput as bad:

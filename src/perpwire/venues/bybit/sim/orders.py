@@ -147,6 +147,8 @@ class Orders:
             form.quantity = abs(self._held(account, form))
             if not form.quantity:
                 raise CallRefused(110017, "current position is zero, cannot fix reduce-only order qty")
+        if 0 < form.quantity < instrument.min_quantity:
+            raise of_exchange(Refused(Why.QUANTITY_TOO_SMALL))  # said before that it is off its step
         if most is None or form.quantity <= most:
             return
         if form.reduce_only:

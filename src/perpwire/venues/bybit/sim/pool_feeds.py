@@ -6,7 +6,6 @@ here. The venue does not push what it calls shared pools; this one is pushed all
 
 from __future__ import annotations
 
-from collections import deque
 from decimal import Decimal
 
 import msgspec
@@ -15,6 +14,7 @@ from perpwire.venues.bybit import wire_streams
 from perpwire.venues.bybit.sim.feeds import BeatingFeed, FeedParts, encode
 from perpwire.venues.bybit.sim.hub import Subscriber
 from perpwire.venues.bybit.sim.numbers import cut
+from perpwire.venues.bybit.sim.pool_peak import PoolPeak
 
 POOL_INTERVAL_S = 1.0
 POOL_COINS = ("USDT", "USDC")
@@ -24,7 +24,6 @@ TRIGGER_RATIO, STOP_RATIO, TRIGGER_BALANCE = -0.3, -0.25, 10_000
 """Positions are deleveraged when the pool has lost this share of its peak of 8 hours, until it is less; only while the
 pool has more than the balance."""
 
-PEAK_MS = 8 * 3600 * 1000
 RATIO_STEP = Decimal("0.000001")
 
 
@@ -45,7 +44,7 @@ class AdlFeed(BeatingFeed):
         super().__init__(f"adlAlert.{coin}", POOL_INTERVAL_S, parts)
         self._coin = coin
         self._symbols = _symbols(parts, coin)
-        self._peaks: deque[tuple[int, Decimal]] = deque()  # time and balance, falling
+        self._peak = PoolPeak()
 
     def beat(self) -> None:
         if self._symbols:
@@ -55,20 +54,9 @@ class AdlFeed(BeatingFeed):
         if self._symbols:
             super().welcome(subscriber)
 
-    def _drawdown(self, now_ms: int, balance: Decimal) -> Decimal:
-        """What the pool has lost of its peak, as far as it was watched."""
-        peaks = self._peaks
-        while peaks and (peaks[-1][1] <= balance):
-            peaks.pop()
-        peaks.append((now_ms, balance))
-        while peaks[0][0] < now_ms - PEAK_MS:
-            peaks.popleft()
-        peak = peaks[0][1]
-        return (balance - peak) / peak if peak > 0 else Decimal(0)
-
     def frame(self) -> bytes:
         now_ms, balance = self._exchange.now_ms(), self._exchange.insurance_fund()
-        ratio = _number(cut(self._drawdown(now_ms, balance), RATIO_STEP))
+        ratio = _number(cut(self._peak.drawdown(now_ms, balance), RATIO_STEP))
         rows = [
             wire_streams.AdlRow(
                 c=self._coin,

@@ -10,6 +10,7 @@ from perpwire.simulator.events import MarkTick, SimEvent, Traded
 from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.specs import SymbolSpec
 from perpwire.venues.bybit.sim.numbers import ZERO
+from perpwire.venues.bybit.sim.pool_peak import PoolPeak
 from perpwire.venues.bybit.sim.rules import rules_of
 
 PREMIUM_SECONDS = 30
@@ -47,6 +48,7 @@ class Prices:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
+        self._pool = PoolPeak()
         self._symbols = {spec.instrument.symbol: SymbolPrices(spec) for spec in exchange.specs()}
 
     def of(self, symbol: str) -> SymbolPrices:
@@ -56,9 +58,14 @@ class Prices:
         if isinstance(event, Traded):
             self._symbols[event.symbol].on_trade(event)
         elif isinstance(event, MarkTick):
+            self.pool_drawdown()  # so that the peak is known
             bids, asks, _, _ = self._exchange.book(event.symbol, 1)
             if bids and asks:
                 self._symbols[event.symbol].on_mark((bids[0][0] + asks[0][0]) / 2, event.mark_price)
+
+    def pool_drawdown(self) -> Decimal:
+        """What the insurance pool has lost of its peak of eight hours, as a fraction; 0 or below."""
+        return self._pool.drawdown(self._exchange.now_ms(), self._exchange.insurance_fund())
 
     def limits(self, symbol: str) -> tuple[Decimal, Decimal]:
         """Highest price of a buy, lowest of a sell. An order beyond is silently re-priced to it.

@@ -78,7 +78,7 @@ class Rest:
         account_calls = AccountCalls(exchange, rows, settings, self._keys)
         self.public = {
             **_market(MarketData(exchange, prices, streams), instruments),
-            **_series(Klines(exchange), MarketStatistics(exchange)),
+            **_series(Klines(exchange), MarketStatistics(exchange, prices)),
             "/v5/system/status": PublicCall("GET", board.answer, ""),
         }
         self.private = {

@@ -12,7 +12,8 @@ from perpwire.simulator.exchange import Exchange
 from perpwire.venues.bybit import wire_sent
 from perpwire.venues.bybit.sim.asked import Asked, cursor_after, cursor_key, is_linear, limit_of, optional_ms, spec_of
 from perpwire.venues.bybit.sim.numbers import cut, fit
-from perpwire.venues.bybit.sim.pool_feeds import STOP_RATIO, TRIGGER_BALANCE, TRIGGER_RATIO
+from perpwire.venues.bybit.sim.pool_feeds import RATIO_STEP, STOP_RATIO, TRIGGER_BALANCE, TRIGGER_RATIO
+from perpwire.venues.bybit.sim.prices import Prices
 from perpwire.venues.bybit.sim.refusal import CallRefused, bad_param
 
 DAY_MS = 24 * 3600 * 1000
@@ -27,8 +28,9 @@ FOURTH = Decimal("0.0001")
 class MarketStatistics:
     """What everybody may ask."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, prices: Prices) -> None:
         self._exchange = exchange
+        self._prices = prices
 
     def funding_history(self, asked: Asked) -> Any:
         """/v5/market/funding/history; a start without an end is an error."""
@@ -113,6 +115,7 @@ class MarketStatistics:
                 symbol=spec.instrument.symbol,
                 balance=balance,
                 insurancePnlRatio=str(TRIGGER_RATIO),
+                pnlRatio=cut(self._prices.pool_drawdown(), RATIO_STEP),
                 adlTriggerThreshold=str(TRIGGER_BALANCE),
                 adlStopRatio=str(STOP_RATIO),
             )

@@ -66,7 +66,7 @@ def test_a_profile_is_named_where_a_file_could_be(tmp_path: Path) -> None:
     assert faults["binance"] == profile("brutal", "binance", 4)
     assert faults["bybit"] == profile("brutal", "bybit", 4)
     assert setup_options({"faults": "mild"})["faults"]["bybit"] == profile("mild", "bybit", 7)
-    with pytest.raises(OSError, match="milld"):
+    with pytest.raises(OSError, match="milld is neither a file nor a profile"):
         read_faults("milld", "bybit")
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+import msgspec
 import pytest
 
 from perpwire.clock import ManualClock
@@ -22,8 +23,14 @@ def journal(seed: int, minutes: float) -> str:
     clock = ManualClock()
 
     async def main() -> str:
-        # The hour's schedule squeezed into the minutes there are, so that much happens in them.
-        faults = {venue: profile("brutal", venue, seed, minutes * 60) for venue in VENUES}
+        # Ten minutes of the schedule in each, so that much happens.
+        faults = {
+            venue: [
+                msgspec.structs.replace(fault, after_s=fault.after_s / 10, every_s=None)
+                for fault in profile("brutal", venue, seed, minutes * 600)
+            ]
+            for venue in VENUES
+        }
         async with offline(clock=clock, seed=seed, rate=5.0, journal_capacity=10**7, faults=faults) as world:
             orders = 0
             while clock.monotonic_ns() < minutes * 60e9:

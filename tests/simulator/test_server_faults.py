@@ -14,6 +14,7 @@ from perpwire.simulator.faults import (
     Close,
     CloseIdle,
     CorruptMessage,
+    Delay,
     DelayMessage,
     DropMessage,
     DuplicateMessage,
@@ -211,6 +212,23 @@ async def test_idle_connections_are_closed_and_busy_ones_are_not(simulation: Sim
     assert simulation.journal["echo"].entries(kind="fault")[-1].text == "closed 1 idle HTTP connections"
     idle_writer.close()
     wire.close()
+
+
+async def test_nothing_is_left_of_a_late_call_whose_client_has_gone() -> None:
+    before = asyncio.all_tasks()
+    async with running(venues=("echo",), rate=0.0, latency_s=0.0) as simulation:
+        simulation.faults["echo"].add(Delay(seconds=60, where="request", count=None))
+        port = int(simulation.urls["echo"].rpartition(":")[2])
+        for _ in range(3):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET /echo/time HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await asyncio.sleep(0.02)
+            writer.close()
+            await writer.wait_closed()
+        await asyncio.sleep(0.02)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert asyncio.all_tasks() - before == set()
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,8 @@ def read_faults(path: Path | str, venue: str, seed: int = DEFAULT_SEED) -> list[
         return profile(path, venue, seed)
     try:
         return read_script(Path(path).read_bytes(), venue)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path} is neither a file nor a profile ({', '.join(PROFILES)})") from None
     except _UNREADABLE as error:
         raise ValueError(f"{path}: {error}") from None
 

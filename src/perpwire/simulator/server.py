@@ -75,6 +75,7 @@ class _Server:
         self._channels: set[_Channel] = set()
         self._frames = Frames()
         self._idle: dict[asyncio.Transport, None] = {}
+        self._answering: set[asyncio.Task[Any]] = set()
         self._closing = asyncio.Event()
         self._listener: asyncio.Server | None = None
         self._reserved: socket.socket | None = None
@@ -128,6 +129,11 @@ class _Server:
         for channel in tuple(self._channels):
             channel.abort()
         await self._runner.cleanup()
+        # Calls whose client has gone go on, as they do at a venue, and are not the runner's any more.
+        for task in self._answering:
+            task.cancel()
+        if self._answering:
+            await asyncio.wait(self._answering, timeout=_SHUTDOWN_S)
         if self._reserved is not None:
             self._reserved.close()
 
@@ -137,9 +143,13 @@ class _Server:
         transport = request.transport
         if transport is not None:
             self._idle.pop(transport, None)
+        task = asyncio.current_task()
+        assert task is not None  # aiohttp calls us in one
+        self._answering.add(task)
         try:
             return await self._answer_one(request)
         finally:
+            self._answering.discard(task)
             if transport is not None and not transport.is_closing():
                 self._idle[transport] = None
             if len(self._idle) > _MOST_IDLE:

@@ -46,14 +46,14 @@ class KlineFeed(Feed):
         self._tick, self._step = instrument.tick_size, instrument.quantity_step
         self._shown: Candle | None = None
         self._traded_ms = 0
-        self._sent_ms = 0
+        self._sent_ns = 0
         self._is_timed = False
 
     def wake(self) -> None:
         trades = self._exchange.recent_trades(self._symbol, 1)
         self._traded_ms = trades[-1].time_ms if trades else 0
         self._shown = self._current()
-        self._sent_ms = self._exchange.now_ms()
+        self._sent_ns = self._exchange.clock.monotonic_ns()
         self._look_later()
 
     def on_trade(self, trade: Traded) -> None:
@@ -71,16 +71,17 @@ class KlineFeed(Feed):
         shown, current = self._shown, self._current()
         if shown is not None and shown.open_ms != current.open_ms:
             self._tell_closed(shown.open_ms, current.open_ms)
-        if shown != current or self._exchange.now_ms() - self._sent_ms >= MOST_MS:
+        now_ns = self._exchange.clock.monotonic_ns()
+        if shown != current or now_ns - self._sent_ns >= MOST_MS * 1_000_000:
             self._shown = current
-            self._sent_ms = self._exchange.now_ms()
+            self._sent_ns = now_ns
             self._hub.publish(self.topic, lambda: self._frame(current))
         self._look_later()
 
     def _tell_closed(self, first_ms: int, next_ms: int) -> None:
         """Candles that closed since the last look: nearly always one."""
         closed = self._exchange.candles(
-            self._symbol, "last", self._interval, start_ms=first_ms, end_ms=next_ms - 1, limit=2
+            self._symbol, "last", self._interval, start_ms=first_ms, end_ms=next_ms - 1, limit=60
         )
         for candle in closed:
             self._hub.publish(self.topic, lambda candle=candle: self._frame(candle))  # type: ignore[misc]

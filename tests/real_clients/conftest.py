@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -44,3 +46,19 @@ def patient_bybit(perpwire_exchange_factory: ExchangeFactory) -> Iterator[VenueD
         venues=["bybit"], seed=11, latency_s=0.002, socket_latency_s=0.04, rate=60
     ) as exchange:
         yield exchange.bybit
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Some clients leave sockets to the garbage collector, which finds them in whatever test runs then."""
+    for item in items:
+        if "real_clients" in item.path.parts:
+            for kind in ("ResourceWarning", "pytest.PytestUnraisableExceptionWarning"):
+                item.add_marker(pytest.mark.filterwarnings(f"ignore::{kind}"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_is_left_for_others() -> Iterator[None]:
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()

@@ -8,7 +8,7 @@ from decimal import Decimal
 from tests.simulator.making import SYMBOL, Heard, exchange, intent, spec
 
 from perpwire.clock import ManualClock
-from perpwire.model.order import OrderStatus, Side
+from perpwire.model.order import OrderStatus, OrderType, Side
 from perpwire.simulator.events import (
     AmendOrder,
     CancelOrder,
@@ -16,7 +16,10 @@ from perpwire.simulator.events import (
     CommandDone,
     OrderChanged,
     PlaceOrder,
+    PlaceTrigger,
     Traded,
+    TriggerChanged,
+    TriggerIntent,
     Why,
 )
 
@@ -74,3 +77,33 @@ def test_all_that_one_order_trades_shares_a_sequence_number(clock: ManualClock) 
     venue.place("b", intent(SELL, "1", "100"))
     venue.place("a", intent(BUY, "1", "100"))
     assert heard.of(Traded)[-1].seq > first.seq
+
+
+def test_a_conditional_order_that_comes_too_late_is_kept_as_rejected(clock: ManualClock) -> None:
+    """Between its acknowledgement and its turn the price has gone past it."""
+
+    async def scenario() -> None:
+        venue = exchange(clock, symbols=[spec(start_price="100")])
+        venue.start()
+        stop = TriggerIntent(
+            symbol=SYMBOL,
+            side=BUY,
+            kind="stop",
+            direction="rises",
+            type=OrderType.MARKET,
+            trigger_price=Decimal(101),
+            quantity=Decimal(1),
+            client_id="late",
+        )
+        venue.submit("a", PlaceTrigger(intent=stop, trigger_id=venue.new_order_id()), 0.002)
+        venue.place("b", intent(SELL, "1", "102"))
+        venue.place("a", intent(BUY, "1", "102"))
+        heard = Heard(venue)
+        await asyncio.sleep(0.003)
+        kept = venue.find_trigger("a", client_id="late")
+        assert (kept.status, kept.why, kept.is_open) == ("rejected", Why.WOULD_TRIGGER, False)
+        assert [event.what for event in heard.of(TriggerChanged)] == ["rejected"]
+        assert venue.open_triggers("a", None) == []
+        venue.close()
+
+    clock.run(scenario())

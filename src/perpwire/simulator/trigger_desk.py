@@ -149,6 +149,8 @@ class TriggerDesk(OrderDesk):
             why, detail = refused.why, str(refused)
             if isinstance(command, PlaceOrder):
                 self._record_rejected(account, command.intent, command.order_id, refused.why)
+            elif isinstance(command, PlaceTrigger):
+                self._triggers.record_rejected(account, command.intent, command.trigger_id, refused.why)
         self._emit(
             CommandDone(
                 account=account,

@@ -121,6 +121,21 @@ class Triggers:
         self._tell("new", trigger)
         return copy.copy(trigger)
 
+    def record_rejected(self, account: str, intent: TriggerIntent, trigger_id: int, why: Why) -> None:
+        """An acknowledged one that could not be taken in: it is kept as rejected, and told of."""
+        now_ms = self._now_ms()
+        trigger = SimTrigger(
+            account=account,
+            trigger_id=trigger_id,
+            intent=intent,
+            status="rejected",
+            created_ms=now_ms,
+            updated_ms=now_ms,
+            why=why,
+        )
+        self._accounts[account].add_trigger(trigger)
+        self._tell("rejected", trigger)
+
     def wait(self, trigger: SimTrigger) -> None:
         """Watch the price for it; also for one from before a restart."""
         if trigger.is_open:

@@ -55,7 +55,7 @@ def test_every_fault_of_a_profile_survives_json_and_is_one_that_both_venues_have
                 schedule = profile(name, venue, 3, 36_000)
                 assert read_script(msgspec.json.encode(schedule), venue) == schedule
                 for fault in schedule:
-                    host.check(fault)
+                    host.faults.check(fault)
 
     clock.run(main())
 

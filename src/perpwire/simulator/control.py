@@ -100,7 +100,7 @@ def _add(host: Host, body: bytes) -> list[int]:
     is_one = body.lstrip().startswith(b"{") and "kind" in msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     faults = [read_fault(body)] if is_one else read_script(body, host.venue)
     for fault in faults:
-        host.check(fault)
+        host.faults.check(fault)
     return [host.faults.add(fault) for fault in faults]
 
 

@@ -33,7 +33,7 @@ OldAnswers = Callable[[str, str], HttpReply | None]
 
 
 class FaultTarget(Protocol):
-    """What faults act on; a Host is one."""
+    """What faults act on; acts.py has it."""
 
     def check(self, fault: AnyFault) -> None:
         """
@@ -107,13 +107,20 @@ class Faults:
         self._calls: list[Armed] = []
         self._next_sockets: list[tuple[Silence, list[int]]] = []
 
+    def check(self, fault: AnyFault) -> None:
+        """
+        Raises:
+            ValueError: This venue can't have it.
+        """
+        self._target.check(fault)
+
     def add(self, fault: AnyFault) -> int:
         """Returns its number. One that is due at once has acted when this returns.
 
         Raises:
             ValueError: This venue can't have it.
         """
-        self._target.check(fault)
+        self.check(fault)
         self._last_number += 1
         # Luck of its own: what one fault does never hangs on how often another one drew.
         armed = self._armed[self._last_number] = Armed(self._last_number, fault, Random(self._rng.getrandbits(64)))

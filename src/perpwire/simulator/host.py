@@ -10,51 +10,27 @@ from random import Random
 
 from perpwire.clock import Clock, Timer
 from perpwire.http_message import HttpReply
-from perpwire.simulator import control, force
+from perpwire.simulator import control
+from perpwire.simulator.acts import Acts
 from perpwire.simulator.connection import Channel, Connection
 from perpwire.simulator.dialect import Dialect, IncomingRequest, Moment, PingHabit, SocketRefused, VenueFaults
 from perpwire.simulator.exchange import Exchange
-from perpwire.simulator.faulting import Armed, Faults, OldAnswers
+from perpwire.simulator.faulting import Armed, Faults
 from perpwire.simulator.faults import (
-    Act,
     Answer,
-    AnswerMessage,
-    AnyFault,
-    AnySocketFault,
-    AnyVenueFault,
-    Close,
-    CloseIdle,
     CorruptMessage,
-    Cut,
     Delay,
-    Deleverage,
-    Drift,
-    FillOrder,
     How,
-    Liquidate,
     LoseAnswer,
     LoseRequest,
-    Maintenance,
-    MovePrice,
-    Refuse,
-    Reset,
-    Restart,
-    Silence,
-    Skew,
-    SocketFault,
-    StaleAnswer,
-    Throttle,
     TruncateAnswer,
 )
 from perpwire.simulator.journal import Journal, without_secrets, without_secrets_in_message
 from perpwire.simulator.latency import Latency, draw
-from perpwire.simulator.venue_clock import LARGEST_SKEW_S, SkewedClock
+from perpwire.simulator.venue_clock import SkewedClock
 
 OLD_ANSWERS = 256
 """So many answers to public calls are remembered, for those that are to be stale."""
-
-NEVER_SENT = (1005, 1006, 1015)
-"""Close codes that stand for the lack of a close frame (RFC 6455, 7.4.1)."""
 
 _DOWN = HttpReply(status=503, headers={"content-type": "text/plain"}, body=b"Service Unavailable")
 
@@ -81,6 +57,7 @@ class Host:
     Attributes:
         clock: The true clock.
         venue_clock: The clock that the exchange and its dialect go by; a fault may skew it.
+        venue_faults: What the venue tells of its own trouble.
         listens: Told False when new connections are to be refused, and True when they are welcome again.
         close_idle: Closes HTTP connections that wait for their next call; gives how many.
     """
@@ -105,14 +82,14 @@ class Host:
         self.latency = latency
         self.journal = Journal(venue, venue_clock.time_ns, journal_capacity)
         self.faults = Faults(
-            self, clock, Random(f"{seed}/{venue}/faults"), lambda text: self.journal.line("fault", text)
+            Acts(self), clock, Random(f"{seed}/{venue}/faults"), lambda text: self.journal.line("fault", text)
         )
         self.connections: dict[int, Connection] = {}
         self.is_refusing = False
         self.is_down = False
         self.listens: Callable[[bool], None] = lambda _: None
         self.close_idle: Callable[[], int] = lambda: 0
-        self._venue_faults: VenueFaults = getattr(dialect, "faults", None) or VenueFaults()
+        self.venue_faults: VenueFaults = getattr(dialect, "faults", None) or VenueFaults()
         self._rng = Random(f"{seed}/{venue}/latency")
         self._noise = Random(f"{seed}/{venue}/noise")
         self._last_connection = 0
@@ -147,11 +124,11 @@ class Host:
 
     def takes_orders(self, path: str) -> bool:
         """Whether a socket at this path is for order entry."""
-        return path in self._venue_faults.order_routes
+        return path in self.venue_faults.order_routes
 
     def limits(self) -> object:
         """What the venue has counted against its rate limits, as its dialect tells it."""
-        told = self._venue_faults.limits
+        told = self.venue_faults.limits
         return None if told is None else told()
 
     # --- HTTP ---------------------------------------------------------------------------------------------------------
@@ -171,7 +148,7 @@ class Host:
         self.journal.write("request", line, request=number)
         armed = self.faults.for_call(request.method, request.path, request.query, request.body)
         fault = None if armed is None else armed.fault
-        is_order = (request.method, request.path) in self._venue_faults.order_paths
+        is_order = (request.method, request.path) in self.venue_faults.order_paths
         await self.clock.sleep(self.draw(self.latency.orders_s if is_order else self.latency.calls_s))
         if isinstance(fault, LoseRequest):
             raise ExchangeLost(fault.how)
@@ -195,7 +172,7 @@ class Host:
     def _answer(self, request: IncomingRequest, armed: Armed | None) -> HttpReply:
         fault = None if armed is None else armed.fault
         if self.is_down:
-            name = self._venue_faults.maintenance
+            name = self.venue_faults.maintenance
             return self._canned(name, self._down_until_ns) if name else _DOWN
         if armed is not None and isinstance(fault, Answer):
             spared = bool(fault.canned) and not self._may_answer(fault.canned, request)
@@ -218,16 +195,16 @@ class Host:
         return reply
 
     def _may_answer(self, canned: str, request: IncomingRequest) -> bool:
-        applies = self._venue_faults.canned[canned].applies
+        applies = self.venue_faults.canned[canned].applies
         return applies is None or applies(request)
 
     def _canned(self, name: str, until_ns: int | None) -> HttpReply:
-        reply = self._venue_faults.canned[name].reply(self._moment(until_ns))
+        reply = self.venue_faults.canned[name].reply(self._moment(until_ns))
         return HttpReply(status=reply.status, headers=_lower(reply.headers), body=reply.body)
 
     def canned_frame(self, name: str, asked: bytes) -> bytes | None:
         """The venue's canned reply to what a client asked on a socket; None where it has none for this."""
-        frame = self._venue_faults.canned[name].frame
+        frame = self.venue_faults.canned[name].frame
         return None if frame is None else frame(asked, self._moment(None))
 
     def _moment(self, until_ns: int | None) -> Moment:
@@ -281,95 +258,7 @@ class Host:
         del self.connections[connection.number]
         self.journal.line("closed", reason, connection=connection.number)
 
-    # --- what faults do: see faulting.FaultTarget ---------------------------------------------------------------------
-
-    def check(self, fault: AnyFault) -> None:
-        """
-        Raises:
-            ValueError: The fault names something that this venue does not have.
-        """
-        venue, symbols = self._venue_faults, [spec.instrument.symbol for spec in self.exchange.specs()]
-        match fault:
-            case Answer(canned=name) | AnswerMessage(canned=name) if name and name not in venue.canned:
-                known = ", ".join(sorted(venue.canned)) or "none"
-                raise ValueError(f"{self.venue} has no canned reply {name!r}; known are {known}")
-            case Act(do=name) if name not in venue.acts:
-                known = ", ".join(sorted(venue.acts)) or "none"
-                raise ValueError(f"{self.venue} can't {name!r}; it knows {known}")
-            case MovePrice(symbol=symbol) | Liquidate(symbol=symbol) | Deleverage(symbol=symbol) if (
-                symbol not in symbols
-            ):
-                raise ValueError(f"{self.venue} has no symbol {symbol!r}; known are {', '.join(symbols)}")
-            case FillOrder() | Liquidate() | Deleverage() if fault.account not in {
-                spec.name for spec in self.exchange.account_specs()
-            }:
-                raise ValueError(f"there is no account {fault.account!r}")
-
-    def act(self, fault: AnySocketFault | AnyVenueFault, rng: Random) -> str:
-        """Carry out a fault that is due; says what was done."""
-        match fault:
-            case SocketFault():
-                return self._act_on_sockets(fault, rng)
-            case CloseIdle():
-                return f"closed {self.close_idle()} idle HTTP connections"
-            case Refuse():
-                self.refuse(fault.seconds)
-                return f"refusing connections for {fault.seconds:g} s"
-            case Skew():
-                wanted = fault.seconds + (self.venue_clock.skew_s if fault.is_step else 0.0)
-                self.skew(max(-LARGEST_SKEW_S, min(LARGEST_SKEW_S, wanted)))
-                return f"clock skew is {self.venue_clock.skew_s:g} s"
-            case Drift():
-                self.venue_clock.drift_ppm = fault.ppm
-                return f"clock drifts by {fault.ppm:g} ppm"
-            case Maintenance():
-                told = self._tell("maintenance_notice", {"seconds": f"{fault.seconds:g}"})
-                self._go_down(fault.seconds)
-                return f"maintenance for {fault.seconds:g} s{told}"
-            case Restart():
-                return self._restart(fault)
-            case Act():
-                try:
-                    return self._venue_faults.acts[fault.do](fault.args)
-                except ValueError as error:
-                    return f"could not {fault.do}: {error}"
-            case FillOrder() | MovePrice() | Liquidate() | Deleverage():
-                return force.carry_out(self.exchange, fault)
-
-    def _act_on_sockets(self, fault: AnySocketFault, rng: Random) -> str:
-        chosen = [
-            one for one in self.connections.values() if fault.route in one.path and fault.connection in (0, one.number)
-        ]
-        if fault.which == "one" and chosen:
-            chosen = [rng.choice(chosen)]
-        done = ""
-        for one in chosen:
-            match fault:
-                case Cut():
-                    one.cut()
-                case Reset():
-                    one.reset()
-                case Close():
-                    if fault.code in NEVER_SENT:
-                        one.cut()
-                    else:
-                        one.close(fault.code, fault.reason)
-                case Silence():
-                    one.silence(fault)
-                case Throttle():
-                    one.throttle(fault.bytes_per_s, fault.seconds)
-        match fault:
-            case Cut():
-                done = "cut"
-            case Reset():
-                done = "reset"
-            case Close():
-                done = f"closed with {fault.code}"
-            case Silence():
-                done = "silenced" if fault.what == "all" else f"muted {fault.topic} on"
-            case Throttle():
-                done = f"throttled to {fault.bytes_per_s:g} bytes/s"
-        return f"{done} {len(chosen)} sockets {fault.route}".rstrip()
+    # --- what faults do to it -----------------------------------------------------------------------------------------
 
     def refuse(self, seconds: float) -> None:
         """Let no new connection in for so long; the longest of several counts."""
@@ -397,47 +286,21 @@ class Host:
         """
         self.venue_clock.skew_s = seconds
 
-    def _go_down(self, seconds: float) -> None:
+    def go_down(self, seconds: float, come_back: Callable[[], object]) -> None:
+        """Answer every call as there is maintenance, and let no socket in; `come_back` is called when that is over."""
         self.is_down = True
         self._down_until_ns = max(self._down_until_ns, self.clock.monotonic_ns() + round(seconds * 1e9))
-        for one in tuple(self.connections.values()):
-            one.close(1001, "maintenance")
-        self._later(seconds, self._come_back)
-
-    def _come_back(self) -> None:
-        if self.is_down and self.clock.monotonic_ns() >= self._down_until_ns:
-            self.is_down = False
-            self._tell("maintenance_over", {})
-
-    def _tell(self, notice: str, args: dict[str, str]) -> str:
-        """Have the venue say what it says then, where it says anything."""
-        act = self._venue_faults.acts.get(notice)
-        return "" if act is None else f"; {act(args)}"
-
-    def _restart(self, fault: Restart) -> str:
-        told = self._tell("restart_notice", {"seconds": f"{fault.notice_s + fault.seconds:g}"})
 
         def end() -> None:
-            for one in tuple(self.connections.values()):
-                one.close(1001, "service restart")
-            self.refuse(fault.seconds)
-            self.exchange.restart_books()
-            self._tell("restart", {})
+            if self.is_down and self.clock.monotonic_ns() >= self._down_until_ns:
+                self.is_down = False
+                come_back()
 
-        if fault.notice_s:
-            self._later(fault.notice_s, end)
-        else:
-            end()
-        return f"restart in {fault.notice_s:g} s, back {fault.seconds:g} s later{told}"
+        self.later(seconds, end)
 
-    def old_answers(self, fault: StaleAnswer) -> OldAnswers:
-        """See faulting.FaultTarget. What is to be taken down is asked for here, as by nobody."""
-        if not fault.query:
-            remembered = dict(self._answers)
-            return lambda path, query: remembered.get((path, query))
-        asked = IncomingRequest(method="GET", path=fault.path, query=fault.query, headers={}, body=b"", peer="::1")
-        reply = self.dialect.http(asked)
-        return lambda path, query: reply
+    def old_answers(self) -> dict[tuple[str, str], HttpReply]:
+        """The last answers to public calls, by path and query."""
+        return dict(self._answers)
 
     def corrupted(self, fault: CorruptMessage, text: bytes) -> bytes:
         """What becomes of this message."""
@@ -447,12 +310,14 @@ class Host:
             return text.replace(fault.contains.encode(), fault.text.encode())
         if fault.how == "cut":
             return text[: len(text) // 2]
-        garbled = bytearray(text)
+        garbled = bytearray(text or b"?")
         for _ in range(max(1, len(garbled) // 20)):
             garbled[self._noise.randrange(len(garbled))] = self._noise.randrange(0x20, 0x7F)
         return bytes(garbled)
 
-    def _later(self, seconds: float, callback: Callable[[], None]) -> None:
+    def later(self, seconds: float, callback: Callable[[], None]) -> None:
+        """Do something after so many seconds, unless everything is closed before."""
+
         def fire() -> None:
             self._timers.discard(timer)
             callback()

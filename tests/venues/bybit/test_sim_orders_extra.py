@@ -151,3 +151,14 @@ async def test_positions_in_any_order_of_parameters_and_texts(desk: Desk) -> Non
     assert desk.create(positionIdx=True)["retCode"] == 10001
     body = '{"category":"linear","symbol":"BTCUSDT","side":"Buy","orderType":"Market","qty":"0.010","isLeverage":0}'
     assert json.loads(desk.send("POST", "/v5/order/create", body).body)["retCode"] == 0
+
+
+@at_desk
+async def test_words_that_do_not_apply_to_an_order_are_empty(desk: Desk) -> None:
+    desk.create(side="Buy", price="60000")
+    desk.create(side="Sell", price="64050", orderType="Market")
+    await moment()
+    for path in ("/v5/order/realtime", "/v5/order/history"):
+        for row in desk.get(path, category="linear", symbol="BTCUSDT")["result"]["list"]:
+            words = ("stopOrderType", "triggerBy", "tpTriggerBy", "slTriggerBy", "tpslMode", "triggerPrice")
+            assert {name: row[name] for name in words} == dict.fromkeys(words, "")

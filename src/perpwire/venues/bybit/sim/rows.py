@@ -77,21 +77,22 @@ Ending = tuple[str, str]
 
 
 class Rows(Holdings):
-    """Makes rows. REST says UNKNOWN for words that do not apply, the stream mostly says nothing."""
+    """Makes rows. For words that do not apply, orders of unified accounts have "" (documentation's UNKNOWN is that of
+    classic accounts, and clients with closed lists of words fail on it), executions have UNKNOWN."""
 
     # --- orders -------------------------------------------------------------------------------------------------------
 
     def order(self, order: SimOrder) -> wire.OrderRow:
-        return wire.OrderRow(**self._order(order, "UNKNOWN", order_ending(order)))
+        return wire.OrderRow(**{"tpslMode": ""} | self._order(order, order_ending(order)))
 
     def order_push(self, order: SimOrder, ending: Ending | None = None) -> wire.OrderPush:
         return wire.OrderPush(
-            **self._order(order, "", ending or order_ending(order)),
+            **self._order(order, ending or order_ending(order)),
             closedPnl=cut(order.closed_pnl),
             feeCurrency=self._exchange.spec(order.symbol).instrument.settle,
         )
 
-    def _order(self, order: SimOrder, nothing: str, ending: Ending) -> dict[str, Any]:
+    def _order(self, order: SimOrder, ending: Ending) -> dict[str, Any]:
         instrument = self._exchange.spec(order.symbol).instrument
         market = order.type is OrderType.MARKET
         # A market order is an immediate-or-cancel order at its protective price, which it shows.
@@ -123,18 +124,18 @@ class Rows(Holdings):
             "createdTime": str(order.created_ms),
             "updatedTime": str(order.updated_ms),
         }
-        return fields | _noted(order.note, nothing)
+        return fields | _noted(order.note)
 
     # --- conditional orders -------------------------------------------------------------------------------------------
 
     def trigger(self, trigger: SimTrigger) -> wire.OrderRow:
-        return wire.OrderRow(**self._trigger(trigger, "UNKNOWN"))
+        return wire.OrderRow(**{"tpslMode": ""} | self._trigger(trigger))
 
     def trigger_push(self, trigger: SimTrigger) -> wire.OrderPush:
         settle = self._exchange.spec(trigger.symbol).instrument.settle
-        return wire.OrderPush(**self._trigger(trigger, ""), feeCurrency=settle)
+        return wire.OrderPush(**self._trigger(trigger), feeCurrency=settle)
 
-    def _trigger(self, trigger: SimTrigger, nothing: str) -> dict[str, Any]:
+    def _trigger(self, trigger: SimTrigger) -> dict[str, Any]:
         intent = trigger.intent
         instrument = self._exchange.spec(intent.symbol).instrument
         market = intent.type is OrderType.MARKET
@@ -168,7 +169,7 @@ class Rows(Holdings):
             "createdTime": str(trigger.created_ms),
             "updatedTime": str(trigger.updated_ms),
         }
-        noted = _noted(intent.note, nothing)
+        noted = _noted(intent.note)
         noted["triggerPrice"] = "" if stop is None else fit(stop, instrument.tick_size)
         noted["triggerBy"] = TRIGGER_BY_TEXTS[intent.trigger_by]
         return fields | noted
@@ -260,13 +261,8 @@ def booking_side(booking: Booking) -> str:
     return "Buy" if booking.position_quantity > 0 else "Sell"
 
 
-def _noted(note: dict[str, str], nothing: str) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "stopOrderType": nothing,
-        "triggerBy": nothing,
-        "tpTriggerBy": nothing,
-        "slTriggerBy": nothing,
-    }
+def _noted(note: dict[str, str]) -> dict[str, Any]:
+    fields: dict[str, Any] = dict.fromkeys(("stopOrderType", "triggerBy", "tpTriggerBy", "slTriggerBy"), "")
     fields |= {name: note[name] for name in NOTED_TEXTS if note.get(name)}
     fields |= {name: note[name] == "1" for name in NOTED_FLAGS if name in note}
     if "triggerDirection" in note:

@@ -11,7 +11,7 @@ from tests.simulator.making import exchange, intent
 from perpwire.clock import ManualClock
 from perpwire.model.order import Side
 from perpwire.simulator.events import RecordedFrame
-from perpwire.simulator.journal import Journal, without_secrets
+from perpwire.simulator.journal import Journal, mark, without_secrets
 
 
 @pytest.fixture
@@ -73,3 +73,49 @@ def test_a_recorded_frame_is_no_event(journal: Journal) -> None:
 )
 def test_keys_and_signatures_are_blanked_out(line: str, written: str) -> None:
     assert without_secrets(line) == written
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        (
+            '{"op":"auth","args":["key",1790000000000,"abc"],"req_id":"1"}',
+            '{"op":"auth","args":["***"],"req_id":"1"}',
+        ),
+        (
+            '{"req_id": 7, "args": ["key", "1790000000000", "abc"], "op": "auth"}',
+            '{"req_id": 7, "args": ["***"], "op": "auth"}',
+        ),
+        ('{"op":"subscribe","args":["order"]}', '{"op":"subscribe","args":["order"]}'),
+        (
+            '{"id":1,"method":"order.place","params":{"apiKey":"k","symbol":"BTCUSDT","signature": "s"}}',
+            '{"id":1,"method":"order.place","params":{"apiKey":"***","symbol":"BTCUSDT","signature":"***"}}',
+        ),
+        ("symbol=BTCUSDT&signature=abc", "symbol=BTCUSDT&signature=***"),
+        ('{"method":"SUBSCRIBE","params":["' + "a1" * 32 + '"]}', '{"method":"SUBSCRIBE","params":["***"]}'),
+    ],
+)
+def test_logins_keys_and_signatures_are_blanked_out_of_what_clients_say(
+    journal: Journal, said: str, written: str
+) -> None:
+    journal.received(said.encode(), 3)
+    (entry,) = journal.entries(kind="received")
+    assert (entry.text, entry.connection) == (written, 3)
+
+
+def test_a_mark_says_what_became_of_a_message_and_lost_is_the_last_word(journal: Journal) -> None:
+    raw = journal.sent(b"told", 3, "t", "")
+    mark(raw, "corrupted", b"tol")
+    (entry,) = journal.entries()
+    assert (entry.text, entry.done, entry.altered, entry.is_lost) == ("told", "corrupted", "tol", False)
+    mark(raw, "lost")
+    mark(raw, "late")
+    (entry,) = journal.entries()
+    assert (entry.done, entry.is_lost) == ("lost", True)
+
+
+def test_a_listen_key_in_an_envelope_is_blanked_out(journal: Journal) -> None:
+    key = "f0" * 32
+    journal.sent(b'{"stream":"' + key.encode() + b'","data":{}}', 1, "ORDER_TRADE_UPDATE", "main")
+    (entry,) = journal.entries()
+    assert entry.text == '{"stream":"***","data":{}}'

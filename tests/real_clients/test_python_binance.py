@@ -360,3 +360,5 @@ def test_the_blocking_client_works_too(perpwire_exchange_factory: ExchangeFactor
             assert placed["status"] == "FILLED"
         finally:
             client.session.close()
+            client.loop.close()  # of its own, for sockets; it forgets it
+            asyncio.set_event_loop(None)

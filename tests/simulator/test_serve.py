@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +19,7 @@ from perpwire.simulator.faults import Answer, Cut
 from perpwire.simulator.options import read_accounts, read_faults, setup_options
 from perpwire.simulator.serve import serve
 from perpwire.simulator.simulation import Setup, build_hosts
+from perpwire.simulator.store import Store
 from perpwire.venues import VENUES
 
 
@@ -112,3 +114,17 @@ def test_a_pace_that_no_market_has_is_refused(what: str, value: float, clock: Ma
     setup = msgspec.structs.replace(Setup(venues=("echo",)), **{what: value})
     with pytest.raises(ValueError, match=what.removesuffix("_s")):
         build_hosts(setup, clock)
+
+
+@pytest.mark.slow
+async def test_it_ends_when_its_state_cannot_be_saved_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ready: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+    task = asyncio.create_task(serve(on_ready=ready.put_nowait, venues=("echo",), state=tmp_path / "state"))
+    await asyncio.wait_for(ready.get(), 5)
+
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Store, "_write", full)
+    with pytest.raises(OSError, match="state: database or disk is full"):
+        await asyncio.wait_for(task, 5)  # the mark price's next second is not saved

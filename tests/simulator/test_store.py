@@ -15,7 +15,7 @@ import pytest
 from tests.simulator.making import ACCOUNTS, SYMBOL, Heard, intent, spec
 
 from perpwire.clock import ManualClock
-from perpwire.model.order import OrderStatus, OrderType, PositionSide, Side
+from perpwire.model.order import OrderStatus, OrderType, PositionSide, Side, TimeInForce
 from perpwire.simulator.events import (
     AmendOrder,
     CancelOrder,
@@ -32,15 +32,26 @@ BUY, SELL = Side.BUY, Side.SELL
 D = Decimal
 
 
-def open_exchange(clock: ManualClock, path: Path, rate: float = 0.0, seed: int = 7) -> Exchange:
-    return Exchange(
+_last: dict[Path, Exchange] = {}
+
+
+def open_exchange(
+    clock: ManualClock, path: Path, rate: float = 0.0, seed: int = 7, symbols: tuple[str, ...] = (SYMBOL, "ETHUSDT")
+) -> Exchange:
+    """As after a kill of the one that had this file before: it says no goodbye, its hold on the file is gone."""
+    if path in _last:
+        killed = _last.pop(path)._store
+        assert killed is not None
+        killed._lock.close()
+    venue = _last[path] = Exchange(
         clock=clock,
         seed=seed,
-        symbols=[spec(start_price="100"), spec("ETHUSDT", "100")],
+        symbols=[spec(symbol, "100") for symbol in symbols],
         accounts=ACCOUNTS,
         rate=rate,
         store=Store(path, "echo"),
     )
+    return venue
 
 
 def stop() -> TriggerIntent:
@@ -289,9 +300,10 @@ def test_a_step_is_saved_whole_or_not_at_all(
     clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk fails in the middle of a trade of two accounts: the file knows none of it."""
+    first = open_exchange(clock, tmp_path / "state")
+    first.place("b", intent(SELL, "5", "100"))
     venue = open_exchange(clock, tmp_path / "state")
-    venue.place("b", intent(SELL, "5", "100"))
-    before = everything(open_exchange(clock, tmp_path / "state"))
+    before = everything(venue)
     put = Store._put
 
     def failing(self: Store, name: str, *values: object) -> tuple[str, tuple[object, ...]]:
@@ -300,9 +312,12 @@ def test_a_step_is_saved_whole_or_not_at_all(
         return put(self, name, *values)
 
     monkeypatch.setattr(Store, "_put", failing)
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(OSError, match="no such table"):
         venue.place("a", intent(BUY, "2", "100"))
     monkeypatch.undo()
+    # Nor of anything later: in memory there is a trade that the file has not.
+    with pytest.raises(OSError, match="no such table"):
+        venue.place("a", intent(BUY, "1", "50"))
     assert everything(open_exchange(clock, tmp_path / "state")) == before
 
 
@@ -319,8 +334,83 @@ def test_trade_ids_are_not_given_twice(clock: ManualClock, tmp_path: Path) -> No
 def test_nothing_is_told_that_could_not_be_saved(clock: ManualClock, tmp_path: Path) -> None:
     venue = open_exchange(clock, tmp_path / "state")
     heard = Heard(venue)
+    failures: list[OSError] = []
+    venue.on_failure = failures.append
     assert venue._store is not None
     venue._store.close()
-    with pytest.raises(sqlite3.ProgrammingError):
+    with pytest.raises(OSError, match="state"):
         venue.place("a", intent(BUY, "1", "90"))
     assert heard.events == []
+    assert [type(one) for one in failures] == [OSError]
+
+
+def test_open_orders_are_there_again_however_many_came_after_them(
+    clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Among them such of a symbol whose ids are above those of all others."""
+    monkeypatch.setattr("perpwire.simulator.store.HISTORY", 10)
+    venue = open_exchange(clock, tmp_path / "state")
+    resting = venue.place("a", intent(BUY, "1", "50"))
+    waiting = venue.place_trigger("a", stop())
+    for number in range(12):
+        order = venue.place("a", intent(BUY, "1", "40", symbol="ETHUSDT"))
+        venue.cancel("a", "ETHUSDT", order_id=order.order_id, client_order_id=None)
+        clock.advance(0.001)
+        trigger = venue.place_trigger("a", msgspec.structs.replace(stop(), client_id=f"stop-{number}"))
+        venue.cancel_trigger("a", trigger_id=trigger.trigger_id)
+    newest = venue.place("a", intent(BUY, "1", "45"))
+    venue.cancel("a", SYMBOL, order_id=newest.order_id, client_order_id=None)
+    again = open_exchange(clock, tmp_path / "state")
+    assert again.open_orders("a", None) == [resting]
+    assert again.open_triggers("a", None) == [waiting]
+    ended = [order for order in again.orders("a", None) if order.status.is_final]
+    assert len(ended) == 10
+    assert newest.order_id in {order.order_id for order in ended}
+
+
+def test_the_file_does_not_grow_for_ever(clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perpwire.simulator.store.HISTORY", 10)
+    monkeypatch.setattr("perpwire.simulator.store.TIDY_EVERY", 50)
+    venue = open_exchange(clock, tmp_path / "state")
+    resting = venue.place("a", intent(BUY, "1", "50"))
+    for _ in range(100):
+        venue.place("b", intent(SELL, "1", "100"))
+        venue.place("a", intent(BUY, "1", "100"))
+    with sqlite3.connect(tmp_path / "state") as db:
+        counts = [
+            db.execute(f"SELECT COUNT(*) FROM echo_{name}").fetchone()[0] for name in ("orders", "fill", "booking")
+        ]
+    db.close()
+    assert max(counts) < 2 * (10 + 50)
+    again = open_exchange(clock, tmp_path / "state")
+    assert again.open_orders("a", None) == [resting]
+    assert again.position("a", SYMBOL).quantity == 100
+    assert again.wallet("a") == venue.wallet("a")
+
+
+def test_an_order_whose_date_came_meanwhile_ends_before_it_can_trade(clock: ManualClock, tmp_path: Path) -> None:
+    venue = open_exchange(clock, tmp_path / "state")
+    dated = msgspec.structs.replace(intent(BUY, "1", "105", TimeInForce.GTD), expire_ms=venue.now_ms() + 1000)
+    order = venue.place("a", dated)
+    clock.advance(2)
+    again = open_exchange(clock, tmp_path / "state", rate=5.0)
+    found = again.find_order("a", SYMBOL, order_id=order.order_id, client_order_id=None)
+    assert (found.status, found.reason) == (OrderStatus.EXPIRED, "gtd")
+    assert not again.positions("a")
+
+
+def test_a_contract_that_is_not_listed_any_more_is_told_in_words(clock: ManualClock, tmp_path: Path) -> None:
+    venue = open_exchange(clock, tmp_path / "state")
+    venue.place("a", intent(BUY, "1", "50", symbol="ETHUSDT"))
+    for _ in range(2):  # and the file is let go of
+        with pytest.raises(ValueError, match="'a' has traded ETHUSDT, not listed now"):
+            open_exchange(clock, tmp_path / "state", symbols=(SYMBOL,))
+    assert open_exchange(clock, tmp_path / "state").open_orders("a", "ETHUSDT")
+
+
+def test_a_file_has_one_exchange_of_a_venue_at_a_time(clock: ManualClock, tmp_path: Path) -> None:
+    venue = open_exchange(clock, tmp_path / "state")
+    with pytest.raises(OSError, match="another exchange has it open"):
+        Store(tmp_path / "state", "echo")
+    venue.close()
+    Store(tmp_path / "state", "echo").close()

@@ -154,6 +154,9 @@ class Account:
 
     # --- settings -----------------------------------------------------------------------------------------------------
 
+    def is_listed(self, symbol: str) -> bool:
+        return symbol in self._symbols
+
     def is_hedged(self, symbol: str) -> bool:
         return self.state.hedged.get(symbol, self.state.hedged.get("", False))
 

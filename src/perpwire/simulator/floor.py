@@ -35,6 +35,9 @@ class Floor(ABC):
 
     Attributes:
         clock: Makes every time stamp and timer.
+        failure: Why the state could not be saved. From then on every step fails so: what is in memory and what is in
+            the file are no longer the same.
+        on_failure: Told of it.
     """
 
     def __init__(
@@ -53,6 +56,8 @@ class Floor(ABC):
         self._outbox = Outbox()
         self._emit: Callable[[SimEvent], None] = self._outbox.emit
         self._store = store
+        self.failure: OSError | None = None
+        self.on_failure: Callable[[OSError], None] = lambda error: None
         start_prices = store.prices() if store is not None else {}
         if replay is not None and replay.start_price is not None:
             start_prices[replay.symbol] = replay.start_price
@@ -112,14 +117,37 @@ class Floor(ABC):
                 feed = SyntheticFeed(market, self._execution, clock, Random(f"{seed}/{symbol}/flow"), rate)
                 self._feeds.append(feed)
         if store is not None:
-            self._outbox.commit = lambda events: store.commit(events, self._accounts, self._house)
-            store.restore(self._accounts, self._take_back, self._triggers.wait)
+            self._outbox.commit = self._save
+            try:
+                store.restore(self._accounts, self._take_back, self._triggers.wait)
+            except BaseException:
+                store.close()
+                raise
+
+    def _save(self, events: Sequence[SimEvent]) -> None:
+        """A step, before it is told of.
+
+        Raises:
+            OSError: It could not be, or an earlier one could not.
+        """
+        assert self._store is not None  # it is this that saves
+        if self.failure is not None:
+            raise self.failure
+        try:
+            self._store.commit(events, self._accounts, self._house)
+        except OSError as error:
+            self.failure = error
+            self.on_failure(error)
+            raise
 
     def _take_back(self, order: SimOrder) -> None:
-        """An open order from before a restart goes back into the book, or trades where the market has come to it."""
+        """An open order from before a restart goes back into the book, or trades where the market has come to it,
+        unless its date has come meanwhile."""
         market = self._markets[order.symbol]
         with market.step:
-            if order.price is not None and not market.book.would_take(order.side, order.price):
+            if order.expire_ms and order.expire_ms <= self.now_ms():
+                self._execution.end(market, order, "expired", "gtd")
+            elif order.price is not None and not market.book.would_take(order.side, order.price):
                 self._execution.rest(market, order)
             else:
                 self._execution.enter(market, order)

@@ -24,10 +24,17 @@ async def serve(
         options: Those of simulation.Setup; options.setup_options makes them of files and words.
 
     Raises:
-        OSError: A file can't be read, or a port is taken.
+        OSError: A file can't be read, or a port is taken; or, later, the state can't be saved any more.
         ValueError: An option is out of bounds, or a file does not hold what it should; the message names it.
     """
     async with running(ports=ports, **options) as simulation:
+        failed: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
+
+        def fail(error: OSError) -> None:
+            if not failed.done():
+                failed.set_exception(error)
+
+        for exchange in simulation.exchanges.values():
+            exchange.on_failure = fail
         on_ready(dict(simulation.urls))
-        while True:
-            await asyncio.Event().wait()
+        await failed

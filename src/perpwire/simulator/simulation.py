@@ -109,13 +109,21 @@ def build_hosts(setup: Setup, clock: Clock) -> dict[str, Host]:
 
     Raises:
         KeyError: A venue that perpwire does not know.
-        OSError: The recording can't be read.
+        OSError: The recording or the state can't be read, or another exchange has the state open.
         ValueError: Nor by its contents; or rate, speed or latency are out of bounds.
     """
     rate = setup.rate
     if rate and not SMALLEST_RATE <= rate <= LARGEST_RATE:
         raise ValueError(f"rate {rate:g} must be 0, or from {SMALLEST_RATE:g} to {LARGEST_RATE:g} events a second")
-    return {venue: _build_host(venue, setup, clock) for venue in setup.venues}
+    hosts: dict[str, Host] = {}
+    try:
+        for venue in setup.venues:
+            hosts[venue] = _build_host(venue, setup, clock)
+    except BaseException:
+        for host in hosts.values():
+            host.close()
+        raise
+    return hosts
 
 
 def start(hosts: Mapping[str, Host], setup: Setup) -> None:

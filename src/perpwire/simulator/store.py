@@ -7,7 +7,7 @@ the last transactions may be missing then, though the file stays whole.)
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from perpwire.simulator.events import (
     FundingSettled,
     MarkTick,
     OrderChanged,
+    PlaceOrder,
+    PlaceTrigger,
     SettingsChanged,
     SimEvent,
     SimFill,
@@ -32,15 +34,15 @@ from perpwire.simulator.events import (
 )
 from perpwire.simulator.house import House, HouseState
 
-FORMAT = 1
+FORMAT = 2
 """Of the tables. A file of another format is refused rather than guessed at."""
 
 _TABLES = {
     "account": "name TEXT PRIMARY KEY, content BLOB",
-    "orders": "id INTEGER PRIMARY KEY, account TEXT, content BLOB",
+    "orders": "id INTEGER PRIMARY KEY, account TEXT, is_open INTEGER, created_ms INTEGER, content BLOB",
     "fill": "account TEXT, trade_id INTEGER, is_maker INTEGER, order_id INTEGER, content BLOB, "
     "PRIMARY KEY (account, trade_id, is_maker)",
-    "conditional": "id INTEGER PRIMARY KEY, account TEXT, content BLOB",
+    "conditional": "id INTEGER PRIMARY KEY, account TEXT, is_open INTEGER, created_ms INTEGER, content BLOB",
     "booking": "account TEXT, number INTEGER, content BLOB, PRIMARY KEY (account, number)",
     "command": "number INTEGER PRIMARY KEY, content BLOB",
     "price": "symbol TEXT PRIMARY KEY, content BLOB",
@@ -48,11 +50,15 @@ _TABLES = {
     "house": "one INTEGER PRIMARY KEY, content BLOB",
 }
 
+TIDY_EVERY = 50_000
+"""After so many steps, what an account would not remember anyway leaves the file, so that it stops growing."""
+
 _encode = msgspec.msgpack.encode
 
 
 class Store:
-    """One venue's state in a file that several venues may share.
+    """One venue's state in a file that several venues may share. Two exchanges of one venue may not: beside it there is
+    a file ending in "-lock", empty, that the one that runs keeps locked.
 
     Args:
         path: The file; made where there is none.
@@ -60,11 +66,38 @@ class Store:
 
     Raises:
         ValueError: The file is no state of an exchange, or of another format.
-        OSError: It can't be opened.
+        OSError: It can't be opened, or another exchange has it open.
     """
 
     def __init__(self, path: Path | str, venue: str) -> None:
+        self._path = path
         self._venue = venue
+        self._steps = 0
+        self._lock = self._locked()
+        try:
+            self._open(path)
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _locked(self) -> sqlite3.Connection:
+        """Held until it is closed, or the process ends, in whatever way."""
+        try:
+            lock = sqlite3.connect(
+                f"{self._path}-{self._venue}-lock", isolation_level=None, check_same_thread=False, timeout=0
+            )
+        except sqlite3.Error as error:
+            raise OSError(f"{self._path}: {error}") from None
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error as error:
+            lock.close()
+            if "locked" in str(error):
+                raise OSError(f"{self._path}: another exchange has it open") from None
+            raise OSError(f"{self._path}: {error}") from None
+        return lock
+
+    def _open(self, path: Path | str) -> None:
         try:
             # Transactions are begun and ended here, not by the module.
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -87,11 +120,16 @@ class Store:
 
     def close(self) -> None:
         self._db.close()
+        self._lock.close()
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
     def commit(self, events: Sequence[SimEvent], accounts: Mapping[str, Account], house: House) -> None:
-        """Save what a step has changed, all of it or nothing."""
+        """Save what a step has changed, all of it or nothing.
+
+        Raises:
+            OSError: It could not be written.
+        """
         orders: dict[int, SimOrder] = {}
         triggers: dict[int, SimTrigger] = {}
         changed: dict[str, None] = {}
@@ -119,23 +157,46 @@ class Store:
                 rows.append(self._put("funding", event.symbol, event.time_ms, _encode(event)))
             elif isinstance(event, MarkTick):
                 rows.append(self._put("price", event.symbol, _encode(event.mark_price)))
-        rows.extend(self._put("orders", one.order_id, one.account, _encode(one)) for one in orders.values())
-        rows.extend(self._put("conditional", one.trigger_id, one.account, _encode(one)) for one in triggers.values())
+        rows.extend(
+            self._put("orders", one.order_id, one.account, int(not one.status.is_final), one.created_ms, _encode(one))
+            for one in orders.values()
+        )
+        rows.extend(
+            self._put("conditional", one.trigger_id, one.account, int(one.is_open), one.created_ms, _encode(one))
+            for one in triggers.values()
+        )
         rows.extend(self._put("account", name, _encode(accounts[name].state)) for name in changed)
         if not rows:
             return
         rows.append(self._put("house", 1, _encode(house.state)))
-        self._write(rows)
+        self._steps += 1
+        if self._steps % TIDY_EVERY == 0:
+            rows.extend(row for name in accounts for row in self._tidying(name))
+        try:
+            self._write(rows)
+        except sqlite3.Error as error:
+            raise OSError(f"{self._path}: {error}; the exchange can't go on without its state") from error
 
     def _write(self, rows: Iterable[tuple[str, tuple[object, ...]]]) -> None:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             for statement, values in rows:
                 self._db.execute(statement, values)
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # a disk that is full has ended it already
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
+
+    def _tidying(self, account: str) -> Iterator[tuple[str, tuple[object, ...]]]:
+        """Statements that delete what is older than what `restore` reads."""
+        for name, key in (("orders", "id"), ("conditional", "id"), ("booking", "number"), ("fill", "rowid")):
+            ended = " AND is_open = 0" if key == "id" else ""
+            newest = "created_ms DESC, id DESC" if key == "id" else f"{key} DESC"
+            table = self._table(name)
+            of_account = f"FROM {table} WHERE account = ?{ended}"
+            kept = f"SELECT {key} {of_account} ORDER BY {newest} LIMIT {HISTORY}"
+            yield f"DELETE {of_account} AND {key} NOT IN ({kept})", (account, account)
 
     def _put(self, name: str, *values: object) -> tuple[str, tuple[object, ...]]:
         marks = ", ".join("?" * len(values))
@@ -171,7 +232,11 @@ class Store:
         take_back: Callable[[SimOrder], None],
         wait: Callable[[SimTrigger], None],
     ) -> None:
-        """Put everything back. Accounts that are no longer there stay in the file and out of the exchange."""
+        """Put everything back. Accounts that are no longer there stay in the file and out of the exchange.
+
+        Raises:
+            ValueError: One of them has traded a contract that is not listed any more.
+        """
         for name, content in self._read("account", "name, content FROM {}"):
             if name in accounts:
                 accounts[name].state = msgspec.msgpack.decode(content, type=AccountState)
@@ -189,7 +254,18 @@ class Store:
         take_back: Callable[[SimOrder], None],
         wait: Callable[[SimTrigger], None],
     ) -> None:
-        orders = [msgspec.msgpack.decode(content, type=SimOrder) for content in self._newest("orders", "id", name)]
+        orders = [msgspec.msgpack.decode(content, type=SimOrder) for content in self._remembered("orders", name)]
+        triggers = [
+            msgspec.msgpack.decode(content, type=SimTrigger) for content in self._remembered("conditional", name)
+        ]
+        commands = [one.command for one in account.pending.values()]
+        self._check_listed(
+            account,
+            {one.symbol for one in account.state.positions.values()}
+            | {one.symbol for one in orders}
+            | {one.symbol for one in triggers}
+            | {one.intent.symbol for one in commands if isinstance(one, PlaceOrder | PlaceTrigger)},
+        )
         by_id = {order.order_id: order for order in orders}
         for order in orders:
             account.remember_order(order)
@@ -197,17 +273,28 @@ class Store:
         for order_id, content in fills:
             if order_id in by_id:
                 account.fills.append((by_id[order_id], msgspec.msgpack.decode(content, type=SimFill)))
-        for content in self._newest("booking", "number", name):
+        found = self._read("booking", f"content FROM {{}} WHERE account = ? ORDER BY number DESC LIMIT {HISTORY}", name)
+        for (content,) in reversed(found):
             account.bookings.append(msgspec.msgpack.decode(content, type=Booking))
-        for content in self._newest("conditional", "id", name):
-            trigger = msgspec.msgpack.decode(content, type=SimTrigger)
+        for trigger in triggers:
             account.add_trigger(trigger)
             wait(trigger)
         for order in orders:
             if not order.status.is_final:
                 take_back(order)
 
-    def _newest(self, table: str, key: str, account: str) -> list[bytes]:
-        """The newest that an account remembers, oldest first."""
-        found = self._read(table, f"content FROM {{}} WHERE account = ? ORDER BY {key} DESC LIMIT {HISTORY}", account)
-        return [content for (content,) in found][::-1]
+    def _remembered(self, table: str, account: str) -> list[bytes]:
+        """All that are open, however old, and the newest of the others, as an account remembers them; oldest first.
+        By their time: ids of one symbol may be above those of every other."""
+        what = "created_ms, id, content FROM {} WHERE account = ? AND is_open = "
+        found = self._read(table, what + "1", account)
+        found += self._read(table, what + f"0 ORDER BY created_ms DESC, id DESC LIMIT {HISTORY}", account)
+        return [content for _, _, content in sorted(found)]
+
+    def _check_listed(self, account: Account, symbols: set[str]) -> None:
+        missing = sorted(symbol for symbol in symbols if not account.is_listed(symbol))
+        if missing:
+            raise ValueError(
+                f"{self._path}: account {account.spec.name!r} has traded {', '.join(missing)}, not listed now: "
+                "start with the contracts of before"
+            )

@@ -339,6 +339,23 @@ async def test_a_ticker_is_a_snapshot_and_then_what_changed(desk: Desk) -> None:
     assert (mark.funding_rate, mark.next_funding_time_ms) == (rate, next_ms)
 
 
+@at_desk
+async def test_price_and_size_at_the_top_of_a_side_come_together_in_a_ticker(desk: Desk) -> None:
+    desk.quotes()
+    stream = desk.public("tickers.BTCUSDT")
+    desk.quote(Side.SELL, "64010", "2")
+    await asyncio.sleep(0.3)
+    _, changed = stream.peer.read("tickers.BTCUSDT")
+    assert changed["data"] == {"symbol": "BTCUSDT", "ask1Price": "64010.00", "ask1Size": "12.000"}
+
+
+@at_desk
+async def test_a_tickers_volumes_have_all_their_decimals(desk: Desk) -> None:
+    (row,) = desk.get("/v5/market/tickers", category="linear", symbol="BTCUSDT")["result"]["list"]
+    decimals = {"volume24h": 4, "turnover24h": 4, "openInterestValue": 2, "singleOpenInterestValue": 2}
+    assert {name: len(row[name].partition(".")[2]) for name in decimals} == decimals
+
+
 def test_merged_ticker_deltas_are_the_ticker_that_rest_shows() -> None:
     async def trial(desk: Desk) -> None:
         desk.exchange.start()

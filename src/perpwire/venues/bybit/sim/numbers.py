@@ -37,6 +37,11 @@ def cut(number: Decimal, unit: Decimal = _CENT) -> str:
     return "0" if text in ("", "-0") else text
 
 
+def padded(number: Decimal, unit: Decimal) -> str:
+    """Truncated toward zero at the decimals of `unit`, all of which are written."""
+    return plain(number.quantize(unit, rounding=ROUND_DOWN))
+
+
 def id_text(half: str, number: int) -> str:
     """The text of an id: 36 characters in five groups."""
     digits = f"{half}{number:016x}"

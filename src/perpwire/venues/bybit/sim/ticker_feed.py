@@ -1,4 +1,4 @@
-"""tickers.{symbol}: a snapshot, then the fields that changed.
+"""tickers.{symbol}: a snapshot, then the fields that changed. Price and size at the top of a side come together.
 
 Source: docs/v5/websocket/public/ticker, as of 2026-07-24.
 """
@@ -13,6 +13,8 @@ from perpwire.venues.bybit.sim.feeds import FeedParts, SteppedFeed, encode
 from perpwire.venues.bybit.sim.hub import Subscriber
 
 TICKER_INTERVAL_S = 0.100
+
+PAIRS = (("bid1Price", "bid1Size"), ("ask1Price", "ask1Size"))
 
 
 class TickerFeed(SteppedFeed):
@@ -30,6 +32,9 @@ class TickerFeed(SteppedFeed):
     def publish(self) -> None:
         before, now = self._published, self._fields_of(self._symbol)
         changed = {name: value for name, value in now.items() if before.get(name) != value}
+        for pair in PAIRS:
+            if any(name in changed for name in pair):
+                changed |= {name: now[name] for name in pair}
         self._published = now
         if changed:
             self._hub.publish(self.topic, lambda: self._frame("delta", changed))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from perpwire.simulator.exchange import Exchange
-from perpwire.venues.bybit.sim.numbers import cut, fit
+from perpwire.venues.bybit.sim.numbers import cut, fit, padded
 from perpwire.venues.bybit.sim.prices import Prices
 
 FUTURES_ONLY = {
@@ -47,11 +47,11 @@ def ticker(exchange: Exchange, prices: Prices, symbol: str) -> dict[str, str]:
         "lowPrice24h": fit(day.low, tick),
         "prevPrice1h": fit(day.hour_before, tick),
         "openInterest": fit(interest, step),
-        "openInterestValue": cut(interest * mark, Decimal("0.01")),
+        "openInterestValue": padded(interest * mark, Decimal("0.01")),
         "singleOpenInterest": fit(single, step),
-        "singleOpenInterestValue": cut(single * mark, Decimal("0.01")),
-        "turnover24h": cut(day.turnover, Decimal("0.0001")),
-        "volume24h": fit(day.volume, step),
+        "singleOpenInterestValue": padded(single * mark, Decimal("0.01")),
+        "turnover24h": padded(day.turnover, Decimal("0.0001")),
+        "volume24h": padded(day.volume, Decimal("0.0001")),
         "fundingRate": cut(rate),
         "nextFundingTime": str(next_funding_ms),
         "fundingIntervalHour": str((instrument.funding_interval_s or 8 * 3600) // 3600),

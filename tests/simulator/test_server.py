@@ -54,6 +54,23 @@ async def test_a_call_reaches_the_dialect_byte_for_byte(client: aiohttp.ClientSe
     assert told["peer"] == "127.0.0.1"
 
 
+async def test_a_long_answer_is_compressed_for_clients_that_say_so(client: aiohttp.ClientSession) -> None:
+    body = json.dumps({"a": "x" * 5000})
+    for coding, is_zipped in (("gzip, deflate, br", True), ("identity", False)):
+        reply = await client.post("/echo/mirror", data=body, headers={"Accept-Encoding": coding})
+        assert (reply.headers.get("Content-Encoding") == "gzip") is is_zipped
+        assert (int(reply.headers["Content-Length"]) < 1000) is is_zipped
+        assert (await reply.json())["body"] == body
+    short = await client.post("/echo/mirror", data="{}", headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in short.headers
+
+
+async def test_an_address_may_name_a_thousand_streams(client: aiohttp.ClientSession) -> None:
+    query = "streams=" + "/".join(f"coin{number}usdt@kline_1m" for number in range(1000))
+    reply = await client.post(f"/echo/mirror?{query}", data="")
+    assert (await reply.json())["query"] == query
+
+
 async def test_a_bug_of_the_dialect_is_an_http_500_and_is_logged(
     client: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -121,6 +121,11 @@ class Account:
             return self._by_id.get(order_id)
         return self._by_client_id.get(client_order_id) if client_order_id else None
 
+    def find_on(self, symbol: str, client_order_id: str) -> SimOrder | None:
+        """The symbol's newest order with this client id, where another symbol has a newer one."""
+        same = (one for one in self._by_id.values() if (one.symbol, one.client_order_id) == (symbol, client_order_id))
+        return max(same, key=lambda one: one.order_id, default=None)
+
     def all_orders(self) -> Iterable[SimOrder]:
         """Every remembered order, oldest first."""
         return (self._by_id[order_id] for order_id in sorted(self._by_id))
@@ -362,7 +367,10 @@ class Account:
         change: Decimal = ZERO,
     ) -> AccountChanged:
         """The event that tells of it. `change` is what came in besides profit and fees."""
-        asset = self._symbols[symbol].instrument.settle if symbol else self.spec.asset
+        if symbol:
+            asset = self._symbols[symbol].instrument.settle
+        else:
+            asset = bookings[0].asset if bookings else self.spec.asset
         return AccountChanged(
             account=self.spec.name,
             reason=reason,

@@ -217,6 +217,9 @@ class TriggerIntent(msgspec.Struct, frozen=True, kw_only=True):
         trigger_price: None for a trailing order.
         trigger_by: Which price counts.
         quantity: 0 with close_position: as much as the position is then.
+        price: Of a limit order; None where `book_place` counts.
+        book_place: The limit price is read off the book when it triggers: that of the n-th level of the other side, or
+            below 0 of the order's own; 0 for none.
         callback_rate: Of a trailing order: a fraction of the best price (0.01 is 1 %), or callback_distance in quote.
         activation_price: A trailing order follows the price only from here on; None for at once.
         price_protect: It does not trigger while mark and last price differ by a larger share of the mark.
@@ -235,6 +238,7 @@ class TriggerIntent(msgspec.Struct, frozen=True, kw_only=True):
     trigger_by: TriggerBy = "last"
     position_side: PositionSide = PositionSide.BOTH
     price: Decimal | None = None
+    book_place: int = 0
     time_in_force: TimeInForce = TimeInForce.GTC
     quantity: Decimal = ZERO
     reduce_only: bool = False

@@ -203,10 +203,7 @@ class OrderDesk(Floor):
         Raises:
             Refused: UNKNOWN_ORDER.
         """
-        order = self._accounts[account].find(order_id, client_order_id)
-        if order is None or symbol not in (None, order.symbol):
-            raise Refused(Why.UNKNOWN_ORDER)
-        return copy.copy(order)
+        return copy.copy(self._found(self._accounts[account], symbol, order_id, client_order_id))
 
     def open_orders(self, account: str, symbol: str | None) -> list[SimOrder]:
         """Oldest first."""
@@ -223,11 +220,17 @@ class OrderDesk(Floor):
         ]
 
     def _open_order(self, owner: Account, symbol: str, order_id: int | None, client_order_id: str | None) -> SimOrder:
-        order = owner.find(order_id, client_order_id)
-        if order is None or order.symbol != symbol:
-            raise Refused(Why.UNKNOWN_ORDER)
+        order = self._found(owner, symbol, order_id, client_order_id)
         if order.status.is_final:
             raise Refused(Why.ORDER_FINISHED)
+        return order
+
+    def _found(self, owner: Account, symbol: str | None, order_id: int | None, client_order_id: str | None) -> SimOrder:
+        order = owner.find(order_id, client_order_id)
+        if order is not None and symbol is not None and order.symbol != symbol:
+            order = owner.find_on(symbol, client_order_id) if order_id is None and client_order_id else None
+        if order is None:
+            raise Refused(Why.UNKNOWN_ORDER)
         return order
 
     def _expire_orders(self, now_ms: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import logging
 import socket
 import struct
@@ -31,6 +32,12 @@ LINGER_S = 1.0
 
 SILENCE_S = 60.0
 """How long a call that never gets an answer keeps its connection."""
+
+LONGEST_LINE = 128 * 1024
+"""Bytes of an address: a thousand streams may be named in one."""
+
+ZIPPED_BYTES = 1024
+"""Answers from this size on go compressed to clients that take them so."""
 
 _SHUTDOWN_S = 0.3
 _BACKLOG = 512
@@ -71,7 +78,8 @@ class _Server:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._runner = web.ServerRunner(web.Server(self._answer, access_log=None), shutdown_timeout=_SHUTDOWN_S)
+        answering = web.Server(self._answer, access_log=None, max_line_size=LONGEST_LINE)
+        self._runner = web.ServerRunner(answering, shutdown_timeout=_SHUTDOWN_S)
         self._channels: set[_Channel] = set()
         self._frames = Frames()
         self._idle: dict[asyncio.Transport, None] = {}
@@ -174,7 +182,10 @@ class _Server:
         except Exception:
             logger.exception("the %s dialect failed on %s %s", self._host.venue, request.method, path)
             return web.Response(status=500)
-        return web.Response(status=reply.status, headers=_without_length(reply), body=reply.body)
+        headers, body = _without_length(reply), reply.body
+        if len(body) >= ZIPPED_BYTES and _takes_gzip(request):
+            headers["content-encoding"], body = "gzip", gzip.compress(body, 1, mtime=0)
+        return web.Response(status=reply.status, headers=headers, body=body)
 
     async def _lose(self, request: web.BaseRequest, lost: ExchangeLost) -> web.StreamResponse:
         """See to it that the client gets no whole answer."""
@@ -361,6 +372,11 @@ def _bound(port: int, *, is_shared: bool) -> socket.socket:
 
 def _without_length(reply: HttpReply) -> dict[str, str]:
     return {name: value for name, value in reply.headers.items() if name.lower() != "content-length"}
+
+
+def _takes_gzip(request: web.BaseRequest) -> bool:
+    codings = request.headers.get("accept-encoding", "").lower().split(",")
+    return any(coding.partition(";")[0].strip() == "gzip" for coding in codings)
 
 
 def _reset(transport: asyncio.Transport | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Mapping
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
+from itertools import islice
 from typing import Literal
 
 import msgspec
@@ -85,9 +86,10 @@ class Triggers:
             if intent.type is OrderType.LIMIT:
                 check_price(market, intent.price)
             return
-        # What it is worth is known only when it triggers, but for a limit price.
+        # What it is worth is known only when it triggers, but for a limit price, which the trigger's stands for.
         frees_notional = closes(intent) or intent.type is OrderType.MARKET
-        check_rules(market, intent.type, intent.price, intent.quantity, reduce_only=frees_notional)
+        price = intent.trigger_price if intent.book_place else intent.price
+        check_rules(market, intent.type, price, intent.quantity, reduce_only=frees_notional)
 
     def _check_side_of_market(self, market: Market, intent: TriggerIntent) -> None:
         now = self._price(market, intent.trigger_by)
@@ -246,6 +248,8 @@ class Triggers:
             self._tell("expired", trigger)
             return True
         try:
+            if intent.book_place:
+                order = msgspec.structs.replace(order, price=_price_at(market, intent))
             self._check(trigger.account, order)
         except Refused as refused:
             trigger.status, trigger.why = "rejected", refused.why
@@ -351,6 +355,20 @@ class Triggers:
 
 def _is_reached(direction: Literal["rises", "falls"], price: Decimal, stop: Decimal) -> bool:
     return price >= stop if direction == "rises" else price <= stop
+
+
+def _price_at(market: Market, intent: TriggerIntent) -> Decimal:
+    """That of the level which `book_place` means.
+
+    Raises:
+        Refused: NO_LIQUIDITY, where the book is not as deep.
+    """
+    book = market.book
+    side = book.side(intent.side) if intent.book_place < 0 else book.opposite(intent.side)
+    level = next(islice(side.best_first(), abs(intent.book_place) - 1, None), None)
+    if level is None:
+        raise Refused(Why.NO_LIQUIDITY)
+    return level.price
 
 
 def _bound(market: Market, side: Side, share: Decimal) -> Decimal:

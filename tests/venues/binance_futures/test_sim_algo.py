@@ -140,6 +140,30 @@ def test_a_stop_limit_order_rests_at_its_price(venue: SimulatedVenue) -> None:
     assert get(venue, made["algoId"])["algoStatus"] == "FINISHED"
 
 
+@pytest.mark.parametrize(("match", "price"), [("QUEUE", "62990.00"), ("OPPONENT", "62900.00")])
+def test_a_price_that_is_left_to_the_book_is_that_of_the_moment_it_triggers(
+    venue: SimulatedVenue, match: str, price: str
+) -> None:
+    venue.quote()
+    made = stop(venue, type="STOP", triggerPrice="63500", priceMatch=match).json
+    assert (made["price"], made["priceMatch"], made["orderType"]) == ("0.00", match, "STOP")
+    venue.exchange.cancel_all("other", "BTCUSDT")
+    for side, at in (("SELL", "62990"), ("BUY", "62900")):
+        assert venue.place(account=OTHER, side=side, price=at, quantity="0.5").status == 200
+    trade_at(venue, "62950")
+    told = get(venue, made["algoId"])
+    order = venue.signed("GET", "/fapi/v1/order", symbol="BTCUSDT", orderId=told["actualOrderId"]).json
+    assert (order["type"], order["price"], order["priceMatch"]) == ("LIMIT", price, match)
+
+
+def test_there_may_be_no_price_in_the_book_when_it_triggers(venue: SimulatedVenue) -> None:
+    venue.quote()
+    made = stop(venue, type="STOP", triggerPrice="63500", priceMatch="OPPONENT").json
+    venue.exchange.cancel_all("other", "BTCUSDT")
+    trade_at(venue, "63000")
+    assert get(venue, made["algoId"])["algoStatus"] == "REJECTED"
+
+
 def test_the_mark_price_may_be_the_one_that_counts(venue: SimulatedVenue) -> None:
     venue.quote()
     made = stop(venue, side="BUY", triggerPrice="64500", workingType="MARK_PRICE", quantity="0.020").json
@@ -243,6 +267,7 @@ def test_it_may_end_by_a_date() -> None:
         ({"quantity": "0.0005"}, -1111),
         ({"quantity": "121"}, -4005),
         ({"triggerPrice": "0"}, -4006),
+        ({"triggerPrice": "-1"}, -4006),
         ({"triggerPrice": "5000000"}, -4007),
         ({"triggerPrice": "60000.05"}, -4014),
         ({"triggerPrice": "60000.001"}, -1111),
@@ -275,6 +300,8 @@ def test_it_may_end_by_a_date() -> None:
         ({"type": "TRAILING_STOP_MARKET", "callbackRate": "1"}, -1106),
         ({"type": "TRAILING_STOP_MARKET", "triggerPrice": None}, -1102),
         ({"type": "TRAILING_STOP_MARKET", "triggerPrice": None, "callbackRate": "0.09"}, -1130),
+        ({"type": "TRAILING_STOP_MARKET", "triggerPrice": None, "callbackRate": "-1"}, -1130),
+        ({"type": "TRAILING_STOP_MARKET", "triggerPrice": None, "callbackRate": "1", "activatePrice": "-1"}, -4006),
         ({"type": "TRAILING_STOP_MARKET", "triggerPrice": None, "callbackRate": "20.1"}, -1130),
         ({"type": "TRAILING_STOP_MARKET", "triggerPrice": None, "callbackRate": "20"}, 0),
         ({"type": "TRAILING_STOP_MARKET", "triggerPrice": None, "callbackRate": "1", "activatePrice": "63000"}, -4135),

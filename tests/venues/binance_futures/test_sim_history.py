@@ -28,6 +28,20 @@ def venue(clock: ManualClock) -> Iterator[SimulatedVenue]:
     venue.close()
 
 
+def test_a_clients_id_is_found_by_symbol_though_another_symbol_has_used_it_since(venue: SimulatedVenue) -> None:
+    for _ in range(2):
+        older = venue.place(price="60000", newClientOrderId="tp").json["orderId"]
+        venue.signed("DELETE", "/fapi/v1/order", **BTC, origClientOrderId="tp")
+    newer = venue.place(symbol="ETHUSDT", price="2900", quantity="0.1", newClientOrderId="tp").json["orderId"]
+
+    def found(symbol: str) -> Any:
+        return venue.signed("GET", "/fapi/v1/order", symbol=symbol, origClientOrderId="tp").json
+
+    assert (found("BTCUSDT")["orderId"], found("ETHUSDT")["orderId"]) == (older, newer)
+    assert venue.signed("DELETE", "/fapi/v1/order", **BTC, origClientOrderId="tp").code == -2011
+    assert found("SOLUSDT")["code"] == -2013
+
+
 # --- changes of orders ------------------------------------------------------------------------------------------------
 
 

@@ -25,6 +25,15 @@ def test_cash_that_comes_or_goes_is_told_with_its_reason() -> None:
     with_user_stream(test)
 
 
+def test_cash_of_another_asset_is_told_as_what_it_is() -> None:
+    async def test(venue: SimulatedVenue, peer: FakePeer) -> None:
+        venue.exchange.deposit("main", "BNB", Decimal(5))
+        (paid_in,) = (one["a"] for one in only(peer, "ACCOUNT_UPDATE"))
+        assert paid_in == {"m": "DEPOSIT", "B": [{"a": "BNB", "wb": "5", "cw": "5", "bc": "5"}], "P": []}
+
+    with_user_stream(test)
+
+
 @pytest.mark.parametrize("isolated", [False, True])
 def test_funding_names_its_symbol_and_positions_with_margin_of_their_own(isolated: bool) -> None:
     async def test(venue: SimulatedVenue, peer: FakePeer) -> None:

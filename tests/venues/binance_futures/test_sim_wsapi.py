@@ -223,6 +223,14 @@ def test_numbers_and_truths_are_signed_as_they_stand_in_the_frame() -> None:
     in_virtual_time(main)
 
 
+def test_a_client_id_that_is_empty_has_a_code_of_its_own_as_on_rest() -> None:
+    async def main(venue: SimulatedVenue) -> None:
+        reply = ask(venue.socket(PATH), "order.place", signed(venue, ORDER | {"newClientOrderId": ""}))
+        assert reply["error"]["code"] == -1118
+
+    in_virtual_time(main)
+
+
 def test_a_client_id_may_be_signed_percent_encoded_or_not() -> None:
     async def main(venue: SimulatedVenue) -> None:
         peer = venue.socket(PATH)
@@ -355,6 +363,9 @@ def test_after_a_logon_requests_need_neither_key_nor_signature(ed_keys: KeyPair)
         assert ask(peer, "order.place", signed(venue, ORDER))["status"] == 200
         assert len(venue.exchange.open_orders("main", "BTCUSDT")) == 1
         assert ask(peer, "session.status")["result"]["apiKey"] == "keyed-key"
+        # So does a logon need its own, whoever is logged on.
+        again = ask(peer, "session.logon", {"timestamp": venue.exchange.now_ms()})
+        assert again["error"]["code"] == -1102
         assert ask(peer, "session.logout")["result"]["apiKey"] is None
         assert ask(peer, "order.place", ORDER | {"timestamp": venue.exchange.now_ms()})["error"]["code"] == -1102
         assert peer.closed is None

@@ -74,11 +74,15 @@ def intent_of(exchange: Exchange, listing: Listing, account: str, args: Args, cl
     for price in (trigger_price, activation_price):
         if price is not None:
             _check_trigger_price(exchange, words, side, price)
-    limit_price = None
-    if is_limit:
-        limit_price = Decimal(price_text) if price_text else params.matched_price(exchange, words, side, price_match)
+    limit_price, place = None, 0
+    if price_text:
+        limit_price = Decimal(price_text)
         assert trigger_price is not None  # only trailing orders have none
         _check_limit_price(words, side, limit_price, trigger_price)
+    elif is_limit:
+        # There must be such a level now; the price is that of the moment when it triggers.
+        params.matched_price(exchange, words, side, price_match)
+        place = params.book_place(price_match)
     if not close_position:
         params.check_quantity(words, quantity)
     expire_ms = params.good_till_of(args, time_in_force, exchange.now_ms())
@@ -95,6 +99,7 @@ def intent_of(exchange: Exchange, listing: Listing, account: str, args: Args, cl
         trigger_by=WORKING_TYPES[working_type],
         position_side=position_side,
         price=limit_price,
+        book_place=place,
         time_in_force=time_in_force,
         quantity=quantity,
         reduce_only=reduce_only or False,

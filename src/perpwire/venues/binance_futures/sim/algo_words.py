@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from msgspec import UNSET
 
+from perpwire.model.order import OrderType
 from perpwire.simulator.events import SimOrder, SimTrigger
 from perpwire.venues.binance_futures import wire_algo
 from perpwire.venues.binance_futures.sim.words import SymbolWords, stp_word, stripped
@@ -35,7 +36,7 @@ def order_type_word(trigger: SimTrigger) -> str:
     if intent.kind == "trailing":
         return "TRAILING_STOP_MARKET"
     word = "STOP" if intent.kind == "stop" else "TAKE_PROFIT"
-    return word if intent.price is not None else f"{word}_MARKET"
+    return word if intent.type is OrderType.LIMIT else f"{word}_MARKET"
 
 
 def activate_price_of(trigger: SimTrigger, words: SymbolWords) -> str:

@@ -21,7 +21,7 @@ from perpwire.venues.binance_futures.sim.params import Args, whole
 from perpwire.venues.binance_futures.sim.signatures import is_signed_by
 from perpwire.venues.binance_futures.sim.words import Refusal, as_refusal, invalid, missing
 
-__all__ = ["Args", "Gateway", "Handler", "Row", "Rows", "check_time"]
+__all__ = ["Args", "Gateway", "Handler", "Row", "Rows", "check_time", "was_empty"]
 
 AHEAD_MS = 1000
 DEFAULT_WINDOW_MS = 5000
@@ -91,7 +91,7 @@ class Gateway:
         account = self._account(request, row.security, args, now_ms)
         for name, value in args.items():
             if not value:
-                raise _empty(name)
+                raise was_empty(name)
         if row.orders != NO_ORDER:
             self._orders.count(account, row.orders, now_ms)
             headers.update(self._orders.headers(account, now_ms))
@@ -125,7 +125,8 @@ def _pairs(raw: bytes) -> list[tuple[str, str]]:
     return parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, errors="replace")
 
 
-def _empty(name: str) -> Refusal:
+def was_empty(name: str) -> Refusal:
+    """Of a parameter that was sent with nothing in it."""
     if name == "newClientOrderId":
         return Refusal(-1118, "New client order ID was empty.")
     if name == "origClientOrderId":

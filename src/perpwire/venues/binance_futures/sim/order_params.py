@@ -145,13 +145,20 @@ def price_match_of(args: Args) -> str:
     return word
 
 
-def matched_price(exchange: Exchange, words: SymbolWords, side: Side, price_match: str) -> Decimal:
-    """The price that stands at the wanted place of the book."""
+def book_place(price_match: str) -> int:
+    """Which level is meant: the other side's by numbers from 1 on, those of the order's own side below 0."""
     found = _PRICE_MATCHES.fullmatch(price_match)
     assert found is not None  # seen by price_match_of
     depth = int(found.group(2) or 1)
+    return -depth if found.group(1) == "QUEUE" else depth
+
+
+def matched_price(exchange: Exchange, words: SymbolWords, side: Side, price_match: str) -> Decimal:
+    """The price that stands at the wanted place of the book."""
+    place = book_place(price_match)
+    depth = abs(place)
     bids, asks, _, _ = exchange.book(words.symbol, depth)
-    levels = bids if (found.group(1) == "QUEUE") is (side is Side.BUY) else asks
+    levels = bids if (place < 0) is (side is Side.BUY) else asks
     if len(levels) < depth:
         raise Refusal(-5041, "No depth matches this BBO order.")
     return levels[depth - 1][0]

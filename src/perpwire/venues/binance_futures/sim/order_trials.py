@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from perpwire.model.order import OrderStatus, OrderType
+from perpwire.model.order import OrderStatus
 from perpwire.simulator.events import OrderIntent, SimOrder, TriggerIntent
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.base import Security
@@ -66,7 +66,7 @@ class OrderTrials:
             order_id=0,
             client_order_id=client_id,
             side=intent.side,
-            type=OrderType.LIMIT if intent.price is not None else OrderType.MARKET,
+            type=intent.type,
             time_in_force=intent.time_in_force,
             price=intent.price,
             quantity=intent.quantity,

@@ -20,6 +20,7 @@ WEEK_MS = 7 * DAY_MS
 
 _NUMBER = re.compile(r"\d{1,20}(\.\d{1,20})?", re.ASCII)
 _SIGNED_NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,20})?", re.ASCII)
+_STOP_PRICES = frozenset({"triggerPrice", "activatePrice"})
 _LEGAL_NUMBER = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 
 
@@ -83,7 +84,11 @@ def number_text(args: Args, name: str) -> str:
     if _NUMBER.fullmatch(text):
         return text
     if _SIGNED_NUMBER.fullmatch(text):
-        raise Refused(Why.PRICE_NOT_POSITIVE if "rice" in name else Why.QUANTITY_NOT_POSITIVE)
+        if name in _STOP_PRICES:
+            raise Refusal(-4006, "Stop price less than 0.")
+        if name == "callbackRate":
+            raise invalid(name)
+        raise Refused(Why.PRICE_NOT_POSITIVE if name == "price" else Why.QUANTITY_NOT_POSITIVE)
     raise Refusal(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{_LEGAL_NUMBER}'.")
 
 

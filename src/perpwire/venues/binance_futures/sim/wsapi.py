@@ -20,7 +20,7 @@ from perpwire.simulator.specs import AccountSpec
 from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import limits, wire
 from perpwire.venues.binance_futures.sim.counting import NO_ORDER, AddressLimits, OrderCounts
-from perpwire.venues.binance_futures.sim.gateway import Row, Rows, check_time
+from perpwire.venues.binance_futures.sim.gateway import Row, Rows, check_time, was_empty
 from perpwire.venues.binance_futures.sim.signatures import is_signed_by, kind_of
 from perpwire.venues.binance_futures.sim.words import Refusal, as_refusal, missing
 from perpwire.venues.binance_futures.sim.wsapi_request import BadRequest, Request, read_request
@@ -181,7 +181,7 @@ class TradingSocket:
         self._addresses.admit(self._address, "socket", row.weight_of(request.params), self._exchange.now_ms())
         for name, value in request.params.items():
             if not value:
-                raise Refusal(-1105, f"Parameter '{name}' was empty.")
+                raise was_empty(name)
 
     def _who(self, request: Request, row: Row) -> AccountSpec | None:
         """The account that a request is for, by its own key and signature, or by the session's.
@@ -192,7 +192,8 @@ class TradingSocket:
         if row.security is Security.NONE:
             return None
         params = request.params
-        account = self._session
+        # A logon is by its own key and signature, whoever is logged on already.
+        account = None if request.method == "session.logon" else self._session
         if "apiKey" in params:
             account = self._account(params["apiKey"])
         if account is None:

@@ -6,12 +6,16 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+from tests.simulator.making import intent
 
+from perpwire.clock import ManualClock
 from perpwire.model.order import PositionSide, Side
 from perpwire.simulator.events import SimPosition
+from perpwire.simulator.exchange import AccountSpec, Exchange
 from perpwire.simulator.specs import SymbolSpec, tiers
 from perpwire.venues.binance_futures.sim.margin import MARGIN
 from perpwire.venues.binance_futures.sim.specs import default_specs
+from perpwire.venues.binance_futures.sim.words import break_even_price
 
 D = Decimal
 BTC = default_specs()[0]
@@ -111,3 +115,31 @@ def test_the_open_loss_of_orders_worse_than_the_mark() -> None:
     assert MARGIN.open_loss(Side.BUY, D(65000), D(2), D(64000)) == 2000
     assert MARGIN.open_loss(Side.BUY, D(63000), D(2), D(64000)) == 0
     assert MARGIN.open_loss(Side.SELL, D(63000), D(2), D(64000)) == 2000
+
+
+def test_the_break_even_price_as_captured() -> None:
+    """A fresh long at 1.1359 with a taker fee of 0.05 %."""
+    held = position("4.9", "1.1359")
+    assert break_even_price(held, D("0.0005")) == D("1.13646795")
+    short = position("-4.9", "1.1359")
+    assert break_even_price(short, D("0.0005")) == D("1.13533205")
+
+
+def test_realised_profit_commission_and_funding_as_in_the_reference(clock: ManualClock) -> None:
+    """rp = side x closed x (fill - entry); commission = fill x qty x rate; funding = -Q M rate."""
+    accounts = (AccountSpec(name="a"), AccountSpec(name="b", api_key="b"))
+    venue = Exchange(clock=clock, seed=7, symbols=[BTC], accounts=accounts, margin=MARGIN, rate=0)
+    for price, quantity in (("64000.10", "0.010"), ("64100.10", "0.030")):
+        venue.place("b", intent(Side.SELL, quantity, price))
+        venue.place("a", intent(Side.BUY, quantity, price))
+    first = venue.fills("a", "BTCUSDT")[0][1]
+    assert first.fee == D("64000.10") * D("0.010") * D("0.0005") == D("0.3200005")
+    assert venue.position("a", "BTCUSDT").entry_price == D("64075.10")
+    venue.place("b", intent(Side.BUY, "0.020", "64275.10"))
+    venue.place("a", intent(Side.SELL, "0.020", "64275.10"))
+    assert venue.fills("a", "BTCUSDT")[-1][1].realized_pnl == D("0.020") * 200
+    assert venue.position("a", "BTCUSDT").entry_price == D("64075.10")  # reducing leaves it
+    venue.place("b", intent(Side.BUY, "0.050", "64075.10"))
+    venue.place("a", intent(Side.SELL, "0.050", "64075.10"))
+    flipped = venue.position("a", "BTCUSDT")
+    assert (flipped.quantity, flipped.entry_price) == (D("-0.030"), D("64075.10"))  # the rest is at the fill's price

@@ -9,11 +9,13 @@ import pytest
 from tests.simulator.making import intent
 
 from perpwire.clock import ManualClock
-from perpwire.model.order import PositionSide, Side
-from perpwire.simulator.events import SimPosition
+from perpwire.model.order import OrderStatus, OrderType, PositionSide, Side, TimeInForce
+from perpwire.simulator.accounts import Account
+from perpwire.simulator.events import SimOrder, SimPosition
 from perpwire.simulator.exchange import AccountSpec, Exchange
 from perpwire.simulator.specs import SymbolSpec, Tier
-from perpwire.venues.bybit.sim.margin import MARGIN
+from perpwire.venues.bybit.sim.holdings import rate
+from perpwire.venues.bybit.sim.margin import MARGIN, break_even_price
 from perpwire.venues.bybit.sim.rules import default_specs
 
 D = Decimal
@@ -125,3 +127,47 @@ def test_an_isolated_position_is_taken_over_at_its_bankruptcy_price_and_pays_the
     assert (order.origin, fill.kind, fill.price) == ("takeover", "takeover", D(50000) * (1 - sign * D("0.1")))
     assert fill.fee == margin - 500
     assert venue.wallet("a")["USDT"] == wallet - margin
+
+
+def test_the_break_even_price_as_captured_in_2026_03() -> None:
+    held = position("0.001", "66.4735", "10")
+    held.current_realized = D("-0.0664735")
+    assert cut(break_even_price(spec("0.001", "0.004"), held)) == D("66606.58008008")
+
+
+def test_closed_profit_as_in_the_documentations_sample() -> None:
+    """s (exit value - entry value) - openFee - closeFee: -43.1305 less fees of 4.2760323."""
+    account = Account(AccountSpec(name="a"), {"BTCUSDT": spec("0.0006", "0.005")}, MARGIN)
+    opened, closed = D("100.1305"), D("57")
+    rates = D("2.1380") / opened, D("2.1380323") / closed
+    for side, price, charged in ((Side.BUY, opened, rates[0]), (Side.SELL, closed, rates[1])):
+        order = _order(side)
+        fill, _ = account.settle(
+            order, trade_id=1, price=price, quantity=D(1), is_maker=False, time_ms=0, fee_rate=charged
+        )
+    assert fill.realized_pnl == D("-43.1305")
+    assert fill.closed_pnl == D("-47.4065323")
+
+
+def _order(side: Side) -> SimOrder:
+    return SimOrder(
+        account="a",
+        symbol="BTCUSDT",
+        order_id=1,
+        client_order_id="",
+        side=side,
+        type=OrderType.MARKET,
+        time_in_force=TimeInForce.IOC,
+        price=None,
+        quantity=D(1),
+        reduce_only=False,
+        position_side=PositionSide.BOTH,
+        status=OrderStatus.NEW,
+        created_ms=0,
+        updated_ms=0,
+    )
+
+
+@pytest.mark.parametrize(("part", "total", "shown"), [("0.40836", "1", "0.4083"), ("0.020026", "1", "0.02")])
+def test_account_rates_are_truncated_as_captured(part: str, total: str, shown: str) -> None:
+    assert rate(D(part), D(total)) == shown

@@ -15,11 +15,9 @@ from perpwire.simulator.events import SimPosition, SimTrigger
 from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.specs import AccountView, PositionView
 from perpwire.venues.bybit import wire
+from perpwire.venues.bybit.sim.margin import break_even_price
 from perpwire.venues.bybit.sim.numbers import ZERO, cut, fit
 from perpwire.venues.bybit.translate import POSITION_INDEXES
-
-LEAST_FEE_RATE = Decimal("0.00055")
-"""The break-even price counts at least this fee for closing."""
 
 
 def user_id(account: str) -> int:
@@ -83,7 +81,7 @@ class Holdings:
                 "positionMMByMp": kept,
                 "positionBalance": cut(position.isolated_margin) if position.is_isolated else margin,
                 "liqPrice": self._shown(position.symbol, view.liquidation_price),
-                "breakEvenPrice": self._break_even(position),
+                "breakEvenPrice": cut(break_even_price(self._exchange.spec(position.symbol), position)),
             }
         return fields
 
@@ -119,12 +117,6 @@ class Holdings:
                 name = "takeProfit" if kind == "TakeProfit" else "stopLoss"
                 fields[name] = fit(trigger.intent.trigger_price, tick)
         return fields
-
-    def _break_even(self, position: SimPosition) -> str:
-        rate = max(self._exchange.spec(position.symbol).taker_fee, LEAST_FEE_RATE)
-        quantity = position.quantity
-        cost = position.entry_value if quantity > 0 else -position.entry_value
-        return cut((cost - position.current_realized) / (quantity - abs(quantity) * rate))
 
     # --- the account --------------------------------------------------------------------------------------------------
 

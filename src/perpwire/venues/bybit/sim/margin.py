@@ -14,6 +14,9 @@ from perpwire.simulator.events import ZERO, SimPosition
 from perpwire.simulator.margin import OpenOrder, beyond, fit_cash
 from perpwire.simulator.specs import SymbolSpec
 
+LEAST_FEE_RATE = Decimal("0.00055")
+"""What the break-even price counts for closing at least."""
+
 
 class BybitMargin:
     """See simulator.margin.MarginModel. Q is a quantity, E entry and M mark price, L leverage, t the taker rate."""
@@ -82,6 +85,13 @@ def fee_to_close(spec: SymbolSpec, position: SimPosition) -> Decimal:
     """F = Q B t, where B = E (1 - s/L) is the bankruptcy price of a position to which nothing was added."""
     side = Side.BUY if position.quantity >= 0 else Side.SELL
     return _closing_fee(spec, side, position.entry_value, position.leverage)
+
+
+def break_even_price(spec: SymbolSpec, position: SimPosition) -> Decimal:
+    """Where closing brings the position's whole result to nothing: (E Q - realised) / (Q - |Q| max(t, 0.055 %))."""
+    quantity = position.quantity
+    cost = position.entry_value if quantity > 0 else -position.entry_value
+    return (cost - position.current_realized) / (quantity - abs(quantity) * max(spec.taker_fee, LEAST_FEE_RATE))
 
 
 def _closing_fee(spec: SymbolSpec, side: Side, value: Decimal, leverage: Decimal) -> Decimal:

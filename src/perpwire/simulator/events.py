@@ -118,6 +118,7 @@ class SimOrder(msgspec.Struct, kw_only=True):
         expire_ms: When it ends by itself (Unix ms); 0 for never.
         trigger_id: Of the conditional order that it came of; 0 for none.
         amendments: How often it was changed.
+        met_order_id: The order of its own account that it met and was ended by; 0 for none.
         note: The venue's own words about it. The exchange keeps them and never reads them.
         reason: Why it ended: "", "user", "ioc", "fok", "post_only", "market", "stp", "reduce_only", "gtd",
             "liquidation", "adl", "countdown", "disconnect", "position_closed".
@@ -148,6 +149,7 @@ class SimOrder(msgspec.Struct, kw_only=True):
     close_position: bool = False
     trigger_id: int = 0
     amendments: int = 0
+    met_order_id: int = 0
     closed_pnl: Decimal = ZERO
     note: dict[str, str] = msgspec.field(default_factory=dict)
 
@@ -227,6 +229,7 @@ class TriggerIntent(msgspec.Struct, frozen=True, kw_only=True):
         is_bound_to_position: It ends when the position that it would close is gone.
         group: When one of a group triggers, the others end ("oco").
         keeps_id: The order that it becomes has its own id (Bybit), not a new one (Binance).
+        refuse_reached: A trigger price that the market has passed already is refused; False: it triggers at once.
     """
 
     symbol: str
@@ -257,6 +260,7 @@ class TriggerIntent(msgspec.Struct, frozen=True, kw_only=True):
     refuse_post_only: bool = True
     refuse_fok: bool = True
     refuse_oversized_reduce: bool = False
+    refuse_reached: bool = True
     note: dict[str, str] = msgspec.field(default_factory=dict)
 
 

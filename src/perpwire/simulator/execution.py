@@ -148,8 +148,12 @@ class Execution:
             if maker is None:
                 return False
             is_own = maker.order is not None and maker.order.account == order.account
-            if is_own and order.self_trade in ("maker", "both") and maker.order is not None:
-                self.end(market, maker.order, "expired", "stp")
+            if is_own and maker.order is not None:
+                if order.self_trade in ("taker", "both"):
+                    order.met_order_id = maker.order.order_id
+                if order.self_trade in ("maker", "both"):
+                    maker.order.met_order_id = order.order_id
+                    self.end(market, maker.order, "expired", "stp")
             if is_own and order.self_trade in ("taker", "both"):
                 return True
             if is_own and order.self_trade == "maker":

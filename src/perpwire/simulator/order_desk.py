@@ -125,22 +125,10 @@ class OrderDesk(Floor):
             Refused: The order stays as it was.
         """
         market = self._market(symbol)
-        owner = self._accounts[account]
-        order = self._open_order(owner, symbol, order_id, client_order_id)
-        new_price = order.price if price is None else price
-        new_quantity = order.quantity if quantity is None else quantity
-        check_rules(market, order.type, new_price, new_quantity, order.closes)
-        assert new_price is not None  # what rests has a price
-        is_noted = any(order.note.get(name, "") != text for name, text in (note or {}).items())
-        if new_price == order.price and new_quantity == order.quantity and not is_noted:
-            raise Refused(Why.AMEND_NO_CHANGE)
-        if new_quantity <= order.filled_quantity:
-            raise Refused(Why.AMEND_BELOW_FILLED)
-        if order.closes and new_quantity - order.filled_quantity > abs(owner.held(symbol, order.position_side)):
-            raise Refused(Why.REDUCE_ONLY)
-        changed = copy.copy(order)
-        changed.price, changed.quantity = market.canonical(new_price), new_quantity
-        check_margin(market, owner, changed, self._risk, instead_of=order)
+        order = self._open_order(self._accounts[account], symbol, order_id, client_order_id)
+        changed = self._changed_order(market, order, price, quantity, note)
+        new_quantity = changed.quantity
+        assert changed.price is not None  # what rests has a price
         with self._outbox:
             order.note = {**order.note, **(note or {})}
             order.self_trade = self_trade or order.self_trade
@@ -162,6 +150,50 @@ class OrderDesk(Floor):
                     self._execution.enter(market, order)
             market.publish_book()
         return copy.copy(order)
+
+    def check_amend(
+        self,
+        account: str,
+        symbol: str,
+        order_id: int,
+        *,
+        price: Decimal | None,
+        quantity: Decimal | None,
+        note: dict[str, str] | None = None,
+    ) -> None:
+        """Whether `amend` would change the order now; nothing changes.
+
+        Raises:
+            Refused: As `amend`.
+        """
+        order = self._open_order(self._accounts[account], symbol, order_id, None)
+        self._changed_order(self._market(symbol), order, price, quantity, note)
+
+    def _changed_order(
+        self,
+        market: Market,
+        order: SimOrder,
+        price: Decimal | None,
+        quantity: Decimal | None,
+        note: dict[str, str] | None,
+    ) -> SimOrder:
+        """A copy with the price and quantity that it is to have, all that can be said against them being said."""
+        owner = self._accounts[order.account]
+        new_price = order.price if price is None else price
+        new_quantity = order.quantity if quantity is None else quantity
+        check_rules(market, order.type, new_price, new_quantity, order.closes)
+        assert new_price is not None  # what rests has a price
+        is_noted = any(order.note.get(name, "") != text for name, text in (note or {}).items())
+        if new_price == order.price and new_quantity == order.quantity and not is_noted:
+            raise Refused(Why.AMEND_NO_CHANGE)
+        if new_quantity <= order.filled_quantity:
+            raise Refused(Why.AMEND_BELOW_FILLED)
+        if order.closes and new_quantity - order.filled_quantity > abs(owner.held(order.symbol, order.position_side)):
+            raise Refused(Why.REDUCE_ONLY)
+        changed = copy.copy(order)
+        changed.price, changed.quantity = market.canonical(new_price), new_quantity
+        check_margin(market, owner, changed, self._risk, instead_of=order)
+        return changed
 
     def cancel(
         self, account: str, symbol: str, *, order_id: int | None, client_order_id: str | None, reason: str = "user"

@@ -79,7 +79,8 @@ class Triggers:
         earlier = owner.find_trigger(None, intent.client_id)
         if earlier is not None and earlier.is_open:
             raise Refused(Why.DUPLICATE_CLIENT_ID)
-        self._check_side_of_market(market, intent)
+        if intent.refuse_reached:
+            self._check_side_of_market(market, intent)
 
     def _check_order(self, market: Market, intent: TriggerIntent) -> None:
         if intent.close_position:
@@ -121,6 +122,8 @@ class Triggers:
         self._accounts[account].add_trigger(trigger)
         self.wait(trigger)
         self._tell("new", trigger)
+        if not intent.refuse_reached and self._reaches(trigger, self._price(market, intent.trigger_by)):
+            self._fire(market, trigger)
         return copy.copy(trigger)
 
     def record_rejected(self, account: str, intent: TriggerIntent, trigger_id: int, why: Why) -> None:

@@ -257,6 +257,11 @@ def test_the_takers_word_decides_what_ends_when_an_account_meets_itself(smp_type
         rows = [desk.order(resting), desk.order(taking)]
         assert [row["orderStatus"] for row in rows] == statuses
         assert rows[1]["smpType"] == (smp_type or "None")
+        # Each that it ended names the order that it met.
+        met = {resting: taking, taking: resting}
+        assert [row["smpOrderId"] for row in rows] == [
+            met[row["orderId"]] if row["cancelType"] == "CancelBySmp" else "" for row in rows
+        ]
         for row in rows:
             if row["orderStatus"] == "Cancelled":
                 assert (row["cancelType"], row["rejectReason"]) == ("CancelBySmp", "EC_StopBySelfMatch")

@@ -35,7 +35,7 @@ async def test_it_waits_and_becomes_an_order_of_the_same_id(desk: Desk) -> None:
     await moment()
     row = desk.order(order_id)
     assert (row["orderStatus"], row["orderLinkId"], row["cumExecQty"]) == ("Filled", "stop-1", "0.010")
-    assert (row["stopOrderType"], row["triggerPrice"], row["avgPrice"]) == ("Stop", "64500", "64600")
+    assert (row["stopOrderType"], row["triggerPrice"], row["avgPrice"]) == ("Stop", "64500.00", "64600")
     (execution,) = desk.get("/v5/execution/list", category="linear", orderId=order_id)["result"]["list"]
     assert (execution["stopOrderType"], execution["orderId"]) == ("Stop", order_id)
     assert desk.get("/v5/order/history", category="linear")["result"]["list"] == [row]

@@ -162,3 +162,36 @@ async def test_words_that_do_not_apply_to_an_order_are_empty(desk: Desk) -> None
         for row in desk.get(path, category="linear", symbol="BTCUSDT")["result"]["list"]:
             words = ("stopOrderType", "triggerBy", "tpTriggerBy", "slTriggerBy", "tpslMode", "triggerPrice")
             assert {name: row[name] for name in words} == dict.fromkeys(words, "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"price": "4000"}, 110094),  # 0.001 of it is worth less than 5
+        ({"qty": "25"}, 110007),
+        ({"qty": "700"}, 110090),
+    ],
+)
+def test_what_is_wrong_with_an_amendment_is_said_at_once(changes: dict[str, str], code: int) -> None:
+    async def trial(desk: Desk) -> None:
+        desk.quotes()
+        order_id = desk.create(price="63500", qty="0.001")["result"]["orderId"]
+        await moment()
+        before = desk.order(order_id)
+        body = {"category": "linear", "symbol": "BTCUSDT", "orderId": order_id, **changes}
+        assert desk.post("/v5/order/amend", **body)["retCode"] == code
+        await moment()
+        assert desk.order(order_id) == before
+
+    at_desk(trial)()
+
+
+@at_desk
+async def test_a_reduce_only_order_is_not_amended_beyond_its_position(desk: Desk) -> None:
+    desk.quotes()
+    desk.create(orderType="Market", qty="0.100")
+    await moment()
+    order_id = desk.create(side="Sell", price="65000", qty="0.050", reduceOnly=True)["result"]["orderId"]
+    await moment()
+    body = {"category": "linear", "symbol": "BTCUSDT", "orderId": order_id, "qty": "0.200"}
+    assert desk.post("/v5/order/amend", **body)["retCode"] == 110017

@@ -338,3 +338,81 @@ async def test_in_hedge_mode_each_leg_has_its_own(desk: Desk) -> None:
         (1, "65000.00", "Sell"),
         (2, "62000.00", "Buy"),
     ]
+
+
+@at_desk
+async def test_one_whose_price_the_market_has_passed_at_the_fill_closes_at_once(desk: Desk) -> None:
+    desk.quotes()
+    desk.create(qty="0.100", price="63900", takeProfit="65000", stopLoss="63850")
+    await moment()
+    desk.exchange.cancel_all("maker", None)
+    desk.quote(Side.BUY, "63800")
+    desk.quote(Side.SELL, "63800", "1")  # through the order and on to below its stop-loss
+    await moment()
+    rows = desk.get("/v5/order/realtime", category="linear", symbol="BTCUSDT", openOnly=1)["result"]["list"]
+    ended = {row["stopOrderType"]: (row["orderStatus"], row["cancelType"], row["triggerPrice"]) for row in rows}
+    assert ended["StopLoss"] == ("Filled", "UNKNOWN", "63850.00")
+    assert ended["TakeProfit"] == ("Deactivated", "CancelByTpSlTsClear", "65000.00")
+    assert (position(desk)["size"], stops(desk)) == ("0", {})
+
+
+@at_desk
+async def test_a_stop_that_is_moved_past_the_market_by_a_fill_closes_at_once(desk: Desk) -> None:
+    await go_long(desk, "0.100", takeProfit="65000", stopLoss="63000")
+    desk.create(qty="0.100", price="63900", stopLoss="63850")
+    await moment()
+    desk.exchange.cancel_all("maker", None)
+    desk.quote(Side.BUY, "63800")
+    desk.quote(Side.SELL, "63800", "1")
+    await moment()
+    assert (position(desk)["size"], stops(desk)) == ("0", {})
+
+
+@at_desk
+async def test_one_of_a_pair_that_closes_at_once_ends_the_other(desk: Desk) -> None:
+    desk.quotes()
+    desk.trade_at("64000")
+    # By the mark price the profit is there already when the order, cheaper than the market, is filled.
+    desk.create(
+        qty="0.100", price="63900", tpslMode="Partial", takeProfit="63950", tpTriggerBy="MarkPrice", stopLoss="63000"
+    )
+    await moment()
+    desk.exchange.cancel_all("maker", None)
+    desk.quote(Side.BUY, "63890")
+    desk.quote(Side.SELL, "63900", "0.100")
+    await moment()
+    assert (position(desk)["size"], stops(desk)) == ("0", {})
+
+
+@at_desk
+async def test_a_stop_keeps_its_time_and_shows_where_it_triggered_when_it_is_an_order(desk: Desk) -> None:
+    await go_long(desk, takeProfit="65000")
+    assert set_stop(desk, takeProfit="64500", trailingStop="100") == 0
+    made = stops(desk)
+    desk.exchange.cancel_all("maker", None)
+    desk.quote(Side.BUY, "64450", "0.100")
+    desk.trade_at("64500")  # takes the profit of a part
+    await moment()
+    profit = desk.order(made["TakeProfit"]["orderId"])
+    assert (profit["triggerPrice"], profit["cumExecQty"]) == ("64500.00", "0.100")
+    assert (profit["createdTime"], profit["updatedTime"] > profit["createdTime"]) == (
+        made["TakeProfit"]["createdTime"],
+        True,
+    )
+    desk.quote(Side.BUY, "64350")
+    desk.trade_at("64400")
+    await moment()
+    trailing = desk.order(made["TrailingStop"]["orderId"])
+    assert (trailing["triggerPrice"], trailing["orderStatus"]) == ("64400.00", "Filled")
+    assert trailing["createdTime"] == made["TrailingStop"]["createdTime"]
+
+
+@at_desk
+async def test_an_attached_pair_beyond_the_twenty_is_not_made_by_half(desk: Desk) -> None:
+    await go_long(desk)
+    for _ in range(20):
+        await moment(0.2)
+        assert set_stop(desk, tpslMode="Partial", takeProfit="65000", tpSize="0.001") == 0
+    desk.create(orderType="Market", qty="0.010", tpslMode="Partial", takeProfit="66000", stopLoss="63000")
+    await moment()
+    assert list(stops(desk)) == ["PartialTakeProfit"]

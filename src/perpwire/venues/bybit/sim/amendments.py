@@ -67,6 +67,10 @@ class Amendments:
             raise CallRefused(110059, "Cannot modify the TP/SL of a partially filled open order")
         if note is None and price in (None, order.price) and quantity in (None, order.quantity):
             raise of_exchange(Refused(Why.AMEND_NO_CHANGE))
+        try:
+            self._exchange.check_amend(account, order.symbol, order.order_id, price=price, quantity=quantity, note=note)
+        except Refused as refused:
+            raise of_exchange(refused) from None
         command = AmendOrder(symbol=order.symbol, order_id=order.order_id, price=price, quantity=quantity, note=note)
         self._exchange.submit(account, command, MATCH_DELAY_S)
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from perpwire.model.order import OrderStatus, OrderType, TimeInForce
-from perpwire.simulator.events import Booking, SimFill, SimOrder, SimTrigger
+from perpwire.simulator.events import Booking, Refused, SimFill, SimOrder, SimTrigger
 from perpwire.venues.bybit import wire
 from perpwire.venues.bybit.sim.endings import order_ending, trigger_ending
 from perpwire.venues.bybit.sim.holdings import Holdings, user_id
@@ -121,10 +121,24 @@ class Rows(Holdings):
             "cumExecFee": cut(order.fees),
             "cumFeeDetail": {instrument.settle: cut(order.fees)} if order.filled_quantity else {},
             "reduceOnly": order.reduce_only,
+            "smpOrderId": id_text(ORDER, order.met_order_id) if order.met_order_id else "",
             "createdTime": str(order.created_ms),
             "updatedTime": str(order.updated_ms),
         }
-        return fields | _noted(order.note)
+        return fields | _noted(order.note) | self._waited(order, instrument.tick_size)
+
+    def _waited(self, order: SimOrder, tick: Decimal) -> dict[str, Any]:
+        """What an order still shows of the conditional one that it was: when that was made, and where it triggered,
+        which may have been moved since."""
+        if not order.trigger_id:
+            return {}
+        try:
+            trigger = self._exchange.find_trigger(order.account, trigger_id=order.trigger_id)
+        except Refused:
+            return {}  # forgotten meanwhile
+        stop = trigger.stop_price
+        moved = {} if stop is None else {"triggerPrice": fit(stop, tick)}
+        return {"createdTime": str(trigger.created_ms), **moved}
 
     # --- conditional orders -------------------------------------------------------------------------------------------
 

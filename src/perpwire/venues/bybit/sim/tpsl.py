@@ -21,6 +21,7 @@ from perpwire.simulator.events import (
     SimTrigger,
     TriggerBy,
     TriggerIntent,
+    Why,
 )
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.bybit.sim.holdings import position_stops
@@ -62,20 +63,22 @@ class PositionStops:
 
     def _on_fill(self, order: SimOrder, fill: SimFill) -> None:
         attached = attached_of(order.note)
-        held = self._exchange.position(order.account, order.symbol, order.position_side).quantity
-        is_long = order.side is Side.BUY
-        if attached is None or not held or (held > 0) is not is_long or fill.quantity <= fill.closed_quantity:
+        if attached is None or fill.quantity <= fill.closed_quantity:
             return  # it has opened nothing
         for is_profit, side in ((True, attached.profit), (False, attached.loss)):
+            # Asked for each: one whose price the market has passed already closes the position at once.
+            held = self._exchange.position(order.account, order.symbol, order.position_side).quantity
+            if not held or (held > 0) is not (order.side is Side.BUY):
+                return
             if side is None:
                 continue
             try:
-                if attached.is_partial:
-                    self._grow_partial(order, fill, is_profit, side)
-                else:
+                if not attached.is_partial:
                     self.set_full(order.account, order.symbol, order.position_side, is_profit, side, order)
+                elif not self._grow_partial(order, fill, is_profit, side):
+                    return
             except Refused:
-                pass  # the price has passed it already: nothing is set, and the position shows none
+                pass  # more than one order may have
 
     # --- for the whole position ---------------------------------------------------------------------------------------
 
@@ -91,7 +94,7 @@ class PositionStops:
         """The one take-profit or stop-loss of a position: moved where there is one, made where there is none.
 
         Raises:
-            Refused: It would trigger at once.
+            Refused: It would trigger at once, and no `parent` brings it along: what an order brings does trigger.
         """
         kind: Kind = "TakeProfit" if is_profit else "StopLoss"
         standing = position_stops(self._exchange, account, symbol, position_side).get(kind)
@@ -99,8 +102,12 @@ class PositionStops:
             if (standing.intent.trigger_price, standing.intent.trigger_by) == (wanted.price, wanted.by):
                 return
             if standing.intent.trigger_by == wanted.by:
-                self._exchange.amend_trigger(account, standing.trigger_id, trigger_price=wanted.price)
-                return
+                try:
+                    self._exchange.amend_trigger(account, standing.trigger_id, trigger_price=wanted.price)
+                    return
+                except Refused as refused:
+                    if parent is None or refused.why is not Why.WOULD_TRIGGER:
+                        raise
         made = self._intent(account, symbol, position_side, kind, wanted, parent)
         self._exchange.check_trigger(account, made)
         if standing is not None:
@@ -142,14 +149,14 @@ class PositionStops:
         quantity: Decimal,
         group: str,
         parent: SimOrder | None = None,
-    ) -> None:
+    ) -> SimTrigger:
         """
         Raises:
-            Refused: It would trigger at once.
+            Refused: As `set_full`.
         """
         kind: Kind = "PartialTakeProfit" if is_profit else "PartialStopLoss"
         intent = self._intent(account, symbol, position_side, kind, wanted, parent, quantity, group)
-        self._exchange.place_trigger(account, intent)
+        return self._exchange.place_trigger(account, intent)
 
     def count_partial(self, account: str, symbol: str, position_side: PositionSide) -> int:
         """How many of the allowed ones there are: a pair counts once."""
@@ -161,19 +168,23 @@ class PositionStops:
         ]
         return len({group for group in groups if group}) + groups.count("")
 
-    def _grow_partial(self, order: SimOrder, fill: SimFill, is_profit: bool, wanted: Exit) -> None:
-        """An order's pair grows with what is filled of it."""
+    def _grow_partial(self, order: SimOrder, fill: SimFill, is_profit: bool, wanted: Exit) -> bool:
+        """An order's pair grows with what is filled of it. False: this one has triggered, so the pair is done."""
         group = f"attached/{order.order_id}"
         kind = "take_profit" if is_profit else "stop"
         opened = fill.quantity - fill.closed_quantity
-        for trigger in self._exchange.open_triggers(order.account, order.symbol):
-            if trigger.intent.group == group and trigger.intent.kind == kind:
+        pair = [one for one in self._exchange.open_triggers(order.account, order.symbol) if one.intent.group == group]
+        for trigger in pair:
+            if trigger.intent.kind == kind:
                 self._exchange.amend_trigger(
                     order.account, trigger.trigger_id, quantity=trigger.intent.quantity + opened
                 )
-                return
-        if self.count_partial(order.account, order.symbol, order.position_side) < MOST_PARTIAL or not is_profit:
-            self.add_partial(order.account, order.symbol, order.position_side, is_profit, wanted, opened, group, order)
+                return True
+        if not pair and self.count_partial(order.account, order.symbol, order.position_side) >= MOST_PARTIAL:
+            return True
+        return self.add_partial(
+            order.account, order.symbol, order.position_side, is_profit, wanted, opened, group, order
+        ).is_open
 
     # --- making them --------------------------------------------------------------------------------------------------
 
@@ -230,5 +241,6 @@ class PositionStops:
             keeps_id=True,
             refuse_post_only=False,
             refuse_fok=False,
+            refuse_reached=parent is None,
             note=note,
         )

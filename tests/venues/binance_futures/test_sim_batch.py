@@ -163,7 +163,8 @@ def test_conditional_orders_are_tried_by_their_older_names(venue: SimulatedVenue
 def test_what_clients_ask_of_other_services_at_their_start(venue: SimulatedVenue) -> None:
     assert venue.signed("GET", "/sapi/v1/capital/config/getall").raw == b"[]"
     assert venue.raw("GET", "/sapi/v1/capital/config/getall").code == -2014
-    assert venue.public("/api/v3/ping").raw == b"{}"
+    ping = venue.public("/api/v3/ping")
+    assert (ping.raw, ping.headers["x-mbx-used-weight"]) == (b"{}", ping.headers["x-mbx-used-weight-1m"])
     for path in ("/api/v3/exchangeInfo", "/dapi/v1/exchangeInfo"):
         assert venue.public(path).json["symbols"] == []
     assert venue.public("/eapi/v1/exchangeInfo").json["optionSymbols"] == []

@@ -75,7 +75,10 @@ class Gateway:
                 headers["retry-after"] = str(refusal.retry_after_s)
         if row is None or row.pool == "rest":
             # The calls with pools of their own don't tell of this one.
-            headers[limits.HEADERS[limits.WEIGHT]] = str(self._addresses.used(request.peer, "rest", now_ms))
+            used = str(self._addresses.used(request.peer, "rest", now_ms))
+            headers[limits.HEADERS[limits.WEIGHT]] = used
+            if request.path.startswith("/api/"):
+                headers["x-mbx-used-weight"] = used  # the spot service's older name for it
         return HttpReply(status=status, headers=headers, body=body)
 
     def _answer(self, request: IncomingRequest, row: Row | None, now_ms: int, headers: dict[str, str]) -> bytes:

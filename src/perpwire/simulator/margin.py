@@ -23,9 +23,12 @@ class MarginModel(Protocol):
     """
     Attributes:
         takes_over_at_once: In its lowest tier a liquidated position goes to the insurance fund, not through the book.
+        funds_from_wallet: Funding of an isolated position is paid of the account's free money, as far as that goes, and
+            received there; False: it is the position's own margin that pays and receives.
     """
 
     takes_over_at_once: bool
+    funds_from_wallet: bool
 
     def initial(self, spec: SymbolSpec, position: SimPosition, mark: Decimal) -> Decimal:
         """Initial margin of an open position."""
@@ -121,6 +124,7 @@ class PlainMargin:
     """Value over leverage, and the tier's maintenance rate: for exchanges of no particular venue."""
 
     takes_over_at_once = False
+    funds_from_wallet = False
 
     def initial(self, spec: SymbolSpec, position: SimPosition, mark: Decimal) -> Decimal:
         return abs(position.quantity) * mark / position.leverage

@@ -12,8 +12,18 @@ import msgspec
 from perpwire.clock import Timer
 from perpwire.model.market import Level
 from perpwire.simulator.account_desk import AccountDesk
+from perpwire.simulator.accounts import Account
 from perpwire.simulator.candles import Candle, Day, Kind
-from perpwire.simulator.events import ZERO, ContractChanged, FundingSettled, Liquidated, MarkTick, SimEvent, Traded
+from perpwire.simulator.events import (
+    ZERO,
+    ContractChanged,
+    FundingSettled,
+    Liquidated,
+    MarkTick,
+    SimEvent,
+    SimPosition,
+    Traded,
+)
 from perpwire.simulator.house import INSURANCE_FUND
 from perpwire.simulator.intervals import Interval, Span
 from perpwire.simulator.margin import CASH_STEP
@@ -211,6 +221,7 @@ class MarketDesk(AccountDesk):
                 if position.symbol != market.symbol:
                     continue
                 amount = (-position.quantity * mark * rate).quantize(CASH_STEP)
+                from_margin = self._funding_from_margin(account, position, amount)
                 booking = account.book(
                     "funding",
                     asset,
@@ -229,10 +240,16 @@ class MarketDesk(AccountDesk):
                 position.current_realized += amount
                 position.total_realized += amount
                 if position.is_isolated:
-                    position.isolated_margin += amount
-                    position.extra_margin += amount
+                    position.isolated_margin += from_margin
+                    position.extra_margin += from_margin
                 positions = (position,) if position.is_isolated else ()
                 self._emit(account.changed("funding", market.symbol, positions, (booking,), self.now_ms(), amount))
+
+    def _funding_from_margin(self, account: Account, position: SimPosition, amount: Decimal) -> Decimal:
+        """How much of a funding (below 0: paid) is of an isolated position's own margin."""
+        if not position.is_isolated or not self._risk.margin.funds_from_wallet:
+            return amount
+        return min(ZERO, amount + self._risk.view(account).available)
 
     def _remember(self, event: SimEvent) -> None:
         if isinstance(event, Liquidated):

@@ -247,3 +247,25 @@ async def test_demonstration_money_comes_once_a_minute(desk: Desk) -> None:
     usual = desk.send("POST", "/v5/account/demo-apply-money", "{}")
     assert json.loads(usual.body)["retCode"] == 0
     assert desk.exchange.wallet("main")["USDT"] == 150000
+
+
+@pytest.mark.parametrize("free", ["1000", "10", "0"])
+def test_funding_is_of_free_money_first_and_of_an_isolated_positions_margin_then(free: str) -> None:
+    async def trial(desk: Desk) -> None:
+        isolate(desk)
+        desk.quotes()
+        desk.create(orderType="Market", qty="2.500")
+        await moment()
+        desk.exchange.deposit("main", "USDT", D(free) - desk.exchange.view("main").available)
+        (before,) = rows(desk, symbol="BTCUSDT")
+        desk.exchange.start()
+        await moment(7)
+        (paid,) = desk.get("/v5/execution/list", category="linear", execType="Funding")["result"]["list"]
+        short = max(D(0), D(paid["execFee"]) - D(free))
+        assert (D(paid["execFee"]) > 10, bool(short)) == (True, free != "1000")
+        (after,) = rows(desk, symbol="BTCUSDT")
+        assert D(before["positionBalance"]) - D(after["positionBalance"]) == short
+        nearer = short / (1 - D("0.00055")) / (D("2.5") * (1 - D("0.0033")))
+        assert abs(D(after["liqPrice"]) - D(before["liqPrice"]) - nearer) <= D("1E-8")
+
+    at_desk(trial, start_s=1_790_006_395)()

@@ -16,6 +16,7 @@ class BinanceMargin:
     """See simulator.margin.MarginModel."""
 
     takes_over_at_once = False
+    funds_from_wallet = False
 
     def initial(self, spec: SymbolSpec, position: SimPosition, mark: Decimal) -> Decimal:
         """Notional at the mark price over leverage."""

@@ -22,6 +22,7 @@ class BybitMargin:
     """See simulator.margin.MarginModel. Q is a quantity, E entry and M mark price, L leverage, t the taker rate."""
 
     takes_over_at_once = True
+    funds_from_wallet = True
 
     def initial(self, spec: SymbolSpec, position: SimPosition, mark: Decimal) -> Decimal:
         """Cross: Q M / L + F. Isolated: Q E / L + F and what was added."""

@@ -282,6 +282,18 @@ async def _close_code(socket: aiohttp.ClientWebSocketResponse) -> int | None:
     return socket.close_code
 
 
+async def test_a_port_can_be_had_again_at_once_also_while_connections_of_the_run_before_linger() -> None:
+    port = 0
+    async with AsyncExitStack() as clients:
+        for _ in range(3):
+            async with running(venues=("echo",), ports={"echo": port}, rate=0.0) as simulation:
+                port = _port(simulation)
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                clients.callback(writer.close)
+                writer.write(b"GET /echo/time HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+
+
 async def test_a_port_may_be_chosen_and_is_not_shared_with_another_simulation() -> None:
     async with running(venues=("echo",), rate=0.0) as first:
         port = _port(first)

@@ -107,6 +107,8 @@ class _Server:
     def _listening(self) -> socket.socket:
         """A socket that takes connections from now on; they wait until they are accepted."""
         listening = _bound(self.port, is_shared=True)
+        # What it accepts inherits this; else nobody could have the port for a minute after we are gone.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.listen(_BACKLOG)
         return listening
 
@@ -358,10 +360,24 @@ def _bound(port: int, *, is_shared: bool) -> socket.socket:
     Raises:
         OSError: The port is taken.
     """
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    # Not both: with REUSEADDR a strange socket could join while none of ours listens. Windows shares by REUSEADDR.
+    # Windows shares by REUSEADDR.
     share = getattr(socket, "SO_REUSEPORT", socket.SO_REUSEADDR)
-    bound.setsockopt(socket.SOL_SOCKET, share if is_shared else socket.SO_REUSEADDR, 1)
+    if not is_shared:
+        return _bound_with(port, socket.SO_REUSEADDR)
+    try:
+        # Not both: with REUSEADDR a strange socket could join while none of ours listens.
+        bound = _bound_with(port, share)
+    except OSError:
+        # Connections that have no owner any more, of a run before or cut off by us, end in a minute or so. Sharing with
+        # them takes both, where they don't count as of the same user.
+        bound = _bound_with(port, share, socket.SO_REUSEADDR)
+    return bound
+
+
+def _bound_with(port: int, *options: int) -> socket.socket:
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    for option in options:
+        bound.setsockopt(socket.SOL_SOCKET, option, 1)
     try:
         bound.bind((ADDRESS, port))
     except OSError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from tests.simulator.making import SYMBOL, Heard, exchange, intent, spec
@@ -18,6 +19,7 @@ from perpwire.simulator.events import (
     Refused,
     SelfTrade,
     SimEvent,
+    SimOrder,
     Traded,
     Why,
 )
@@ -467,3 +469,21 @@ def test_ids_fit_a_double_except_those_of_the_symbol_whose_real_ones_do_not(venu
 
     assert int(float(bitcoin)) == bitcoin < later == int(float(later))
     assert int(float(ether)) != ether
+
+
+def test_an_accounts_sums_walk_its_orders_once_however_many_symbols_have_some(clock: ManualClock) -> None:
+    walks: list[int] = []
+
+    class Counted(dict[int, SimOrder]):
+        def values(self) -> Any:
+            walks.append(len(self))
+            return super().values()
+
+    venue = exchange(clock, symbols=[spec(f"S{number}USDT") for number in range(20)])
+    for number in range(20):
+        venue.place("a", intent(Side.BUY, "0.001", "100", symbol=f"S{number}USDT"))
+    before = venue.view("a")
+    account = venue._accounts["a"]
+    account.open = Counted(account.open)
+    assert venue.view("a") == before
+    assert walks == [20]

@@ -413,4 +413,5 @@ def test_a_file_has_one_exchange_of_a_venue_at_a_time(clock: ManualClock, tmp_pa
     with pytest.raises(OSError, match="another exchange has it open"):
         Store(tmp_path / "state", "echo")
     venue.close()
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["state", "state-echo-lock"]
     Store(tmp_path / "state", "echo").close()

@@ -55,7 +55,9 @@ class Risk:
                 cross_unrealized += gain
                 cross_initial += need
                 cross_maintenance += keep
-        orders = sum((self.order_margin(account, symbol) for symbol in self._with_orders(account, asset)), ZERO)
+        orders = sum(
+            (self._margin_of(account, symbol, its) for symbol, its in self._open_orders(account, asset).items()), ZERO
+        )
         wallet = account.wallet(asset)
         return AccountView(
             wallet=wallet,
@@ -69,9 +71,12 @@ class Risk:
             cross_maintenance_margin=cross_maintenance,
         )
 
-    def _with_orders(self, account: Account, asset: str) -> Iterable[str]:
-        symbols = dict.fromkeys(order.symbol for order in account.open.values())
-        return (symbol for symbol in symbols if self._specs[symbol].instrument.settle == asset)
+    def _open_orders(self, account: Account, asset: str) -> dict[str, list[SimOrder]]:
+        """By symbol."""
+        found: dict[str, list[SimOrder]] = {}
+        for order in account.open.values():
+            found.setdefault(order.symbol, []).append(order)
+        return {symbol: its for symbol, its in found.items() if self._specs[symbol].instrument.settle == asset}
 
     # --- orders -------------------------------------------------------------------------------------------------------
 
@@ -87,6 +92,9 @@ class Risk:
         orders = [one for one in account.open.values() if one.symbol == symbol and one is not without]
         if plus is not None:
             orders.append(plus)
+        return self._margin_of(account, symbol, orders)
+
+    def _margin_of(self, account: Account, symbol: str, orders: Iterable[SimOrder]) -> Decimal:
         by_leg: dict[PositionSide, tuple[list[OpenOrder], list[OpenOrder]]] = {}
         for order in orders:
             if order.price is not None and not order.closes:

@@ -89,6 +89,7 @@ class Store:
         except sqlite3.Error as error:
             raise OSError(f"{self._path}: {error}") from None
         try:
+            lock.execute("PRAGMA journal_mode=MEMORY")  # no further file for a transaction in which nothing is written
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as error:
             lock.close()

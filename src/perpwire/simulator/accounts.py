@@ -284,6 +284,7 @@ class Account:
             order_id=order.order_id,
             client_order_id=order.client_order_id,
             fill_kind=kind,
+            is_maker=is_maker,
         )
         fill = SimFill(
             trade_id=trade_id,

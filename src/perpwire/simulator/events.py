@@ -369,8 +369,8 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
         number: Grows by account without gaps, from 1.
         kind: "trade": an execution; "funding"; "liquidation_fee"; "transfer": paid in or out; "insurance": the
             insurance fund has paid what an account had lost beyond all it had.
-        side, quantity, price, fee, fee_rate, trade_id, order_id, client_order_id: Of the execution; of a funding, side
-            and quantity are the position's and price is the mark price.
+        side, quantity, price, fee, fee_rate, trade_id, order_id, client_order_id, is_maker: Of the execution; of a
+            funding, side and quantity are the position's and price is the mark price.
         cash_flow: Price profit, or what was paid in.
         funding: Above 0 if received.
         position_quantity: Of the position, after it (signed).
@@ -397,6 +397,7 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     order_id: int = 0
     client_order_id: str = ""
     fill_kind: FillKind = "trade"
+    is_maker: bool = False
 
 
 # --- commands that are acknowledged first and carried out later ------------------------------------------------------

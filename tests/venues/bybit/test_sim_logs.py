@@ -177,3 +177,15 @@ def test_a_pre_check_refuses_what_create_would(changes: dict[str, Any], code: in
         assert desk.post("/v5/order/pre-check", **{**asked, "price": "64000"})["retCode"] == 110077
 
     at_desk(trial)()
+
+
+@at_desk
+async def test_a_movement_names_its_execution(desk: Desk) -> None:
+    desk.quotes()
+    desk.create(orderType="Market", qty="0.100")
+    desk.create(side="Sell", qty="0.100", price="64005")
+    await moment()
+    desk.quote(Side.BUY, "64005", "0.100")
+    executions = desk.get("/v5/execution/list", category="linear")["result"]["list"]
+    assert [row["isMaker"] for row in executions] == [True, False]
+    assert [row["tradeId"] for row in log(desk)] == [row["execId"] for row in executions]

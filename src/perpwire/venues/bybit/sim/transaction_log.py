@@ -12,7 +12,7 @@ from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.specs import AccountSpec
 from perpwire.venues.bybit import wire_sent
 from perpwire.venues.bybit.sim.asked import CATEGORIES, DAY_MS, Asked, choice, paged, period
-from perpwire.venues.bybit.sim.numbers import FUNDING, ORDER, TAKER_EXECUTION, cut, fit, id_text
+from perpwire.venues.bybit.sim.numbers import FUNDING, MAKER_EXECUTION, ORDER, TAKER_EXECUTION, cut, fit, id_text
 from perpwire.venues.bybit.sim.refusal import CallRefused
 from perpwire.venues.bybit.sim.rows import booking_side, user_id
 
@@ -94,7 +94,9 @@ def _rate(one: Booking) -> str:
 def _trade_id(one: Booking) -> str:
     if one.kind == "funding":
         return id_text(FUNDING, one.number)
-    return id_text(TAKER_EXECUTION, one.trade_id) if one.trade_id else ""
+    if not one.trade_id:
+        return ""
+    return id_text(MAKER_EXECUTION if one.is_maker else TAKER_EXECUTION, one.trade_id)
 
 
 def _category(one: Booking) -> str:

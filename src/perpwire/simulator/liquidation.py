@@ -72,7 +72,7 @@ class Liquidator:
     def _look_at_isolated(self, account: Account, position: SimPosition) -> None:
         mark = self._risk.mark_of(position.symbol)
         spec = self._markets[position.symbol].spec
-        need = self._risk.margin.maintenance(spec, position, mark)
+        need = self._risk.margin.isolated_maintenance(spec, position, mark)
         equity = position.isolated_margin + position.unrealized(mark)
         if equity <= need and position.auto_add_margin:
             equity += self._add_margin(account, position, need - equity)
@@ -158,8 +158,9 @@ class Liquidator:
 
     def _is_short(self, account: Account, position: SimPosition) -> bool:
         if position.is_isolated:
-            equity = position.isolated_margin + position.unrealized(self._risk.mark_of(position.symbol))
-            return equity <= self._maintenance(position)
+            spec, mark = self._markets[position.symbol].spec, self._risk.mark_of(position.symbol)
+            equity = position.isolated_margin + position.unrealized(mark)
+            return equity <= self._risk.margin.isolated_maintenance(spec, position, mark)
         view = self._risk.view(account)
         return view.cross_equity <= view.cross_maintenance_margin
 

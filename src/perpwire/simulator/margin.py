@@ -38,6 +38,10 @@ class MarginModel(Protocol):
         """Below this equity it is liquidated."""
         ...
 
+    def isolated_maintenance(self, spec: SymbolSpec, position: SimPosition, mark: Decimal) -> Decimal:
+        """The equity at which an isolated position is liquidated: so that it is at its `liquidation_price`."""
+        ...
+
     def set_aside(self, spec: SymbolSpec, side: Side, value: Decimal, leverage: Decimal) -> Decimal:
         """Cash that moves to an isolated position when an execution of this value opens or increases it."""
         ...
@@ -133,6 +137,9 @@ class PlainMargin:
         value = abs(position.quantity) * mark
         tier = spec.tier(value)
         return value * tier.maintenance_rate - tier.deduction
+
+    def isolated_maintenance(self, spec: SymbolSpec, position: SimPosition, mark: Decimal) -> Decimal:
+        return self.maintenance(spec, position, mark)
 
     def set_aside(self, spec: SymbolSpec, side: Side, value: Decimal, leverage: Decimal) -> Decimal:
         return fit_cash(value / leverage)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from perpwire.model.order import Side
 
 from .desk import Desk, at_desk, moment
@@ -59,3 +61,25 @@ async def test_a_position_is_taken_over_at_its_bankruptcy_price(desk: Desk) -> N
 def history(desk: Desk) -> list[Any]:
     rows: list[Any] = desk.get("/v5/order/history", category="linear", limit=50)["result"]["list"]
     return rows
+
+
+@pytest.mark.parametrize("side", ["Buy", "Sell"])
+def test_an_isolated_position_is_liquidated_at_the_very_price_that_it_shows(side: str) -> None:
+    async def trial(desk: Desk) -> None:
+        desk.quotes()
+        desk.post("/v5/account/set-margin-mode", setMarginMode="ISOLATED_MARGIN")
+        desk.create(side=side, orderType="Market", qty="1.000")
+        await moment()
+        symbol = {"category": "linear", "symbol": "BTCUSDT"}
+        assert desk.post("/v5/position/add-margin", **symbol, margin="20000")["retCode"] == 0
+        (row,) = desk.get("/v5/position/list", **symbol)["result"]["list"]
+        price = D(row["liqPrice"])
+        before, after = (D("0.01"), D("-0.01")) if side == "Buy" else (D("-0.01"), D("0.01"))
+        desk.exchange.force_mark("BTCUSDT", price + before)
+        await moment()
+        assert desk.get("/v5/position/list", **symbol)["result"]["list"][0]["size"] == "1.000"
+        desk.exchange.force_mark("BTCUSDT", price + after)
+        await moment()
+        assert desk.get("/v5/position/list", **symbol)["result"]["list"][0]["size"] == "0"
+
+    at_desk(trial)()

@@ -28,6 +28,9 @@ class BinanceMargin:
         tier = spec.tier(value)
         return value * tier.maintenance_rate - tier.deduction
 
+    def isolated_maintenance(self, spec: SymbolSpec, position: SimPosition, mark: Decimal) -> Decimal:
+        return self.maintenance(spec, position, mark)
+
     def set_aside(self, spec: SymbolSpec, side: Side, value: Decimal, leverage: Decimal) -> Decimal:
         return fit_cash(value / leverage)
 

@@ -37,6 +37,12 @@ class BybitMargin:
         tier = spec.tier(value)
         return value * tier.maintenance_rate - tier.deduction + fee_to_close(spec, position)
 
+    def isolated_maintenance(self, spec: SymbolSpec, position: SimPosition, mark: Decimal) -> Decimal:
+        """What was added counts as X / (1 - s t) in the liquidation price: by this much more or less is left there."""
+        sign = 1 if position.quantity > 0 else -1
+        counted = position.extra_margin / (1 - sign * spec.taker_fee)
+        return self.maintenance(spec, position, mark) + position.extra_margin - counted
+
     def set_aside(self, spec: SymbolSpec, side: Side, value: Decimal, leverage: Decimal) -> Decimal:
         """value / L + the fee to close at the bankruptcy price."""
         return fit_cash(value / leverage + _closing_fee(spec, side, value, leverage))

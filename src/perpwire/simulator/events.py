@@ -218,7 +218,7 @@ class TriggerIntent(msgspec.Struct, frozen=True, kw_only=True):
             up and triggers when it has fallen by the callback.
         trigger_price: None for a trailing order.
         trigger_by: Which price counts.
-        quantity: 0 with close_position: as much as the position is then.
+        quantity: 0 with close_position: as much as the position is then, and one order may be.
         price: Of a limit order; None where `book_place` counts.
         book_place: The limit price is read off the book when it triggers: that of the n-th level of the other side, or
             below 0 of the order's own; 0 for none.

@@ -279,6 +279,10 @@ class Triggers:
             if not held or (held > 0) == (intent.side is Side.BUY):
                 return None
             quantity = abs(held) if intent.close_position else min(quantity, abs(held))
+            instrument = market.spec.instrument
+            is_market = intent.type is OrderType.MARKET
+            most = instrument.max_market_quantity if is_market else instrument.max_quantity
+            quantity = quantity if most is None else min(quantity, most)
         bound = None
         if intent.type is OrderType.MARKET and intent.bound_share is not None:
             bound = _bound(market, intent.side, intent.bound_share)

@@ -322,3 +322,31 @@ def test_an_order_must_be_worth_what_it_loses_at_once(clock: ManualClock) -> Non
     # 20 times leverage: 100 units at 110 need 550, and lose 1000 against the mark of 100.
     assert why(venue.place, "a", intent(BUY, "100", "110")) is Why.MARGIN
     venue.place("a", intent(BUY, "100", "100"))
+
+
+def test_what_is_finer_than_cash_is_the_exchanges_and_not_lost(clock: ManualClock) -> None:
+    """A contract whose smallest value, tick times step, is 1e-10: cash knows 1e-8."""
+    fine = spec("PEPEUSDT", start_price="0.0001234")
+    fine = msgspec.structs.replace(
+        fine, instrument=msgspec.structs.replace(fine.instrument, tick_size=D("1E-7"), min_price=D("1E-7"))
+    )
+    venue = exchange(clock, symbols=[fine])
+
+    def worth() -> Decimal:
+        mark = venue.mark_price("PEPEUSDT")
+        held = sum((one.unrealized(mark) for name in "ab" for one in venue.positions(name)), D(0))
+        cash = sum((venue.wallet(name)["USDT"] for name in "ab"), D(0))
+        return held + cash + venue._house.worth({"PEPEUSDT": mark})
+
+    before = worth()
+    for maker, taker, price in (("a", "b", "0.0001233"), ("b", "a", "0.0001236")):
+        venue.place(maker, intent(SELL, "10.007", price, symbol="PEPEUSDT"))
+        venue.place(taker, intent(BUY, "10.007", price, symbol="PEPEUSDT"))
+    profits = [fill.realized_pnl for name in "ab" for _, fill in venue.fills(name, None)]
+    assert sorted(profits) == [D("-0.00000300"), 0, 0, D("0.00000300")]  # exactly 0.0000030021
+    venue.place("a", intent(SELL, "10.007", "0.0001236", symbol="PEPEUSDT"))  # and against the background
+    venue.force_fill("a")
+    venue.place("a", intent(BUY, "10.007", "0.0001231", symbol="PEPEUSDT"))
+    venue.force_fill("a")
+    assert venue.fills("a", None)[-1][1].rounded_off == D("3.5E-9")
+    assert worth() == before

@@ -305,6 +305,7 @@ class Account:
             position_quantity=position.quantity,
             balance=booking.balance,
             seq=seq,
+            rounded_off=moved.rounded_off,
         )
         self.fills.append((order, fill))
         return fill, booking
@@ -315,14 +316,16 @@ class Account:
         """Add a signed quantity to a position."""
         held, size = position.quantity, abs(signed)
         position.updated_ms = time_ms
-        profit = closed = closed_pnl = ZERO
+        profit = closed = closed_pnl = rounded_off = ZERO
         if held and (held > 0) != (signed > 0):
             closed = min(abs(held), size)
             is_all = closed == abs(held)
             cost = position.entry_value if is_all else (position.entry_value * closed / abs(held)).quantize(CASH_STEP)
             gain = closed * price - cost
+            exact = gain if held > 0 else -gain
             # Cash knows 1e-8; what a finer product would leave over is rounded here, once.
-            profit = (gain if held > 0 else -gain).quantize(CASH_STEP)
+            profit = exact.quantize(CASH_STEP)
+            rounded_off = exact - profit
             position.entry_value -= cost
             position.realized_pnl += profit
             closing_fee = fee if closed == size else (fee * closed / size).quantize(CASH_STEP)
@@ -345,7 +348,7 @@ class Account:
             if position.is_isolated:
                 side = Side.BUY if signed > 0 else Side.SELL
                 position.isolated_margin += self._margin.set_aside(spec, side, opening * price, position.leverage)
-        return _Moved(profit, closed, closed_pnl)
+        return _Moved(profit, closed, closed_pnl, rounded_off)
 
     def _release(self, position: SimPosition, closed: Decimal, held: Decimal) -> None:
         """Give the closed part's share of an isolated margin back to the cross wallet."""
@@ -385,11 +388,13 @@ class Account:
 
 
 class _Moved(msgspec.Struct, frozen=True):
-    """What an execution did to a position: profit before fees, how much it closed, profit of that after fees."""
+    """What an execution did to a position: profit before fees, how much it closed, profit of that after fees, and what
+    the first had beyond the smallest amount of cash."""
 
     profit: Decimal
     closed: Decimal
     closed_pnl: Decimal
+    rounded_off: Decimal
 
 
 def _realize(position: SimPosition, amount: Decimal) -> None:

@@ -28,7 +28,7 @@ class HouseState(msgspec.Struct, kw_only=True):
     """
     Attributes:
         quantities: Symbol -> what the background holds (signed), as far as it traded with accounts.
-        cash: What the background has received for it less what it has paid.
+        cash: What the background has received for it less what it has paid, and what accounts' profits had beyond 1e-8.
         funding: What it has received in fundings, whose other side it is, less what it has paid.
         fees: What accounts have paid in fees.
         insurance: The insurance fund.
@@ -79,6 +79,7 @@ class House:
         state = self.state
         for _, fill in sides:
             state.fees += fill.fee
+            state.cash += fill.rounded_off
         if len(sides) == 1:
             side, fill = sides[0]
             signed = fill.quantity if side is Side.BUY else -fill.quantity

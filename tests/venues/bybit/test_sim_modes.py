@@ -269,3 +269,19 @@ def test_funding_is_of_free_money_first_and_of_an_isolated_positions_margin_then
         assert abs(D(after["liqPrice"]) - D(before["liqPrice"]) - nearer) <= D("1E-8")
 
     at_desk(trial, start_s=1_790_006_395)()
+
+
+@at_desk
+async def test_the_smaller_leg_is_lost_nowhere_and_is_added_to_and_closed_at_any_price(desk: Desk) -> None:
+    desk.quotes()
+    assert post(desk, "position/switch-mode", mode=3) == 0
+    desk.create(side="Sell", orderType="Market", qty="0.900", positionIdx=2)
+    await moment()
+    desk.create(orderType="Market", qty="0.200", positionIdx=1)
+    await moment()
+    long, short = rows(desk, symbol="BTCUSDT")
+    (wallet,) = desk.get("/v5/account/wallet-balance", accountType="UNIFIED")["result"]["list"]
+    room = (D(wallet["totalMarginBalance"]) - D(wallet["totalMaintenanceMargin"])) / D("0.7")
+    assert (long["liqPrice"], abs(D(short["liqPrice"]) - 64000 - room) < D("1E-7")) == ("", True)
+    assert desk.create(price="63000", positionIdx=1)["retCode"] == 0
+    assert desk.create(side="Sell", price="64500", positionIdx=1, reduceOnly=True)["retCode"] == 0

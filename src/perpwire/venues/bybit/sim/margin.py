@@ -77,11 +77,12 @@ class BybitMargin:
         self, spec: SymbolSpec, position: SimPosition, legs: Sequence[SimPosition], mark: Decimal, cash: Decimal
     ) -> Decimal | None:
         """Isolated, by what was set aside: [Q E (1 - s/L) - s (X / (1 - s t) + D)] / [Q (1 - s MMR)].
-        Cross: M - s (margin balance - maintenance margin) / Q, an estimate that moves with the market."""
+        Cross: M - s (margin balance - maintenance margin) / Q, an estimate that moves with the market. In hedge mode Q
+        is what one leg has more than the other; the smaller leg is lost nowhere."""
         if position.is_isolated:
             return _isolated(spec, position, mark)
         net = sum((leg.quantity for leg in legs), ZERO)
-        if not net:
+        if not net or (net > 0) is not (position.quantity > 0):
             return None
         left = cash + sum((leg.unrealized(mark) - self.maintenance(spec, leg, mark) for leg in legs), ZERO)
         price = mark - left / net

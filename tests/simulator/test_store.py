@@ -117,6 +117,19 @@ def test_everything_is_there_again_after_a_kill(clock: ManualClock, tmp_path: Pa
     assert again.new_order_id() not in taken  # one that was, not
 
 
+def test_a_trailing_stop_stands_where_it_had_followed_the_price_to(clock: ManualClock, tmp_path: Path) -> None:
+    venue = open_exchange(clock, tmp_path / "state")
+    trailing = msgspec.structs.replace(stop(), kind="trailing", trigger_price=None, callback_distance=D("0.5"))
+    venue.place_trigger("a", trailing)
+    for price in ("100.4", "100.2"):
+        venue.place("b", intent(SELL, "1", price))
+        venue.place("b", intent(BUY, "1", price, self_trade="none"))
+    (before,) = venue.open_triggers("a", None)
+    assert before.stop_price == D("99.9")
+    again = open_exchange(clock, tmp_path / "state")
+    assert again.open_triggers("a", None) == [before]
+
+
 def test_it_goes_on_where_it_was(clock: ManualClock, tmp_path: Path) -> None:
     venue = open_exchange(clock, tmp_path / "state")
     busy(venue)

@@ -150,6 +150,7 @@ def test_a_trailing_stop_follows_the_price_and_triggers_on_the_way_back(venue: E
     assert venue.find_trigger("a", trigger_id=placed.trigger_id).is_open
     trade_at(venue, "100.5")
     assert steps(heard)[1:] == [
+        "trigger followed",
         "trigger triggering",
         "trigger triggered",
         "order new",

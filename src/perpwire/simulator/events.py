@@ -484,14 +484,27 @@ class OrderChanged(msgspec.Struct, frozen=True, kw_only=True):
     time_ms: int
 
 
+TriggerNews = Literal[
+    "new",
+    "amended",
+    "activated",
+    "followed",
+    "triggering",
+    "triggered",
+    "finished",
+    "canceled",
+    "expired",
+    "rejected",
+]
+
+
 class TriggerChanged(msgspec.Struct, frozen=True, kw_only=True):
     """`trigger` is a copy of the state after `what`. A trigger that fires is "triggering", then "triggered" (before
-    its order is "new"), and "finished" when that order is; or "triggering", then "rejected"."""
+    its order is "new"), and "finished" when that order is; or "triggering", then "rejected". "followed": a trailing one
+    has moved with the price, which venues do not tell of."""
 
     account: str
-    what: Literal[
-        "new", "amended", "activated", "triggering", "triggered", "finished", "canceled", "expired", "rejected"
-    ]
+    what: TriggerNews
     trigger: SimTrigger
     time_ms: int
 

@@ -22,6 +22,7 @@ from perpwire.simulator.events import (
     TriggerBy,
     TriggerChanged,
     TriggerIntent,
+    TriggerNews,
     Why,
 )
 from perpwire.simulator.market import Market
@@ -232,6 +233,7 @@ class Triggers:
             self._tell("activated", trigger)
         elif trigger.extreme is None or (price > trigger.extreme if falls else price < trigger.extreme):
             trigger.extreme = price
+            self._emit_changed("followed", trigger)
 
     def _fire(self, market: Market, trigger: SimTrigger) -> bool:
         intent = trigger.intent
@@ -347,16 +349,13 @@ class Triggers:
             return market.last_price
         return market.price.mark if by == "mark" else market.price.index
 
-    def _tell(
-        self,
-        what: Literal[
-            "new", "amended", "activated", "triggering", "triggered", "finished", "canceled", "expired", "rejected"
-        ],
-        trigger: SimTrigger,
-    ) -> None:
+    def _tell(self, what: TriggerNews, trigger: SimTrigger) -> None:
         trigger.updated_ms = self._now_ms()
+        self._emit_changed(what, trigger)
+
+    def _emit_changed(self, what: TriggerNews, trigger: SimTrigger) -> None:
         self._emit(
-            TriggerChanged(account=trigger.account, what=what, trigger=copy.copy(trigger), time_ms=trigger.updated_ms)
+            TriggerChanged(account=trigger.account, what=what, trigger=copy.copy(trigger), time_ms=self._now_ms())
         )
 
 

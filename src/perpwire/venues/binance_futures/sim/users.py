@@ -87,6 +87,8 @@ class UserStreams:
     def on_event(self, event: SimEvent) -> None:
         if not isinstance(event, OrderChanged | AccountChanged | TriggerChanged | SettingsChanged | MarginCalled):
             return
+        if isinstance(event, TriggerChanged) and event.what == "followed":
+            return
         account = event.account
         if isinstance(event, SettingsChanged):
             self._on_setting(event)

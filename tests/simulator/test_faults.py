@@ -162,6 +162,24 @@ def test_what_is_no_fault_is_refused(text: bytes) -> None:
         read_fault(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"kind":"cut","after_s":-1}',
+        b'{"kind":"cut","every_s":0}',
+        b'{"kind":"cut","jitter_s":-1}',
+        b'{"kind":"move_price","symbol":"BTCUSDT","share":"NaN"}',
+        b'{"kind":"move_price","symbol":"BTCUSDT","share":"-0.99"}',
+        b'{"kind":"fill_order","quantity":"-1"}',
+        b'{"kind":"fill_order","quantity":"NaN"}',
+        b'{"kind":"deleverage","symbol":"BTCUSDT","quantity":"0"}',
+    ],
+)
+def test_numbers_that_mean_nothing_are_refused(text: bytes) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        read_fault(text)
+
+
 def test_a_script_is_for_all_venues_or_by_venue() -> None:
     assert read_script(b'[{"kind":"cut"}]', "bybit") == [Cut()]
     by_venue = b'{"bybit":[{"kind":"skew","seconds":1}]}'

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from perpwire.clock import ManualClock
-from perpwire.simulator.faults import Deleverage, FillOrder, Liquidate, MovePrice
+from perpwire.simulator.faults import Cut, Deleverage, FillOrder, Liquidate, MovePrice
 from perpwire.testing import World, offline
 
 VENUES = ["binance", "bybit"]
@@ -80,5 +80,14 @@ def test_a_price_jumps(venue: str) -> None:
             world.simulation.faults[venue].add(MovePrice(symbol="BTC", share=Decimal("0.1")))
         with pytest.raises(ValueError, match="no account 'nobody'"):
             world.simulation.faults[venue].add(FillOrder(account="nobody"))
+        with pytest.raises(ValueError, match="no symbol 'BTC'"):
+            world.simulation.faults[venue].add(FillOrder(symbol="BTC"))
+        for never in (Cut(after_s=-1), Cut(every_s=0), Cut(jitter_s=float("nan"))):
+            with pytest.raises(ValueError, match="_s "):
+                world.simulation.faults[venue].add(never)
+        with pytest.raises(ValueError, match="no part"):
+            exchange.force_fill("main", quantity=Decimal(-1))
+        with pytest.raises(ValueError, match="no part"):
+            exchange.force_adl("main", "BTCUSDT", quantity=Decimal(0))
 
     in_world(venue, test)

@@ -242,6 +242,7 @@ async def test_nothing_is_left_of_a_late_call_whose_client_has_gone() -> None:
         ({"Origin": "http://localhost:3000"}, 200),
         ({"Origin": "https://a-page.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://["}, 403),
     ],
 )
 async def test_no_web_page_may_control_the_simulation(

@@ -33,6 +33,7 @@ from perpwire.simulator.faults import (
     SocketFault,
     StaleAnswer,
     Throttle,
+    check_times,
 )
 from perpwire.simulator.venue_clock import LARGEST_SKEW_S
 
@@ -52,8 +53,9 @@ class Acts:
     def check(self, fault: AnyFault) -> None:
         """
         Raises:
-            ValueError: The fault names something that this venue does not have.
+            ValueError: The fault names something that this venue does not have, or times that never come.
         """
+        check_times(fault)
         host, venue = self._host, self._host.venue_faults
         symbols = [spec.instrument.symbol for spec in host.exchange.specs()]
         match fault:
@@ -63,9 +65,12 @@ class Acts:
             case Act(do=name) if name not in venue.acts:
                 known = ", ".join(sorted(venue.acts)) or "none"
                 raise ValueError(f"{host.venue} can't {name!r}; it knows {known}")
-            case MovePrice(symbol=symbol) | Liquidate(symbol=symbol) | Deleverage(symbol=symbol) if (
-                symbol not in symbols
-            ):
+            case (
+                MovePrice(symbol=symbol)
+                | Liquidate(symbol=symbol)
+                | Deleverage(symbol=symbol)
+                | FillOrder(symbol=symbol)
+            ) if symbol and symbol not in symbols:
                 raise ValueError(f"{host.venue} has no symbol {symbol!r}; known are {', '.join(symbols)}")
             case FillOrder() | Liquidate() | Deleverage() if fault.account not in {
                 spec.name for spec in host.exchange.account_specs()

@@ -84,10 +84,13 @@ def is_loopback(peer: str) -> bool:
 def _is_meant_for_us(headers: Mapping[str, str]) -> bool:
     """Whether every name that the request says of its ends is this machine's; those without any are no browser's."""
     names = []
-    if "host" in headers:
-        names.append(urlsplit(f"//{headers['host']}").hostname)
-    if "origin" in headers:
-        names.append(urlsplit(headers["origin"]).hostname)
+    try:
+        if "host" in headers:
+            names.append(urlsplit(f"//{headers['host']}").hostname)
+        if "origin" in headers:
+            names.append(urlsplit(headers["origin"]).hostname)
+    except ValueError:  # brackets that hold no address
+        return False
     return all(name is not None and (name == "localhost" or is_loopback(name)) for name in names)
 
 

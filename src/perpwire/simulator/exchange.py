@@ -122,7 +122,9 @@ class Exchange(MarketDesk):
 
         Raises:
             Refused: UNKNOWN_ORDER: none such rests.
+            ValueError: The quantity is not above 0.
         """
+        _check_part(quantity)
         owner = self._owner(account)
         for order in owner.open.values():
             resting = self._execution.resting(order.order_id)
@@ -156,7 +158,9 @@ class Exchange(MarketDesk):
 
         Raises:
             Refused: NO_POSITION.
+            ValueError: The quantity is not above 0.
         """
+        _check_part(quantity)
         market = self._market(symbol)
         owner = self._owner(account)
         position = owner.position(symbol, side)
@@ -195,3 +199,8 @@ class Exchange(MarketDesk):
         """What a restart of the matching engine does to the numbering: every book's next update id jumps."""
         for market in self._markets.values():
             market.update_id += 1_000_000
+
+
+def _check_part(quantity: Decimal | None) -> None:
+    if quantity is not None and not (quantity.is_finite() and quantity > 0):
+        raise ValueError(f"{quantity} is no part of an order or position")

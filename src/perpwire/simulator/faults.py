@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -19,21 +19,42 @@ from perpwire.simulator.venue_clock import check_drift, check_skew
 How = Literal["reset", "silence"]
 """How a lost exchange looks to the client: the connection is reset, or nothing ever comes."""
 
+LARGEST_FALL, LARGEST_RISE = Decimal("-0.9"), Decimal(9)
+"""By how much a price may jump at once, as a share of it."""
+
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True):
-    """Base of all faults; times in seconds."""
+    """Base of all faults; times in seconds, not below 0, `every_s` above it. Text is held to that when it is decoded,
+    structs when they are added."""
 
-    after_s: float = 0.0
-    every_s: float | None = None
-    jitter_s: float = 0.0
+    after_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    every_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    jitter_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+
+
+def check_times(fault: Fault) -> None:
+    """
+    Raises:
+        ValueError: It has times that never come.
+    """
+    _check_span("after_s", fault.after_s)
+    _check_span("jitter_s", fault.jitter_s)
+    _check_span("every_s", fault.every_s)
+    if fault.every_s == 0:
+        raise ValueError("every_s 0 must be above 0")
 
 
 def _check_span(name: str, seconds: float | None, least: float = 0.0) -> None:
     if seconds is not None and not (math.isfinite(seconds) and seconds >= least):
         raise ValueError(f"{name} {seconds:g} must be a finite number, and not below {least:g}")
+
+
+def _check_quantity(quantity: Decimal | None) -> None:
+    if quantity is not None and not (quantity.is_finite() and quantity > 0):
+        raise ValueError(f"quantity {quantity} must be a finite number above 0")
 
 
 # --- sockets ----------------------------------------------------------------------------------------------------------
@@ -203,12 +224,19 @@ class FillOrder(Fault, frozen=True, kw_only=True, tag="fill_order"):
     symbol: str = ""
     quantity: Decimal | None = None
 
+    def __post_init__(self) -> None:
+        _check_quantity(self.quantity)
+
 
 class MovePrice(Fault, frozen=True, kw_only=True, tag="move_price"):
     """Book, index and mark price of a symbol jump by this share at once: 0.05 is 5 % up."""
 
     symbol: str
     share: Decimal
+
+    def __post_init__(self) -> None:
+        if not (self.share.is_finite() and LARGEST_FALL <= self.share <= LARGEST_RISE):
+            raise ValueError(f"share {self.share} is not from {LARGEST_FALL} to {LARGEST_RISE}")
 
 
 class Liquidate(Fault, frozen=True, kw_only=True, tag="liquidate"):
@@ -226,6 +254,9 @@ class Deleverage(Fault, frozen=True, kw_only=True, tag="deleverage"):
     account: str = "main"
     side: Literal["BOTH", "LONG", "SHORT"] = "BOTH"
     quantity: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        _check_quantity(self.quantity)
 
 
 # --- calls ------------------------------------------------------------------------------------------------------------

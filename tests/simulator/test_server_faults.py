@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
+from aiohttp import WSMsgType
 
 from perpwire.simulator.connection import Connection
 from perpwire.simulator.faults import (
@@ -19,6 +20,7 @@ from perpwire.simulator.faults import (
     DropMessage,
     DuplicateMessage,
     LoseRequest,
+    ReorderMessage,
     Reset,
     Silence,
     SplitMessage,
@@ -118,6 +120,33 @@ async def test_a_message_in_several_frames_and_in_several_segments(
         for one in simulation.hosts["echo"].connections.values():
             one.send(b"whole again", "t")
         assert await socket.receive_str() == "whole again"
+
+
+async def test_nothing_gets_into_the_middle_of_a_message_in_pieces(
+    simulation: Simulation, client: aiohttp.ClientSession
+) -> None:
+    """Neither a message that waited aside, nor the answer to a client's ping, nor a ping."""
+    faults = simulation.faults["echo"]
+    async with client.ws_connect("/echo/ws", autoping=False) as socket:
+        one = connection(simulation)
+        for how, pause_s in (("frames", 0.0), ("frames", 0.03), ("segments", 0.03)):
+            faults.add(ReorderMessage(behind=1))
+            one.send(b"aside", "t")
+            faults.add(SplitMessage(pieces=3, how=how, pause_s=pause_s))
+            one.send(b"in pieces", "t")
+            assert [await socket.receive_str() for _ in range(2)] == ["in pieces", "aside"]
+            faults.add(DelayMessage(seconds=0.02, overtaken=True))
+            one.send(b"late", "t")
+            faults.add(SplitMessage(pieces=3, how=how, pause_s=pause_s))
+            one.send(b"in pieces", "t")
+            told = [await socket.receive_str() for _ in range(2)]
+            assert sorted(told) == ["in pieces", "late"]
+        faults.add(SplitMessage(pieces=3, how="segments", pause_s=0.03))
+        one.send(b"in pieces", "t")
+        await socket.ping(b"now")
+        one._channel.ping(b"then")
+        heard = [await socket.receive() for _ in range(3)]
+        assert [message.type for message in heard] == [WSMsgType.TEXT, WSMsgType.PING, WSMsgType.PONG]
 
 
 async def test_a_connection_is_reset_in_the_middle_of_a_message(simulation: Simulation) -> None:

@@ -247,7 +247,8 @@ class Connection:
 
             # The message is there with its last piece, and lost if that one is.
             last = index == count - 1
-            self._pipe.put(Parcel(len(text) // count, raw if last else None, send), pause_s=pause_s if index else 0.0)
+            piece = Parcel(len(text) // count, raw if last else None, send, has_more=not last)
+            self._pipe.put(piece, pause_s=pause_s if index else 0.0)
 
     def _break_off(self, text: bytes) -> None:
         self._channel.send_piece(text, 0, 2, "segments")

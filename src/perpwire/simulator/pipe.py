@@ -13,14 +13,16 @@ from perpwire.simulator.journal import Raw, mark
 
 
 class Parcel:
-    """What goes out at once when its time has come; `raw` is its entry in the journal, None for a mere copy."""
+    """What goes out at once when its time has come; `raw` is its entry in the journal, None for a mere copy. One that
+    `has_more` is a piece of a message: nothing gets between it and the next."""
 
-    __slots__ = ("due_ns", "raw", "send", "size")
+    __slots__ = ("due_ns", "has_more", "raw", "send", "size")
 
-    def __init__(self, size: int, raw: Raw | None, send: Callable[[], None]) -> None:
+    def __init__(self, size: int, raw: Raw | None, send: Callable[[], None], has_more: bool = False) -> None:
         self.size = size
         self.raw = raw
         self.send = send
+        self.has_more = has_more
         self.due_ns = 0
 
 
@@ -31,6 +33,7 @@ class _Aside:
         self.parcel = parcel
         self.behind = behind
         self.timer: Timer | None = None
+        self.is_due = False
 
 
 class Pipe:
@@ -47,6 +50,7 @@ class Pipe:
         self._aside: list[_Aside] = []
         self._timer: Timer | None = None
         self._free_at_ns = 0
+        self._is_inside = False
 
     @property
     def is_idle(self) -> bool:
@@ -115,14 +119,20 @@ class Pipe:
 
     def _emit(self, parcel: Parcel) -> None:
         parcel.send()
+        self._is_inside = parcel.has_more
+        if self._is_inside:
+            return
         for aside in tuple(self._aside):
             if aside.behind is not None:
                 aside.behind -= 1
-                if aside.behind <= 0:
-                    self._rejoin(aside)
+                aside.is_due = aside.is_due or aside.behind <= 0
+            if aside.is_due:
+                self._rejoin(aside)
 
     def _rejoin(self, aside: _Aside) -> None:
-        if aside in self._aside:
+        if self._is_inside:
+            aside.is_due = True
+        elif aside in self._aside:
             self._aside.remove(aside)
             if aside.timer is not None:
                 aside.timer.cancel()

@@ -236,6 +236,8 @@ class _Channel:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._transport: asyncio.Transport | None = None
         self._early: list[bytes] = []
+        self._held: list[bytes] = []
+        self._is_inside = False
         self._ending: Callable[[], None] | None = None
         self._is_silent = False
         self._closing: asyncio.Task[None] | None = None
@@ -252,9 +254,21 @@ class _Channel:
         if how == "frames":
             piece = frame(CONTINUATION if index else TEXT, piece, is_last=index == count - 1)
         self._write(piece)
+        self._is_inside = how == "segments" and index < count - 1
+        if not self._is_inside:
+            for data in self._held:
+                self._write(data)
+            self._held.clear()
 
     def ping(self, payload: bytes) -> None:
-        self._write(frame(PING, payload))
+        self._control(frame(PING, payload))
+
+    def _control(self, data: bytes) -> None:
+        """Between the frames of a message, but not in the middle of one."""
+        if self._is_inside:
+            self._held.append(data)
+        else:
+            self._write(data)
 
     def silence(self) -> None:
         self._is_silent = True
@@ -336,7 +350,7 @@ class _Channel:
                     connection.receive(message.data)
                 case WSMsgType.PING:
                     if not self._is_silent:
-                        self._write(frame(PONG, bytes(message.data)))
+                        self._control(frame(PONG, bytes(message.data)))
                         connection.on_ping()
                 case WSMsgType.PONG:
                     connection.on_pong()

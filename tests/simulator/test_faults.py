@@ -182,6 +182,9 @@ def test_numbers_that_mean_nothing_are_refused(text: bytes) -> None:
 
 def test_a_script_is_for_all_venues_or_by_venue() -> None:
     assert read_script(b'[{"kind":"cut"}]', "bybit") == [Cut()]
+    assert read_script(b' {"kind":"cut"}', "bybit") == [Cut()]
+    with pytest.raises(msgspec.ValidationError, match="unknown field `rout`"):
+        read_script(b'{"kind":"cut","rout":"x"}', "bybit")
     by_venue = b'{"bybit":[{"kind":"skew","seconds":1}]}'
     assert read_script(by_venue, "bybit") == [Skew(seconds=1)]
     assert read_script(by_venue, "binance") == []

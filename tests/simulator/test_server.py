@@ -297,7 +297,7 @@ async def test_a_port_can_be_had_again_at_once_also_while_connections_of_the_run
 async def test_a_port_may_be_chosen_and_is_not_shared_with_another_simulation() -> None:
     async with running(venues=("echo",), rate=0.0) as first:
         port = _port(first)
-        with pytest.raises(OSError, match="in use"):
+        with pytest.raises(OSError, match=f"port {port}: .*in use"):
             async with running(venues=("echo",), ports={"echo": port}):
                 pass
     async with running(venues=("echo",), ports={"echo": port}, rate=0.0) as again:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Literal
 
 import aiohttp
 import pytest
@@ -129,7 +130,12 @@ async def test_nothing_gets_into_the_middle_of_a_message_in_pieces(
     faults = simulation.faults["echo"]
     async with client.ws_connect("/echo/ws", autoping=False) as socket:
         one = connection(simulation)
-        for how, pause_s in (("frames", 0.0), ("frames", 0.03), ("segments", 0.03)):
+        ways: tuple[tuple[Literal["frames", "segments"], float], ...] = (
+            ("frames", 0.0),
+            ("frames", 0.03),
+            ("segments", 0.03),
+        )
+        for how, pause_s in ways:
             faults.add(ReorderMessage(behind=1))
             one.send(b"aside", "t")
             faults.add(SplitMessage(pieces=3, how=how, pause_s=pause_s))

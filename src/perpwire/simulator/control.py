@@ -28,7 +28,6 @@ import msgspec
 
 from perpwire.http_message import HttpReply
 from perpwire.simulator.dialect import IncomingRequest
-from perpwire.simulator.faults import read_fault
 from perpwire.simulator.journal import KINDS, Entry
 from perpwire.simulator.scripts import read_script
 
@@ -99,9 +98,8 @@ def _json(status: int, content: object) -> HttpReply:
 
 
 def _add(host: Host, body: bytes) -> list[int]:
-    """One fault is an object with a kind; all else is a script. All of it is taken, or nothing."""
-    is_one = body.lstrip().startswith(b"{") and "kind" in msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    faults = [read_fault(body)] if is_one else read_script(body, host.venue)
+    """All of it is taken, or nothing."""
+    faults = read_script(body, host.venue)
     for fault in faults:
         host.faults.check(fault)
     return [host.faults.add(fault) for fault in faults]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from perpwire.simulator.faults import AnyFault
+from perpwire.simulator.faults import AnyFault, read_fault
 from perpwire.venues import VENUES
 
 VERSION = 1
@@ -36,7 +36,8 @@ _keys: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[
 
 
 def read_script(text: bytes, venue: str) -> list[AnyFault]:
-    """A venue's faults: of a JSON list for every venue, of an object of such lists by venue, or of a scenario file.
+    """A venue's faults: of a JSON list for every venue or a single fault, of an object of such lists by venue, or of a
+    scenario file.
 
     Raises:
         msgspec.DecodeError: It is none of these; the message says where.
@@ -44,7 +45,10 @@ def read_script(text: bytes, venue: str) -> list[AnyFault]:
     """
     if not text.lstrip().startswith(b"{"):
         return _list.decode(text)
-    if "version" not in _keys.decode(text):
+    keys = _keys.decode(text)
+    if "kind" in keys:
+        return [read_fault(text)]
+    if "version" not in keys:
         by_venue = _by_venue.decode(text)
         _check_names(by_venue)
         return by_venue.get(venue, [])

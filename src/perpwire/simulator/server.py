@@ -95,9 +95,12 @@ class _Server:
     # --- listening ----------------------------------------------------------------------------------------------------
 
     async def open(self, port: int) -> None:
-        # Alone on it first: a port that another simulation shares with itself must not be shared with us.
-        with _bound(port, is_shared=False) as alone:
-            port = alone.getsockname()[1]
+        try:
+            # Alone on it first: a port that another simulation shares with itself must not be shared with us.
+            with _bound(port, is_shared=False) as alone:
+                port = alone.getsockname()[1]
+        except OSError as error:
+            raise OSError(error.errno, f"port {port}: {error.strerror}") from None
         self.port = port
         # This socket never listens. It keeps the port ours while connections are refused.
         self._reserved = _bound(port, is_shared=True)

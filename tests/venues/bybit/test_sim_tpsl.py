@@ -431,3 +431,14 @@ async def test_a_position_larger_than_one_order_may_be_is_closed_as_far_as_that_
     await moment()
     (row,) = desk.get("/v5/position/list", **symbol)["result"]["list"]
     assert row["size"] == "1000.0"  # a market order has 13000.0 at most
+
+
+@pytest.mark.parametrize("trailing", [{"trailingStop": "100", "activePrice": "63000"}, {"trailingStop": "70000"}])
+@pytest.mark.parametrize("mode", [{"tpslMode": "Full"}, {"tpslMode": "Partial", "tpSize": "0.100"}])
+def test_what_is_refused_in_part_is_not_done_at_all(mode: dict[str, str], trailing: dict[str, str]) -> None:
+    async def trial(desk: Desk) -> None:
+        await go_long(desk)
+        assert set_stop(desk, **mode, takeProfit="65000", **trailing) == 10001
+        assert stops(desk) == {}
+
+    at_desk(trial)()

@@ -30,6 +30,7 @@ from perpwire.venues.bybit.sim.stop_form import Exit, check_sides, read_exit
 from perpwire.venues.bybit.sim.tpsl import MOST_PARTIAL, PositionStops
 
 UNCHANGED = CallRefused(34040, "not modified")
+PASSED = CallRefused(10001, "the price has passed the trigger already")
 
 
 class _Wanted(msgspec.Struct, kw_only=True):
@@ -72,7 +73,7 @@ class TradingStop:
                 raise UNCHANGED
         except Refused as refused:
             if refused.why in (Why.WOULD_TRIGGER, Why.BAD_ACTIVATION):
-                raise CallRefused(10001, "the price has passed the trigger already") from None
+                raise PASSED from None
             raise of_exchange(refused) from None
         return {}
 
@@ -92,11 +93,18 @@ class TradingStop:
         return wanted
 
     def _check(self, position: SimPosition, wanted: _Wanted) -> None:
+        """All that can be wrong with any of them, before one is set."""
         is_long = position.quantity > 0
         if isinstance(wanted.profit, Exit):
             check_sides(is_long, self._price(position.symbol, wanted.profit.by), wanted.profit, None)
         if isinstance(wanted.loss, Exit):
             check_sides(is_long, self._price(position.symbol, wanted.loss.by), None, wanted.loss)
+        if isinstance(wanted.trailing, Decimal):
+            last, activation = self._price(position.symbol, "last"), wanted.activation
+            if wanted.trailing >= last:
+                raise bad_param("trailingStop invalid")
+            if activation is not None and (activation <= last if is_long else activation >= last):
+                raise PASSED
 
     def _price(self, symbol: str, by: str) -> Decimal:
         if by == "mark":

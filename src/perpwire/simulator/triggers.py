@@ -91,7 +91,9 @@ class Triggers:
         # What it is worth is known only when it triggers, but for a limit price, which the trigger's stands for.
         frees_notional = closes(intent) or intent.type is OrderType.MARKET
         price = intent.trigger_price if intent.book_place else intent.price
-        check_rules(market, intent.type, price, intent.quantity, reduce_only=frees_notional)
+        # A part of a position is cut to what one order may be, as the whole of it is.
+        quantity = _cut(market, intent, intent.quantity) if intent.is_bound_to_position else intent.quantity
+        check_rules(market, intent.type, price, quantity, reduce_only=frees_notional)
 
     def _check_side_of_market(self, market: Market, intent: TriggerIntent) -> None:
         now = self._price(market, intent.trigger_by)
@@ -280,11 +282,7 @@ class Triggers:
             held = self._accounts[trigger.account].held(intent.symbol, intent.position_side)
             if not held or (held > 0) == (intent.side is Side.BUY):
                 return None
-            quantity = abs(held) if intent.close_position else min(quantity, abs(held))
-            instrument = market.spec.instrument
-            is_market = intent.type is OrderType.MARKET
-            most = instrument.max_market_quantity if is_market else instrument.max_quantity
-            quantity = quantity if most is None else min(quantity, most)
+            quantity = _cut(market, intent, abs(held) if intent.close_position else min(quantity, abs(held)))
         bound = None
         if intent.type is OrderType.MARKET and intent.bound_share is not None:
             bound = _bound(market, intent.side, intent.bound_share)
@@ -357,6 +355,13 @@ class Triggers:
         self._emit(
             TriggerChanged(account=trigger.account, what=what, trigger=copy.copy(trigger), time_ms=self._now_ms())
         )
+
+
+def _cut(market: Market, intent: TriggerIntent, quantity: Decimal) -> Decimal:
+    """To what one order of its type may be at most."""
+    instrument = market.spec.instrument
+    most = instrument.max_market_quantity if intent.type is OrderType.MARKET else instrument.max_quantity
+    return quantity if most is None else min(quantity, most)
 
 
 def _is_reached(direction: Literal["rises", "falls"], price: Decimal, stop: Decimal) -> bool:

@@ -419,18 +419,21 @@ async def test_an_attached_pair_beyond_the_twenty_is_not_made_by_half(desk: Desk
     assert list(stops(desk)) == ["PartialTakeProfit"]
 
 
-@at_desk
-async def test_a_position_larger_than_one_order_may_be_is_closed_as_far_as_that_goes(desk: Desk) -> None:
-    symbol = {"category": "linear", "symbol": "SOLUSDT"}
-    desk.quote(Side.SELL, "150", "14000", symbol="SOLUSDT")
-    desk.exchange.deposit("main", "USDT", Decimal(10**7))
-    desk.create(symbol="SOLUSDT", price="150", qty="14000", stopLoss="149")
-    await moment()
-    desk.quote(Side.BUY, "149", "20000", symbol="SOLUSDT")
-    desk.quote(Side.SELL, "149", "1", symbol="SOLUSDT")
-    await moment()
-    (row,) = desk.get("/v5/position/list", **symbol)["result"]["list"]
-    assert row["size"] == "1000.0"  # a market order has 13000.0 at most
+@pytest.mark.parametrize("mode", ["Full", "Partial"])
+def test_a_position_larger_than_one_order_may_be_is_closed_as_far_as_that_goes(mode: str) -> None:
+    async def trial(desk: Desk) -> None:
+        symbol = {"category": "linear", "symbol": "SOLUSDT"}
+        desk.quote(Side.SELL, "150", "14000", symbol="SOLUSDT")
+        desk.exchange.deposit("main", "USDT", Decimal(10**7))
+        desk.create(symbol="SOLUSDT", price="150", qty="14000", stopLoss="149", tpslMode=mode)
+        await moment()
+        desk.quote(Side.BUY, "149", "20000", symbol="SOLUSDT")
+        desk.quote(Side.SELL, "149", "1", symbol="SOLUSDT")
+        await moment()
+        (row,) = desk.get("/v5/position/list", **symbol)["result"]["list"]
+        assert row["size"] == "1000.0"  # a market order has 13000.0 at most
+
+    at_desk(trial)()
 
 
 @pytest.mark.parametrize("trailing", [{"trailingStop": "100", "activePrice": "63000"}, {"trailingStop": "70000"}])

@@ -78,7 +78,7 @@ class PositionStops:
                 elif not self._grow_partial(order, fill, is_profit, side):
                     return
             except Refused:
-                pass  # more than one order may have
+                pass  # by a rule of the contract: nothing is set, and the position shows none
 
     # --- for the whole position ---------------------------------------------------------------------------------------
 

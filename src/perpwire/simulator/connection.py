@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("perpwire.simulator")
 
 
+_PINGS_KEPT = 10
+"""So many of the latest pings may still be answered."""
+
+
 class Channel(Protocol):
     """What carries one socket's bytes to the client, in order. It may have an attribute `address`: the client's."""
 
@@ -87,6 +91,7 @@ class Connection:
         self._ready_at_ns = 0
         self._timers: set[Timer] = set()
         self._last_pong_ns = 0
+        self._pinged: deque[bytes] = deque(maxlen=_PINGS_KEPT)
         self._latency_s = host.latency.orders_s if host.takes_orders(path) else host.latency.sockets_s
 
     @property
@@ -176,12 +181,20 @@ class Connection:
 
     def on_ping(self) -> None:
         """The client pinged; the carrier has answered it."""
-        told = getattr(self._session, "on_ping", None)
+        self._pass_on("on_ping")
+
+    def on_pong(self, payload: bytes | None = None) -> None:
+        """The client answered a ping, or sent a pong unasked: only what gives a ping's payload back is an answer (None:
+        the carrier knows that it is one)."""
+        if payload is None or payload in self._pinged:
+            self._last_pong_ns = self._host.clock.monotonic_ns()
+        self._pass_on("on_pong")
+
+    def _pass_on(self, what: str) -> None:
+        """A session hears of pings and pongs where it has a method for them."""
+        told = getattr(self._session, what, None)
         if told is not None and self.is_open and not self.is_silent:
             told()
-
-    def on_pong(self) -> None:
-        self._last_pong_ns = self._host.clock.monotonic_ns()
 
     def ended(self, reason: str) -> None:
         """The socket is no more: say so to the dialect, once."""
@@ -309,7 +322,9 @@ class Connection:
         def ping() -> None:
             sent_ns = self._host.clock.monotonic_ns()
             if not self.is_silent:
-                self._channel.ping(str(self._host.exchange.now_ms()).encode())
+                payload = str(self._host.exchange.now_ms()).encode()
+                self._pinged.append(payload)
+                self._channel.ping(payload)
             self._later(answer_within_s, lambda: self._check_answered(sent_ns))
             self._later(seconds, ping)
 

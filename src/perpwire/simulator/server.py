@@ -356,7 +356,7 @@ class _Channel:
                         self._control(frame(PONG, bytes(message.data)))
                         connection.on_ping()
                 case WSMsgType.PONG:
-                    connection.on_pong()
+                    connection.on_pong(bytes(message.data))
                 case WSMsgType.CLOSE:
                     if not self._is_silent and self._ending is None:
                         await self.response.close()

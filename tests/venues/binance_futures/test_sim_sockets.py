@@ -214,11 +214,12 @@ def test_more_than_ten_messages_a_second_end_the_socket() -> None:
     in_virtual_time(main)
 
 
-def test_pings_count_as_messages() -> None:
+@pytest.mark.parametrize("frame", ["on_ping", "on_pong"])
+def test_pings_and_pongs_count_as_messages(frame: str) -> None:
     async def main(venue: SimulatedVenue) -> None:
         peer = venue.socket("/public/ws")
         for _ in range(10):
-            peer.session.on_ping()  # type: ignore[union-attr]
+            getattr(peer.session, frame)()
         peer.say({"method": "LIST_SUBSCRIPTIONS", "id": 1})
         assert peer.closed == (1008, "Too many requests")
 
@@ -298,12 +299,26 @@ def test_the_venue_pings_every_three_minutes_and_waits_ten_for_an_answer(clock: 
         connection = await host.open_socket("/public/ws", "", channel)
         opened_ms = clock.time_ns() // 1_000_000
         await pass_s(190)
-        connection.on_pong()
-        await pass_s(360 + 600 - 190 - 1)  # the second ping is not answered
+        connection.on_pong(channel.pings[0])
+        await pass_s(200)
+        connection.on_pong(b"unasked")
+        await pass_s(360 + 600 - 390 - 1)  # the second ping is not answered
         assert not channel.was_cut
         assert [int(text) - opened_ms for text in channel.pings] == [180_000 * number for number in range(1, 6)]
         await pass_s(2)
         assert channel.was_cut
+        host.close()
+
+    clock.run(main())
+
+
+def test_pongs_that_nobody_asked_for_reach_the_venue(clock: ManualClock) -> None:
+    async def main() -> None:
+        host = build_hosts(Setup(venues=("binance",), rate=0), clock)["binance"]
+        connection = await host.open_socket("/public/ws", "", MuteChannel())
+        for _ in range(11):
+            connection.on_pong(b"")
+        assert not connection.is_open
         host.close()
 
     clock.run(main())

@@ -467,16 +467,17 @@ def test_the_counts_can_be_hidden_for_the_socket_or_for_one_request() -> None:
 # --- life -------------------------------------------------------------------------------------------------------------
 
 
-def test_more_than_five_pings_a_second_end_the_socket() -> None:
+@pytest.mark.parametrize("frame", ["on_ping", "on_pong"])
+def test_more_than_five_pings_or_pongs_a_second_end_the_socket(frame: str) -> None:
     async def main(venue: SimulatedVenue) -> None:
         peer = venue.socket(PATH)
         for _ in range(3):
             for _ in range(5):
-                peer.session.on_ping()  # type: ignore[union-attr]
+                getattr(peer.session, frame)()
             await pass_s(1)
         assert peer.closed is None
         for _ in range(6):
-            peer.session.on_ping()  # type: ignore[union-attr]
+            getattr(peer.session, frame)()
         assert peer.closed == (1008, "Too many requests")
 
     in_virtual_time(main)

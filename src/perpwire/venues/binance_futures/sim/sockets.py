@@ -170,6 +170,8 @@ class StreamSocket:
         if self._is_open and self._is_too_fast():
             self._end(1008, "Too many requests")
 
+    on_pong = on_ping
+
     def on_text(self, text: bytes) -> None:
         """See dialect.ServerSession."""
         if not self._is_open:

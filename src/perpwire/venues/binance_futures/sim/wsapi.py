@@ -133,6 +133,8 @@ class TradingSocket:
         if len(recent) > PINGS_PER_S:
             self._end(1008, "Too many requests")
 
+    on_pong = on_ping
+
     def _end(self, code: int, reason: str) -> None:
         if self._is_open:
             self.on_closed()

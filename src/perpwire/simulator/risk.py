@@ -150,6 +150,7 @@ class Risk:
         spec, mark = self._specs[symbol], self.mark_of(symbol)
         liquidation = bankruptcy = None
         initial = maintenance = ZERO
+        largest = max(abs(position.quantity), *(self.exposure(account, symbol, one, side) for one in Side))
         if position.quantity:
             legs, cash = self.behind(account, account.position(symbol, side))
             liquidation = self.margin.liquidation_price(spec, position, legs, mark, cash)
@@ -165,7 +166,7 @@ class Risk:
             order_margin=self.order_margin(account, symbol),
             liquidation_price=liquidation,
             bankruptcy_price=bankruptcy,
-            tier=spec.tier(abs(position.quantity) * mark),
+            tier=spec.tier(largest * mark),
             adl_rank=self.adl_rank(account, position),
         )
 

@@ -158,6 +158,7 @@ class PositionView(msgspec.Struct, frozen=True, kw_only=True):
         order_margin: What the symbol's open orders hold back.
         liquidation_price: None where no price would liquidate it.
         bankruptcy_price: Where nothing is left of its margin; None where it is flat.
+        tier: That of what the position may become by its open orders.
         adl_rank: 1 to 5, 5 being the first to be closed against a bankrupt one; 0 where it is flat.
     """
 

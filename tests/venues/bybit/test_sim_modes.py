@@ -285,3 +285,23 @@ async def test_the_smaller_leg_is_lost_nowhere_and_is_added_to_and_closed_at_any
     assert (long["liqPrice"], abs(D(short["liqPrice"]) - 64000 - room) < D("1E-7")) == ("", True)
     assert desk.create(price="63000", positionIdx=1)["retCode"] == 0
     assert desk.create(side="Sell", price="64500", positionIdx=1, reduceOnly=True)["retCode"] == 0
+
+
+@at_desk
+async def test_the_tier_shown_is_that_of_the_position_with_its_open_orders(desk: Desk) -> None:
+    desk.quotes()
+    desk.create(orderType="Market", qty="1.000")
+    await moment()
+
+    def risk() -> tuple[int, str]:
+        (row,) = rows(desk, symbol="BTCUSDT")
+        return row["riskId"], row["riskLimitValue"]
+
+    assert risk() == (1, "300000")
+    desk.create(qty="3.700")  # 300800 with the position
+    await moment()
+    assert risk() == (2, "2000000")
+    desk.post("/v5/order/cancel-all", category="linear", symbol="BTCUSDT")
+    desk.create(side="Sell", price="64500", qty="5.600")  # 294400 the other way
+    await moment()
+    assert risk() == (1, "300000")

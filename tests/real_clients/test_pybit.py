@@ -105,9 +105,9 @@ def test_a_limit_order_from_placing_to_cancelling(client: Any, bybit: VenueDoor)
     ids = client.place_order(**LINEAR, **order)["result"]
     by_id = {**LINEAR, "orderId": ids["orderId"]}
     (found,) = until(lambda: client.get_open_orders(**by_id)["result"]["list"])
-    assert (found["orderStatus"], found["orderLinkId"], found["qty"]) == ("New", "mine", "0.010")
+    assert (found["orderStatus"], found["orderLinkId"], found["qty"]) == ("New", "mine", "0.01")
     client.amend_order(**by_id, price="62000")
-    until(lambda: client.get_open_orders(**LINEAR, orderLinkId="mine")["result"]["list"][0]["price"] == "62000.00")
+    until(lambda: client.get_open_orders(**LINEAR, orderLinkId="mine")["result"]["list"][0]["price"] == "62000")
     assert client.cancel_order(**by_id)["result"]["orderId"] == ids["orderId"]
     until(lambda: not client.get_open_orders(**LINEAR, openOnly=0)["result"]["list"])
     (past,) = client.get_order_history(**by_id)["result"]["list"]
@@ -119,14 +119,14 @@ def test_a_market_order_changes_the_position(client: Any, bybit: VenueDoor) -> N
     client.set_leverage(**LINEAR, buyLeverage="5", sellLeverage="5")
     client.place_order(**LINEAR, side="Sell", orderType="Market", qty="0.02")
     (position,) = until(lambda: client.get_positions(category="linear", settleCoin="USDT")["result"]["list"])
-    assert (position["side"], position["size"], position["leverage"]) == ("Sell", "0.020", "5")
+    assert (position["side"], position["size"], position["leverage"]) == ("Sell", "0.02", "5")
     executions = client.get_executions(**LINEAR)["result"]["list"]
     assert sum(D(row["execQty"]) for row in executions) == D("0.02")
     paid = sum(D(row["execFee"]) for row in executions)
     assert bybit.exchange.wallet("main")["USDT"] == 100000 - paid
     client.place_order(**LINEAR, side="Buy", orderType="Market", qty="0.02", reduceOnly=True)
     (closed,) = until(lambda: client.get_closed_pnl(**LINEAR)["result"]["list"])
-    assert (closed["side"], closed["qty"]) == ("Buy", "0.020")
+    assert (closed["side"], closed["qty"]) == ("Buy", "0.02")
     assert D(closed["closedPnl"]) == bybit.exchange.wallet("main")["USDT"] - 100000
 
 
@@ -154,7 +154,7 @@ def test_a_conditional_order_waits_and_is_cancelled(client: Any, bybit: VenueDoo
     placed = client.place_order(**LINEAR, **stop)["result"]["orderId"]
     (waiting,) = until(lambda: client.get_open_orders(**LINEAR, orderFilter="StopOrder")["result"]["list"])
     assert (waiting["orderStatus"], waiting["triggerPrice"], waiting["stopOrderType"]) == (
-        "Untriggered", "70000.00", "Stop",
+        "Untriggered", "70000", "Stop",
     )  # fmt: skip
     client.amend_order(**LINEAR, orderId=placed, triggerPrice="71000")
     until(lambda: bybit.exchange.open_triggers("main", None)[0].intent.trigger_price == 71000)
@@ -167,7 +167,7 @@ def test_a_trading_stop_ends_the_position(client: Any, bybit: VenueDoor) -> None
     until(lambda: bybit.exchange.position("main", SYMBOL).quantity)
     client.set_trading_stop(**LINEAR, takeProfit="70000", stopLoss="62000", positionIdx=0)
     (position,) = client.get_positions(**LINEAR)["result"]["list"]
-    assert (position["takeProfit"], position["stopLoss"]) == ("70000.00", "62000.00")
+    assert (position["takeProfit"], position["stopLoss"]) == ("70000", "62000")
     bybit.exchange.shock_price(SYMBOL, share=D("-0.04"))
     client.place_order(**LINEAR, side="Sell", orderType="Market", qty="0.001")  # a trade at the new price
     until(lambda: bybit.exchange.position("main", SYMBOL).quantity <= 0)
@@ -186,7 +186,7 @@ def test_modes_and_margin(client: Any, bybit: VenueDoor) -> None:
             and found
         )
     )
-    assert {(row["positionIdx"], row["side"], row["size"]) for row in rows} == {(1, "Buy", "0.10"), (2, "Sell", "0.10")}
+    assert {(row["positionIdx"], row["side"], row["size"]) for row in rows} == {(1, "Buy", "0.1"), (2, "Sell", "0.1")}
     client.set_margin_mode(setMarginMode="ISOLATED_MARGIN")
     assert client.get_account_info()["result"]["marginMode"] == "ISOLATED_MARGIN"
     client.place_order(**LINEAR, side="Buy", orderType="Market", qty="0.02")

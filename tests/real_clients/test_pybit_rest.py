@@ -136,7 +136,7 @@ async def test_orders_alone_and_in_batches(simulation: Simulation) -> None:
         named = [{"symbol": "BTCUSDT", "orderLinkId": f"n{number}"} for number in range(2)]
         amended = client.amend_batch_order(**CATEGORY, request=[{**one, "qty": "0.02"} for one in named])
         assert [one["code"] for one in amended["retExtInfo"]["list"]] == [0, 0]
-        until(lambda: client.get_open_orders(**LINEAR, orderLinkId="n0")["result"]["list"][0]["qty"] == "0.020")
+        until(lambda: client.get_open_orders(**LINEAR, orderLinkId="n0")["result"]["list"][0]["qty"] == "0.02")
         gone = client.cancel_batch_order(**CATEGORY, request=named)
         assert [one["code"] for one in gone["retExtInfo"]["list"]] == [0, 0]
         until(lambda: len(client.get_open_orders(**LINEAR)["result"]["list"]) == 1)
@@ -149,7 +149,7 @@ async def test_orders_alone_and_in_batches(simulation: Simulation) -> None:
             lambda: [
                 one
                 for one in client.get_open_orders(**LINEAR, orderId=stop["orderId"])["result"]["list"]
-                if one["triggerPrice"] == "95000.00"
+                if one["triggerPrice"] == "95000"
             ]
         )
         assert row["orderStatus"] == "Untriggered"
@@ -168,10 +168,10 @@ async def test_positions_with_stops_and_modes(simulation: Simulation) -> None:
         assert caught.value.status_code == 110043
         client.place_order(**LINEAR, side="Buy", orderType="Market", qty="0.1", takeProfit="90000")
         until(lambda: client.get_positions(**CATEGORY, settleCoin="USDT")["result"]["list"])
-        until(lambda: client.get_positions(**LINEAR)["result"]["list"][0]["takeProfit"] == "90000.00")
+        until(lambda: client.get_positions(**LINEAR)["result"]["list"][0]["takeProfit"] == "90000")
         client.set_trading_stop(**LINEAR, tpslMode="Full", positionIdx=0, stopLoss="30000", trailingStop="5000")
         (row,) = client.get_positions(**LINEAR)["result"]["list"]
-        assert (row["stopLoss"], row["trailingStop"], row["leverage"]) == ("30000.00", "5000.00", "20")
+        assert (row["stopLoss"], row["trailingStop"], row["leverage"]) == ("30000", "5000", "20")
         client.set_margin_mode(setMarginMode="ISOLATED_MARGIN")
         client.set_auto_add_margin(**LINEAR, autoAddMargin=1, positionIdx=0)
         added = client.add_or_reduce_margin(**LINEAR, margin="25", positionIdx=0)["result"]
@@ -183,7 +183,7 @@ async def test_positions_with_stops_and_modes(simulation: Simulation) -> None:
         until(lambda: not client.get_positions(**CATEGORY, settleCoin="USDT")["result"]["list"])
         until(lambda: not client.get_open_orders(**LINEAR)["result"]["list"])  # the stops are cleared with it
         (closed,) = client.get_closed_pnl(**LINEAR)["result"]["list"]
-        assert closed["closedSize"] == "0.100"
+        assert closed["closedSize"] == "0.1"
         client.switch_position_mode(**LINEAR, mode=3)
         assert [row["positionIdx"] for row in client.get_positions(**LINEAR)["result"]["list"]] == [1, 2]
         log = client.get_transaction_log(category="linear", currency="USDT")["result"]["list"]

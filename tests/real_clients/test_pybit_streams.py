@@ -108,8 +108,8 @@ def test_the_private_streams_tell_of_orders_fills_positions_and_the_wallet(
         fills = heard["execution"].next()["data"]
         assert {row["orderId"] for row in fills} == {order_id}
         order = heard["order"].next(lambda one: one["data"][0]["orderStatus"] == "Filled")["data"][0]
-        assert (order["orderLinkId"], order["cumExecQty"]) == ("now", "0.020")
-        position = heard["position"].next(lambda one: one["data"][0]["size"] == "0.020")["data"][0]
+        assert (order["orderLinkId"], order["cumExecQty"]) == ("now", "0.02")
+        position = heard["position"].next(lambda one: one["data"][0]["size"] == "0.02")["data"][0]
         assert position["side"] == "Buy"
         wallet = heard["wallet"].next()["data"][0]
         assert D(wallet["coin"][0]["walletBalance"]) == patient_bybit.exchange.wallet("main")["USDT"]

@@ -90,8 +90,8 @@ async def test_an_order_is_acknowledged_first_and_rests_a_moment_later(desk: Des
     assert desk.get("/v5/order/realtime", category="linear", orderId=ids["orderId"])["result"]["list"] == []
     await moment()
     row = desk.order(ids["orderId"])
-    assert (row["orderStatus"], row["price"], row["qty"], row["leavesQty"]) == ("New", "63000.00", "0.010", "0.010")
-    assert (row["orderLinkId"], row["avgPrice"], row["cumExecQty"]) == ("mine-1", "", "0.000")
+    assert (row["orderStatus"], row["price"], row["qty"], row["leavesQty"]) == ("New", "63000", "0.01", "0.01")
+    assert (row["orderLinkId"], row["avgPrice"], row["cumExecQty"]) == ("mine-1", "", "0")
     assert (row["timeInForce"], row["orderType"], row["side"]) == ("GTC", "Limit", "Buy")
     by_link = desk.get("/v5/order/realtime", category="linear", symbol="BTCUSDT", orderLinkId="mine-1")
     assert by_link["result"]["list"] == [row]
@@ -137,12 +137,12 @@ async def test_a_market_order_shows_its_protective_price_and_fills(desk: Desk) -
     await moment()
     row = desk.order(ids["orderId"])
     assert (row["orderStatus"], row["orderType"], row["timeInForce"]) == ("Filled", "Market", "IOC")
-    assert row["price"] == "64640.00"  # mark x 1.01
+    assert row["price"] == "64640"  # mark x 1.01
     assert (row["avgPrice"], row["cumExecQty"], row["cumExecValue"], row["leavesQty"]) == (
         "64010",
-        "0.500",
+        "0.5",
         "32005",
-        "0.000",
+        "0",
     )
     assert row["cumFeeDetail"] == {"USDT": "17.60275"}
     (position,) = desk.call(VENUE.positions(None))
@@ -158,7 +158,7 @@ async def test_a_market_order_ends_at_its_protective_price(desk: Desk) -> None:
     row = desk.order(ids["orderId"])
     assert (row["orderStatus"], row["cumExecQty"], row["rejectReason"]) == (
         "Cancelled",
-        "0.100",
+        "0.1",
         "EC_NoImmediateQtyToFill",
     )
     assert refused(desk.create(orderType="Market"))[0] == 110118  # nothing is left within its reach
@@ -190,8 +190,8 @@ async def test_a_price_beyond_the_limit_is_silently_made_the_limit(desk: Desk) -
     bought = desk.create(price="66000", qty="0.100")["result"]
     sold = desk.create(side="Sell", price="65000", qty="0.100", timeInForce="PostOnly")["result"]
     await moment()
-    assert desk.order(bought["orderId"])["price"] == "64640.00"
-    assert desk.order(sold["orderId"])["price"] == "65000.00"  # a limit binds only on the side that would take
+    assert desk.order(bought["orderId"])["price"] == "64640"
+    assert desk.order(sold["orderId"])["price"] == "65000"  # a limit binds only on the side that would take
 
 
 @pytest.mark.parametrize(
@@ -312,7 +312,7 @@ async def test_reduce_only_orders_close_and_never_open(desk: Desk) -> None:
     assert (code, words) == (110017, "reduce-only order has same side with current position")
     ids = desk.create(side="Sell", orderType="Market", qty="0.800", reduceOnly=True)["result"]
     await moment()
-    assert desk.order(ids["orderId"])["qty"] == "0.500"  # cut to what can be closed
+    assert desk.order(ids["orderId"])["qty"] == "0.5"  # cut to what can be closed
     assert desk.call(VENUE.positions(None)) == ()
 
 
@@ -359,7 +359,7 @@ async def test_an_amendment_to_what_is_filled_already_is_refused(desk: Desk) -> 
     assert desk.post("/v5/order/amend", **{**fields, "qty": "0.400"})["retCode"] == 0
     await moment()
     row = desk.order(order_id)
-    assert (row["qty"], row["leavesQty"], row["orderStatus"]) == ("0.400", "0.100", "PartiallyFilled")
+    assert (row["qty"], row["leavesQty"], row["orderStatus"]) == ("0.4", "0.1", "PartiallyFilled")
 
 
 @at_desk
@@ -432,9 +432,9 @@ async def test_executions_are_listed_with_what_they_cost(desk: Desk) -> None:
     order_id = desk.create(orderType="Market", qty="0.500", orderLinkId="mine")["result"]["orderId"]
     await moment()
     (row,) = desk.get("/v5/execution/list", category="linear", symbol="BTCUSDT")["result"]["list"]
-    assert (row["execPrice"], row["execQty"], row["execValue"]) == ("64010.00", "0.500", "32005")
+    assert (row["execPrice"], row["execQty"], row["execValue"]) == ("64010", "0.5", "32005")
     assert (row["execFee"], row["feeRate"], row["feeCurrency"]) == ("17.60275", "0.00055", "USDT")
-    assert (row["isMaker"], row["orderId"], row["leavesQty"], row["closedSize"]) == (False, order_id, "0.000", "0.000")
+    assert (row["isMaker"], row["orderId"], row["leavesQty"], row["closedSize"]) == (False, order_id, "0", "0")
     for found in ({"orderLinkId": "mine"}, {"orderId": order_id}, {"execType": "Trade", "settleCoin": "USDT"}):
         assert desk.get("/v5/execution/list", category="linear", **found)["result"]["list"] == [row]
     for other in ({"execType": "Funding"}, {"symbol": "ETHUSDT"}, {"orderLinkId": "other"}):
@@ -462,7 +462,7 @@ async def test_a_positions_figures_follow_the_published_formulas(desk: Desk) -> 
     (row,) = desk.get("/v5/position/list", category="linear", symbol="BTCUSDT")["result"]["list"]
     entry, mark, leverage, fee_rate = D(64010), D(64000), D(10), D("0.00055")
     closing_fee = entry * (1 - 1 / leverage) * fee_rate
-    assert (row["side"], row["size"], row["avgPrice"], row["positionValue"]) == ("Buy", "1.000", "64010", "64010")
+    assert (row["side"], row["size"], row["avgPrice"], row["positionValue"]) == ("Buy", "1", "64010", "64010")
     assert D(row["unrealisedPnl"]) == mark - entry
     assert D(row["positionIM"]) == (mark / leverage + closing_fee).quantize(D("1E-8"))
     assert D(row["positionMM"]) == mark * D("0.0033") + closing_fee

@@ -27,15 +27,15 @@ async def test_it_waits_and_becomes_an_order_of_the_same_id(desk: Desk) -> None:
     order_id = desk.create(**RISING, orderLinkId="stop-1")["result"]["orderId"]
     await moment()
     row = desk.order(order_id)
-    assert (row["orderStatus"], row["stopOrderType"], row["triggerPrice"]) == ("Untriggered", "Stop", "64500.00")
+    assert (row["orderStatus"], row["stopOrderType"], row["triggerPrice"]) == ("Untriggered", "Stop", "64500")
     assert (row["triggerDirection"], row["triggerBy"], row["orderType"]) == (1, "LastPrice", "Market")
-    assert (row["leavesQty"], row["avgPrice"], row["price"]) == ("0.010", "", "0.00")
+    assert (row["leavesQty"], row["avgPrice"], row["price"]) == ("0.01", "", "0")
     assert desk.exchange.view("main").order_margin == 0
     desk.trade_at("64500")
     await moment()
     row = desk.order(order_id)
-    assert (row["orderStatus"], row["orderLinkId"], row["cumExecQty"]) == ("Filled", "stop-1", "0.010")
-    assert (row["stopOrderType"], row["triggerPrice"], row["avgPrice"]) == ("Stop", "64500.00", "64600")
+    assert (row["orderStatus"], row["orderLinkId"], row["cumExecQty"]) == ("Filled", "stop-1", "0.01")
+    assert (row["stopOrderType"], row["triggerPrice"], row["avgPrice"]) == ("Stop", "64500", "64600")
     (execution,) = desk.get("/v5/execution/list", category="linear", orderId=order_id)["result"]["list"]
     assert (execution["stopOrderType"], execution["orderId"]) == ("Stop", order_id)
     assert desk.get("/v5/order/history", category="linear")["result"]["list"] == [row]
@@ -67,11 +67,11 @@ def test_the_price_that_was_chosen_triggers_it(by: str, prices: str) -> None:
 async def test_a_limit_order_rests_once_triggered(desk: Desk) -> None:
     order_id = desk.create(side="Sell", price="63400", triggerPrice="63500", triggerDirection=2)["result"]["orderId"]
     await moment()
-    assert desk.order(order_id)["price"] == "63400.00"
+    assert desk.order(order_id)["price"] == "63400"
     desk.trade_at("63500")
     await moment()
     row = desk.order(order_id)
-    assert (row["orderStatus"], row["price"], row["triggerDirection"]) == ("New", "63400.00", 2)
+    assert (row["orderStatus"], row["price"], row["triggerDirection"]) == ("New", "63400", 2)
     desk.post("/v5/order/cancel", category="linear", symbol="BTCUSDT", orderId=order_id)
     await moment()
     assert desk.order(order_id)["orderStatus"] == "Cancelled"
@@ -130,13 +130,13 @@ async def test_it_is_amended_and_cancelled_like_an_order(desk: Desk) -> None:
     assert desk.post("/v5/order/amend", **named, triggerPrice="65000", qty="0.020")["retCode"] == 0
     await moment()
     row = desk.order(order_id)
-    assert (row["triggerPrice"], row["qty"], row["orderStatus"]) == ("65000.00", "0.020", "Untriggered")
+    assert (row["triggerPrice"], row["qty"], row["orderStatus"]) == ("65000", "0.02", "Untriggered")
     assert desk.post("/v5/order/amend", **named, triggerPrice="65000")["retCode"] == 10001
     assert desk.post("/v5/order/amend", **named, triggerPrice="63000")["retCode"] == 110092
     assert desk.post("/v5/order/cancel", **named)["result"]["orderId"] == order_id
     await moment()
     row = desk.order(order_id)
-    assert (row["orderStatus"], row["cancelType"], row["leavesQty"]) == ("Deactivated", "CancelByUser", "0.000")
+    assert (row["orderStatus"], row["cancelType"], row["leavesQty"]) == ("Deactivated", "CancelByUser", "0")
     assert desk.post("/v5/order/cancel", **named)["retCode"] == 110001
     past = desk.get("/v5/order/history", category="linear", orderStatus="Deactivated")["result"]["list"]
     assert [one["orderId"] for one in past] == [order_id]
@@ -178,7 +178,7 @@ async def test_margin_that_is_missing_when_it_triggers_ends_it(desk: Desk) -> No
     desk.trade_at("64500")
     await moment()
     row = desk.order(order_id)
-    assert (row["orderStatus"], row["cumExecQty"]) == ("Cancelled", "0.000")
+    assert (row["orderStatus"], row["cumExecQty"]) == ("Cancelled", "0")
     assert desk.exchange.positions("main") == []
 
 
@@ -199,7 +199,7 @@ async def test_closing_on_trigger_takes_the_whole_position(desk: Desk) -> None:
     )
     await moment()
     (row,) = open_rows(desk)
-    assert (row["qty"], row["closeOnTrigger"], row["reduceOnly"]) == ("0.300", True, True)
+    assert (row["qty"], row["closeOnTrigger"], row["reduceOnly"]) == ("0.3", True, True)
     desk.trade_at("63990")
     await moment()
     assert desk.exchange.positions("main") == []

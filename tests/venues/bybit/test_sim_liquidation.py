@@ -38,7 +38,7 @@ async def test_a_position_is_taken_over_at_its_bankruptcy_price(desk: Desk) -> N
     await moment()
     assert desk.get("/v5/position/list", category="linear", settleCoin="USDT")["result"]["list"] == []
     (fill,) = desk.get("/v5/execution/list", category="linear", execType="BustTrade")["result"]["list"]
-    assert (fill["createType"], fill["side"], fill["execQty"]) == ("CreateByTakeOver_PassThrough", "Sell", "1.000")
+    assert (fill["createType"], fill["side"], fill["execQty"]) == ("CreateByTakeOver_PassThrough", "Sell", "1")
     # All that was set aside is lost, not more: what is left of the wallet never stood behind the position.
     margin = D(64010) / 50 + D(64010) * D("0.98") * D("0.00055")
     lost = D(64010) - D(fill["execPrice"]) + D(fill["execFee"])
@@ -51,7 +51,7 @@ async def test_a_position_is_taken_over_at_its_bankruptcy_price(desk: Desk) -> N
     (order,) = (row for row in history(desk) if row["orderId"] == fill["orderId"])
     assert (order["createType"], order["orderStatus"]) == ("CreateByTakeOver_PassThrough", "Filled")
     (closed,) = desk.get("/v5/position/closed-pnl", category="linear")["result"]["list"]
-    assert (closed["execType"], closed["closedSize"]) == ("BustTrade", "1.000")
+    assert (closed["execType"], closed["closedSize"]) == ("BustTrade", "1")
     log = desk.get("/v5/account/transaction-log", type="LIQUIDATION")["result"]["list"]
     assert {row["type"] for row in log} == {"LIQUIDATION"}
     (public,) = desk.exchange.liquidations("BTCUSDT")
@@ -77,7 +77,7 @@ def test_an_isolated_position_is_liquidated_at_the_very_price_that_it_shows(side
         before, after = (D("0.01"), D("-0.01")) if side == "Buy" else (D("-0.01"), D("0.01"))
         desk.exchange.force_mark("BTCUSDT", price + before)
         await moment()
-        assert desk.get("/v5/position/list", **symbol)["result"]["list"][0]["size"] == "1.000"
+        assert desk.get("/v5/position/list", **symbol)["result"]["list"][0]["size"] == "1"
         desk.exchange.force_mark("BTCUSDT", price + after)
         await moment()
         assert desk.get("/v5/position/list", **symbol)["result"]["list"][0]["size"] == "0"

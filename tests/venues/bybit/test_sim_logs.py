@@ -40,11 +40,11 @@ async def test_cash_moves_by_profit_less_fees_and_the_newest_comes_first(desk: D
     rows = log(desk, accountType="UNIFIED", category="linear", currency="USDT")
     assert [row["orderLinkId"] for row in rows] == ["out", "out", "in"]
     last, _, first = rows
-    assert (first["type"], first["side"], first["qty"], first["size"]) == ("TRADE", "Buy", "0.500", "0.500")
+    assert (first["type"], first["side"], first["qty"], first["size"]) == ("TRADE", "Buy", "0.5", "0.5")
     assert (first["fee"], first["cashFlow"], first["change"]) == ("17.60275", "0", "-17.60275")
-    assert (first["tradePrice"], first["feeRate"], first["funding"]) == ("64010.00", "0.00055", "")
+    assert (first["tradePrice"], first["feeRate"], first["funding"]) == ("64010", "0.00055", "")
     assert (first["orderId"], first["currency"], first["symbol"]) == (opened, "USDT", "BTCUSDT")
-    assert (last["orderId"], last["size"], last["side"]) == (closed, "0.000", "Sell")
+    assert (last["orderId"], last["size"], last["side"]) == (closed, "0", "Sell")
     assert D(last["cashFlow"]) == D("0.3") * (64400 - 64010)
     for row in rows:
         assert D(row["change"]) == D(row["cashFlow"]) - D(row["fee"])
@@ -97,7 +97,7 @@ async def test_a_closing_order_shows_what_it_earned_after_both_fees(desk: Desk) 
     (row,) = desk.get("/v5/position/closed-pnl", category="linear")["result"]["list"]
     entry, exit_ = D("0.5") * 64010, D("0.2") * 64500 + D("0.3") * 64400
     fees = (entry * D("0.00055"), exit_ * D("0.00055"))
-    assert (row["orderId"], row["side"], row["closedSize"], row["fillCount"]) == (closed, "Sell", "0.500", "2")
+    assert (row["orderId"], row["side"], row["closedSize"], row["fillCount"]) == (closed, "Sell", "0.5", "2")
     assert (D(row["cumEntryValue"]), D(row["cumExitValue"])) == (entry, exit_)
     assert (D(row["avgEntryPrice"]), D(row["avgExitPrice"])) == (D(64010), exit_ / D("0.5"))
     assert (D(row["openFee"]), D(row["closeFee"])) == fees
@@ -119,7 +119,7 @@ async def test_funding_is_an_execution_and_a_settlement(desk: Desk) -> None:
     (row,) = log(desk, type="SETTLEMENT")
     (fill,) = desk.get("/v5/execution/list", category="linear", execType="Funding")["result"]["list"]
     history = desk.get("/v5/market/funding/history", category="linear", symbol="BTCUSDT", limit=2)["result"]["list"]
-    assert (row["qty"], row["size"], row["side"]) == ("0.500", "0.500", "Buy")
+    assert (row["qty"], row["size"], row["side"]) == ("0.5", "0.5", "Buy")
     assert row["change"] == row["funding"] != "0"
     assert (D(fill["execFee"]), fill["orderType"], fill["execId"]) == (-D(row["funding"]), "UNKNOWN", row["tradeId"])
     assert D(fill["feeRate"]) == D(history[0]["fundingRate"]) == D(row["feeRate"])

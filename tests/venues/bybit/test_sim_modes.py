@@ -46,15 +46,15 @@ async def test_hedge_mode_has_two_rows_and_orders_name_their_leg(desk: Desk) -> 
         assert desk.create(orderType="Market", side=side, qty="0.300", positionIdx=index)["retCode"] == 0
     await moment()
     assert [(row["positionIdx"], row["side"], row["size"]) for row in rows(desk, settleCoin="USDT")] == [
-        (1, "Buy", "0.300"),
-        (2, "Sell", "0.300"),
+        (1, "Buy", "0.3"),
+        (2, "Sell", "0.3"),
     ]
     code = desk.create(orderType="Market", side="Buy", qty="0.100", positionIdx=1, reduceOnly=True)
     assert (code["retCode"], code["retMsg"]) == (110017, "reduce-only order has same side with current position")
     order_id = desk.create(orderType="Market", side="Sell", qty="0.300", positionIdx=1, reduceOnly=True)["result"]
     await moment()
     assert desk.order(order_id["orderId"])["positionIdx"] == 1
-    assert [(row["positionIdx"], row["size"]) for row in rows(desk, settleCoin="USDT")] == [(2, "0.300")]
+    assert [(row["positionIdx"], row["size"]) for row in rows(desk, settleCoin="USDT")] == [(2, "0.3")]
 
 
 @at_desk
@@ -168,7 +168,7 @@ async def test_margin_is_added_and_taken_and_moves_the_liquidation_price(desk: D
     assert abs(D(before["liqPrice"]) - expected) < D("1E-7")
     answer = desk.post("/v5/position/add-margin", category="linear", symbol="BTCUSDT", margin="100.5", positionIdx=0)
     row = answer["result"]
-    assert (answer["retCode"], row["category"], row["symbol"], row["size"]) == (0, "linear", "BTCUSDT", "1.000")
+    assert (answer["retCode"], row["category"], row["symbol"], row["size"]) == (0, "linear", "BTCUSDT", "1")
     added = D("100.5") / (1 - D("0.00055"))
     assert abs(D(row["liqPrice"]) - (D(64010) * D("0.9") - added) / (1 - D("0.0033"))) < D("1E-7")
     assert D(row["bustPrice"]) < D(row["liqPrice"])

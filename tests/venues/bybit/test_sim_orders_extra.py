@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -17,18 +18,18 @@ D = Decimal
 
 @pytest.mark.parametrize(
     ("kind", "tolerance", "bound"),
-    [("TickSize", "100", "64020.00"), ("Percent", "0.05", "64042.00"), ("TickSize", "1", "64010.10")],
+    [("TickSize", "100", "64020"), ("Percent", "0.05", "64042"), ("TickSize", "1", "64010.1")],
 )
 def test_a_market_order_goes_no_further_than_its_tolerance(kind: str, tolerance: str, bound: str) -> None:
     async def trial(desk: Desk) -> None:
-        desk.quote(Side.SELL, "64010", "0.100")
+        desk.quote(Side.SELL, "64010", "0.1")
         desk.quote(Side.SELL, "64100", "10")
-        order_id = desk.create(
-            orderType="Market", qty="0.300", slippageToleranceType=kind, slippageTolerance=tolerance
-        )["result"]["orderId"]
+        order_id = desk.create(orderType="Market", qty="0.3", slippageToleranceType=kind, slippageTolerance=tolerance)[
+            "result"
+        ]["orderId"]
         await moment()
         row = desk.order(order_id)
-        assert (row["orderStatus"], row["cumExecQty"], row["price"]) == ("Cancelled", "0.100", bound)
+        assert (row["orderStatus"], row["cumExecQty"], row["price"]) == ("Cancelled", "0.1", bound)
         assert (row["slippageToleranceType"], row["slippageTolerance"]) == (kind, tolerance)
 
     at_desk(trial)()
@@ -58,11 +59,11 @@ def test_a_tolerance_has_its_bounds(changes: dict[str, Any], code: int) -> None:
 @pytest.mark.parametrize(
     ("side", "side_type", "level", "price"),
     [
-        ("Buy", "Queue", "1", "63990.00"),
-        ("Buy", "Queue", "2", "63980.00"),
-        ("Buy", "Counterparty", "1", "64010.00"),
-        ("Sell", "Queue", "1", "64010.00"),
-        ("Sell", "Counterparty", "2", "63980.00"),
+        ("Buy", "Queue", "1", "63990"),
+        ("Buy", "Queue", "2", "63980"),
+        ("Buy", "Counterparty", "1", "64010"),
+        ("Sell", "Queue", "1", "64010"),
+        ("Sell", "Counterparty", "2", "63980"),
     ],
 )
 def test_the_exchange_takes_the_price_from_the_book(side: str, side_type: str, level: str, price: str) -> None:
@@ -102,7 +103,7 @@ async def test_a_reduce_only_order_beyond_the_greatest_size_is_cut_to_it(desk: D
     order_id = desk.create(side="Sell", qty="5000", price="65000", reduceOnly=True)["result"]["orderId"]
     await moment()
     row = desk.order(order_id)
-    assert (row["orderStatus"], row["qty"], row["reduceOnly"]) == ("New", "0.500", True)
+    assert (row["orderStatus"], row["qty"], row["reduceOnly"]) == ("New", "0.5", True)
 
 
 @pytest.mark.slow
@@ -195,3 +196,27 @@ async def test_a_reduce_only_order_is_not_amended_beyond_its_position(desk: Desk
     await moment()
     body = {"category": "linear", "symbol": "BTCUSDT", "orderId": order_id, "qty": "0.200"}
     assert desk.post("/v5/order/amend", **body)["retCode"] == 110017
+
+
+@at_desk
+async def test_private_numbers_have_no_trailing_zeros_and_public_ones_have_all(desk: Desk) -> None:
+    stream = desk.private("order", "execution", "position")
+    desk.quotes()
+    desk.create(orderType="Market", qty="0.500")
+    desk.create(qty="0.010", price="63000.00")
+    await moment(0.3)
+    rows = [
+        row
+        for topic in ("order", "execution", "position")
+        for frame in stream.peer.read(topic)
+        for row in frame["data"]
+    ]
+    for path in ("order/realtime", "order/history", "execution/list", "position/list"):
+        rows += desk.get(f"/v5/{path}", category="linear", symbol="BTCUSDT")["result"]["list"]
+    texts = [
+        text for row in rows for text in row.values() if isinstance(text, str) and re.fullmatch(r"-?\d+\.\d+", text)
+    ]
+    assert len(rows) >= 8
+    assert [text for text in texts if text.endswith("0")] == []
+    (ticker,) = desk.get("/v5/market/tickers", category="linear", symbol="BTCUSDT")["result"]["list"]
+    assert (ticker["lastPrice"], ticker["ask1Size"]) == ("64010.00", "9.500")

@@ -53,20 +53,20 @@ async def test_what_an_order_brings_along_is_the_positions_once_it_is_filled(des
     )["result"]["orderId"]
     await moment()
     row = desk.order(order_id)
-    assert (row["takeProfit"], row["stopLoss"], row["tpslMode"]) == ("65000.00", "63000.00", "Full")
+    assert (row["takeProfit"], row["stopLoss"], row["tpslMode"]) == ("65000", "63000", "Full")
     assert (row["tpTriggerBy"], row["slTriggerBy"]) == ("LastPrice", "MarkPrice")
     made = stops(desk)
     profit, loss = made["TakeProfit"], made["StopLoss"]
-    assert (profit["triggerPrice"], profit["triggerDirection"], profit["side"]) == ("65000.00", 1, "Sell")
-    assert (loss["triggerPrice"], loss["triggerDirection"], loss["triggerBy"]) == ("63000.00", 2, "MarkPrice")
+    assert (profit["triggerPrice"], profit["triggerDirection"], profit["side"]) == ("65000", 1, "Sell")
+    assert (loss["triggerPrice"], loss["triggerDirection"], loss["triggerBy"]) == ("63000", 2, "MarkPrice")
     for child in (profit, loss):
         assert (child["orderLinkId"], child["parentOrderLinkId"], child["orderStatus"]) == ("", "parent", "Untriggered")
         assert (child["reduceOnly"], child["closeOnTrigger"], child["orderType"]) == (True, True, "Market")
-        assert (child["qty"], child["orderId"] != order_id) == ("0.100", True)
-    assert (position(desk)["takeProfit"], position(desk)["stopLoss"]) == ("65000.00", "63000.00")
+        assert (child["qty"], child["orderId"] != order_id) == ("0.1", True)
+    assert (position(desk)["takeProfit"], position(desk)["stopLoss"]) == ("65000", "63000")
     desk.quote(Side.SELL, "64010", "0.100")  # more of the order is filled
     await moment()
-    assert stops(desk)["TakeProfit"]["qty"] == "0.200"
+    assert stops(desk)["TakeProfit"]["qty"] == "0.2"
     assert len(stops(desk)) == 2
 
 
@@ -88,7 +88,7 @@ async def test_when_one_has_closed_the_position_the_others_are_cleared(desk: Des
     )
     row = desk.order(loss)
     assert (row["orderStatus"], row["cancelType"]) == ("Deactivated", "CancelByTpSlTsClear")
-    assert (row["qty"], row["leavesQty"]) == ("0.300", "0.000")
+    assert (row["qty"], row["leavesQty"]) == ("0.3", "0")
     assert stops(desk) == {}
     assert (position(desk)["takeProfit"], position(desk)["stopLoss"]) == ("", "")
 
@@ -107,15 +107,15 @@ async def test_partial_pairs_grow_with_the_fills_and_one_ends_the_other(desk: De
     )
     await moment()
     assert {kind: row["qty"] for kind, row in stops(desk).items()} == {
-        "PartialTakeProfit": "0.100",
-        "PartialStopLoss": "0.100",
+        "PartialTakeProfit": "0.1",
+        "PartialStopLoss": "0.1",
     }
     desk.quote(Side.SELL, "64010", "0.050")
     await moment()
     made = stops(desk)
     profit, loss = made["PartialTakeProfit"], made["PartialStopLoss"]
-    assert (profit["qty"], profit["orderType"], profit["price"]) == ("0.150", "Limit", "64490.00")
-    assert (loss["qty"], loss["orderType"], loss["tpslMode"]) == ("0.150", "Market", "Partial")
+    assert (profit["qty"], profit["orderType"], profit["price"]) == ("0.15", "Limit", "64490")
+    assert (loss["qty"], loss["orderType"], loss["tpslMode"]) == ("0.15", "Market", "Partial")
     assert position(desk)["takeProfit"] == ""  # it is of no part of it alone
     desk.trade_at("64500", "0.500")  # fills the rest of the order too
     await moment()
@@ -131,8 +131,8 @@ async def test_a_pair_is_for_all_fills_of_one_moment(desk: Desk) -> None:
     desk.create(orderType="Market", qty="0.300", tpslMode="Partial", takeProfit="65000", stopLoss="63900")
     await moment()
     assert {kind: row["qty"] for kind, row in stops(desk).items()} == {
-        "PartialTakeProfit": "0.300",
-        "PartialStopLoss": "0.300",
+        "PartialTakeProfit": "0.3",
+        "PartialStopLoss": "0.3",
     }
     desk.exchange.cancel_all("maker", None)
     desk.quote(Side.BUY, "63890", "5")
@@ -149,9 +149,9 @@ async def test_a_flip_brings_stops_for_what_it_opens_only(desk: Desk) -> None:
         side="Sell", orderType="Market", qty="0.400", tpslMode="Partial", takeProfit="63000", orderLinkId="flip"
     )
     await moment()
-    assert (position(desk)["side"], position(desk)["size"]) == ("Sell", "0.300")
+    assert (position(desk)["side"], position(desk)["size"]) == ("Sell", "0.3")
     (row,) = stops(desk).values()
-    assert (row["stopOrderType"], row["side"], row["qty"]) == ("PartialTakeProfit", "Buy", "0.300")
+    assert (row["stopOrderType"], row["side"], row["qty"]) == ("PartialTakeProfit", "Buy", "0.3")
     desk.create(side="Buy", orderType="Market", qty="0.100", takeProfit="66000")  # it only closes: nothing to protect
     await moment()
     assert set(stops(desk)) == {"PartialTakeProfit"}
@@ -165,8 +165,8 @@ async def test_full_mode_moves_the_one_that_is_there(desk: Desk) -> None:
     assert set_stop(desk, takeProfit="65000") == 34040
     assert set_stop(desk, takeProfit="65500", stopLoss="63000") == 0
     made = stops(desk)
-    assert (made["TakeProfit"]["orderId"], made["TakeProfit"]["triggerPrice"]) == (first, "65500.00")
-    assert made["StopLoss"]["triggerPrice"] == "63000.00"
+    assert (made["TakeProfit"]["orderId"], made["TakeProfit"]["triggerPrice"]) == (first, "65500")
+    assert made["StopLoss"]["triggerPrice"] == "63000"
     assert set_stop(desk, takeProfit="0") == 0
     assert set(stops(desk)) == {"StopLoss"}
     assert set_stop(desk, takeProfit="0") == 34040
@@ -184,7 +184,7 @@ async def test_a_stop_is_amended_as_an_order_too(desk: Desk) -> None:
     trailing = {"symbol": "BTCUSDT", "orderId": made["TrailingStop"]["orderId"]}
     assert desk.post("/v5/order/amend", category="linear", **profit, triggerPrice="66000")["retCode"] == 0
     await moment()
-    assert position(desk)["takeProfit"] == "66000.00"
+    assert position(desk)["takeProfit"] == "66000"
     assert desk.post("/v5/order/amend", category="linear", **profit, qty="0.1")["retCode"] == 10001
     assert desk.post("/v5/order/amend", category="linear", **trailing, triggerPrice="63000")["retCode"] == 10001
     assert desk.post("/v5/order/cancel", category="linear", **trailing)["retCode"] == 0
@@ -215,15 +215,15 @@ async def test_a_trailing_stop_follows_the_price_and_closes(desk: Desk) -> None:
     assert set_stop(desk, trailingStop="300", activePrice="64300") == 0
     (row,) = stops(desk).values()
     assert (row["stopOrderType"], row["triggerPrice"], row["side"]) == ("TrailingStop", "", "Sell")
-    assert position(desk)["trailingStop"] == "300.00"
+    assert position(desk)["trailingStop"] == "300"
     assert set_stop(desk, trailingStop="300", activePrice="64300") == 34040
     desk.exchange.cancel_all("maker", None)
     desk.trade_at("64300")
-    assert stops(desk)["TrailingStop"]["triggerPrice"] == "64000.00"
+    assert stops(desk)["TrailingStop"]["triggerPrice"] == "64000"
     desk.trade_at("64600")
-    assert stops(desk)["TrailingStop"]["triggerPrice"] == "64300.00"
+    assert stops(desk)["TrailingStop"]["triggerPrice"] == "64300"
     desk.trade_at("64400")
-    assert stops(desk)["TrailingStop"]["triggerPrice"] == "64300.00"
+    assert stops(desk)["TrailingStop"]["triggerPrice"] == "64300"
     desk.quote(Side.BUY, "64250", "1")
     desk.trade_at("64300")
     await moment()
@@ -236,7 +236,7 @@ async def test_a_trailing_stop_is_moved_and_taken_away(desk: Desk) -> None:
     await go_long(desk)
     assert set_stop(desk, trailingStop="300") == 0
     assert set_stop(desk, trailingStop="400") == 0
-    assert position(desk)["trailingStop"] == "400.00"
+    assert position(desk)["trailingStop"] == "400"
     assert len(stops(desk)) == 1
     assert set_stop(desk, trailingStop="0") == 0
     assert (position(desk)["trailingStop"], stops(desk)) == ("0", {})
@@ -294,7 +294,7 @@ async def test_an_orders_stops_are_amended_before_it_fills(desk: Desk) -> None:
     assert desk.post("/v5/order/amend", **named, takeProfit="66000", stopLoss="62000")["retCode"] == 0
     await moment()
     row = desk.order(order_id)
-    assert (row["takeProfit"], row["stopLoss"], row["price"]) == ("66000.00", "62000.00", "63000.00")
+    assert (row["takeProfit"], row["stopLoss"], row["price"]) == ("66000", "62000", "63000")
     assert desk.post("/v5/order/amend", **named, takeProfit="66000")["retCode"] == 10001  # as it is
     assert desk.post("/v5/order/amend", **named, takeProfit="0", stopLoss="0")["retCode"] == 0
     await moment()
@@ -312,11 +312,11 @@ async def test_a_conditional_order_brings_its_stops_along_too(desk: Desk) -> Non
     )
     await moment()
     assert set(stops(desk)) == {"Stop"}
-    assert stops(desk)["Stop"]["takeProfit"] == "66000.00"
+    assert stops(desk)["Stop"]["takeProfit"] == "66000"
     desk.trade_at("64500")
     await moment()
     made = stops(desk)
-    assert {kind: row["triggerPrice"] for kind, row in made.items()} == {"TakeProfit": "66000.00"}
+    assert {kind: row["triggerPrice"] for kind, row in made.items()} == {"TakeProfit": "66000"}
     assert made["TakeProfit"]["parentOrderLinkId"] == "c"
 
 
@@ -329,15 +329,15 @@ async def test_in_hedge_mode_each_leg_has_its_own(desk: Desk) -> None:
     await moment()
     rows = desk.get("/v5/position/list", category="linear", symbol="BTCUSDT")["result"]["list"]
     assert [(row["positionIdx"], row["side"], row["size"], row["takeProfit"]) for row in rows] == [
-        (1, "Buy", "0.300", "65000.00"),
-        (2, "Sell", "0.200", "63000.00"),
+        (1, "Buy", "0.3", "65000"),
+        (2, "Sell", "0.2", "63000"),
     ]
     assert set_stop(desk, positionIdx=2, takeProfit="62000") == 0
     assert set_stop(desk, takeProfit="62000") == 10001
     made = desk.get("/v5/order/realtime", category="linear", symbol="BTCUSDT", orderFilter="tpslOrder")["result"]
     assert sorted((row["positionIdx"], row["triggerPrice"], row["side"]) for row in made["list"]) == [
-        (1, "65000.00", "Sell"),
-        (2, "62000.00", "Buy"),
+        (1, "65000", "Sell"),
+        (2, "62000", "Buy"),
     ]
 
 
@@ -352,8 +352,8 @@ async def test_one_whose_price_the_market_has_passed_at_the_fill_closes_at_once(
     await moment()
     rows = desk.get("/v5/order/realtime", category="linear", symbol="BTCUSDT", openOnly=1)["result"]["list"]
     ended = {row["stopOrderType"]: (row["orderStatus"], row["cancelType"], row["triggerPrice"]) for row in rows}
-    assert ended["StopLoss"] == ("Filled", "UNKNOWN", "63850.00")
-    assert ended["TakeProfit"] == ("Deactivated", "CancelByTpSlTsClear", "65000.00")
+    assert ended["StopLoss"] == ("Filled", "UNKNOWN", "63850")
+    assert ended["TakeProfit"] == ("Deactivated", "CancelByTpSlTsClear", "65000")
     assert (position(desk)["size"], stops(desk)) == ("0", {})
 
 
@@ -395,7 +395,7 @@ async def test_a_stop_keeps_its_time_and_shows_where_it_triggered_when_it_is_an_
     desk.trade_at("64500")  # takes the profit of a part
     await moment()
     profit = desk.order(made["TakeProfit"]["orderId"])
-    assert (profit["triggerPrice"], profit["cumExecQty"]) == ("64500.00", "0.100")
+    assert (profit["triggerPrice"], profit["cumExecQty"]) == ("64500", "0.1")
     assert (profit["createdTime"], profit["updatedTime"] > profit["createdTime"]) == (
         made["TakeProfit"]["createdTime"],
         True,
@@ -404,7 +404,7 @@ async def test_a_stop_keeps_its_time_and_shows_where_it_triggered_when_it_is_an_
     desk.trade_at("64400")
     await moment()
     trailing = desk.order(made["TrailingStop"]["orderId"])
-    assert (trailing["triggerPrice"], trailing["orderStatus"]) == ("64400.00", "Filled")
+    assert (trailing["triggerPrice"], trailing["orderStatus"]) == ("64400", "Filled")
     assert trailing["createdTime"] == made["TrailingStop"]["createdTime"]
 
 
@@ -431,7 +431,7 @@ def test_a_position_larger_than_one_order_may_be_is_closed_as_far_as_that_goes(m
         desk.quote(Side.SELL, "149", "1", symbol="SOLUSDT")
         await moment()
         (row,) = desk.get("/v5/position/list", **symbol)["result"]["list"]
-        assert row["size"] == "1000.0"  # a market order has 13000.0 at most
+        assert row["size"] == "1000"  # a market order has 13000.0 at most
 
     at_desk(trial)()
 

@@ -126,9 +126,9 @@ async def test_an_order_from_creation_to_its_end(desk: Desk) -> None:
     await moment()
     rows = [frame["data"][0] for frame in stream.peer.read("order")]
     assert [(row["orderStatus"], row["price"]) for row in rows] == [
-        ("New", "63000.00"),
-        ("New", "62000.00"),
-        ("Cancelled", "62000.00"),
+        ("New", "63000"),
+        ("New", "62000"),
+        ("Cancelled", "62000"),
     ]
     gone = trade.call("order.cancel", named)
     assert (gone["retCode"], gone["data"]) == (110001, {})

@@ -15,7 +15,7 @@ from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.specs import AccountSpec
 from perpwire.venues.bybit import wire, wire_sent
 from perpwire.venues.bybit.sim.asked import Asked, is_linear, newest_first, paged, period, spec_of
-from perpwire.venues.bybit.sim.numbers import ORDER, ZERO, cut, fit, id_text
+from perpwire.venues.bybit.sim.numbers import ORDER, ZERO, bare, cut, id_text
 from perpwire.venues.bybit.sim.rows import EXECUTION_TYPES
 from perpwire.venues.bybit.translate import SIDE_TEXTS
 
@@ -53,7 +53,6 @@ class ClosedPnl:
 
     def _row(self, account: str, closing: _Closing) -> wire_sent.ClosedPnlRow:
         order, fills = closing.order, closing.fills
-        instrument = self._exchange.spec(order.symbol).instrument
         size = sum((one.closed_quantity for one in fills), ZERO)
         exit_value = sum((one.closed_quantity * one.price for one in fills), ZERO)
         realized = sum((one.realized_pnl for one in fills), ZERO)
@@ -66,11 +65,11 @@ class ClosedPnl:
             symbol=order.symbol,
             orderId=id_text(ORDER, order.order_id),
             side=SIDE_TEXTS[order.side],
-            qty=fit(order.quantity, instrument.quantity_step),
-            orderPrice=fit(price, instrument.tick_size),
+            qty=bare(order.quantity),
+            orderPrice=bare(price),
             orderType="Market" if order.type is OrderType.MARKET else "Limit",
             execType=EXECUTION_TYPES[fills[-1].kind],
-            closedSize=fit(size, instrument.quantity_step),
+            closedSize=bare(size),
             cumEntryValue=cut(entry_value),
             avgEntryPrice=cut(entry_value / size),
             cumExitValue=cut(exit_value),

@@ -16,7 +16,7 @@ from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.specs import AccountView, PositionView
 from perpwire.venues.bybit import wire
 from perpwire.venues.bybit.sim.margin import break_even_price
-from perpwire.venues.bybit.sim.numbers import ZERO, cut, fit
+from perpwire.venues.bybit.sim.numbers import ZERO, bare, cut
 from perpwire.venues.bybit.translate import POSITION_INDEXES
 
 
@@ -51,10 +51,10 @@ class Holdings:
         fields: dict[str, Any] = {
             "symbol": position.symbol,
             "side": ("Buy" if position.quantity > 0 else "Sell") if open_now else "",
-            "size": fit(abs(position.quantity), instrument.quantity_step) if open_now else "0",
+            "size": bare(abs(position.quantity)) if open_now else "0",
             "positionIdx": POSITION_INDEXES[position.side],
             "leverage": cut(position.leverage),
-            "markPrice": fit(view.mark_price, tick),
+            "markPrice": bare(view.mark_price),
             "riskId": view.tier.number,
             "riskLimitValue": cut(view.tier.cap),
             "positionValue": cut(position.entry_value) if open_now else flat,
@@ -112,10 +112,10 @@ class Holdings:
         fields = {"takeProfit": "", "stopLoss": "", "trailingStop": "0"}
         for kind, trigger in position_stops(self._exchange, account, position.symbol, position.side).items():
             if kind == "TrailingStop":
-                fields["trailingStop"] = fit(trigger.intent.callback_distance or ZERO, tick)
+                fields["trailingStop"] = bare(trigger.intent.callback_distance or ZERO)
             elif trigger.intent.trigger_price is not None:
                 name = "takeProfit" if kind == "TakeProfit" else "stopLoss"
-                fields[name] = fit(trigger.intent.trigger_price, tick)
+                fields[name] = bare(trigger.intent.trigger_price)
         return fields
 
     # --- the account --------------------------------------------------------------------------------------------------

@@ -25,7 +25,8 @@ def whole(text: str) -> int | None:
 
 
 def fit(number: Decimal, step: Decimal) -> str:
-    """With as many decimals as `step` is written with, or more where it would not be exact otherwise."""
+    """With as many decimals as `step` is written with, or more where it would not be exact otherwise: how public
+    prices and sizes are written."""
     fitting = number.quantize(step)
     return plain(fitting if fitting == number else number)
 
@@ -35,6 +36,12 @@ def cut(number: Decimal, unit: Decimal = _CENT) -> str:
     text = plain(number.quantize(unit, rounding=ROUND_DOWN))
     text = text.rstrip("0").rstrip(".")
     return "0" if text in ("", "-0") else text
+
+
+def bare(number: Decimal) -> str:
+    """Exact, without trailing zeros: how what is private is written."""
+    text = plain(number)
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def padded(number: Decimal, unit: Decimal) -> str:

@@ -24,7 +24,7 @@ from perpwire.venues.bybit.sim.asked import (
     spec_of,
     text,
 )
-from perpwire.venues.bybit.sim.numbers import cut, fit
+from perpwire.venues.bybit.sim.numbers import bare, cut
 from perpwire.venues.bybit.sim.prices import Prices
 from perpwire.venues.bybit.sim.refusal import CallRefused, bad_param, of_exchange
 from perpwire.venues.bybit.sim.settings import Settings
@@ -115,7 +115,7 @@ class FormReader:
             self_trade=SELF_TRADES[smp_type],
             is_conditional=is_conditional,
             note={
-                "lastPriceOnCreated": fit(self._exchange.last_price(symbol), tick),
+                "lastPriceOnCreated": bare(self._exchange.last_price(symbol)),
                 "smpType": smp_type,
                 "closeOnTrigger": "1" if close else "",
                 "rpiTakerAccess": "1" if flag(body, "rpiTakerAccess") else "",

@@ -19,8 +19,8 @@ from perpwire.venues.bybit.sim.numbers import (
     ORDER,
     TAKER_EXECUTION,
     ZERO,
+    bare,
     cut,
-    fit,
     id_text,
 )
 from perpwire.venues.bybit.translate import POSITION_INDEXES, SIDE_TEXTS, TIME_IN_FORCE_TEXTS
@@ -103,8 +103,8 @@ class Rows(Holdings):
             "orderId": id_text(ORDER, order.order_id),
             "orderLinkId": order.client_order_id,
             "symbol": order.symbol,
-            "price": fit(price, instrument.tick_size),
-            "qty": fit(order.quantity, instrument.quantity_step),
+            "price": bare(price),
+            "qty": bare(order.quantity),
             "side": SIDE_TEXTS[order.side],
             "positionIdx": POSITION_INDEXES[order.position_side],
             "orderStatus": STATUS_TEXTS[order.status],
@@ -114,9 +114,9 @@ class Rows(Holdings):
             "cancelType": ending[0],
             "rejectReason": ending[1],
             "avgPrice": "" if average is None else cut(average),
-            "leavesQty": fit(leaves, instrument.quantity_step),
+            "leavesQty": bare(leaves),
             "leavesValue": cut(leaves * price),
-            "cumExecQty": fit(order.filled_quantity, instrument.quantity_step),
+            "cumExecQty": bare(order.filled_quantity),
             "cumExecValue": cut(order.filled_value),
             "cumExecFee": cut(order.fees),
             "cumFeeDetail": {instrument.settle: cut(order.fees)} if order.filled_quantity else {},
@@ -137,7 +137,7 @@ class Rows(Holdings):
         except Refused:
             return {}  # forgotten meanwhile
         stop = trigger.stop_price
-        moved = {} if stop is None else {"triggerPrice": fit(stop, tick)}
+        moved = {} if stop is None else {"triggerPrice": bare(stop)}
         return {"createdTime": str(trigger.created_ms), **moved}
 
     # --- conditional orders -------------------------------------------------------------------------------------------
@@ -151,7 +151,6 @@ class Rows(Holdings):
 
     def _trigger(self, trigger: SimTrigger) -> dict[str, Any]:
         intent = trigger.intent
-        instrument = self._exchange.spec(intent.symbol).instrument
         market = intent.type is OrderType.MARKET
         price = ZERO if market or intent.price is None else intent.price
         quantity = intent.quantity
@@ -164,8 +163,8 @@ class Rows(Holdings):
             "orderId": id_text(ORDER, trigger.trigger_id),
             "orderLinkId": intent.client_id,
             "symbol": intent.symbol,
-            "price": fit(price, instrument.tick_size),
-            "qty": fit(quantity, instrument.quantity_step),
+            "price": bare(price),
+            "qty": bare(quantity),
             "side": SIDE_TEXTS[intent.side],
             "positionIdx": POSITION_INDEXES[intent.position_side],
             "orderStatus": TRIGGER_STATUS_TEXTS[trigger.status],
@@ -175,16 +174,16 @@ class Rows(Holdings):
             "cancelType": cancel_type,
             "rejectReason": reject_reason,
             "avgPrice": "",
-            "leavesQty": fit(leaves, instrument.quantity_step),
+            "leavesQty": bare(leaves),
             "leavesValue": cut(leaves * (price or stop or ZERO)),
-            "cumExecQty": fit(ZERO, instrument.quantity_step),
+            "cumExecQty": bare(ZERO),
             "reduceOnly": intent.reduce_only,
             "triggerDirection": DIRECTIONS[intent.direction],
             "createdTime": str(trigger.created_ms),
             "updatedTime": str(trigger.updated_ms),
         }
         noted = _noted(intent.note)
-        noted["triggerPrice"] = "" if stop is None else fit(stop, instrument.tick_size)
+        noted["triggerPrice"] = "" if stop is None else bare(stop)
         noted["triggerBy"] = TRIGGER_BY_TEXTS[intent.trigger_by]
         return fields | noted
 
@@ -210,22 +209,21 @@ class Rows(Holdings):
         return wire.FastExecution(**{**fields, "orderLinkId": link_id})
 
     def _execution(self, order: SimOrder, fill: SimFill, nothing: str) -> dict[str, Any]:
-        instrument = self._exchange.spec(order.symbol).instrument
         price = (order.bound if order.type is OrderType.MARKET else order.price) or fill.price
         return {
             "symbol": order.symbol,
             "orderId": id_text(ORDER, order.order_id),
             "orderLinkId": order.client_order_id,
             "side": SIDE_TEXTS[order.side],
-            "orderPrice": fit(price, instrument.tick_size),
-            "orderQty": fit(order.quantity, instrument.quantity_step),
-            "leavesQty": fit(fill.leaves, instrument.quantity_step),
+            "orderPrice": bare(price),
+            "orderQty": bare(order.quantity),
+            "leavesQty": bare(fill.leaves),
             "createType": order.note.get("createType") or CREATE_TYPES.get(order.origin, "CreateByUser"),
             "orderType": "Market" if order.type is OrderType.MARKET else "Limit",
             "stopOrderType": order.note.get("stopOrderType") or nothing,
             "execId": id_text(MAKER_EXECUTION if fill.is_maker else TAKER_EXECUTION, fill.trade_id),
-            "execPrice": fit(fill.price, instrument.tick_size),
-            "execQty": fit(fill.quantity, instrument.quantity_step),
+            "execPrice": bare(fill.price),
+            "execQty": bare(fill.quantity),
             "execValue": cut(fill.price * fill.quantity),
             "execFee": cut(fill.fee),
             "execType": EXECUTION_TYPES[fill.kind],
@@ -233,16 +231,14 @@ class Rows(Holdings):
             "feeCurrency": fill.fee_asset,
             "isMaker": fill.is_maker,
             "feeRate": cut(fill.fee_rate),
-            "markPrice": fit(fill.mark_price, instrument.tick_size),
-            "indexPrice": fit(fill.index_price, instrument.tick_size),
-            "closedSize": fit(fill.closed_quantity, instrument.quantity_step),
+            "markPrice": bare(fill.mark_price),
+            "indexPrice": bare(fill.index_price),
+            "closedSize": bare(fill.closed_quantity),
             "seq": fill.seq,
         }
 
     def funding_execution(self, booking: Booking) -> wire.ExecutionRow:
         """A payment of funding, as the list of executions has it: execFee above 0 is paid."""
-        instrument = self._exchange.spec(booking.symbol).instrument
-        step, tick = instrument.quantity_step, instrument.tick_size
         return wire.ExecutionRow(
             symbol=booking.symbol,
             orderId=id_text(ORDER, booking.number),
@@ -253,15 +249,15 @@ class Rows(Holdings):
             createType="",
             orderType="UNKNOWN",
             execId=id_text(FUNDING, booking.number),
-            execPrice=fit(booking.price, tick),
-            execQty=fit(abs(booking.quantity), step),
+            execPrice=bare(booking.price),
+            execQty=bare(abs(booking.quantity)),
             execValue=cut(booking.price * abs(booking.quantity)),
             execFee=cut(-booking.funding),
             execType="Funding",
             execTime=str(booking.time_ms),
             feeCurrency=booking.asset,
             feeRate=cut(booking.fee_rate),
-            markPrice=fit(booking.price, tick),
+            markPrice=bare(booking.price),
             closedSize="0",
         )
 

@@ -13,7 +13,7 @@ from perpwire.model.order import OrderType
 from perpwire.simulator.events import TriggerBy
 from perpwire.simulator.specs import SymbolSpec
 from perpwire.venues.bybit.sim.asked import Asked, check_price, choice, optional_amount
-from perpwire.venues.bybit.sim.numbers import fit
+from perpwire.venues.bybit.sim.numbers import bare
 from perpwire.venues.bybit.sim.refusal import CallRefused, bad_param
 
 TRIGGERS_BY: dict[str, TriggerBy] = {"LastPrice": "last", "MarkPrice": "mark", "IndexPrice": "index"}
@@ -50,10 +50,10 @@ class Attached(msgspec.Struct, frozen=True, kw_only=True):
         said = {"tpslMode": "Partial" if self.is_partial else "Full"}
         for name, side in (("tp", self.profit), ("sl", self.loss)):
             if side is not None:
-                said["takeProfit" if name == "tp" else "stopLoss"] = fit(side.price, tick)
+                said["takeProfit" if name == "tp" else "stopLoss"] = bare(side.price)
                 said[f"{name}TriggerBy"] = _BY_TEXTS[side.by]
                 if side.limit is not None:
-                    said[f"{name}LimitPrice"] = fit(side.limit, tick)
+                    said[f"{name}LimitPrice"] = bare(side.limit)
         return said
 
 

@@ -25,7 +25,7 @@ from perpwire.simulator.events import (
 )
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.bybit.sim.holdings import position_stops
-from perpwire.venues.bybit.sim.numbers import ZERO, fit
+from perpwire.venues.bybit.sim.numbers import ZERO, bare
 from perpwire.venues.bybit.sim.rows import SIZE_NOTE
 from perpwire.venues.bybit.sim.rules import rules_of
 from perpwire.venues.bybit.sim.stop_form import TRIGGERS_BY, Exit, attached_of
@@ -202,7 +202,6 @@ class PositionStops:
         held = self._exchange.position(account, symbol, position_side).quantity
         is_long = held > 0
         is_profit = kind.endswith("Profit")
-        tick = self._exchange.spec(symbol).instrument.tick_size
         by: TriggerBy = "last" if wanted is None else wanted.by
         rises = is_profit is is_long
         note = {
@@ -213,12 +212,12 @@ class PositionStops:
             "smpType": "None",
             "triggerBy": BY_TEXTS[by],
             "triggerDirection": "1" if rises else "2",
-            "lastPriceOnCreated": fit(self._exchange.last_price(symbol), tick),
+            "lastPriceOnCreated": bare(self._exchange.last_price(symbol)),
             SIZE_NOTE: str(abs(held)),
             "parentOrderLinkId": "" if parent is None else parent.client_order_id,
         }
         if wanted is not None:
-            note["triggerPrice"] = fit(wanted.price, tick)
+            note["triggerPrice"] = bare(wanted.price)
         limit = None if wanted is None else wanted.limit
         return TriggerIntent(
             symbol=symbol,

@@ -12,7 +12,7 @@ from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.specs import AccountSpec
 from perpwire.venues.bybit import wire_sent
 from perpwire.venues.bybit.sim.asked import CATEGORIES, DAY_MS, Asked, choice, paged, period
-from perpwire.venues.bybit.sim.numbers import FUNDING, MAKER_EXECUTION, ORDER, TAKER_EXECUTION, cut, fit, id_text
+from perpwire.venues.bybit.sim.numbers import FUNDING, MAKER_EXECUTION, ORDER, TAKER_EXECUTION, bare, cut, id_text
 from perpwire.venues.bybit.sim.refusal import CallRefused
 from perpwire.venues.bybit.sim.rows import booking_side, user_id
 
@@ -77,10 +77,9 @@ class TransactionLog:
             orderLinkId=one.client_order_id,
         )
         if one.symbol:
-            instrument = self._exchange.spec(one.symbol).instrument
-            row.qty = fit(abs(one.quantity), instrument.quantity_step)
-            row.size = fit(one.position_quantity, instrument.quantity_step)
-            row.tradePrice = fit(one.price, instrument.tick_size)
+            row.qty = bare(abs(one.quantity))
+            row.size = bare(one.position_quantity)
+            row.tradePrice = bare(one.price)
         return row
 
 

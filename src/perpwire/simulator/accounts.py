@@ -305,6 +305,7 @@ class Account:
             position_quantity=position.quantity,
             balance=booking.balance,
             seq=seq,
+            leverage=position.leverage,
             rounded_off=moved.rounded_off,
         )
         self.fills.append((order, fill))

@@ -88,6 +88,7 @@ class SimFill(msgspec.Struct, frozen=True, kw_only=True):
         position_quantity: The position after it (signed).
         balance: The wallet after it.
         seq: The market's sequence number of the match.
+        leverage: Of the position at that time.
         rounded_off: What the exact profit had beyond the smallest amount of cash; it is the exchange's.
     """
 
@@ -109,6 +110,7 @@ class SimFill(msgspec.Struct, frozen=True, kw_only=True):
     position_quantity: Decimal = ZERO
     balance: Decimal = ZERO
     seq: int = 0
+    leverage: Decimal = ZERO
     rounded_off: Decimal = ZERO
 
 

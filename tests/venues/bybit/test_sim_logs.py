@@ -189,3 +189,13 @@ async def test_a_movement_names_its_execution(desk: Desk) -> None:
     executions = desk.get("/v5/execution/list", category="linear")["result"]["list"]
     assert [row["isMaker"] for row in executions] == [True, False]
     assert [row["tradeId"] for row in log(desk)] == [row["execId"] for row in executions]
+
+
+@at_desk
+async def test_a_closing_order_keeps_the_leverage_that_it_had(desk: Desk) -> None:
+    await round_trip(desk)
+    (before,) = desk.get("/v5/position/closed-pnl", category="linear")["result"]["list"]
+    body = {"category": "linear", "symbol": "BTCUSDT", "buyLeverage": "25", "sellLeverage": "25"}
+    assert desk.post("/v5/position/set-leverage", **body)["retCode"] == 0
+    assert desk.get("/v5/position/closed-pnl", category="linear")["result"]["list"] == [before]
+    assert before["leverage"] == "10"

@@ -49,9 +49,9 @@ class ClosedPnl:
         numbered = newest_first(sorted(closings.values(), key=lambda one: one.time_ms))
         chosen = [(number, one) for number, one in numbered if start <= one.time_ms <= end]
         page, cursor = paged(chosen, asked, default=50, most=100)
-        return wire.Page([self._row(account.name, one) for one in page], cursor)
+        return wire.Page([self._row(one) for one in page], cursor)
 
-    def _row(self, account: str, closing: _Closing) -> wire_sent.ClosedPnlRow:
+    def _row(self, closing: _Closing) -> wire_sent.ClosedPnlRow:
         order, fills = closing.order, closing.fills
         size = sum((one.closed_quantity for one in fills), ZERO)
         exit_value = sum((one.closed_quantity * one.price for one in fills), ZERO)
@@ -76,7 +76,7 @@ class ClosedPnl:
             avgExitPrice=cut(exit_value / size),
             closedPnl=cut(closed_pnl),
             fillCount=str(len(fills)),
-            leverage=cut(self._exchange.leverage(account, order.symbol, order.position_side)),
+            leverage=cut(fills[-1].leverage),
             openFee=cut(realized - close_fee - closed_pnl),
             closeFee=cut(close_fee),
             createdTime=str(order.created_ms),

@@ -412,6 +412,29 @@ def test_an_order_whose_date_came_meanwhile_ends_before_it_can_trade(clock: Manu
     assert not again.positions("a")
 
 
+def test_a_conditional_order_whose_date_came_meanwhile_does_not_trigger(clock: ManualClock, tmp_path: Path) -> None:
+    venue = open_exchange(clock, tmp_path / "state")
+    venue.place_trigger("a", msgspec.structs.replace(stop(), expire_ms=venue.now_ms() + 1000))
+    clock.advance(2)
+    again = open_exchange(clock, tmp_path / "state")
+    again.place("b", intent(BUY, "1", "99"))
+    again.place("b", intent(SELL, "1", "99", self_trade="none"))
+    found = again.find_trigger("a", client_id="stop")
+    assert (found.status, found.reason) == ("expired", "gtd")
+
+
+def test_a_trailing_order_remembers_how_far_it_has_come(clock: ManualClock, tmp_path: Path) -> None:
+    venue = open_exchange(clock, tmp_path / "state")
+    trailing = msgspec.structs.replace(stop(), kind="trailing", trigger_price=None, callback_rate=D("0.01"))
+    venue.place_trigger("a", trailing)
+    for price in ("103", "102.5"):
+        venue.place("b", intent(SELL, "1", price))
+        venue.place("b", intent(BUY, "1", price, self_trade="none"))
+    before = venue.find_trigger("a", client_id="stop")
+    assert before.extreme == 103
+    assert open_exchange(clock, tmp_path / "state").find_trigger("a", client_id="stop") == before
+
+
 def test_a_contract_that_is_not_listed_any_more_is_told_in_words(clock: ManualClock, tmp_path: Path) -> None:
     venue = open_exchange(clock, tmp_path / "state")
     venue.place("a", intent(BUY, "1", "50", symbol="ETHUSDT"))

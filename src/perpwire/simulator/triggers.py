@@ -239,6 +239,9 @@ class Triggers:
 
     def _fire(self, market: Market, trigger: SimTrigger) -> bool:
         intent = trigger.intent
+        if intent.expire_ms and intent.expire_ms <= self._now_ms():
+            self.end(trigger, "gtd")  # while nobody looked: after a restart, or since the last second
+            return True
         if intent.price_protect is not None:
             mark = market.price.mark
             if abs(mark - market.last_price) > intent.price_protect * mark:

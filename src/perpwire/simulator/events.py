@@ -190,6 +190,7 @@ class OrderIntent(msgspec.Struct, frozen=True, kw_only=True):
         refuse_oversized_reduce: A reduce-only order larger than the position is refused; False: it is cut to the
             position's size.
         self_trade: What ends when it meets an order of its own account; see SelfTrade.
+        created_ms: When it was made, if it waited before (Unix ms); 0 for now.
         note: See SimOrder.
     """
 
@@ -211,6 +212,7 @@ class OrderIntent(msgspec.Struct, frozen=True, kw_only=True):
     expire_ms: int = 0
     close_position: bool = False
     trigger_id: int = 0
+    created_ms: int = 0
     note: dict[str, str] = msgspec.field(default_factory=dict)
 
 
@@ -232,7 +234,7 @@ class TriggerIntent(msgspec.Struct, frozen=True, kw_only=True):
         bound_share: How far from the mark price a market order may trade then, as a fraction; None for any price.
         is_bound_to_position: It ends when the position that it would close is gone.
         group: When one of a group triggers, the others end ("oco").
-        keeps_id: The order that it becomes has its own id (Bybit), not a new one (Binance).
+        keeps_id: The order that it becomes has its own id and date (Bybit), not new ones (Binance).
         refuse_reached: A trigger price that the market has passed already is refused; False: it triggers at once.
     """
 

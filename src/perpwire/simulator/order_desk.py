@@ -85,7 +85,7 @@ class OrderDesk(Floor):
             reduce_only=intent.reduce_only,
             position_side=intent.position_side,
             status=OrderStatus.NEW,
-            created_ms=now_ms,
+            created_ms=intent.created_ms or now_ms,
             updated_ms=now_ms,
             self_trade=intent.self_trade,
             origin=intent.origin,

@@ -308,6 +308,7 @@ class Triggers:
             expire_ms=intent.expire_ms,
             close_position=intent.close_position,
             trigger_id=trigger.trigger_id,
+            created_ms=trigger.created_ms if intent.keeps_id else 0,
             note=dict(intent.note),
         )
 

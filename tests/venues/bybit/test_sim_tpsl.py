@@ -406,6 +406,9 @@ async def test_a_stop_keeps_its_time_and_shows_where_it_triggered_when_it_is_an_
     trailing = desk.order(made["TrailingStop"]["orderId"])
     assert (trailing["triggerPrice"], trailing["orderStatus"]) == ("64400", "Filled")
     assert trailing["createdTime"] == made["TrailingStop"]["createdTime"]
+    asked = {"category": "linear", "startTime": trailing["createdTime"], "endTime": trailing["createdTime"]}
+    found = desk.get("/v5/order/history", **asked)["result"]["list"]
+    assert trailing["orderId"] in [row["orderId"] for row in found]
 
 
 @at_desk

@@ -128,17 +128,14 @@ class Rows(Holdings):
         return fields | _noted(order.note) | self._waited(order, instrument.tick_size)
 
     def _waited(self, order: SimOrder, tick: Decimal) -> dict[str, Any]:
-        """What an order still shows of the conditional one that it was: when that was made, and where it triggered,
-        which may have been moved since."""
+        """Where the conditional order that it was has triggered: that may have been moved since it was made."""
         if not order.trigger_id:
             return {}
         try:
             trigger = self._exchange.find_trigger(order.account, trigger_id=order.trigger_id)
         except Refused:
             return {}  # forgotten meanwhile
-        stop = trigger.stop_price
-        moved = {} if stop is None else {"triggerPrice": bare(stop)}
-        return {"createdTime": str(trigger.created_ms), **moved}
+        return {} if trigger.stop_price is None else {"triggerPrice": bare(trigger.stop_price)}
 
     # --- conditional orders -------------------------------------------------------------------------------------------
 

@@ -168,6 +168,7 @@ def test_what_is_no_fault_is_refused(text: bytes) -> None:
         b'{"kind":"cut","after_s":-1}',
         b'{"kind":"cut","every_s":0}',
         b'{"kind":"cut","jitter_s":-1}',
+        b'{"kind":"refuse","seconds":1e300}',
         b'{"kind":"move_price","symbol":"BTCUSDT","share":"NaN"}',
         b'{"kind":"move_price","symbol":"BTCUSDT","share":"-0.99"}',
         b'{"kind":"fill_order","quantity":"-1"}',

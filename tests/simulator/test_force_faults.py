@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from perpwire.clock import ManualClock
-from perpwire.simulator.faults import Cut, Deleverage, FillOrder, Liquidate, MovePrice
+from perpwire.simulator.faults import Act, Cut, Deleverage, FillOrder, Liquidate, MovePrice
 from perpwire.testing import World, offline
 
 VENUES = ["binance", "bybit"]
@@ -89,5 +89,15 @@ def test_a_price_jumps(venue: str) -> None:
             exchange.force_fill("main", quantity=Decimal(-1))
         with pytest.raises(ValueError, match="no part"):
             exchange.force_adl("main", "BTCUSDT", quantity=Decimal(0))
+
+    in_world(venue, test)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_an_act_that_makes_no_sense_is_told_of_and_not_done(venue: str) -> None:
+    async def test(world: World) -> None:
+        for seconds in ("x", "nan", "inf"):
+            world.simulation.faults[venue].add(Act(do="ban", args={"seconds": seconds}))
+            assert said(world, venue).startswith("could not ban: ")
 
     in_world(venue, test)

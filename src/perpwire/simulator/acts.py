@@ -104,7 +104,7 @@ class Acts:
             case Act():
                 try:
                     return host.venue_faults.acts[fault.do](fault.args)
-                except ValueError as error:
+                except (ValueError, OverflowError) as error:
                     return f"could not {fault.do}: {error}"
             case FillOrder() | MovePrice() | Liquidate() | Deleverage():
                 return force.carry_out(host.exchange, fault)

@@ -19,6 +19,9 @@ from perpwire.simulator.venue_clock import check_drift, check_skew
 How = Literal["reset", "silence"]
 """How a lost exchange looks to the client: the connection is reset, or nothing ever comes."""
 
+LARGEST_SPAN_S = 1e9
+"""Some thirty years: no fault is meant to take longer, and clocks can count no further for ever."""
+
 LARGEST_FALL, LARGEST_RISE = Decimal("-0.9"), Decimal(9)
 """By how much a price may jump at once, as a share of it."""
 
@@ -48,8 +51,10 @@ def check_times(fault: Fault) -> None:
 
 
 def _check_span(name: str, seconds: float | None, least: float = 0.0) -> None:
-    if seconds is not None and not (math.isfinite(seconds) and seconds >= least):
-        raise ValueError(f"{name} {seconds:g} must be a finite number, and not below {least:g}")
+    if seconds is not None and not (math.isfinite(seconds) and least <= seconds <= LARGEST_SPAN_S):
+        raise ValueError(
+            f"{name} {seconds:g} must be a finite number, not below {least:g} nor above {LARGEST_SPAN_S:g}"
+        )
 
 
 def _check_quantity(quantity: Decimal | None) -> None:

@@ -24,12 +24,17 @@ from perpwire.simulator.events import (
     Why,
 )
 from perpwire.simulator.order_desk import OrderDesk
+from perpwire.simulator.triggers import Fit
 
 
 class TriggerDesk(OrderDesk):
     _due: list[tuple[int, int, PendingCommand]]
 
     # --- conditional orders -------------------------------------------------------------------------------------------
+
+    def fit_triggered(self, fit: Fit) -> None:
+        """What the venue does to every order that a conditional one becomes, by the prices of that moment."""
+        self._triggers.fit = fit
 
     def check_trigger(self, account: str, intent: TriggerIntent) -> None:
         """Whether `place_trigger` would take it in now; nothing changes.

@@ -30,6 +30,9 @@ from perpwire.simulator.market import Market
 Place = Callable[[str, OrderIntent, int], SimOrder]
 """Account, order, id: places it. Raises Refused."""
 
+Fit = Callable[[str, OrderIntent], OrderIntent]
+"""Account and the order that a conditional one is about to become -> as the venue takes it now. Raises Refused."""
+
 ENDINGS: Mapping[str, Literal["canceled", "expired"]] = {"user": "canceled", "oco": "canceled"}
 """What ends a conditional order as "canceled"; every other reason ends it as "expired"."""
 
@@ -62,6 +65,7 @@ class Triggers:
         self._now_ms = now_ms
         self._waiting: dict[str, dict[int, SimTrigger]] = {}
         self._children: dict[int, SimTrigger] = {}
+        self.fit: Fit = lambda account, order: order
 
     # --- calls --------------------------------------------------------------------------------------------------------
 
@@ -260,6 +264,7 @@ class Triggers:
         try:
             if intent.book_place:
                 order = msgspec.structs.replace(order, price=_price_at(market, intent))
+            order = self.fit(trigger.account, order)
             self._check(trigger.account, order)
         except Refused as refused:
             trigger.status, trigger.why = "rejected", refused.why

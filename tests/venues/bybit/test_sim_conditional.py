@@ -234,3 +234,22 @@ async def test_the_clients_own_stop_order_is_understood(desk: Desk) -> None:
     desk.call(VENUE.cancel_order("BTCUSDT", None, "stop"))
     await moment()
     assert desk.call(VENUE.get_order("BTCUSDT", None, "stop")).status is OrderStatus.CANCELED
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_a_limit_price_is_held_against_the_price_limits_when_it_triggers(is_refused: bool) -> None:
+    async def trial(desk: Desk) -> None:
+        desk.post("/v5/account/set-limit-px-action", category="linear", modifyEnable=not is_refused)
+        order_id = desk.create(price="69000", triggerPrice="64500", triggerDirection=1)["result"]["orderId"]
+        await moment()
+        assert D(desk.order(order_id)["price"]) == 69000
+        desk.trade_at("64500")
+        await moment()
+        row = desk.order(order_id)
+        if is_refused:
+            assert (row["orderStatus"], D(row["cumExecQty"])) == ("Cancelled", D(0))
+        else:
+            limit = desk.get("/v5/market/price-limit", symbol="BTCUSDT")["result"]["buyLmt"]
+            assert (row["orderStatus"], D(row["price"])) == ("New", D(limit))
+
+    at_desk(trial)()

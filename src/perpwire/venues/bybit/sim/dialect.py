@@ -75,6 +75,7 @@ class BybitDialect:
         self.faults = venue_faults(self, self._gate, exchange.now_ms)
         self._requests = 0
         self._unsubscribe = exchange.subscribe(self._on_event)
+        exchange.fit_triggered(reader.triggered)
         self._stops.resume()
 
     def _on_event(self, event: SimEvent) -> None:

@@ -10,7 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from perpwire.model.order import OrderType, PositionSide, Side, TimeInForce
-from perpwire.simulator.events import Refused, SelfTrade, Why
+from perpwire.simulator.events import OrderIntent, Refused, SelfTrade, Why
 from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.specs import SymbolSpec
 from perpwire.venues.bybit.sim.asked import (
@@ -186,6 +186,21 @@ class FormReader:
         if len(levels) < int(level):
             raise of_exchange(Refused(Why.NO_LIQUIDITY))
         return levels[int(level) - 1][0]
+
+    def triggered(self, account: str, order: OrderIntent) -> OrderIntent:
+        """A conditional order's limit price is held against the price limits when it triggers.
+
+        Raises:
+            Refused: It is beyond them, and the account wants that refused.
+        """
+        if order.price is None:
+            return order
+        try:
+            price = self.limited(account, order.symbol, order.side, order.price)
+        except CallRefused as refused:
+            why = Why.PRICE_TOO_HIGH if order.side is Side.BUY else Why.PRICE_TOO_LOW
+            raise Refused(why, refused.words) from None
+        return msgspec.structs.replace(order, price=price)
 
     def limited(self, account: str, symbol: str, side: Side, price: Decimal) -> Decimal:
         """The price that the order gets: beyond the price limit it is moved to it, or refused, as the account likes.

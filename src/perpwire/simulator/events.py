@@ -438,6 +438,7 @@ class AmendTrigger(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     trigger_price: Decimal | None = None
     price: Decimal | None = None
     quantity: Decimal | None = None
+    trigger_by: TriggerBy | None = None
     note: dict[str, str] | None = None
 
 

@@ -20,6 +20,7 @@ from perpwire.simulator.events import (
     PlaceTrigger,
     Refused,
     SimTrigger,
+    TriggerBy,
     TriggerIntent,
     Why,
 )
@@ -64,6 +65,7 @@ class TriggerDesk(OrderDesk):
         trigger_price: Decimal | None = None,
         price: Decimal | None = None,
         quantity: Decimal | None = None,
+        trigger_by: TriggerBy | None = None,
         note: dict[str, str] | None = None,
     ) -> SimTrigger:
         """
@@ -72,7 +74,7 @@ class TriggerDesk(OrderDesk):
         """
         with self._outbox:
             trigger = self._open_trigger(account, trigger_id, None)
-            return self._triggers.amend(trigger, trigger_price, price, quantity, note)
+            return self._triggers.amend(trigger, trigger_price, price, quantity, note, trigger_by)
 
     def cancel_trigger(
         self, account: str, *, trigger_id: int | None = None, client_id: str | None = None, reason: str = "user"
@@ -198,6 +200,7 @@ class TriggerDesk(OrderDesk):
                     trigger_price=command.trigger_price,
                     price=command.price,
                     quantity=command.quantity,
+                    trigger_by=command.trigger_by,
                     note=command.note,
                 )
             case CancelTrigger():

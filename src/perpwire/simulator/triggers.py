@@ -162,6 +162,7 @@ class Triggers:
         price: Decimal | None,
         quantity: Decimal | None,
         note: dict[str, str] | None,
+        trigger_by: TriggerBy | None = None,
     ) -> SimTrigger:
         """
         Raises:
@@ -173,6 +174,7 @@ class Triggers:
             trigger_price=before.trigger_price if trigger_price is None else trigger_price,
             price=before.price if price is None else price,
             quantity=before.quantity if quantity is None else quantity,
+            trigger_by=before.trigger_by if trigger_by is None else trigger_by,
             note={**before.note, **(note or {})},
         )
         if after == before:
@@ -181,7 +183,7 @@ class Triggers:
         if after.trigger_price is not None:
             check_price(market, after.trigger_price)
         self._check_order(market, after)
-        if after.trigger_price != before.trigger_price:
+        if (after.trigger_price, after.trigger_by) != (before.trigger_price, before.trigger_by):
             self._check_side_of_market(market, after)
         trigger.intent = after
         self._tell("amended", trigger)

@@ -253,3 +253,23 @@ def test_a_limit_price_is_held_against_the_price_limits_when_it_triggers(is_refu
             assert (row["orderStatus"], D(row["price"])) == ("New", D(limit))
 
     at_desk(trial)()
+
+
+@at_desk
+async def test_the_price_that_it_waits_for_may_be_another_kind(desk: Desk) -> None:
+    desk.quote(Side.SELL, "64700")
+    order_id = desk.create(**RISING)["result"]["orderId"]
+    await moment()
+    body = {"category": "linear", "symbol": "BTCUSDT", "orderId": order_id}
+    assert desk.post("/v5/order/amend", **body, triggerBy="LastPrice")["retCode"] == 10001  # no change
+    assert desk.post("/v5/order/amend", **body, triggerBy="MarkPrice")["retCode"] == 0
+    await moment()
+    assert desk.order(order_id)["triggerBy"] == "MarkPrice"
+    desk.trade_at("64500")
+    await moment()
+    assert desk.order(order_id)["orderStatus"] == "Untriggered"
+    assert desk.post("/v5/order/amend", **body, triggerBy="LastPrice")["retCode"] == 110092  # it is there already
+    desk.exchange.force_mark("BTCUSDT", D(64500))
+    await moment()
+    row = desk.order(order_id)
+    assert (row["orderStatus"], row["triggerBy"]) == ("Filled", "MarkPrice")

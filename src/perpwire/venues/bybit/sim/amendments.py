@@ -8,11 +8,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 from perpwire.model.order import Side
-from perpwire.simulator.events import AmendOrder, AmendTrigger, Refused, SimOrder, SimTrigger, Why
+from perpwire.simulator.events import AmendOrder, AmendTrigger, Refused, SimOrder, SimTrigger, TriggerBy, Why
 from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.specs import SymbolSpec
 from perpwire.venues.bybit import wire
-from perpwire.venues.bybit.sim.asked import Asked, check_price, check_quantity, optional_amount
+from perpwire.venues.bybit.sim.asked import Asked, check_price, check_quantity, choice, optional_amount
 from perpwire.venues.bybit.sim.entries import Entries, Entry, entry_id, link_id_of
 from perpwire.venues.bybit.sim.numbers import ORDER, id_text
 from perpwire.venues.bybit.sim.order_form import FormReader
@@ -86,32 +86,42 @@ class Amendments:
             raise CallRefused(10001, "params error: qty can not be modified, it is the position's")
         if stop is not None and intent.kind == "trailing":
             raise CallRefused(10001, "params error: triggerPrice can not be modified, it follows the price")
-        by = body.get("triggerBy")
-        if by not in (None, "") and TRIGGERS_BY.get(str(by)) != intent.trigger_by:
-            raise CallRefused(10001, "params error: triggerBy can not be modified")
+        words = choice(body, "triggerBy", tuple(TRIGGERS_BY))
+        by = TRIGGERS_BY[words] if words else intent.trigger_by
+        if by != intent.trigger_by and intent.kind == "trailing":
+            raise CallRefused(10001, "params error: triggerBy can not be modified, it follows the last price")
         note = self._attached(trigger, spec, intent.note, price or stop or intent.trigger_price, body)
         unchanged = (
             stop in (None, intent.trigger_price)
             and price in (None, intent.price)
             and quantity in (None, intent.quantity)
+            and by == intent.trigger_by
             and note is None
         )
         if unchanged:
             raise of_exchange(Refused(Why.AMEND_NO_CHANGE))
-        if stop is not None:
-            self._check_trigger(trigger, stop)
+        if by != intent.trigger_by:
+            note = {**(note or {}), "triggerBy": words}
+        awaited = stop if stop is not None or by == intent.trigger_by else intent.trigger_price
+        if awaited is not None:
+            self._check_trigger(trigger, awaited, by)
         command = AmendTrigger(
-            trigger_id=trigger.trigger_id, trigger_price=stop, price=price, quantity=quantity, note=note
+            trigger_id=trigger.trigger_id,
+            trigger_price=stop,
+            price=price,
+            quantity=quantity,
+            trigger_by=by,
+            note=note,
         )
         self._exchange.submit(account, command, MATCH_DELAY_S)
 
-    def _check_trigger(self, trigger: SimTrigger, stop: Decimal) -> None:
+    def _check_trigger(self, trigger: SimTrigger, stop: Decimal, by: TriggerBy) -> None:
         intent = trigger.intent
         now = {
             "last": self._exchange.last_price,
             "mark": self._exchange.mark_price,
             "index": self._exchange.index_price,
-        }[intent.trigger_by](trigger.symbol)
+        }[by](trigger.symbol)
         if intent.direction == "rises" and stop <= now:
             raise CallRefused(110092, "expect Rising, but trigger_price is past")
         if intent.direction == "falls" and stop >= now:

@@ -161,6 +161,27 @@ def test_mark_prices_come_every_second_or_every_third() -> None:
     in_virtual_time(main)
 
 
+def test_mark_prices_and_candles_of_the_other_family_may_be_asked_for_by_name() -> None:
+    names = ("btcusd_perp@markPrice@1s", "btcusd_perp@kline_1m", "btcusd_perp@bookTicker", "solusd_perp@markPrice")
+
+    async def main(venue: SimulatedVenue) -> None:
+        peer = venue.socket("/market/stream")
+        peer.subscribe(*names, "btcusdt@kline_1m")
+        venue.quote()
+        venue.market(quantity="0.5")
+        await pass_s(1.5)
+        told = {one["stream"]: one["data"] for one in peer.data}
+        assert set(told) == {*names[:2], "btcusdt@kline_1m"}
+        mark, candle, sibling = told[names[0]], told[names[1]]["k"], told["btcusdt@kline_1m"]["k"]
+        assert (mark["e"], mark["s"], mark["st"]) == ("markPriceUpdate", "BTCUSD_PERP", 2)
+        assert (told[names[1]]["s"], candle["s"], candle["c"]) == ("BTCUSD_PERP", "BTCUSD_PERP", sibling["c"])
+        # 100 dollars a contract.
+        assert (candle["q"], int(candle["v"])) == (sibling["v"], round(Decimal(sibling["q"]) / 100))
+        assert (candle["Q"], int(candle["V"])) == (sibling["V"], round(Decimal(sibling["Q"]) / 100))
+
+    in_virtual_time(main)
+
+
 def test_rows_of_the_other_family_can_be_left_out() -> None:
     async def main(venue: SimulatedVenue) -> None:
         peer = venue.socket("/market/ws/!markPrice@arr@1s")

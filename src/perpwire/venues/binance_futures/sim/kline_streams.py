@@ -11,6 +11,7 @@ from perpwire.simulator.events import Traded
 from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.intervals import Interval
 from perpwire.venues.binance_futures import wire_streams
+from perpwire.venues.binance_futures.sim import coin_margined
 from perpwire.venues.binance_futures.sim.producer import Producer, Publish
 from perpwire.venues.binance_futures.sim.words import SymbolWords
 
@@ -86,6 +87,11 @@ def kline_event(words: SymbolWords, interval: Interval, candle: Candle, now_ms: 
     kline = _kline(words, interval, candle)
     kline.symbol = words.symbol
     return wire_streams.KlineEvent(event_time=now_ms, symbol=words.symbol, kline=kline)
+
+
+def coin_margined_kline(words: SymbolWords, interval: Interval, candle: Candle, now_ms: int) -> wire_streams.KlineEvent:
+    """Of the COIN-M contract beside this one."""
+    return coin_margined.kline(kline_event(words, interval, candle, now_ms))
 
 
 def continuous_kline(

@@ -33,17 +33,27 @@ class MeanMarkPrices:
 
 
 class MarkPriceProducer(Producer):
-    """Every tick (a second), or every third."""
+    """Every tick (a second), or every third; of the contract itself or of its COIN-M sibling."""
 
-    def __init__(self, exchange: Exchange, publish: Publish, means: MeanMarkPrices, period_ms: int) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        publish: Publish,
+        means: MeanMarkPrices,
+        period_ms: int,
+        *,
+        is_sibling: bool = False,
+    ) -> None:
         super().__init__(exchange, publish)
         self._means = means
         self._period_ms = period_ms
+        self._is_sibling = is_sibling
         self.hears = {MarkTick: self._on_mark}
 
     def _on_mark(self, event: MarkTick) -> None:
         if _is_due(event, self._period_ms):
-            self._send(_update(event, self._means))
+            update = _update(event, self._means)
+            self._send(coin_margined.mark_price(update) if self._is_sibling else update)
 
 
 class AllMarkPricesProducer(Producer):

@@ -10,6 +10,7 @@ from perpwire.simulator.intervals import Interval
 from perpwire.venues.binance_futures.sim import (
     baskets,
     book_streams,
+    coin_margined,
     kline_streams,
     liquidation_streams,
     price_streams,
@@ -45,6 +46,8 @@ class Producers:
         self._with_coin_margined = with_coin_margined
         self.with_trades = with_trades
         self._by_stream = {one.stream: one for one in words.values()}
+        siblings = {coin_margined.stream_of(one.symbol): one for one in words.values()} if with_coin_margined else {}
+        self._by_sibling = {stream: one for stream, one in siblings.items() if stream is not None}
         self._figures = ticker_streams.DayFigures(exchange, words)
         self._means = price_streams.MeanMarkPrices(words)
 
@@ -56,8 +59,12 @@ class Producers:
 
     def symbol_of(self, name: StreamName) -> str | None:
         """The contract that a stream is about; None for those of the whole market, and of symbols there are none of."""
-        words = self._by_stream.get(name.symbol)
+        words = self._by_stream.get(name.symbol) or self._sibling_of(name)
         return None if words is None else words.symbol
+
+    def _sibling_of(self, name: StreamName) -> SymbolWords | None:
+        """The contract beside a COIN-M one, for the streams that both families have in common."""
+        return self._by_sibling.get(name.symbol) if name.kind in ("markPrice", "kline") else None
 
     def make(self, name: StreamName, publish: Publish) -> Producer | None:
         """None where nothing is ever sent."""
@@ -67,7 +74,16 @@ class Producers:
         if name.kind == "assetIndex" and name.symbol == name.symbol.lower():
             return reference_streams.AssetIndexProducer(self._exchange, publish, self._words, name.symbol.upper())
         words = self._by_stream.get(name.symbol)
-        return None if words is None else self._of_symbol(name, publish, words)
+        if words is not None:
+            return self._of_symbol(name, publish, words)
+        sibling = self._sibling_of(name)
+        return None if sibling is None else self._of_sibling(name, publish, sibling)
+
+    def _of_sibling(self, name: StreamName, publish: Publish, words: SymbolWords) -> Producer:
+        if name.kind == "kline":
+            return self._klines(name, publish, words, kline_streams.coin_margined_kline)
+        period_ms = name.period_ms or 0
+        return price_streams.MarkPriceProducer(self._exchange, publish, self._means, period_ms, is_sibling=True)
 
     def _of_the_market(self, name: StreamName, publish: Publish) -> Producer | None:
         exchange = self._exchange

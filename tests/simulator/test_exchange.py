@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -487,3 +488,12 @@ def test_an_accounts_sums_walk_its_orders_once_however_many_symbols_have_some(cl
     account.open = Counted(account.open)
     assert venue.view("a") == before
     assert walks == [20]
+
+
+def test_what_is_remembered_in_great_numbers_is_not_the_garbage_collectors(venue: Exchange) -> None:
+    heard = Heard(venue)
+    venue.place("b", intent(SELL, "1", "100"))
+    venue.place("a", intent(BUY, "1", "100"))
+    ((order, fill),) = venue.fills("a", None)
+    for one in (order, fill, *venue.orders("a", None), *venue.bookings("a"), *heard.of(Traded)):
+        assert not gc.is_tracked(one), type(one)

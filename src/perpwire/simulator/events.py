@@ -1,4 +1,8 @@
-"""What happens in the exchange, in no venue's words. Dialects turn these into frames."""
+"""What happens in the exchange, in no venue's words. Dialects turn these into frames.
+
+Those that are remembered by the ten thousand can be in no cycle and are kept out of the garbage collector's rounds
+(gc=False): otherwise every look into a long history sets off one over all of them.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +83,7 @@ class Refused(Exception):
 # --- orders -----------------------------------------------------------------------------------------------------------
 
 
-class SimFill(msgspec.Struct, frozen=True, kw_only=True):
+class SimFill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One execution of an account's order. fee > 0 is paid, in the settle asset; realized_pnl is before fees.
 
     Attributes:
@@ -114,7 +118,7 @@ class SimFill(msgspec.Struct, frozen=True, kw_only=True):
     rounded_off: Decimal = ZERO
 
 
-class SimOrder(msgspec.Struct, kw_only=True):
+class SimOrder(msgspec.Struct, kw_only=True, gc=False):
     """An account's order; changed in place by the exchange, copied into events.
 
     Attributes:
@@ -368,7 +372,7 @@ class SimPosition(msgspec.Struct, kw_only=True):
         return gain if self.quantity >= 0 else -gain
 
 
-class Booking(msgspec.Struct, frozen=True, kw_only=True):
+class Booking(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One movement of an account's cash: change = cash_flow + funding - fee.
 
     Attributes:
@@ -453,7 +457,7 @@ Command = PlaceOrder | AmendOrder | CancelOrder | PlaceTrigger | AmendTrigger | 
 # --- events -----------------------------------------------------------------------------------------------------------
 
 
-class Traded(msgspec.Struct, frozen=True, kw_only=True):
+class Traded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A match in the book, public side. While a recording plays, the recorded trades and no others."""
 
     symbol: str

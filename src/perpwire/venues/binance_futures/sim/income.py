@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import islice
 
 from perpwire.simulator.events import Booking
 from perpwire.simulator.exchange import Exchange
@@ -49,16 +50,19 @@ class IncomeCalls:
         if start_ms is None:
             start_ms = (now_ms if end_ms is None else end_ms) - DEFAULT_SPAN_MS
         limit = limit_of(args, 100, 1000)
-        rows = [
+        is_forward = bool(args.get("startTime"))
+        bookings = self._exchange.bookings(account)
+        rows = (
             row
-            for booking in self._exchange.bookings(account)
+            for booking in (bookings if is_forward else reversed(bookings))
             if booking.time_ms >= max(start_ms, now_ms - KEPT_MS)
             and (end_ms is None or booking.time_ms <= end_ms)
             and symbol in (None, booking.symbol)
-            for row in income_rows(booking)
+            for row in list(income_rows(booking))[:: 1 if is_forward else -1]
             if kind in (None, row.income_type)
-        ]
-        return rows[:limit] if args.get("startTime") else rows[-limit:]
+        )
+        found = list(islice(rows, limit))
+        return found if is_forward else found[::-1]
 
 
 def income_rows(booking: Booking) -> Iterator[wire_account.Income]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from perpwire.model.order import Side
@@ -118,14 +119,14 @@ class OrderHistoryCalls:
         now_ms = self._exchange.now_ms()
         start_ms, end_ms = span(args, now_ms)
         limit = limit_of(args, 500, 1000)
-        found = [
-            user_trade(order, fill, words)
+        found = (
+            (order, fill)
             for order, fill in self._exchange.fills(account, words.symbol)
             if (fill.trade_id >= first_id if first_id is not None else start_ms <= fill.time_ms <= end_ms)
             and (order_id is None or order.order_id == order_id)
             and fill.time_ms >= now_ms - TRADES_KEPT_MS
-        ]
-        return found[:limit]
+        )
+        return [user_trade(order, fill, words) for order, fill in islice(found, limit)]
 
     def _symbol(self, args: Args) -> str | None:
         return self._listing.words_of(args).symbol if args.get("symbol") else None

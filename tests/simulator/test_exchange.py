@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from itertools import pairwise
 from typing import Any
 
@@ -24,7 +24,7 @@ from perpwire.simulator.events import (
     Traded,
     Why,
 )
-from perpwire.simulator.exchange import Exchange, OrderIntent
+from perpwire.simulator.exchange import AccountSpec, Exchange, OrderIntent
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -497,3 +497,13 @@ def test_what_is_remembered_in_great_numbers_is_not_the_garbage_collectors(venue
     ((order, fill),) = venue.fills("a", None)
     for one in (order, fill, *venue.orders("a", None), *venue.bookings("a"), *heard.of(Traded)):
         assert not gc.is_tracked(one), type(one)
+
+
+def test_numbers_too_short_to_be_exact_are_not_counted_with(clock: ManualClock) -> None:
+    """A bot may have lowered the precision of its own numbers."""
+    with localcontext(prec=9):
+        assert AccountSpec(cash=Decimal("123456.78901234")).cash == Decimal("123456.78901234")
+        with pytest.raises(ValueError, match="more than eight decimals"):
+            AccountSpec(cash=Decimal("0.123456789"))
+        with pytest.raises(ValueError, match=r"getcontext\(\).prec is 9 here"):
+            exchange(clock)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from decimal import Decimal
+from decimal import Decimal, getcontext
 from random import Random
 
 import msgspec
@@ -24,7 +24,7 @@ from perpwire.simulator.outbox import Outbox
 from perpwire.simulator.past_trades import past_trades
 from perpwire.simulator.replay import ReplayFeed
 from perpwire.simulator.risk import Risk
-from perpwire.simulator.specs import AccountSpec, SymbolSpec
+from perpwire.simulator.specs import PRECISION, AccountSpec, SymbolSpec
 from perpwire.simulator.statistics import Statistics
 from perpwire.simulator.store import Store
 from perpwire.simulator.triggers import Triggers
@@ -52,6 +52,14 @@ class Floor(ABC):
         replay: ReplayFeed | None,
         store: Store | None,
     ) -> None:
+        digits = getcontext().prec
+        if digits < PRECISION:
+            if store is not None:
+                store.close()
+            raise ValueError(
+                f"decimal.getcontext().prec is {digits} here; an exchange counts with {PRECISION} digits: "
+                "have fewer in a decimal.localcontext() of your own"
+            )
         self.clock = clock
         self._outbox = Outbox()
         self._emit: Callable[[SimEvent], None] = self._outbox.emit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Final
 
 import msgspec
@@ -12,6 +12,9 @@ from perpwire.simulator.events import OrderIntent, SimPosition, TriggerIntent
 
 SETTLE_ASSET: Final = "USDT"
 """What every contract of these exchanges settles in."""
+
+PRECISION: Final = 28
+"""Digits that decimal numbers must have for sums and products to stay exact here: what Python gives them by itself."""
 
 _CASH_STEP = Decimal("1E-8")
 _TOO_MUCH_CASH = Decimal("1E+15")
@@ -37,7 +40,9 @@ class AccountSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         cash = self.cash
         if not (cash.is_finite() and 0 <= cash < _TOO_MUCH_CASH):
             raise ValueError(f"cash {cash} of account {self.name!r} must be from 0 to below {_TOO_MUCH_CASH}")
-        if cash != cash.quantize(_CASH_STEP):
+        with localcontext(prec=PRECISION):
+            is_fine = cash == cash.quantize(_CASH_STEP)
+        if not is_fine:
             raise ValueError(f"cash {cash} of account {self.name!r} has more than eight decimals")
         if self.asset != SETTLE_ASSET:
             raise ValueError(f"asset {self.asset!r} of account {self.name!r} must be {SETTLE_ASSET}")

@@ -70,6 +70,7 @@ def test_a_conditional_order_is_told_from_its_placing_to_its_end() -> None:
         fill = only(peer, "ORDER_TRADE_UPDATE")[-1]["o"]
         assert (fill["c"], fill["o"], fill["X"]) == ("stop-1", "MARKET", "FILLED")
         assert triggered["ai"] == finished["ai"] == str(fill["i"])
+        assert (triggered["act"], triggered["aq"], triggered["ap"]) == ("MARKET", "0", "0")
         assert (finished["act"], finished["aq"], finished["ap"]) == ("MARKET", "0.01", fill["ap"])
         assert events(peer)[-7:] == [
             "ALGO_UPDATE",

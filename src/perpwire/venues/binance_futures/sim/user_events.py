@@ -258,7 +258,8 @@ def algo_update(exchange: Exchange, changed: TriggerChanged) -> wire_user.AlgoUp
         is_activated=intent.kind == "trailing" and trigger.is_activated,
     )
     if trigger.order_id:
-        order = _order_of(exchange, trigger)
+        # The order of one that has just triggered is not matched yet, though the exchange may know what came of it.
+        order = _order_of(exchange, trigger) if trigger.status == "finished" else None
         update.average_price = stripped(rounded(order.average_price or ZERO)) if order else "0"
         update.filled_quantity = stripped(order.filled_quantity) if order else "0"
         update.actual_type = intent.type.value

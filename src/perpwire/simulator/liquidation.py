@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
+from typing import Literal
 
 from perpwire.model.order import OrderStatus, OrderType, PositionSide, Side, TimeInForce
 from perpwire.simulator.accounts import Account
 from perpwire.simulator.events import (
     ZERO,
     AccountReason,
-    FillKind,
     Liquidated,
     MarginCalled,
     Origin,
@@ -261,9 +261,7 @@ class Liquidator:
             return
         is_charged = bool(self._risk.margin.closing_fee(market.spec, position))
         fee_rate = market.spec.taker_fee if is_charged else ZERO
-        order = self._order(account, position, market, side, quantity, price, "takeover")
-        self._execution.announce(order, "new")
-        self._execution.give_over(market, order, price, quantity, "takeover", "liquidation", fee_rate)
+        order = self._give(account, position, market, side, quantity, price, "takeover", fee_rate)
         self._tell(market, order)
         # The fund has the position at the bankruptcy price and is rid of it at the mark price.
         gain = (market.price.mark - price) * quantity * (1 if side is Side.SELL else -1)
@@ -322,10 +320,12 @@ class Liquidator:
         side: Side,
         quantity: Decimal,
         price: Decimal,
-        kind: FillKind,
-    ) -> None:
-        origin: Origin = "adl" if kind == "adl" else "takeover"
-        order = self._order(account, position, market, side, quantity, market.canonical(price), origin)
+        kind: Literal["takeover", "adl"],
+        fee_rate: Decimal = ZERO,
+    ) -> SimOrder:
+        """Close so much of a position outside the book, by an order of the venue's own."""
+        order = self._order(account, position, market, side, quantity, price, kind)
         self._execution.announce(order, "new")
         reason: AccountReason = "adl" if kind == "adl" else "liquidation"
-        self._execution.give_over(market, order, market.canonical(price), quantity, kind, reason)
+        self._execution.give_over(market, order, market.canonical(price), quantity, kind, reason, fee_rate)
+        return order

@@ -691,3 +691,14 @@ def test_accounts_cannot_see_each_other(venue: SimulatedVenue) -> None:
     venue.signed("DELETE", "/fapi/v1/allOpenOrders", **btc)
     assert venue.signed("GET", path, account=OTHER, **btc, orderId=order_id).json["status"] == "NEW"
     assert venue.place(price="60000", newClientOrderId="theirs").status == 200
+
+
+def test_two_hundred_orders_may_rest_on_a_symbol_and_what_does_not_rest_still_goes(venue: SimulatedVenue) -> None:
+    venue.quote()
+    for number in range(200):
+        assert venue.place(price=str(60000 + number), quantity="0.002").status == 200
+        if number % 100 == 99:
+            venue.clock.advance(10)  # another window of the order count
+    refused = venue.place(price="60500", quantity="0.002")
+    assert (refused.status, refused.json["code"]) == (400, -2025)
+    assert venue.market(quantity="0.010", side="SELL").status == 200

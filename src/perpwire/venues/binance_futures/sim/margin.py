@@ -7,35 +7,19 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from perpwire.model.order import Side
-from perpwire.simulator.events import ZERO, SimPosition
-from perpwire.simulator.margin import OpenOrder, fit_cash, price_where_margin_ends
+from perpwire.simulator.events import ZERO
+from perpwire.simulator.margin import OpenOrder, PlainMargin
 from perpwire.simulator.specs import SymbolSpec
 
 
-class BinanceMargin:
-    """See simulator.margin.MarginModel."""
+class BinanceMargin(PlainMargin):
+    """Positions by the plain arithmetic: initial margin is notional at the mark price over leverage, maintenance margin
+    notional x maintMarginRatio - cum of the notional's bracket, and the liquidation price is where
 
-    takes_over_at_once = False
-    funds_from_wallet = False
+        (WB - TMM + UPNL + cum - sum of s Q E) / (sum of Q mmr - sum of s Q)
 
-    def initial(self, spec: SymbolSpec, position: SimPosition, mark: Decimal) -> Decimal:
-        """Notional at the mark price over leverage."""
-        return abs(position.quantity) * mark / position.leverage
-
-    def maintenance(self, spec: SymbolSpec, position: SimPosition, mark: Decimal) -> Decimal:
-        """Notional x maintMarginRatio - cum, of the bracket that the notional is in."""
-        value = abs(position.quantity) * mark
-        tier = spec.tier(value)
-        return value * tier.maintenance_rate - tier.deduction
-
-    def isolated_maintenance(self, spec: SymbolSpec, position: SimPosition, mark: Decimal) -> Decimal:
-        return self.maintenance(spec, position, mark)
-
-    def set_aside(self, spec: SymbolSpec, side: Side, value: Decimal, leverage: Decimal) -> Decimal:
-        return fit_cash(value / leverage)
-
-    def closing_fee(self, spec: SymbolSpec, position: SimPosition) -> Decimal:
-        return ZERO
+    is, with the brackets at that very price. Open orders are the venue's own.
+    """
 
     def order_margin(
         self,
@@ -54,13 +38,6 @@ class BinanceMargin:
     def open_loss(self, side: Side, price: Decimal, quantity: Decimal, mark: Decimal) -> Decimal:
         """quantity x |min(0, direction x (mark - price))|."""
         return quantity * max(ZERO, price - mark if side is Side.BUY else mark - price)
-
-    def liquidation_price(
-        self, spec: SymbolSpec, position: SimPosition, legs: Sequence[SimPosition], mark: Decimal, cash: Decimal
-    ) -> Decimal | None:
-        """(WB - TMM + UPNL + cum - sum of s Q E) / (sum of Q mmr - sum of s Q), the brackets being those at the price
-        itself."""
-        return price_where_margin_ends(spec, legs, mark, cash)
 
 
 MARGIN = BinanceMargin()

@@ -100,7 +100,7 @@ class OrderCalls:
         if price is not None:
             params.check_price(self._exchange, words, side, price)
         params.check_quantity(words, quantity)
-        self._check_open_orders(account, words, side, quantity, position_side, reduce_only or False)
+        self._check_open_orders(account, words, side, quantity, position_side, reduce_only or False, rests=is_limit)
         if not is_limit:
             params.check_best_opposite(self._exchange, words, side)
         note = {} if price_match == "NONE" else {"priceMatch": price_match}
@@ -150,10 +150,12 @@ class OrderCalls:
         quantity: Decimal,
         position_side: PositionSide,
         reduce_only: bool,
+        *,
+        rests: bool,
     ) -> None:
-        """There is room for one more, and those of its side leave something to reduce."""
+        """There is room for one more that may rest, and those of its side leave something to reduce."""
         waiting = self._exchange.open_orders(account, words.symbol)
-        if len(waiting) >= MAX_OPEN_ORDERS:
+        if rests and len(waiting) >= MAX_OPEN_ORDERS:
             raise Refusal(-2025, "Reach max open order limit.")
         if not reduce_only:
             return

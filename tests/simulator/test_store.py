@@ -446,8 +446,11 @@ def test_a_contract_that_is_not_listed_any_more_is_told_in_words(clock: ManualCl
 
 def test_a_file_has_one_exchange_of_a_venue_at_a_time(clock: ManualClock, tmp_path: Path) -> None:
     venue = open_exchange(clock, tmp_path / "state")
-    with pytest.raises(OSError, match="another exchange has it open"):
-        Store(tmp_path / "state", "echo")
+    (tmp_path / "alias").symlink_to(tmp_path / "state")
+    for name in ("state", "alias"):
+        with pytest.raises(OSError, match="another exchange has it open"):
+            Store(tmp_path / name, "echo")
+    (tmp_path / "alias").unlink()
     venue.close()
     assert sorted(one.name for one in tmp_path.iterdir()) == ["state", "state-echo-lock"]
     Store(tmp_path / "state", "echo").close()

@@ -84,7 +84,10 @@ class Store:
         """Held until it is closed, or the process ends, in whatever way."""
         try:
             lock = sqlite3.connect(
-                f"{self._path}-{self._venue}-lock", isolation_level=None, check_same_thread=False, timeout=0
+                f"{Path(self._path).resolve()}-{self._venue}-lock",
+                isolation_level=None,
+                check_same_thread=False,
+                timeout=0,
             )
         except sqlite3.Error as error:
             raise OSError(f"{self._path}: {error}") from None

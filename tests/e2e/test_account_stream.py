@@ -13,8 +13,8 @@ from perpwire.clock import ManualClock
 from perpwire.model.account import Balance, Position
 from perpwire.model.market import Event
 from perpwire.model.order import Fill, Order, OrderStatus, OrderType, PositionSide, Side, TimeInForce
-from perpwire.simulator.exchange import OrderIntent
 from perpwire.simulator.faults import Answer, Cut, Delay, Refuse
+from perpwire.simulator.intents import OrderIntent
 from perpwire.testing import World, offline
 
 VENUES = ["binance", "bybit"]

@@ -16,7 +16,7 @@ from perpwire.model.order import OrderType, Side, TimeInForce
 from perpwire.scenarios.registry import Scenario, scenarios
 from perpwire.scenarios.run import KEY, Attempt, Run, play
 from perpwire.scenarios.runner import main, play_twice
-from perpwire.simulator.events import OrderIntent
+from perpwire.simulator.intents import OrderIntent
 
 ALL = scenarios()
 SHORT = [name for name, one in ALL.items() if one.one_in == 1]

@@ -12,9 +12,11 @@ from perpwire.clock import ManualClock
 from perpwire.model.instrument import Instrument
 from perpwire.model.market import Level
 from perpwire.model.order import OrderType, Side, TimeInForce
-from perpwire.simulator.events import OrderChanged, SelfTrade, SimEvent
-from perpwire.simulator.exchange import AccountSpec, Exchange, OrderIntent, SymbolSpec
+from perpwire.simulator.events import OrderChanged, SimEvent
+from perpwire.simulator.exchange import AccountSpec, Exchange, SymbolSpec
+from perpwire.simulator.intents import OrderIntent
 from perpwire.simulator.replay import ReplayFeed
+from perpwire.simulator.vocabulary import SelfTrade
 
 SYMBOL = "BTCUSDT"
 E = TypeVar("E", bound=msgspec.Struct)

@@ -9,8 +9,8 @@ from tests.simulator.making import SYMBOL, exchange, intent, spec
 
 from perpwire.clock import ManualClock
 from perpwire.model.order import Side
-from perpwire.simulator.events import Refused, Why
 from perpwire.simulator.exchange import AccountSpec, Exchange
+from perpwire.simulator.refusals import Refused, Why
 
 
 @pytest.fixture

@@ -9,19 +9,10 @@ from tests.simulator.making import SYMBOL, Heard, exchange, intent, spec
 
 from perpwire.clock import ManualClock
 from perpwire.model.order import OrderStatus, OrderType, Side
-from perpwire.simulator.events import (
-    AmendOrder,
-    CancelOrder,
-    CommandAccepted,
-    CommandDone,
-    OrderChanged,
-    PlaceOrder,
-    PlaceTrigger,
-    Traded,
-    TriggerChanged,
-    TriggerIntent,
-    Why,
-)
+from perpwire.simulator.commands import AmendOrder, CancelOrder, PlaceOrder, PlaceTrigger
+from perpwire.simulator.events import CommandAccepted, CommandDone, OrderChanged, Traded, TriggerChanged
+from perpwire.simulator.intents import TriggerIntent
+from perpwire.simulator.refusals import Why
 
 BUY, SELL = Side.BUY, Side.SELL
 

@@ -12,19 +12,12 @@ from tests.simulator.making import SYMBOL, Heard, exchange, intent, spec
 
 from perpwire.clock import ManualClock
 from perpwire.model.order import OrderStatus, Side, TimeInForce
-from perpwire.simulator.events import (
-    AccountChanged,
-    BookChanged,
-    MarkTick,
-    OrderChanged,
-    Refused,
-    SelfTrade,
-    SimEvent,
-    SimOrder,
-    Traded,
-    Why,
-)
-from perpwire.simulator.exchange import AccountSpec, Exchange, OrderIntent
+from perpwire.simulator.events import AccountChanged, BookChanged, MarkTick, OrderChanged, SimEvent, Traded
+from perpwire.simulator.exchange import AccountSpec, Exchange
+from perpwire.simulator.intents import OrderIntent
+from perpwire.simulator.records import SimOrder
+from perpwire.simulator.refusals import Refused, Why
+from perpwire.simulator.vocabulary import SelfTrade
 
 BUY, SELL = Side.BUY, Side.SELL
 

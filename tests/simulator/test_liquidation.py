@@ -11,16 +11,11 @@ from tests.simulator.making import SYMBOL, Heard, exchange, intent, spec
 
 from perpwire.clock import ManualClock
 from perpwire.model.order import OrderStatus, OrderType, PositionSide, Side
-from perpwire.simulator.events import (
-    AccountChanged,
-    Liquidated,
-    MarginCalled,
-    OrderChanged,
-    SimOrder,
-    TriggerIntent,
-)
+from perpwire.simulator.events import AccountChanged, Liquidated, MarginCalled, OrderChanged
 from perpwire.simulator.exchange import AccountSpec, Exchange
+from perpwire.simulator.intents import TriggerIntent
 from perpwire.simulator.margin import PlainMargin
+from perpwire.simulator.records import SimOrder
 from perpwire.simulator.specs import SymbolSpec, tiers
 
 BUY, SELL = Side.BUY, Side.SELL

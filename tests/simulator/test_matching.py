@@ -9,9 +9,11 @@ from tests.simulator.making import SYMBOL, Heard, exchange, intent
 
 from perpwire.clock import ManualClock
 from perpwire.model.order import OrderStatus, Side, TimeInForce
-from perpwire.simulator.events import BookChanged, Refused, SimOrder, Traded
+from perpwire.simulator.events import BookChanged, Traded
 from perpwire.simulator.exchange import AccountSpec, Exchange
 from perpwire.simulator.matching import Book, Resting
+from perpwire.simulator.records import SimOrder
+from perpwire.simulator.refusals import Refused
 
 RICH = tuple(AccountSpec(name=name, api_key=name, cash=Decimal(10) ** 12) for name in "abc")
 

@@ -14,21 +14,16 @@ from tests.simulator.making import Heard, exchange, spec
 
 from perpwire.clock import ManualClock
 from perpwire.model.order import OrderStatus, OrderType, PositionSide, Side, TimeInForce
-from perpwire.simulator.events import (
-    Booking,
-    OrderChanged,
-    OrderIntent,
-    Refused,
-    SelfTrade,
-    SimFill,
-    SimOrder,
-    TriggerIntent,
-)
+from perpwire.simulator.events import OrderChanged
 from perpwire.simulator.exchange import AccountSpec
 from perpwire.simulator.execution import Execution
+from perpwire.simulator.intents import OrderIntent, TriggerIntent
 from perpwire.simulator.market import Market
 from perpwire.simulator.matching import Resting
+from perpwire.simulator.records import Booking, SimFill, SimOrder
+from perpwire.simulator.refusals import Refused
 from perpwire.simulator.specs import SymbolSpec, tiers
+from perpwire.simulator.vocabulary import SelfTrade
 
 ACCOUNTS = tuple(AccountSpec(name=name, api_key=f"key-{name}", cash=Decimal(20_000)) for name in "abc")
 SYMBOLS = ("BTCUSDT", "ETHUSDT")

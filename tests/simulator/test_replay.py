@@ -15,8 +15,9 @@ from tests.simulator.recordings import BEGAN_NS, Recording, common
 from perpwire.clock import ManualClock
 from perpwire.model.market import Level
 from perpwire.model.order import OrderStatus, Side
-from perpwire.simulator.events import BookChanged, OrderChanged, RecordedFrame, Refused, Traded, Why
+from perpwire.simulator.events import BookChanged, OrderChanged, RecordedFrame, Traded
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.refusals import Refused, Why
 from perpwire.simulator.replay import LEAD_S, ReplayFeed
 
 BUY, SELL = Side.BUY, Side.SELL

@@ -119,6 +119,27 @@ async def test_thousands_of_frames_arrive_in_order(client: aiohttp.ClientSession
             assert await socket.receive_str() == str(number)
 
 
+async def test_what_is_sent_to_a_client_that_has_just_gone_is_let_go(
+    simulation: Simulation, client: aiohttp.ClientSession
+) -> None:
+    socket = await client.ws_connect("/echo/ws")
+    (connection,) = simulation.hosts["echo"].connections.values()
+    transport = connection._channel._transport  # type: ignore[attr-defined]
+    said: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def say() -> None:
+        try:
+            connection.send(b"nobody hears this")
+            said.set_result(None)
+        except Exception as error:
+            said.set_exception(error)
+
+    transport.abort()
+    asyncio.get_running_loop().call_soon(say)  # its end is known to the loop by then, and not yet to us
+    await said
+    assert (await socket.receive()).type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.CLOSE)
+
+
 async def test_a_ping_is_answered_with_its_own_payload(client: aiohttp.ClientSession) -> None:
     async with client.ws_connect("/echo/ws", autoping=False) as socket:
         await socket.ping(b"payload")

@@ -10,15 +10,10 @@ from tests.simulator.making import SYMBOL, Heard, exchange, intent, spec
 
 from perpwire.clock import ManualClock
 from perpwire.model.order import OrderStatus, PositionSide, Side, TimeInForce
-from perpwire.simulator.events import (
-    AccountChanged,
-    FundingSettled,
-    OrderIntent,
-    Refused,
-    SettingsChanged,
-    Why,
-)
+from perpwire.simulator.events import AccountChanged, FundingSettled, SettingsChanged
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.intents import OrderIntent
+from perpwire.simulator.refusals import Refused, Why
 from perpwire.simulator.specs import tiers
 
 BUY, SELL = Side.BUY, Side.SELL

@@ -16,16 +16,11 @@ from tests.simulator.making import ACCOUNTS, SYMBOL, Heard, intent, spec
 
 from perpwire.clock import ManualClock
 from perpwire.model.order import OrderStatus, OrderType, PositionSide, Side, TimeInForce
-from perpwire.simulator.events import (
-    AmendOrder,
-    CancelOrder,
-    PlaceOrder,
-    Refused,
-    SimOrder,
-    TriggerIntent,
-    Why,
-)
+from perpwire.simulator.commands import AmendOrder, CancelOrder, PlaceOrder
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.intents import TriggerIntent
+from perpwire.simulator.records import SimOrder
+from perpwire.simulator.refusals import Refused, Why
 from perpwire.simulator.store import Store
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -227,7 +222,7 @@ from pathlib import Path
 import msgspec
 from perpwire.clock import ManualClock
 from perpwire.model.order import Side
-from perpwire.simulator.events import Refused
+from perpwire.simulator.refusals import Refused
 from tests.simulator.making import intent
 from tests.simulator.test_store import open_exchange
 

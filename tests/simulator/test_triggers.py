@@ -10,8 +10,10 @@ from tests.simulator.making import SYMBOL, Heard, exchange, intent, spec
 
 from perpwire.clock import ManualClock
 from perpwire.model.order import OrderStatus, OrderType, PositionSide, Side, TimeInForce
-from perpwire.simulator.events import OrderChanged, Refused, TriggerChanged, TriggerIntent, Why
+from perpwire.simulator.events import OrderChanged, TriggerChanged
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.intents import TriggerIntent
+from perpwire.simulator.refusals import Refused, Why
 
 BUY, SELL = Side.BUY, Side.SELL
 D = Decimal

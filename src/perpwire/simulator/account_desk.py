@@ -10,17 +10,13 @@ from typing import Literal
 from perpwire.clock import Timer
 from perpwire.model.order import PositionSide, Side
 from perpwire.simulator.accounts import LONG, SHORT, Account
-from perpwire.simulator.events import (
-    ZERO,
-    Booking,
-    Refused,
-    SettingsChanged,
-    SimPosition,
-    Why,
-)
+from perpwire.simulator.events import SettingsChanged
 from perpwire.simulator.margin import CASH_STEP
+from perpwire.simulator.records import Booking, SimPosition
+from perpwire.simulator.refusals import Refused, Why
 from perpwire.simulator.specs import AccountSpec, AccountView, PositionView
 from perpwire.simulator.trigger_desk import TriggerDesk
+from perpwire.simulator.vocabulary import ZERO
 
 BOTH = PositionSide.BOTH
 

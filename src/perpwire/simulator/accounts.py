@@ -14,20 +14,12 @@ from typing import Literal
 import msgspec
 
 from perpwire.model.order import PositionSide, Side
-from perpwire.simulator.events import (
-    ZERO,
-    AccountChanged,
-    AccountReason,
-    Booking,
-    Command,
-    FillKind,
-    SimFill,
-    SimOrder,
-    SimPosition,
-    SimTrigger,
-)
+from perpwire.simulator.commands import Command
+from perpwire.simulator.events import AccountChanged, AccountReason
 from perpwire.simulator.margin import CASH_STEP, MarginModel
+from perpwire.simulator.records import Booking, SimFill, SimOrder, SimPosition, SimTrigger
 from perpwire.simulator.specs import AccountSpec, SymbolSpec
+from perpwire.simulator.vocabulary import ZERO, FillKind
 
 HISTORY = 20_000
 """How many finished orders, and how many fills and bookings, an account remembers; the oldest are forgotten first."""

@@ -9,10 +9,13 @@ from typing import Literal
 from perpwire.errors import BadInput
 from perpwire.model.order import OrderType, PositionSide, Side, TimeInForce
 from perpwire.simulator.accounts import Account
-from perpwire.simulator.events import ZERO, OrderIntent, Refused, SimOrder, TriggerIntent, Why
+from perpwire.simulator.intents import OrderIntent, TriggerIntent
 from perpwire.simulator.market import Market
 from perpwire.simulator.matching import Book
+from perpwire.simulator.records import SimOrder
+from perpwire.simulator.refusals import Refused, Why
 from perpwire.simulator.risk import Risk
+from perpwire.simulator.vocabulary import ZERO
 
 
 def check_price(market: Market, price: Decimal | None) -> None:

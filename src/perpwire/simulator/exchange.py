@@ -8,14 +8,14 @@ from decimal import Decimal
 
 from perpwire.clock import Clock
 from perpwire.model.order import PositionSide, Side
-from perpwire.simulator.events import OrderIntent, Refused, Why
 from perpwire.simulator.margin import MarginModel, PlainMargin
 from perpwire.simulator.market_desk import KEPT, MarketDesk
+from perpwire.simulator.refusals import Refused, Why
 from perpwire.simulator.replay import ReplayFeed
 from perpwire.simulator.specs import AccountSpec, AccountView, SymbolSpec
 from perpwire.simulator.store import Store
 
-__all__ = ["AccountSpec", "AccountView", "Exchange", "OrderIntent", "SymbolSpec"]
+__all__ = ["AccountSpec", "AccountView", "Exchange", "SymbolSpec"]
 
 
 class Exchange(MarketDesk):

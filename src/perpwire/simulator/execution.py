@@ -12,10 +12,12 @@ from typing import Literal
 
 from perpwire.model.order import OrderStatus, OrderType, PositionSide, Side, TimeInForce
 from perpwire.simulator.accounts import Account
-from perpwire.simulator.events import AccountReason, Booking, FillKind, OrderChanged, SimEvent, SimFill, SimOrder
+from perpwire.simulator.events import AccountReason, OrderChanged, SimEvent
 from perpwire.simulator.house import House
 from perpwire.simulator.market import Market
 from perpwire.simulator.matching import ZERO, Resting
+from perpwire.simulator.records import Booking, SimFill, SimOrder
+from perpwire.simulator.vocabulary import FillKind
 
 Ending = Literal["canceled", "expired"]
 

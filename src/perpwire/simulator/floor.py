@@ -12,22 +12,26 @@ import msgspec
 from perpwire.clock import Clock, Timer
 from perpwire.simulator.accounts import Account
 from perpwire.simulator.candles import Candles
-from perpwire.simulator.events import ZERO, OrderIntent, Refused, SimEvent, SimOrder, Why
+from perpwire.simulator.events import SimEvent
 from perpwire.simulator.execution import Execution
 from perpwire.simulator.feed import SyntheticFeed
 from perpwire.simulator.funding import DEFAULT_FUNDING_INTERVAL_S, FundingPast
 from perpwire.simulator.house import House
+from perpwire.simulator.intents import OrderIntent
 from perpwire.simulator.liquidation import Liquidator
 from perpwire.simulator.margin import MarginModel
 from perpwire.simulator.market import Market
 from perpwire.simulator.outbox import Outbox
 from perpwire.simulator.past_trades import past_trades
+from perpwire.simulator.records import SimOrder
+from perpwire.simulator.refusals import Refused, Why
 from perpwire.simulator.replay import ReplayFeed
 from perpwire.simulator.risk import Risk
 from perpwire.simulator.specs import PRECISION, AccountSpec, SymbolSpec
 from perpwire.simulator.statistics import Statistics
 from perpwire.simulator.store import Store
 from perpwire.simulator.triggers import Triggers
+from perpwire.simulator.vocabulary import ZERO
 
 
 class Floor(ABC):

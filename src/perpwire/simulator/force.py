@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from perpwire.model.order import PositionSide
-from perpwire.simulator.events import Refused
 from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.faults import Deleverage, FillOrder, Liquidate, MovePrice
+from perpwire.simulator.refusals import Refused
 
 
 def carry_out(exchange: Exchange, fault: FillOrder | MovePrice | Liquidate | Deleverage) -> str:

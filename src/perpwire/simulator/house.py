@@ -11,7 +11,8 @@ from decimal import Decimal
 import msgspec
 
 from perpwire.model.order import Side
-from perpwire.simulator.events import ZERO, SimFill
+from perpwire.simulator.records import SimFill
+from perpwire.simulator.vocabulary import ZERO
 
 ORDER_IDS_FROM = 155_618_000_000
 LONG_ORDER_IDS_FROM = {"ETHUSDT": 8_389_765_740_000_000_000}

@@ -14,22 +14,15 @@ from typing import Literal
 
 from perpwire.model.order import OrderStatus, OrderType, PositionSide, Side, TimeInForce
 from perpwire.simulator.accounts import Account
-from perpwire.simulator.events import (
-    ZERO,
-    AccountReason,
-    Liquidated,
-    MarginCalled,
-    Origin,
-    SimEvent,
-    SimOrder,
-    SimPosition,
-)
+from perpwire.simulator.events import AccountReason, Liquidated, MarginCalled, SimEvent
 from perpwire.simulator.execution import Execution
 from perpwire.simulator.house import House
 from perpwire.simulator.margin import CASH_STEP
 from perpwire.simulator.market import Market
+from perpwire.simulator.records import SimOrder, SimPosition
 from perpwire.simulator.risk import Risk
 from perpwire.simulator.triggers import Triggers
+from perpwire.simulator.vocabulary import ZERO, Origin
 
 MARGIN_CALL_SHARE = Decimal("0.8")
 """An account is warned when its maintenance margin has come to this share of its equity."""

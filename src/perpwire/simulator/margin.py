@@ -10,8 +10,9 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Protocol
 
 from perpwire.model.order import Side
-from perpwire.simulator.events import ZERO, SimPosition
+from perpwire.simulator.records import SimPosition
 from perpwire.simulator.specs import SymbolSpec
+from perpwire.simulator.vocabulary import ZERO
 
 CASH_STEP = Decimal("0.00000001")
 

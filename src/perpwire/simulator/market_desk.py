@@ -14,23 +14,16 @@ from perpwire.model.market import Level
 from perpwire.simulator.account_desk import AccountDesk
 from perpwire.simulator.accounts import Account
 from perpwire.simulator.candles import Candle, Day, Kind
-from perpwire.simulator.events import (
-    ZERO,
-    ContractChanged,
-    FundingSettled,
-    Liquidated,
-    MarkTick,
-    SimEvent,
-    SimPosition,
-    Traded,
-)
+from perpwire.simulator.events import ContractChanged, FundingSettled, Liquidated, MarkTick, SimEvent, Traded
 from perpwire.simulator.house import INSURANCE_FUND
 from perpwire.simulator.intervals import Interval, Span
 from perpwire.simulator.margin import CASH_STEP
 from perpwire.simulator.market import Market
 from perpwire.simulator.market_price import impact_prices
+from perpwire.simulator.records import SimPosition
 from perpwire.simulator.specs import SymbolSpec
 from perpwire.simulator.statistics import Statistics, insurance_fund
+from perpwire.simulator.vocabulary import ZERO
 
 IMPACT_MARGIN = 200
 """The premium index is measured at the prices of an order worth this (quote) times the greatest leverage,"""

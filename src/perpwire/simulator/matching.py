@@ -9,7 +9,8 @@ from decimal import Decimal
 
 from perpwire.model.market import Level
 from perpwire.model.order import Side
-from perpwire.simulator.events import SelfTrade, SimOrder
+from perpwire.simulator.records import SimOrder
+from perpwire.simulator.vocabulary import SelfTrade
 
 ZERO = Decimal(0)
 

@@ -8,9 +8,12 @@ from decimal import Decimal
 from perpwire.model.order import OrderStatus, OrderType, PositionSide, TimeInForce
 from perpwire.simulator.accounts import Account
 from perpwire.simulator.admission import check_margin, check_rules, check_side, closes, misfit, reducible
-from perpwire.simulator.events import OrderIntent, Refused, SelfTrade, SimFill, SimOrder, Why
 from perpwire.simulator.floor import Floor
+from perpwire.simulator.intents import OrderIntent
 from perpwire.simulator.market import Market
+from perpwire.simulator.records import SimFill, SimOrder
+from perpwire.simulator.refusals import Refused, Why
+from perpwire.simulator.vocabulary import SelfTrade
 
 _TIMES_IN_FORCE = frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.POST_ONLY, TimeInForce.GTD})
 

@@ -8,9 +8,10 @@ from decimal import Decimal
 
 from perpwire.model.order import PositionSide, Side
 from perpwire.simulator.accounts import Account
-from perpwire.simulator.events import ZERO, SimOrder, SimPosition
 from perpwire.simulator.margin import MarginModel, OpenOrder, bankruptcy_price
+from perpwire.simulator.records import SimOrder, SimPosition
 from perpwire.simulator.specs import AccountView, PositionView, SymbolSpec
+from perpwire.simulator.vocabulary import ZERO
 
 
 class Risk:

@@ -301,6 +301,8 @@ class _Channel:
         if transport is None:  # the handshake is not answered yet
             self._early.append(data)
             return
+        if transport.is_closing():  # the client has gone; it is told of in a moment
+            return
         transport.write(data)
         if transport.get_write_buffer_size() > QUEUE_BYTES:
             self.abort()

@@ -1,4 +1,4 @@
-"""What an exchange is made of and what an order asks for: accounts, contracts, intents, and an account's sums."""
+"""What an exchange is made of: accounts, contracts, risk tiers; and an account's sums."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from perpwire.model.instrument import Instrument
-from perpwire.simulator.events import OrderIntent, SimPosition, TriggerIntent
+from perpwire.simulator.records import SimPosition
 
 SETTLE_ASSET: Final = "USDT"
 """What every contract of these exchanges settles in."""
@@ -177,16 +177,3 @@ class PositionView(msgspec.Struct, frozen=True, kw_only=True):
     bankruptcy_price: Decimal | None
     tier: Tier
     adl_rank: int
-
-
-__all__ = [
-    "SETTLE_ASSET",
-    "AccountSpec",
-    "AccountView",
-    "OrderIntent",
-    "PositionView",
-    "SymbolSpec",
-    "Tier",
-    "TriggerIntent",
-    "tiers",
-]

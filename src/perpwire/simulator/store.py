@@ -15,24 +15,20 @@ from typing import Any
 import msgspec
 
 from perpwire.simulator.accounts import HISTORY, Account, AccountState, PendingCommand
+from perpwire.simulator.commands import PlaceOrder, PlaceTrigger
 from perpwire.simulator.events import (
     AccountChanged,
-    Booking,
     CommandAccepted,
     CommandDone,
     FundingSettled,
     MarkTick,
     OrderChanged,
-    PlaceOrder,
-    PlaceTrigger,
     SettingsChanged,
     SimEvent,
-    SimFill,
-    SimOrder,
-    SimTrigger,
     TriggerChanged,
 )
 from perpwire.simulator.house import House, HouseState
+from perpwire.simulator.records import Booking, SimFill, SimOrder, SimTrigger
 
 FORMAT = 2
 """Of the tables. A file of another format is refused rather than guessed at."""

@@ -8,24 +8,22 @@ from heapq import heappop, heappush
 from typing import assert_never
 
 from perpwire.simulator.accounts import PendingCommand
-from perpwire.simulator.events import (
+from perpwire.simulator.commands import (
     AmendOrder,
     AmendTrigger,
     CancelOrder,
     CancelTrigger,
     Command,
-    CommandAccepted,
-    CommandDone,
     PlaceOrder,
     PlaceTrigger,
-    Refused,
-    SimTrigger,
-    TriggerBy,
-    TriggerIntent,
-    Why,
 )
+from perpwire.simulator.events import CommandAccepted, CommandDone
+from perpwire.simulator.intents import TriggerIntent
 from perpwire.simulator.order_desk import OrderDesk
+from perpwire.simulator.records import SimTrigger
+from perpwire.simulator.refusals import Refused, Why
 from perpwire.simulator.triggers import Fit
+from perpwire.simulator.vocabulary import TriggerBy
 
 
 class TriggerDesk(OrderDesk):

@@ -13,19 +13,12 @@ import msgspec
 from perpwire.model.order import OrderStatus, OrderType, PositionSide, Side
 from perpwire.simulator.accounts import Account
 from perpwire.simulator.admission import check_price, check_rules, check_side, closes
-from perpwire.simulator.events import (
-    OrderIntent,
-    Refused,
-    SimEvent,
-    SimOrder,
-    SimTrigger,
-    TriggerBy,
-    TriggerChanged,
-    TriggerIntent,
-    TriggerNews,
-    Why,
-)
+from perpwire.simulator.events import SimEvent, TriggerChanged, TriggerNews
+from perpwire.simulator.intents import OrderIntent, TriggerIntent
 from perpwire.simulator.market import Market
+from perpwire.simulator.records import SimOrder, SimTrigger
+from perpwire.simulator.refusals import Refused, Why
+from perpwire.simulator.vocabulary import TriggerBy
 
 Place = Callable[[str, OrderIntent, int], SimOrder]
 """Account, order, id: places it. Raises Refused."""

@@ -10,8 +10,8 @@ from tests.simulator.making import intent
 
 from perpwire.clock import ManualClock
 from perpwire.model.order import PositionSide, Side
-from perpwire.simulator.events import SimPosition
 from perpwire.simulator.exchange import AccountSpec, Exchange
+from perpwire.simulator.records import SimPosition
 from perpwire.simulator.specs import SymbolSpec, tiers
 from perpwire.venues.binance_futures.sim.margin import MARGIN
 from perpwire.venues.binance_futures.sim.specs import default_specs

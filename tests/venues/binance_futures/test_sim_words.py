@@ -7,7 +7,9 @@ from decimal import Decimal
 import pytest
 
 from perpwire.model.order import OrderStatus, OrderType, PositionSide, Side, TimeInForce
-from perpwire.simulator.events import Origin, Refused, SimOrder, SimPosition, Why
+from perpwire.simulator.records import SimOrder, SimPosition
+from perpwire.simulator.refusals import Refused, Why
+from perpwire.simulator.vocabulary import Origin
 from perpwire.venues.binance_futures.sim import default_specs
 from perpwire.venues.binance_futures.sim.words import (
     REFUSALS,

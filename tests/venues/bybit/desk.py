@@ -16,7 +16,8 @@ from perpwire.http_message import HttpReply
 from perpwire.model.order import OrderType, Side, TimeInForce
 from perpwire.simulator.dialect import Dialect, DialectOptions, IncomingRequest, ServerSession
 from perpwire.simulator.exchange import Exchange
-from perpwire.simulator.specs import AccountSpec, OrderIntent, SymbolSpec
+from perpwire.simulator.intents import OrderIntent
+from perpwire.simulator.specs import AccountSpec, SymbolSpec
 from perpwire.simulator.store import Store
 from perpwire.venues.base import Call, Session
 from perpwire.venues.bybit.signing import sign_login, sign_request

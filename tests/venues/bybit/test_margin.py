@@ -11,8 +11,8 @@ from tests.simulator.making import intent
 from perpwire.clock import ManualClock
 from perpwire.model.order import OrderStatus, OrderType, PositionSide, Side, TimeInForce
 from perpwire.simulator.accounts import Account
-from perpwire.simulator.events import SimOrder, SimPosition
 from perpwire.simulator.exchange import AccountSpec, Exchange
+from perpwire.simulator.records import SimOrder, SimPosition
 from perpwire.simulator.specs import SymbolSpec, Tier
 from perpwire.venues.bybit.sim.holdings import rate
 from perpwire.venues.bybit.sim.margin import MARGIN, break_even_price

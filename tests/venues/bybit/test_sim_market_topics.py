@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from perpwire.model.order import OrderType, Side, TimeInForce
-from perpwire.simulator.events import OrderIntent
+from perpwire.simulator.intents import OrderIntent
 from perpwire.venues.bybit.sim.kline_feed import INTERVALS
 
 from .desk import MAKER, Desk, at_desk, moment

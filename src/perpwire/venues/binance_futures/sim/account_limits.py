@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from perpwire.model.order import OrderStatus, PositionSide, TimeInForce
-from perpwire.simulator.events import SimOrder
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.records import SimOrder
 from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import wire, wire_account
 from perpwire.venues.binance_futures.sim.gateway import Row, Rows

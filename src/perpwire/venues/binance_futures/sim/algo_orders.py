@@ -6,8 +6,9 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from perpwire.simulator.events import Refused, SimTrigger, Why
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.records import SimTrigger
+from perpwire.simulator.refusals import Refused, Why
 from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import wire, wire_algo
 from perpwire.venues.binance_futures.sim.algo_params import intent_of

@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import Literal
 
 from perpwire.model.order import OrderType, PositionSide, Side, TimeInForce
-from perpwire.simulator.events import TriggerBy, TriggerIntent, TriggerKind
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.intents import TriggerIntent
+from perpwire.simulator.vocabulary import TriggerBy, TriggerKind
 from perpwire.venues.binance_futures.sim import order_params as params
 from perpwire.venues.binance_futures.sim.listing import Listing
 from perpwire.venues.binance_futures.sim.params import Args, check_places, decimal, needed, truth

@@ -7,7 +7,7 @@ from decimal import Decimal
 from msgspec import UNSET
 
 from perpwire.model.order import OrderType
-from perpwire.simulator.events import SimOrder, SimTrigger
+from perpwire.simulator.records import SimOrder, SimTrigger
 from perpwire.venues.binance_futures import wire_algo
 from perpwire.venues.binance_futures.sim.words import SymbolWords, stp_word, stripped
 

@@ -8,8 +8,8 @@ from decimal import Decimal
 import msgspec
 from msgspec import UNSET
 
-from perpwire.simulator.events import SimOrder
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.records import SimOrder
 from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import wire_account
 from perpwire.venues.binance_futures.sim.gateway import Row, Rows

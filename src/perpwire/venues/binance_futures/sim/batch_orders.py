@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from perpwire.simulator.events import Refused
+from perpwire.simulator.refusals import Refused
 from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import wire
 from perpwire.venues.binance_futures.sim.counting import A_BATCH

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from perpwire.simulator.events import Refused, Why
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.refusals import Refused, Why
 from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import wire_account
 from perpwire.venues.binance_futures.sim.account import withdrawable

@@ -12,8 +12,8 @@ import msgspec
 
 from perpwire.http_message import HttpReply
 from perpwire.simulator.dialect import IncomingRequest
-from perpwire.simulator.events import Refused
 from perpwire.simulator.exchange import AccountSpec, Exchange
+from perpwire.simulator.refusals import Refused
 from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import limits, wire
 from perpwire.venues.binance_futures.sim.counting import NO_ORDER, AddressLimits, OrderCost, OrderCounts, Pool

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from itertools import islice
 
-from perpwire.simulator.events import Booking
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.records import Booking
 from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import wire_account
 from perpwire.venues.binance_futures.sim.gateway import Row, Rows

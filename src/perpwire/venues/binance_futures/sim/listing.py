@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from perpwire.simulator.events import Refused, Why
+from perpwire.simulator.refusals import Refused, Why
 from perpwire.venues.binance_futures.sim.params import Args, needed
 from perpwire.venues.binance_futures.sim.words import Refusal, SymbolWords
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from perpwire.model.order import Side
-from perpwire.simulator.events import ZERO
 from perpwire.simulator.margin import OpenOrder, PlainMargin
 from perpwire.simulator.specs import SymbolSpec
+from perpwire.simulator.vocabulary import ZERO
 
 
 class BinanceMargin(PlainMargin):

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import msgspec
 
-from perpwire.simulator.events import Refused, Why
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.refusals import Refused, Why
 from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import wire_account
 from perpwire.venues.binance_futures.sim import order_params as params

@@ -7,8 +7,9 @@ from itertools import islice
 from typing import Any
 
 from perpwire.model.order import Side
-from perpwire.simulator.events import Refused, SimFill, SimOrder, Why
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.records import SimFill, SimOrder
+from perpwire.simulator.refusals import Refused, Why
 from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import wire
 from perpwire.venues.binance_futures.sim.gateway import Row, Rows

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from perpwire.model.order import OrderType, PositionSide, Side, TimeInForce
-from perpwire.simulator.events import Refused, SelfTrade, Why
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.refusals import Refused, Why
+from perpwire.simulator.vocabulary import SelfTrade
 from perpwire.venues.binance_futures.sim.params import Args, check_places, needed, number_text, truth, whole
 from perpwire.venues.binance_futures.sim.rules import MARKET_TAKE_BOUND, PERCENT_DOWN, PERCENT_UP
 from perpwire.venues.binance_futures.sim.words import (

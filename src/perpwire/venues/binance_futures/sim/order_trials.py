@@ -8,8 +8,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from perpwire.model.order import OrderStatus
-from perpwire.simulator.events import OrderIntent, SimOrder, TriggerIntent
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.intents import OrderIntent, TriggerIntent
+from perpwire.simulator.records import SimOrder
 from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import wire
 from perpwire.venues.binance_futures.sim import order_params as params

@@ -8,8 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from perpwire.model.order import OrderStatus, OrderType, PositionSide, Side, TimeInForce
-from perpwire.simulator.events import Refused, SimOrder, Why
-from perpwire.simulator.exchange import Exchange, OrderIntent
+from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.intents import OrderIntent
+from perpwire.simulator.records import SimOrder
+from perpwire.simulator.refusals import Refused, Why
 from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import wire, wire_account
 from perpwire.venues.binance_futures.sim import order_params as params

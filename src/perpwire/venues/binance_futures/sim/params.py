@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 
-from perpwire.simulator.events import Refused, Why
+from perpwire.simulator.refusals import Refused, Why
 from perpwire.venues.binance_futures.sim.words import Refusal, invalid, missing, places_of
 
 Args = Mapping[str, str]

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from perpwire.model.order import PositionSide, Side
-from perpwire.simulator.events import SimPosition
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.records import SimPosition
 from perpwire.simulator.specs import PositionView
 from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import wire

@@ -7,8 +7,8 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from perpwire.simulator.events import Refused, Why
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.refusals import Refused, Why
 from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import wire_market
 from perpwire.venues.binance_futures.sim.asset_indexes import asset_indexes

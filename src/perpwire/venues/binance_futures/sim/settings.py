@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from perpwire.model.order import PositionSide
-from perpwire.simulator.events import Refused, Why
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.refusals import Refused, Why
 from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import wire, wire_account
 from perpwire.venues.binance_futures.sim.flags import FEE_BURN, MULTI_ASSETS, STOCK_AGREEMENT, Flags

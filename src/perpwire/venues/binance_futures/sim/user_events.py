@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from perpwire.simulator.events import (
-    ZERO,
-    AccountChanged,
-    MarginCalled,
-    OrderChanged,
-    Refused,
-    SettingsChanged,
-    SimOrder,
-    SimPosition,
-    SimTrigger,
-    TriggerChanged,
-)
+from perpwire.simulator.events import AccountChanged, MarginCalled, OrderChanged, SettingsChanged, TriggerChanged
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.records import SimOrder, SimPosition, SimTrigger
+from perpwire.simulator.refusals import Refused
 from perpwire.simulator.specs import PositionView
+from perpwire.simulator.vocabulary import ZERO
 from perpwire.venues.binance_futures import wire_user
 from perpwire.venues.binance_futures.sim.algo_words import STATUS_WORDS, order_type_word, working_word
 from perpwire.venues.binance_futures.sim.positions import open_notionals

@@ -7,8 +7,11 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from perpwire.model.numbers import plain
 from perpwire.model.order import OrderStatus, OrderType, TimeInForce
-from perpwire.simulator.events import Refused, SelfTrade, SimOrder, SimPosition, TriggerIntent, Why
+from perpwire.simulator.intents import TriggerIntent
+from perpwire.simulator.records import SimOrder, SimPosition
+from perpwire.simulator.refusals import Refused, Why
 from perpwire.simulator.specs import SymbolSpec
+from perpwire.simulator.vocabulary import SelfTrade
 from perpwire.venues.binance_futures import wire
 
 MONEY_PLACES = 8

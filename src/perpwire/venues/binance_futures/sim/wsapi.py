@@ -14,8 +14,8 @@ import msgspec
 
 from perpwire.clock import Timer
 from perpwire.simulator.dialect import Peer, SocketRefused
-from perpwire.simulator.events import Refused
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.refusals import Refused
 from perpwire.simulator.specs import AccountSpec
 from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import limits, wire

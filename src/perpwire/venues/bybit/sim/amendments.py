@@ -8,9 +8,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from perpwire.model.order import Side
-from perpwire.simulator.events import AmendOrder, AmendTrigger, Refused, SimOrder, SimTrigger, TriggerBy, Why
+from perpwire.simulator.commands import AmendOrder, AmendTrigger
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.records import SimOrder, SimTrigger
+from perpwire.simulator.refusals import Refused, Why
 from perpwire.simulator.specs import SymbolSpec
+from perpwire.simulator.vocabulary import TriggerBy
 from perpwire.venues.bybit import wire
 from perpwire.venues.bybit.sim.asked import Asked, check_price, check_quantity, choice, optional_amount
 from perpwire.venues.bybit.sim.entries import Entries, Entry, entry_id, link_id_of

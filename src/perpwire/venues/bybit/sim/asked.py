@@ -14,8 +14,8 @@ from urllib.parse import parse_qsl, quote, unquote
 import msgspec
 
 from perpwire.errors import BadInput
-from perpwire.simulator.events import Refused, Why
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.refusals import Refused, Why
 from perpwire.simulator.specs import SymbolSpec
 from perpwire.venues.bybit.sim.numbers import whole
 from perpwire.venues.bybit.sim.refusal import CallRefused, bad_param, of_exchange

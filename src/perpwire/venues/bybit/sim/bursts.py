@@ -4,16 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from perpwire.simulator.events import (
-    AccountChanged,
-    Booking,
-    OrderChanged,
-    SettingsChanged,
-    SimFill,
-    SimOrder,
-    SimTrigger,
-    TriggerChanged,
-)
+from perpwire.simulator.events import AccountChanged, OrderChanged, SettingsChanged, TriggerChanged
+from perpwire.simulator.records import Booking, SimFill, SimOrder, SimTrigger
 
 Ending = tuple[str, str]
 """cancelType and rejectReason, where they are not those of the order itself."""

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from perpwire.model.order import OrderType, Side
-from perpwire.simulator.events import SimFill, SimOrder
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.records import SimFill, SimOrder
 from perpwire.simulator.specs import AccountSpec
 from perpwire.venues.bybit import wire, wire_sent
 from perpwire.venues.bybit.sim.asked import Asked, is_linear, newest_first, paged, period, spec_of

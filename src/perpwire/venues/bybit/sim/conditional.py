@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import Literal
 
 from perpwire.model.order import OrderType
-from perpwire.simulator.events import TriggerIntent
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.intents import TriggerIntent
 from perpwire.venues.bybit.sim.asked import Asked, amount, check_price, choice, integer
 from perpwire.venues.bybit.sim.order_form import OrderForm
 from perpwire.venues.bybit.sim.refusal import bad_param

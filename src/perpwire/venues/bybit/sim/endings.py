@@ -6,7 +6,8 @@ Source: docs/v5/enum, as of 2026-07-24; which words come together, as captured u
 from __future__ import annotations
 
 from perpwire.model.order import OrderStatus
-from perpwire.simulator.events import SimOrder, SimTrigger, Why
+from perpwire.simulator.records import SimOrder, SimTrigger
+from perpwire.simulator.refusals import Why
 
 Ending = tuple[str, str]
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from perpwire.simulator.events import Refused, SimOrder, SimTrigger, Why
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.records import SimOrder, SimTrigger
+from perpwire.simulator.refusals import Refused, Why
 from perpwire.venues.bybit import wire
 from perpwire.venues.bybit.sim.asked import Asked, spec_of
 from perpwire.venues.bybit.sim.numbers import ORDER, number_of

@@ -11,8 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 from perpwire.model.order import PositionSide
-from perpwire.simulator.events import SimPosition, SimTrigger
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.records import SimPosition, SimTrigger
 from perpwire.simulator.specs import AccountView, PositionView
 from perpwire.venues.bybit import wire
 from perpwire.venues.bybit.sim.margin import break_even_price

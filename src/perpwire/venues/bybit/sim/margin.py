@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from perpwire.model.order import Side
-from perpwire.simulator.events import ZERO, SimPosition
 from perpwire.simulator.margin import OpenOrder, beyond, fit_cash
+from perpwire.simulator.records import SimPosition
 from perpwire.simulator.specs import SymbolSpec
+from perpwire.simulator.vocabulary import ZERO
 
 LEAST_FEE_RATE = Decimal("0.00055")
 """What the break-even price counts for closing at least."""

@@ -6,8 +6,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from perpwire.simulator.events import Refused
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.refusals import Refused
 from perpwire.simulator.specs import AccountSpec
 from perpwire.venues.bybit import wire
 from perpwire.venues.bybit.sim.asked import Asked, amount, choice, integer

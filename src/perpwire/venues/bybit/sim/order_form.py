@@ -10,9 +10,11 @@ from decimal import Decimal
 import msgspec
 
 from perpwire.model.order import OrderType, PositionSide, Side, TimeInForce
-from perpwire.simulator.events import OrderIntent, Refused, SelfTrade, Why
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.intents import OrderIntent
+from perpwire.simulator.refusals import Refused, Why
 from perpwire.simulator.specs import SymbolSpec
+from perpwire.simulator.vocabulary import SelfTrade
 from perpwire.venues.bybit.sim.asked import (
     Asked,
     amount,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from perpwire.simulator.events import Booking, SimFill, SimOrder
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.records import Booking, SimFill, SimOrder
 from perpwire.simulator.specs import AccountSpec
 from perpwire.venues.bybit import wire
 from perpwire.venues.bybit.sim.asked import (

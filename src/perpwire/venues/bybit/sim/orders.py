@@ -10,23 +10,20 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from perpwire.model.order import OrderStatus, OrderType, Side
-from perpwire.simulator.events import (
+from perpwire.simulator.commands import (
     AmendOrder,
     AmendTrigger,
     CancelOrder,
     CancelTrigger,
     Command,
-    CommandDone,
-    OrderIntent,
     PlaceOrder,
     PlaceTrigger,
-    Refused,
-    SimEvent,
-    SimOrder,
-    TriggerIntent,
-    Why,
 )
+from perpwire.simulator.events import CommandDone, SimEvent
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.intents import OrderIntent, TriggerIntent
+from perpwire.simulator.records import SimOrder
+from perpwire.simulator.refusals import Refused, Why
 from perpwire.venues.bybit import wire
 from perpwire.venues.bybit.sim.asked import Asked, check_linear, choice
 from perpwire.venues.bybit.sim.conditional import trigger_intent

@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 from perpwire.model.order import PositionSide
-from perpwire.simulator.events import Refused, Why
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.refusals import Refused, Why
 from perpwire.simulator.specs import AccountSpec
 from perpwire.venues.bybit import wire
 from perpwire.venues.bybit.sim.asked import Asked, check_linear, in_order, integer, is_linear, paged, spec_of, specs_of

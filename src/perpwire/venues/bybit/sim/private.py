@@ -11,17 +11,9 @@ from typing import Any
 
 import msgspec
 
-from perpwire.simulator.events import (
-    AccountChanged,
-    OrderChanged,
-    SettingsChanged,
-    SimEvent,
-    SimOrder,
-    SimPosition,
-    SimTrigger,
-    TriggerChanged,
-)
+from perpwire.simulator.events import AccountChanged, OrderChanged, SettingsChanged, SimEvent, TriggerChanged
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.records import SimOrder, SimPosition, SimTrigger
 from perpwire.venues.bybit import wire, wire_streams
 from perpwire.venues.bybit.sim import dcp
 from perpwire.venues.bybit.sim.bursts import Burst, Ending, OrderTold

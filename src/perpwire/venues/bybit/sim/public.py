@@ -5,8 +5,9 @@ Source: docs/v5/websocket/public, as of 2026-07-24. Another topic fails as an un
 
 from __future__ import annotations
 
-from perpwire.simulator.events import BookChanged, Liquidated, MarkTick, RecordedFrame, Refused, SimEvent, Traded
+from perpwire.simulator.events import BookChanged, Liquidated, MarkTick, RecordedFrame, SimEvent, Traded
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.refusals import Refused
 from perpwire.venues.bybit.sim.book_feeds import BOOK_INTERVALS_S, BookFeed, RpiBookFeed, TopFeed
 from perpwire.venues.bybit.sim.feeds import Feed, FeedParts, SteppedFeed
 from perpwire.venues.bybit.sim.hub import Hub, Subscriber

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from perpwire.simulator.events import Refused, Why
+from perpwire.simulator.refusals import Refused, Why
 
 
 class CallRefused(Exception):

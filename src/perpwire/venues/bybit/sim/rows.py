@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from perpwire.model.order import OrderStatus, OrderType, TimeInForce
-from perpwire.simulator.events import Booking, Refused, SimFill, SimOrder, SimTrigger
+from perpwire.simulator.records import Booking, SimFill, SimOrder, SimTrigger
+from perpwire.simulator.refusals import Refused
 from perpwire.venues.bybit import wire
 from perpwire.venues.bybit.sim.endings import order_ending, trigger_ending
 from perpwire.venues.bybit.sim.holdings import Holdings, user_id

@@ -10,8 +10,8 @@ from decimal import Decimal
 import msgspec
 
 from perpwire.model.order import OrderType
-from perpwire.simulator.events import TriggerBy
 from perpwire.simulator.specs import SymbolSpec
+from perpwire.simulator.vocabulary import TriggerBy
 from perpwire.venues.bybit.sim.asked import Asked, check_price, choice, optional_amount
 from perpwire.venues.bybit.sim.numbers import bare
 from perpwire.venues.bybit.sim.refusal import CallRefused, bad_param

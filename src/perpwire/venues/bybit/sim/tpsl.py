@@ -12,18 +12,12 @@ from typing import Literal
 import msgspec
 
 from perpwire.model.order import OrderType, PositionSide, Side, TimeInForce
-from perpwire.simulator.events import (
-    OrderChanged,
-    Refused,
-    SimEvent,
-    SimFill,
-    SimOrder,
-    SimTrigger,
-    TriggerBy,
-    TriggerIntent,
-    Why,
-)
+from perpwire.simulator.events import OrderChanged, SimEvent
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.intents import TriggerIntent
+from perpwire.simulator.records import SimFill, SimOrder, SimTrigger
+from perpwire.simulator.refusals import Refused, Why
+from perpwire.simulator.vocabulary import TriggerBy
 from perpwire.venues.bybit.sim.holdings import position_stops
 from perpwire.venues.bybit.sim.numbers import ZERO, bare
 from perpwire.venues.bybit.sim.rows import SIZE_NOTE

@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 
 from perpwire.model.order import PositionSide
-from perpwire.simulator.events import Refused, SimPosition, Why
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.records import SimPosition
+from perpwire.simulator.refusals import Refused, Why
 from perpwire.simulator.specs import AccountSpec, SymbolSpec
 from perpwire.venues.bybit.sim.asked import (
     Asked,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from perpwire.simulator.events import Booking
 from perpwire.simulator.exchange import Exchange
+from perpwire.simulator.records import Booking
 from perpwire.simulator.specs import AccountSpec
 from perpwire.venues.bybit import wire_sent
 from perpwire.venues.bybit.sim.asked import CATEGORIES, DAY_MS, Asked, choice, paged, period

@@ -449,3 +449,22 @@ def test_a_file_has_one_exchange_of_a_venue_at_a_time(clock: ManualClock, tmp_pa
     venue.close()
     assert sorted(one.name for one in tmp_path.iterdir()) == ["state", "state-echo-lock"]
     Store(tmp_path / "state", "echo").close()
+
+
+def test_a_post_only_order_that_the_market_has_come_to_is_cancelled(clock: ManualClock, tmp_path: Path) -> None:
+    venue = open_exchange(clock, tmp_path / "state")
+    order = venue.place("a", intent(BUY, "1", "105", TimeInForce.POST_ONLY))
+    again = open_exchange(clock, tmp_path / "state", rate=5.0)
+    found = again.find_order("a", SYMBOL, order_id=order.order_id, client_order_id=None)
+    assert (found.status, found.reason) == (OrderStatus.CANCELED, "post_only")
+
+
+def test_orders_of_several_accounts_keep_their_turn_at_a_price(clock: ManualClock, tmp_path: Path) -> None:
+    venue = open_exchange(clock, tmp_path / "state")
+    venue.place("b", intent(BUY, "1", "99"))
+    clock.advance(0.001)
+    venue.place("a", intent(BUY, "1", "99"))
+    again = open_exchange(clock, tmp_path / "state")
+    again.place("a", intent(SELL, "1", "99", self_trade="none"))
+    assert again.open_orders("b", None) == []
+    assert len(again.open_orders("a", None)) == 1

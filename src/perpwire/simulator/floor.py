@@ -10,6 +10,7 @@ from random import Random
 import msgspec
 
 from perpwire.clock import Clock, Timer
+from perpwire.model.order import TimeInForce
 from perpwire.simulator.accounts import Account
 from perpwire.simulator.candles import Candles
 from perpwire.simulator.events import SimEvent
@@ -154,13 +155,15 @@ class Floor(ABC):
 
     def _take_back(self, order: SimOrder) -> None:
         """An open order from before a restart goes back into the book, or trades where the market has come to it,
-        unless its date has come meanwhile."""
+        unless its date has come meanwhile, or it may not take."""
         market = self._markets[order.symbol]
         with market.step:
             if order.expire_ms and order.expire_ms <= self.now_ms():
                 self._execution.end(market, order, "expired", "gtd")
             elif order.price is not None and not market.book.would_take(order.side, order.price):
                 self._execution.rest(market, order)
+            elif order.time_in_force is TimeInForce.POST_ONLY:
+                self._execution.end(market, order, "canceled", "post_only")
             else:
                 self._execution.enter(market, order)
             market.book.take_changes()

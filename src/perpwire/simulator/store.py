@@ -245,15 +245,12 @@ class Store:
             if pending.account in accounts:
                 accounts[pending.account].pending[pending.number] = pending
         for name, account in accounts.items():
-            self._restore_account(name, account, take_back, wait)
+            self._restore_account(name, account, wait)
+        resting = [order for account in accounts.values() for order in account.open.values()]
+        for order in sorted(resting, key=lambda one: (one.created_ms, one.order_id)):
+            take_back(order)
 
-    def _restore_account(
-        self,
-        name: str,
-        account: Account,
-        take_back: Callable[[SimOrder], None],
-        wait: Callable[[SimTrigger], None],
-    ) -> None:
+    def _restore_account(self, name: str, account: Account, wait: Callable[[SimTrigger], None]) -> None:
         orders = [msgspec.msgpack.decode(content, type=SimOrder) for content in self._remembered("orders", name)]
         triggers = [
             msgspec.msgpack.decode(content, type=SimTrigger) for content in self._remembered("conditional", name)
@@ -279,9 +276,6 @@ class Store:
         for trigger in triggers:
             account.add_trigger(trigger)
             wait(trigger)
-        for order in orders:
-            if not order.status.is_final:
-                take_back(order)
 
     def _remembered(self, table: str, account: str) -> list[bytes]:
         """All that are open, however old, and the newest of the others, as an account remembers them; oldest first.

@@ -101,19 +101,28 @@ class Store:
         try:
             # Transactions are begun and ended here, not by the module.
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            if version != FORMAT and (version or tables):
-                raise ValueError(f"{path}: not the state of an embedded exchange of this version")
-            self._db.execute(f"PRAGMA user_version={FORMAT}")
-            for name, columns in _TABLES.items():
-                self._db.execute(f"CREATE TABLE IF NOT EXISTS {self._table(name)} ({columns})")
-        except sqlite3.DatabaseError as error:
+        except sqlite3.Error as error:
+            raise OSError(f"{path}: {error}") from None
+        try:
+            self._make_tables(path)
+        except BaseException as error:
+            self._db.close()
             if isinstance(error, sqlite3.OperationalError):
                 raise OSError(f"{path}: {error}") from None
-            raise ValueError(f"{path}: {error}") from None
+            if isinstance(error, sqlite3.DatabaseError):
+                raise ValueError(f"{path}: {error}") from None
+            raise
+
+    def _make_tables(self, path: Path | str) -> None:
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if version != FORMAT and (version or tables):
+            raise ValueError(f"{path}: not the state of an embedded exchange of this version")
+        self._db.execute(f"PRAGMA user_version={FORMAT}")
+        for name, columns in _TABLES.items():
+            self._db.execute(f"CREATE TABLE IF NOT EXISTS {self._table(name)} ({columns})")
 
     def _table(self, name: str) -> str:
         return f"{self._venue}_{name}"

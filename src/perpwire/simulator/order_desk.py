@@ -75,29 +75,11 @@ class OrderDesk(Floor):
         now_ms = self.now_ms()
         if intent.expire_ms and intent.expire_ms <= now_ms:
             raise Refused(Why.EXPIRY)
-        order = SimOrder(
-            account=account,
-            symbol=intent.symbol,
-            order_id=0,
-            client_order_id=intent.client_order_id,
-            side=intent.side,
-            type=intent.type,
-            time_in_force=intent.time_in_force,
-            price=market.canonical(intent.price) if intent.type is OrderType.LIMIT and intent.price else None,
-            quantity=reducible(owner, intent) if is_closing else intent.quantity,
-            reduce_only=intent.reduce_only,
-            position_side=intent.position_side,
-            status=OrderStatus.NEW,
-            created_ms=intent.created_ms or now_ms,
-            updated_ms=now_ms,
-            self_trade=intent.self_trade,
-            origin=intent.origin,
-            bound=intent.bound,
-            expire_ms=intent.expire_ms,
-            close_position=intent.close_position,
-            trigger_id=intent.trigger_id,
-            note=dict(intent.note),
-        )
+        order = _order_of(account, intent, now_ms)
+        if order.price is not None:
+            order.price = market.canonical(order.price)
+        if is_closing:
+            order.quantity = reducible(owner, intent)
         check_margin(market, owner, order, self._risk)
         return market, owner, order, misfit(market.book, intent, order)
 
@@ -279,25 +261,34 @@ class OrderDesk(Floor):
     def _record_rejected(self, account: str, intent: OrderIntent, order_id: int, why: Why) -> None:
         """An acknowledged order that could not be taken in: it is kept as rejected, and told of."""
         now_ms = self.now_ms()
-        order = SimOrder(
-            account=account,
-            symbol=intent.symbol,
-            order_id=order_id,
-            client_order_id=intent.client_order_id,
-            side=intent.side,
-            type=intent.type,
-            time_in_force=intent.time_in_force,
-            price=intent.price,
-            quantity=intent.quantity,
-            reduce_only=intent.reduce_only,
-            position_side=intent.position_side,
-            status=OrderStatus.REJECTED,
-            created_ms=now_ms,
-            updated_ms=now_ms,
-            self_trade=intent.self_trade,
-            reason=why.name.lower(),
-            bound=intent.bound,
-            note=dict(intent.note),
-        )
+        order = _order_of(account, intent, now_ms)
+        order.order_id, order.status, order.reason = order_id, OrderStatus.REJECTED, why.name.lower()
         self._accounts[account].remember_order(order)
         self._execution.announce(order, "rejected")
+
+
+def _order_of(account: str, intent: OrderIntent, now_ms: int) -> SimOrder:
+    """A new order as it was asked for, without an id."""
+    return SimOrder(
+        account=account,
+        symbol=intent.symbol,
+        order_id=0,
+        client_order_id=intent.client_order_id,
+        side=intent.side,
+        type=intent.type,
+        time_in_force=intent.time_in_force,
+        price=intent.price if intent.type is OrderType.LIMIT else None,
+        quantity=intent.quantity,
+        reduce_only=intent.reduce_only,
+        position_side=intent.position_side,
+        status=OrderStatus.NEW,
+        created_ms=intent.created_ms or now_ms,
+        updated_ms=now_ms,
+        self_trade=intent.self_trade,
+        origin=intent.origin,
+        bound=intent.bound,
+        expire_ms=intent.expire_ms,
+        close_position=intent.close_position,
+        trigger_id=intent.trigger_id,
+        note=dict(intent.note),
+    )

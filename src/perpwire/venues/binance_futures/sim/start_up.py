@@ -32,8 +32,8 @@ class StartUpCalls:
             ("GET", "/sapi/v1/system/status"): public(
                 lambda account, args: wire_account.SystemStatus(status=0, msg="normal")
             ),
-            ("GET", "/api/v3/exchangeInfo"): public(self._spot_info, 20),
-            ("GET", "/dapi/v1/exchangeInfo"): public(self._coin_info),
+            ("GET", "/api/v3/exchangeInfo"): public(self._nothing_listed, 20),
+            ("GET", "/dapi/v1/exchangeInfo"): public(self._nothing_listed),
             ("GET", "/eapi/v1/exchangeInfo"): public(self._option_info),
         }
         for service in ("/api/v3", "/dapi/v1", "/eapi/v1"):
@@ -44,16 +44,7 @@ class StartUpCalls:
     def _time(self, account: str, args: Args) -> wire.ServerTime:
         return wire.ServerTime(server_time=self._exchange.now_ms())
 
-    def _spot_info(self, account: str, args: Args) -> dict[str, Any]:
-        return {
-            "timezone": "UTC",
-            "serverTime": self._exchange.now_ms(),
-            "rateLimits": rate_limits(),
-            "exchangeFilters": [],
-            "symbols": [],
-        }
-
-    def _coin_info(self, account: str, args: Args) -> dict[str, Any]:
+    def _nothing_listed(self, account: str, args: Args) -> dict[str, Any]:
         return {
             "timezone": "UTC",
             "serverTime": self._exchange.now_ms(),

@@ -59,10 +59,11 @@ class AccountDesk(TriggerDesk):
         """The symbol's positions by its position mode (BOTH, or LONG and SHORT), flat ones too; or, of all symbols,
         those that are open."""
         owner = self._accounts[account]
+        view = self._risk.view(owner)
         if symbol is None:
-            return [self._risk.position_view(owner, one.symbol, one.side) for one in list(owner.all_positions())]
+            return [self._risk.position_view(owner, one.symbol, one.side, view) for one in list(owner.all_positions())]
         self._market(symbol)
-        return [self._risk.position_view(owner, symbol, side) for side in owner.sides(symbol)]
+        return [self._risk.position_view(owner, symbol, side, view) for side in owner.sides(symbol)]
 
     def order_margin(self, account: str, symbol: str) -> Decimal:
         """Initial margin that this symbol's open orders hold back."""

@@ -227,17 +227,12 @@ class Liquidator:
         if fee:
             self._book(account, market, "liquidation_fee", -fee)
 
-    def _book(self, account: Account, market: Market, kind: str, change: Decimal) -> None:
+    def _book(
+        self, account: Account, market: Market, kind: Literal["liquidation_fee", "insurance"], change: Decimal
+    ) -> None:
+        what = {"fee": -change} if kind == "liquidation_fee" else {"cash_flow": change}
         asset = market.spec.instrument.settle
-        is_fee = kind == "liquidation_fee"
-        booking = account.book(
-            "liquidation_fee" if is_fee else "insurance",
-            asset,
-            market.now_ms(),
-            change,
-            symbol=market.symbol,
-            **({"fee": -change} if is_fee else {"cash_flow": change}),
-        )
+        booking = account.book(kind, asset, market.now_ms(), change, symbol=market.symbol, **what)
         self._house.state.insurance -= change
         self._emit(account.changed("insurance", market.symbol, (), (booking,), market.now_ms(), change))
 

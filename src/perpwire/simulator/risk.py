@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from perpwire.model.order import PositionSide, Side
@@ -132,30 +132,36 @@ class Risk:
 
     # --- positions ----------------------------------------------------------------------------------------------------
 
-    def behind(self, account: Account, position: SimPosition) -> tuple[list[SimPosition], Decimal]:
+    def _behind(self, account: Account, position: SimPosition, view: AccountView) -> tuple[list[SimPosition], Decimal]:
         """The legs that share the position's margin, and the cash that stands behind them (see MarginModel)."""
         if position.is_isolated:
             return [position], position.isolated_margin
         legs = [one for one in account.all_positions() if one.symbol == position.symbol and not one.is_isolated] or [
             position
         ]
-        view = self.view(account)
         mark, spec = self.mark_of(position.symbol), self._specs[position.symbol]
         own_gain = sum((one.unrealized(mark) for one in legs), ZERO)
         own_need = sum((self.margin.maintenance(spec, one, mark) for one in legs), ZERO)
         others = view.cross_unrealized_pnl - own_gain - (view.cross_maintenance_margin - own_need)
         return legs, view.cross_wallet + others
 
-    def position_view(self, account: Account, symbol: str, side: PositionSide) -> PositionView:
+    def position_view(
+        self, account: Account, symbol: str, side: PositionSide, view: AccountView | None = None
+    ) -> PositionView:
+        """
+        Args:
+            view: The account's sums, for who looks at several positions of one moment.
+        """
         position = copy.copy(account.position(symbol, side))
         spec, mark = self._specs[symbol], self.mark_of(symbol)
         liquidation = bankruptcy = None
         initial = maintenance = ZERO
         largest = max(abs(position.quantity), *(self.exposure(account, symbol, one, side) for one in Side))
         if position.quantity:
-            legs, cash = self.behind(account, account.position(symbol, side))
+            view = view or self.view(account)
+            legs, cash = self._behind(account, account.position(symbol, side), view)
             liquidation = self.margin.liquidation_price(spec, position, legs, mark, cash)
-            bankruptcy = bankruptcy_price(position, self._cash_alone(account, position, legs, mark, cash), mark)
+            bankruptcy = self.bankruptcy(account, position, view)
             initial = self.margin.initial(spec, position, mark)
             maintenance = self.margin.maintenance(spec, position, mark)
         return PositionView(
@@ -171,22 +177,15 @@ class Risk:
             adl_rank=self.adl_rank(account, position),
         )
 
-    def bankruptcy(self, account: Account, position: SimPosition) -> Decimal:
-        """Where nothing is left of what stands behind an open position."""
+    def bankruptcy(self, account: Account, position: SimPosition, view: AccountView | None = None) -> Decimal:
+        """Where nothing is left of what stands behind an open position, less what is kept for closing it: its own
+        margin, or all of the account's money where it is cross."""
         mark = self.mark_of(position.symbol)
-        legs, cash = self.behind(account, position)
-        return bankruptcy_price(position, self._cash_alone(account, position, legs, mark, cash), mark)
-
-    def _cash_alone(
-        self, account: Account, position: SimPosition, legs: Sequence[SimPosition], mark: Decimal, cash: Decimal
-    ) -> Decimal:
-        """What stands behind one position besides its own profit, less what is kept for closing it: all of the
-        account's money where it is cross."""
-        kept = self.margin.closing_fee(self._specs[position.symbol], position)
         if position.is_isolated:
-            return cash - kept
-        view = self.view(account)
-        return view.cross_equity - position.unrealized(mark) - kept
+            cash = position.isolated_margin
+        else:
+            cash = (view or self.view(account)).cross_equity - position.unrealized(mark)
+        return bankruptcy_price(position, cash - self.margin.closing_fee(self._specs[position.symbol], position), mark)
 
     # --- who is closed first ------------------------------------------------------------------------------------------
 

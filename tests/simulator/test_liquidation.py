@@ -278,3 +278,14 @@ def test_a_flip_ends_what_was_bound_to_the_position(venue: Exchange) -> None:
     venue.place("a", intent(SELL, "3", "99"))
     assert venue.position("a", SYMBOL).quantity == -1
     assert venue.find_trigger("a", trigger_id=bound.trigger_id).reason == "position_closed"
+
+
+@pytest.mark.parametrize("mark", ["98", "101", "104"])
+def test_a_cross_position_is_bankrupt_where_all_of_the_accounts_money_is_gone(venue: Exchange, mark: str) -> None:
+    """Wherever the mark price stands now, and with what the account's other position is worth."""
+    venue.place("a", intent(BUY, "50", "101"))
+    venue.place("a", intent(BUY, "2", "101", symbol="ETHUSDT"))
+    venue.force_mark("ETHUSDT", D(103))
+    venue.force_mark(SYMBOL, D(mark))
+    money = venue.wallet("a")["USDT"] + 2 * (103 - 101)
+    assert venue.position_view("a", SYMBOL).bankruptcy_price == 101 - money / 50

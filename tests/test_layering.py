@@ -32,7 +32,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "perpwire.http_message": (),
     "perpwire.model": ("perpwire.errors",),
     "perpwire.venues": (*FOUNDATION, "perpwire.venues.base"),
-    "perpwire.venues.base": FOUNDATION,
+    "perpwire.venues.endpoint": FOUNDATION,
+    "perpwire.venues.calls": (*FOUNDATION, "perpwire.venues.endpoint"),
+    "perpwire.venues.base": (*FOUNDATION, "perpwire.venues.endpoint", "perpwire.venues.calls"),
     "perpwire.transport": FOUNDATION,
     "perpwire.data_processor": (*FOUNDATION, "perpwire.venues.base"),
     "perpwire.api_connector": (

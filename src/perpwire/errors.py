@@ -18,6 +18,8 @@ PerpwireError
       NoChange             already in the state asked for
       NotAllowed           key, permission, account state or region forbid it
         AuthenticationFailed  unknown key, wrong secret, bad signature
+        PositionModeMismatch  the account is in the other position mode
+        NotOffered            this venue has no such thing; nothing was sent
       StreamRefused        a subscription is refused
   BookNotInSync            the local book is not proven equal to the venue's: it can't be read now
 """
@@ -197,6 +199,20 @@ class NotAllowed(VenueRefused):
     """Key, permission, account state, symbol state or region forbid it."""
 
     default_advice = "Check the key's permissions, the account's mode and the symbol's state."
+
+
+class PositionModeMismatch(NotAllowed):
+    """The account is in the other position mode than the order assumes."""
+
+    default_advice = (
+        "Nothing was placed. Read the position mode; BOTH is for one-way mode, LONG and SHORT for hedge mode."
+    )
+
+
+class NotOffered(NotAllowed):
+    """The venue has no such call; nothing was sent."""
+
+    default_advice = "Use what this venue has instead; the connector's docstrings say where venues differ."
 
 
 class AuthenticationFailed(NotAllowed):

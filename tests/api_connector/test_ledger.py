@@ -17,7 +17,7 @@ def at(seconds: float) -> Moment:
 def test_reads_leave_a_reserve_that_cancels_may_use() -> None:
     ledger = RateLedger([MINUTE])
     ledger.spend({"weight": 2040}, at(0.0))
-    assert ledger.wait_s({"weight": 1}, Lane.READ, at(0.0)) == 60.0
+    assert ledger.wait_s({"weight": 1}, Lane.MARKET, at(0.0)) == 60.0
     assert ledger.wait_s({"weight": 1}, Lane.ORDER, at(0.0)) == 0.0
     ledger.spend({"weight": 240}, at(1.0))
     assert ledger.wait_s({"weight": 1}, Lane.ORDER, at(1.0)) == 59.0
@@ -59,7 +59,7 @@ def test_a_stop_holds_back_everything_until_it_is_over() -> None:
 def test_a_count_from_the_minute_before_says_nothing_of_this_one() -> None:
     ledger = RateLedger([MINUTE])
     ledger.reported({"weight": 2400}, at(59.9), at(60.1))
-    assert ledger.wait_s({"weight": 1}, Lane.READ, at(60.1)) == 0.0
+    assert ledger.wait_s({"weight": 1}, Lane.MARKET, at(60.1)) == 0.0
 
 
 def test_an_order_limit_stops_orders_and_nothing_else() -> None:

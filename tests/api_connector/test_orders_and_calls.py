@@ -278,7 +278,7 @@ def test_insufficient_margin_is_its_own_error_and_incident() -> None:
         ({"price": "9000", "quantity": "0.010"}, "NOTIONAL_TOO_SMALL"),
         ({"side": "long"}, "BAD_SIDE"),
         ({"order_type": "ICEBERG"}, "BAD_ORDER_TYPE"),
-        ({"order_type": "STOP_MARKET"}, "BAD_ORDER_TYPE"),
+        ({"order_type": "LIQUIDATION"}, "BAD_ORDER_TYPE"),
         ({"time_in_force": "XYZ"}, "BAD_TIME_IN_FORCE"),
         ({"order_type": "MARKET"}, "BAD_PRICE"),
     ],

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from perpwire.venues.base import Costs, Lane, Limit
 
-SHARE = {Lane.CANCEL: 1.0, Lane.ORDER: 0.95, Lane.READ: 0.85}
+SHARE = {Lane.CANCEL: 1.0, Lane.REDUCE: 1.0, Lane.ORDER: 0.95, Lane.ACCOUNT: 0.9, Lane.MARKET: 0.85}
 """How much of a window each lane may use: what is left over is kept for the more urgent."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
 
 import msgspec
 
@@ -73,3 +74,124 @@ class AccountInfo(msgspec.Struct, frozen=True, kw_only=True):
     def balance(self, asset: str) -> Balance | None:
         """The balance of one asset, or None where the account does not hold it."""
         return next((one for one in self.balances if one.asset == asset), None)
+
+
+class PositionMode(StrEnum):
+    """ONE_WAY: one position a symbol. HEDGE: a long and a short one side by side."""
+
+    ONE_WAY = "ONE_WAY"
+    HEDGE = "HEDGE"
+
+
+class MarginMode(StrEnum):
+    CROSS = "CROSS"
+    ISOLATED = "ISOLATED"
+    PORTFOLIO = "PORTFOLIO"  # Bybit's account-wide third
+
+
+class SymbolSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What is set for one symbol.
+
+    Attributes:
+        leverage: Such as 20; in hedge mode of the long side where the two differ.
+        margin_mode: None where the venue sets it for the whole account and was not asked for that.
+        max_notional: Greatest position at this leverage, quote; None where not stated.
+    """
+
+    venue: str
+    symbol: str
+    leverage: Decimal
+    margin_mode: MarginMode | None
+    max_notional: Decimal | None = None
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """What a setter did.
+
+    Attributes:
+        changed: False where it was so already.
+        value: What the venue says is set now, or what was asked for where it does not say.
+    """
+
+    changed: bool
+    value: Decimal | MarginMode | PositionMode | str
+
+
+class FeeRates(msgspec.Struct, frozen=True, kw_only=True):
+    """Fees of one symbol as fractions of the notional (0.0005 is 5 bp); negative is a rebate."""
+
+    venue: str
+    symbol: str
+    maker: Decimal
+    taker: Decimal
+
+
+class RiskBracket(msgspec.Struct, frozen=True, kw_only=True):
+    """One tier of position size.
+
+    Attributes:
+        notional_floor, notional_cap: Position value (quote) from and up to which it holds; no cap: None.
+        max_leverage: Greatest leverage in it.
+        maintenance_rate: Maintenance margin as a fraction of the notional.
+        maintenance_deduction: Taken off notional x rate (quote).
+    """
+
+    symbol: str
+    tier: int
+    notional_floor: Decimal
+    notional_cap: Decimal | None
+    max_leverage: Decimal
+    maintenance_rate: Decimal
+    maintenance_deduction: Decimal
+
+
+class Income(msgspec.Struct, frozen=True, kw_only=True):
+    """One booking to the account.
+
+    Attributes:
+        income_id: The venue's id of the booking; unique together with `kind`.
+        kind: One word for both venues: FUNDING, REALIZED_PNL, COMMISSION, TRANSFER, LIQUIDATION, ADL, SETTLEMENT or
+            OTHER.
+        venue_kind: The venue's own word.
+        symbol: "" where none is concerned.
+        amount: Change of the asset; above 0 received.
+        asset: Such as USDT.
+        time_ms: Unix milliseconds, venue's clock.
+        trade_id: Of the execution it belongs to; "" where none.
+    """
+
+    venue: str
+    income_id: str
+    kind: str
+    venue_kind: str
+    symbol: str
+    amount: Decimal
+    asset: str
+    time_ms: int
+    trade_id: str = ""
+
+
+class KeyInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What an API key may do. None: the venue does not say.
+
+    Attributes:
+        can_trade: It may place orders for derivatives.
+        can_withdraw: It may take funds out of the venue.
+        ip_bound: It is taken from listed addresses only.
+        expires_time_ms: Unix milliseconds, venue's clock; None where it does not expire.
+        permissions: The venue's own words, sorted.
+    """
+
+    venue: str
+    can_trade: bool | None
+    can_withdraw: bool | None
+    ip_bound: bool | None
+    expires_time_ms: int | None
+    permissions: tuple[str, ...] = ()
+
+
+class CountDown(msgspec.Struct, frozen=True, kw_only=True):
+    """A dead man's switch as the venue confirms it. `seconds` 0: disarmed. `symbol` "": the whole account."""
+
+    symbol: str
+    seconds: float

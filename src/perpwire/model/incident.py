@@ -102,3 +102,55 @@ class FrameGarbled(Incident, frozen=True, kw_only=True):
     """A frame could not be read; the stream goes on."""
 
     connection: str
+
+
+class ModeChanged(Incident, frozen=True, kw_only=True):
+    """The account's position mode turned out to be another one than assumed. `mode`: ONE_WAY or HEDGE."""
+
+    mode: str
+
+
+class OrderResolved(Incident, frozen=True, kw_only=True):
+    """An order whose outcome was not known is known now.
+
+    Attributes:
+        outcome: "ACCEPTED", "NOT_PLACED" or "UNRESOLVED".
+        after_s: Seconds since it was sent.
+    """
+
+    symbol: str
+    client_order_id: str
+    outcome: str
+    after_s: float
+
+
+class UnknownCode(Incident, frozen=True, kw_only=True):
+    """The venue used an error code that our table does not have."""
+
+    call: str
+    code: int | str
+
+
+class KeyWarning(Incident, frozen=True, kw_only=True):
+    """Something about the API key should be mended: it expires soon, or is not bound to addresses."""
+
+    what: str
+
+
+class DeadManFailed(Incident, frozen=True, kw_only=True):
+    """The dead man's switch could not be armed again: it may fire."""
+
+    symbol: str
+
+
+class GuardTripped(Incident, frozen=True, kw_only=True):
+    """A guard of ours refused an order, or the kill switch was thrown. `guard` names it."""
+
+    guard: str
+    symbol: str
+
+
+class FillsRecovered(Incident, frozen=True, kw_only=True):
+    """Fills that were missed while the account's stream was away have been read back. `count`: how many."""
+
+    count: int

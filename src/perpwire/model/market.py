@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
 
 import msgspec
 
@@ -104,3 +105,93 @@ class MarkPrice(Event, frozen=True, kw_only=True):
     index_price: Decimal | None
     funding_rate: Decimal | None
     next_funding_time_ms: int | None
+
+
+class PriceKind(StrEnum):
+    """Which price candles are made of."""
+
+    LAST = "LAST"
+    MARK = "MARK"
+    INDEX = "INDEX"
+    PREMIUM = "PREMIUM"
+
+
+class Kline(Event, frozen=True, kw_only=True):
+    """One candle.
+
+    Attributes:
+        interval: In one spelling for both venues: 1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d 3d 1w 1M.
+        open_time_ms: Its first millisecond, venue's clock.
+        close_time_ms: Its last millisecond.
+        open, high, low, close: Quote per base (a fraction for PREMIUM).
+        volume: Base; None where the price kind has none.
+        quote_volume: Quote; None likewise.
+        trades: Number of trades; None where not stated.
+        is_closed: False while it may still change.
+    """
+
+    interval: str
+    open_time_ms: int
+    close_time_ms: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal | None
+    quote_volume: Decimal | None
+    trades: int | None
+    is_closed: bool
+    price_kind: PriceKind = PriceKind.LAST
+
+
+class Ticker(Event, frozen=True, kw_only=True):
+    """Rolling 24 hours of one symbol.
+
+    Attributes:
+        last_price, open_price, high_price, low_price: Quote per base; open is the price 24 hours ago.
+        volume: Base. quote_volume: Quote.
+    """
+
+    last_price: Decimal
+    open_price: Decimal
+    high_price: Decimal
+    low_price: Decimal
+    volume: Decimal
+    quote_volume: Decimal
+
+
+class OpenInterest(Event, frozen=True, kw_only=True):
+    """Contracts open at `venue_time_ms`.
+
+    Attributes:
+        quantity: Base.
+        notional: Quote; None where not stated.
+    """
+
+    quantity: Decimal
+    notional: Decimal | None = None
+
+
+class FundingRate(Event, frozen=True, kw_only=True):
+    """One funding that has taken place, at `venue_time_ms`.
+
+    Attributes:
+        rate: Fraction of the notional that longs paid to shorts; negative the other way.
+        mark_price: Quote per base; None where not stated.
+    """
+
+    rate: Decimal
+    mark_price: Decimal | None = None
+
+
+class VenueStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the venue works, as it says itself.
+
+    Attributes:
+        is_up: False during a maintenance that stops trading.
+        notices: Its words about maintenance that is under way or planned.
+    """
+
+    venue: str
+    is_up: bool
+    notices: tuple[str, ...] = ()

@@ -38,6 +38,31 @@ class TimeInForce(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+CONDITIONAL = frozenset(
+    {
+        OrderType.STOP,
+        OrderType.STOP_MARKET,
+        OrderType.TAKE_PROFIT,
+        OrderType.TAKE_PROFIT_MARKET,
+        OrderType.TRAILING_STOP_MARKET,
+    }
+)
+"""Types that wait for a trigger before they trade."""
+
+AT_MARKET = frozenset(
+    {OrderType.MARKET, OrderType.STOP_MARKET, OrderType.TAKE_PROFIT_MARKET, OrderType.TRAILING_STOP_MARKET}
+)
+"""Types without a limit price."""
+
+
+class TriggerBy(StrEnum):
+    """The price that a trigger watches."""
+
+    LAST = "LAST"
+    MARK = "MARK"
+    INDEX = "INDEX"
+
+
 class PositionSide(StrEnum):
     """BOTH in one-way mode; LONG or SHORT in hedge mode."""
 
@@ -47,10 +72,15 @@ class PositionSide(StrEnum):
 
 
 class OrderStatus(StrEnum):
-    """Where an order stands. PENDING_NEW: the venue took it in, and has not said yet what became of it."""
+    """Where an order stands.
+
+    PENDING_NEW: the venue took it in, and has not said yet what became of it. UNTRIGGERED: a conditional order waits.
+    TRIGGERED: it has been set off, and what it made is on its way to the book.
+    """
 
     PENDING_NEW = "PENDING_NEW"
     UNTRIGGERED = "UNTRIGGERED"
+    TRIGGERED = "TRIGGERED"
     NEW = "NEW"
     PARTIALLY_FILLED = "PARTIALLY_FILLED"
     FILLED = "FILLED"
@@ -70,8 +100,16 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     """An order as the caller wants it, checked and exact, before a venue's words are put on it.
 
     Attributes:
-        quantity: Base currency.
-        price: Quote per base; None for a market order.
+        quantity: Base currency; 0 with `close_position`.
+        price: Quote per base; None where the type has none (AT_MARKET).
+        trigger_price: Quote per base; for conditional types. A trailing stop may do without.
+        trigger_by: The price that the trigger watches.
+        trigger_rises: True where the trigger waits for the price to rise to trigger_price, False for a fall.
+        callback_rate: Of a trailing stop: percent of the price (1 is 1 %).
+        activation_price: Of a trailing stop: it begins to follow at this price; None: at once.
+        close_position: Closes whatever the position is when it is triggered.
+        take_profit, stop_loss: Trigger prices of exits that are attached, where the venue has such.
+        expires_time_ms: With GTD: Unix milliseconds.
         venue_params: Extra parameters in the venue's own names; they win over ours.
     """
 
@@ -84,19 +122,46 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     time_in_force: TimeInForce | None = None
     reduce_only: bool = False
     position_side: PositionSide = PositionSide.BOTH
+    trigger_price: Decimal | None = None
+    trigger_by: TriggerBy = TriggerBy.LAST
+    trigger_rises: bool | None = None
+    callback_rate: Decimal | None = None
+    activation_price: Decimal | None = None
+    close_position: bool = False
+    take_profit: Decimal | None = None
+    stop_loss: Decimal | None = None
+    expires_time_ms: int | None = None
     venue_params: dict[str, Any] = msgspec.field(default_factory=dict)
+
+    @property
+    def hedged(self) -> bool:
+        return self.position_side is not PositionSide.BOTH
+
+    @property
+    def is_conditional(self) -> bool:
+        return self.type in CONDITIONAL
+
+    @property
+    def is_closing(self) -> bool:
+        """It can only make a position smaller."""
+        return self.reduce_only or self.close_position
 
 
 class Order(Event, frozen=True, kw_only=True):
     """An order at one moment: the reply to a call, or an event of the private stream.
 
     Attributes:
-        order_id: The venue's id, as text on both venues.
+        order_id: The venue's id, as text on both venues. Where conditional orders have ids of their own (Binance),
+            theirs begins with "algo-", and stays the order's id after the trigger.
         client_order_id: Ours; "" where the venue made the order (liquidation, take-profit child).
         price: Limit price in quote per base; None for a market order, or where the reply does not state it.
         quantity: Ordered quantity in base.
         filled_quantity: Filled so far in base.
         average_price: Mean fill price; None before a fill, or where the reply does not state it.
+        trigger_price, trigger_by, callback_rate, activation_price, close_position: As in OrderRequest; of conditional
+            orders only.
+        child_order_id: The venue's id of the order that the trigger made, where that is another one (Binance). Its
+            state and fills are this order's.
         created_time_ms, updated_time_ms: Unix milliseconds, venue's clock; None where not stated.
         reason: Why it ended, in the venue's words; "" otherwise.
     """
@@ -113,9 +178,19 @@ class Order(Event, frozen=True, kw_only=True):
     average_price: Decimal | None
     reduce_only: bool
     position_side: PositionSide = PositionSide.BOTH
+    trigger_price: Decimal | None = None
+    trigger_by: TriggerBy | None = None
+    callback_rate: Decimal | None = None
+    activation_price: Decimal | None = None
+    close_position: bool = False
+    child_order_id: str | None = None
     created_time_ms: int | None = None
     updated_time_ms: int | None = None
     reason: str = ""
+
+    @property
+    def is_conditional(self) -> bool:
+        return self.type in CONDITIONAL
 
 
 class Fill(Event, frozen=True, kw_only=True):
@@ -128,6 +203,7 @@ class Fill(Event, frozen=True, kw_only=True):
         fee: Paid in fee_asset; negative is a rebate. None where the message does not state it.
         realized_pnl: Profit of the closed part in the settle asset, before fees; None where not stated.
         is_maker: True when our order was resting.
+        recovered: It was read back after a time in which the account's stream was not there.
     """
 
     trade_id: str
@@ -141,3 +217,4 @@ class Fill(Event, frozen=True, kw_only=True):
     realized_pnl: Decimal | None
     is_maker: bool
     position_side: PositionSide = PositionSide.BOTH
+    recovered: bool = False

@@ -1,134 +1,33 @@
 """What a venue folder provides: tables and pure functions, no socket, no sleep, no clock read.
 
-A venue's `venue.py` holds VENUE, an instance of a Venue subclass. The client (api_connector/) knows only this file.
+A venue's `venue.py` holds VENUE, an instance of a Venue subclass. The client (api_connector/) knows only this file, and
+what it hands on of endpoint.py and calls.py.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from perpwire.credentials import Credentials
-from perpwire.errors import BadInput
+from perpwire.errors import APIError, BadInput
 from perpwire.http_message import HttpReply, HttpRequest
-from perpwire.model.account import AccountInfo, Position
-from perpwire.model.instrument import Instrument
 from perpwire.model.market import BookDelta, BookSnapshot, Event
-from perpwire.model.order import Order, OrderRequest
-
-T = TypeVar("T")
-
-Params = Mapping[str, Any]
-"""A request's parameters in the venue's names. None values are left out; Decimal, int, bool, str, list and dict are
-written the venue's way, a float by its shortest repr in plain notation."""
-
-Costs = Mapping[str, int]
-"""Limit name -> how much of it a request uses."""
-
-
-class Security(Enum):
-    NONE = "none"
-    KEY = "key"  # the key goes along, unsigned
-    SIGNED = "signed"
-
-
-class Lane(Enum):
-    """Which calls may overtake which while the budget is short."""
-
-    CANCEL = 0
-    ORDER = 1
-    READ = 2
-
-
-class Limit(msgspec.Struct, frozen=True, kw_only=True):
-    """One published limit.
-
-    Attributes:
-        name: Key in Costs.
-        limit: Units per window.
-        period_s: Window length.
-        scope: "ip": all calls from this address share it; "account": only calls like this one.
-        fixed: True for windows that start at multiples of period_s of the venue's clock, False for rolling ones.
-        source: Where it is published.
-    """
-
-    name: str
-    limit: int
-    period_s: float
-    fixed: bool
-    source: str
-    scope: Literal["ip", "account"] = "account"
-
-
-class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """One call of the venue, as its page describes it.
-
-    Attributes:
-        name: Ours, such as "place_order"; errors and metrics carry it.
-        http: "POST /fapi/v1/order".
-        reply: Wire type that a successful body is decoded into.
-        costs: What it uses of which limits; a function where that depends on the parameters.
-        repeatable: Asking twice is harmless. False for what creates something.
-        lane: Its priority while the budget is short.
-        source: The venue's page and the date it was read.
-    """
-
-    name: str
-    http: str
-    security: Security
-    reply: Any
-    costs: Costs | Callable[[Params], Costs]
-    source: str
-    repeatable: bool = True
-    lane: Lane = Lane.READ
-
-    @property
-    def method(self) -> str:
-        return self.http.split(" ", 1)[0]
-
-    @property
-    def path(self) -> str:
-        return self.http.split(" ", 1)[1]
-
-    def costs_of(self, params: Params) -> Costs:
-        return self.costs(params) if callable(self.costs) else self.costs
-
-
-class Call(Generic[T]):
-    """An endpoint with its parameters, and how its reply becomes what the user gets.
-
-    Attributes:
-        translate: Wire reply -> result. May raise UnknownOrder where a reply that says "nothing found" is a success
-            for the venue.
-        next_page: Wire reply -> the call for the following page, or None at the end. Results of pages are tuples and
-            are joined.
-        otherwise: Asked where this call ends in UnknownOrder.
-        then: Wire reply -> the call whose result is the result: for venues whose reply is a bare acknowledgement.
-    """
-
-    __slots__ = ("endpoint", "next_page", "otherwise", "params", "then", "translate")
-
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        params: Params,
-        translate: Callable[[Any], T],
-        *,
-        next_page: Callable[[Any], Call[T] | None] | None = None,
-        otherwise: Call[T] | None = None,
-        then: Callable[[Any], Call[T]] | None = None,
-    ) -> None:
-        self.endpoint = endpoint
-        self.params = params
-        self.translate = translate
-        self.next_page = next_page
-        self.otherwise = otherwise
-        self.then = then
+from perpwire.venues.calls import AccountCalls, MarketCalls, OrderCalls
+from perpwire.venues.endpoint import (
+    Call as Call,
+    Costs as Costs,
+    Endpoint as Endpoint,
+    Lane as Lane,
+    Limit as Limit,
+    Params as Params,
+    Road as Road,
+    Security as Security,
+)
 
 
 class Hosts(msgspec.Struct, frozen=True, kw_only=True):
@@ -235,10 +134,49 @@ class StreamToken(msgspec.Struct, frozen=True, kw_only=True):
     every_s: float
 
 
-class Venue(ABC):
+class TradeReply(NamedTuple):
+    """An answer on the trading socket, in the shape that REST gives it, so that both are read by one decoder."""
+
+    request_id: str
+    reply: HttpReply
+
+
+class TradeSession(ABC):
+    """One opened trading socket's conversation, without I/O. Made anew for each connection."""
+
+    needs_login: bool = False
+    """True where requests are taken only after a `logged_in` control."""
+
+    @abstractmethod
+    def login(self, credentials: Credentials, now_ms: int) -> bytes | None:
+        """The login frame, or None where each request is signed by itself."""
+
+    @abstractmethod
+    def ping(self) -> bytes | None:
+        """A text ping to send at each heartbeat, or None where WebSocket ping frames are used."""
+
+    @abstractmethod
+    def request(
+        self, endpoint: Endpoint, params: Params, credentials: Credentials | None, timestamp_ms: int, request_id: str
+    ) -> bytes:
+        """The final bytes of one request.
+
+        Raises:
+            BadInput: A parameter can't be written, or a signed call has no credentials.
+        """
+
+    @abstractmethod
+    def on_frame(self, frame: bytes) -> TradeReply | Control:
+        """What a frame is: the answer to a request, or about the socket itself.
+
+        Raises:
+            msgspec.DecodeError, ValueError, KeyError: unreadable; the caller counts it and goes on.
+        """
+
+
+class Venue(MarketCalls, AccountCalls, OrderCalls, ABC):
     """Everything perpwire knows about one venue. Methods are pure."""
 
-    name: str
     environments: Mapping[str, Hosts]
     """By name: "live", "testnet", "demo". ("sim" is an embedded exchange, whose address the user gives.)"""
 
@@ -283,41 +221,6 @@ class Venue(ABC):
     def reported_usage(self, endpoint: Endpoint, headers: Mapping[str, str]) -> Costs:
         """Limit name -> how much of its current window is used, as far as the headers tell."""
 
-    # --- calls ----------------------------------------------------------------------------------------------------
-
-    @abstractmethod
-    def server_time(self) -> Call[int]:
-        """Unix milliseconds."""
-
-    @abstractmethod
-    def instruments(self) -> Call[tuple[Instrument, ...]]: ...
-
-    @abstractmethod
-    def account(self) -> Call[AccountInfo]: ...
-
-    @abstractmethod
-    def positions(self, symbol: str | None) -> Call[tuple[Position, ...]]:
-        """Open positions only where symbol is None."""
-
-    @abstractmethod
-    def place_order(self, request: OrderRequest) -> Call[Order]: ...
-
-    @abstractmethod
-    def amend_order(self, order: Order, price: Decimal | None, quantity: Decimal | None) -> Call[Order]:
-        """Change price or (total) quantity of a resting limit order."""
-
-    @abstractmethod
-    def cancel_order(self, symbol: str, order_id: str | None, client_order_id: str | None) -> Call[Order]: ...
-
-    @abstractmethod
-    def get_order(self, symbol: str, order_id: str | None, client_order_id: str | None) -> Call[Order]: ...
-
-    @abstractmethod
-    def open_orders(self, symbol: str | None) -> Call[tuple[Order, ...]]: ...
-
-    @abstractmethod
-    def book_snapshot(self, symbol: str, depth: int) -> Call[BookSnapshot]: ...
-
     # --- streams --------------------------------------------------------------------------------------------------
 
     @abstractmethod
@@ -345,6 +248,18 @@ class Venue(ABC):
 
     @abstractmethod
     def session(self, route: str) -> Session: ...
+
+    def trade_url(self, hosts: Hosts) -> str | None:
+        """Where the trading socket is, or None where the venue or the environment has none."""
+        return None
+
+    def trade_session(self) -> TradeSession:
+        """Only where trade_url gives one."""
+        raise NotImplementedError
+
+    def server_clock_ms(self, refusal: APIError) -> int | None:
+        """The venue's time as a refusal for the clock states it, Unix milliseconds; None where it does not."""
+        return None
 
     def stream_token(self) -> StreamToken | None:
         """The key that the private route needs, or None."""

@@ -23,7 +23,7 @@ from perpwire.errors import (
     VenueRefused,
 )
 from perpwire.http_message import HttpReply
-from perpwire.venues.base import Endpoint, Lane
+from perpwire.venues.base import Endpoint
 from perpwire.venues.binance_futures import wire
 from perpwire.venues.binance_futures.error_codes import ADVICE, DOUBTFUL_WHEN_PLACING, ERROR_CODES
 
@@ -79,7 +79,7 @@ def _server_failed(endpoint: Endpoint, reply: HttpReply, code: int | None, text:
     number = code if code is not None else reply.status
     if code in _FAILED_CODES or (reply.status == 503 and text.startswith(_FAILED_TEXTS)):
         return Busy(shown, venue=VENUE, call=endpoint.name, code=number)
-    if may_have_acted(endpoint):
+    if endpoint.writes:
         return OutcomeUnknown(shown, venue=VENUE, call=endpoint.name, code=number)
     if code is None and not text.startswith(_SERVER_TEXTS):
         return Garbled(shown, venue=VENUE, call=endpoint.name, code=number, raw=reply.body)
@@ -90,7 +90,7 @@ def _by_code(endpoint: Endpoint, code: int, text: str) -> APIError:
     kind: type[APIError] = ERROR_CODES.get(code, VenueRefused)
     if code in DOUBTFUL_WHEN_PLACING and not endpoint.repeatable:
         kind = OutcomeUnknown
-    if kind is OutcomeUnknown and not may_have_acted(endpoint):
+    if kind is OutcomeUnknown and not endpoint.writes:
         kind = Busy
     return kind(text, venue=VENUE, call=endpoint.name, code=code, advice=ADVICE.get(code))
 
@@ -117,11 +117,6 @@ def _by_status(endpoint: Endpoint, reply: HttpReply, text: str) -> APIError:
         advice = "There is no such path at this address: check the environment and the base URL."
         return BadRequest(reason, venue=VENUE, call=endpoint.name, code=status, advice=advice)
     return Garbled(reason, venue=VENUE, call=endpoint.name, code=status, raw=reply.body)
-
-
-def may_have_acted(endpoint: Endpoint) -> bool:
-    """Is a lost answer a question of money? True for what creates something, and for everything done to orders."""
-    return not endpoint.repeatable or (endpoint.method != "GET" and endpoint.lane is not Lane.READ)
 
 
 def _error_of(body: bytes) -> wire.Error | None:

@@ -26,7 +26,7 @@ from perpwire.errors import (
     VenueRefused,
 )
 from perpwire.http_message import HttpReply
-from perpwire.venues.base import Endpoint, Lane
+from perpwire.venues.base import Endpoint
 from perpwire.venues.bybit.error_codes import ADVICE, ERROR_CODES, NOT_MODIFIED
 from perpwire.venues.bybit.limits import IP_BAN_S
 from perpwire.venues.bybit.wire import Envelope
@@ -61,11 +61,6 @@ def decode(endpoint: Endpoint, reply: HttpReply) -> Any:
     except UNREADABLE as error:
         raise _unreadable(endpoint, reply, str(error)) from error
     raise _by_code(endpoint, envelope, reply.headers)
-
-
-def is_mutation(endpoint: Endpoint) -> bool:
-    """True where a lost answer leaves something in doubt."""
-    return endpoint.lane is not Lane.READ or not endpoint.repeatable
 
 
 def _by_status(endpoint: Endpoint, reply: HttpReply) -> APIError:
@@ -108,13 +103,13 @@ def _by_code(endpoint: Endpoint, envelope: Envelope, headers: Mapping[str, str])
 
 
 def _doubtful(endpoint: Endpoint, words: str, code: int) -> APIError:
-    if is_mutation(endpoint):
+    if endpoint.writes:
         return OutcomeUnknown(words, venue="bybit", call=endpoint.name, code=code)
     return Busy(words, venue="bybit", call=endpoint.name, code=code)
 
 
 def _unreadable(endpoint: Endpoint, reply: HttpReply, why: str) -> APIError:
-    if is_mutation(endpoint):
+    if endpoint.writes:
         # The venue has answered, so it may well have acted.
         return OutcomeUnknown(f"the answer can't be read: {why}", venue="bybit", call=endpoint.name, code=reply.status)
     return Garbled(why, venue="bybit", call=endpoint.name, code=reply.status, raw=reply.body)

@@ -1,0 +1,246 @@
+"""What every part of a connector stands on: its pieces, their beginning and their end."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from enum import StrEnum
+from types import TracebackType
+from typing import NamedTuple, Self, TypeVar
+
+from perpwire.api_connector.book_keeper import BookKeeper
+from perpwire.api_connector.clock_sync import ClockSync
+from perpwire.api_connector.history import History
+from perpwire.api_connector.ledger import RateLedger
+from perpwire.api_connector.metrics import APIMetrics
+from perpwire.api_connector.order_desk import OrderDesk
+from perpwire.api_connector.position_modes import PositionModes
+from perpwire.api_connector.private_stream import PrivateStream
+from perpwire.api_connector.request_path import HttpRoute, RequestPath
+from perpwire.api_connector.retry import RetryPolicy
+from perpwire.api_connector.websocket_manager import WebSocketManager, tell
+from perpwire.clock import Clock, SystemClock
+from perpwire.credentials import Credentials
+from perpwire.data_processor.account_state import AccountState
+from perpwire.entropy import system_random
+from perpwire.errors import BadInput
+from perpwire.model.incident import FrameGarbled, Incident
+from perpwire.model.instrument import Instrument
+from perpwire.model.numbers import Number, exact
+from perpwire.model.order import Order
+from perpwire.transport.base import HttpTransport, SocketTransport
+from perpwire.venues.base import Call, Road, Venue
+
+T = TypeVar("T")
+W = TypeVar("W", bound=StrEnum)
+
+
+class _Parts(NamedTuple):
+    """What exists between start and close."""
+
+    requests: RequestPath
+    orders: OrderDesk
+    books: BookKeeper
+    private: PrivateStream
+
+
+class ConnectorCore:
+    """A venue's REST calls, market streams, account stream and local books, behind one set of names.
+
+    Use it as an async context manager. Nothing is sent before `async with`, and then only the venue's time is asked.
+
+    Args:
+        venue: The venue's tables.
+        api_key, secret_key: Empty for public data only.
+        env: "live", "testnet" or "demo".
+        url: Base URL of an embedded exchange (http://127.0.0.1:PORT), in place of `env`.
+        timeout_s: Longest wait for one answer.
+        settle_patience_s: How long to go on asking after an order whose answer was lost.
+        road: How orders travel: "rest", or "websocket" where the venue's trading socket is live (else REST). Each order
+            call can choose otherwise.
+        clock, rng, http, sockets: For tests: time, randomness and transports of their own. Transports that are given
+            are not closed by the connector.
+    """
+
+    def __init__(
+        self,
+        venue: Venue,
+        api_key: str = "",
+        secret_key: str = "",
+        *,
+        env: str = "live",
+        url: str | None = None,
+        timeout_s: float = 10.0,
+        settle_patience_s: float = 60.0,
+        road: Road | str = Road.REST,
+        retry: RetryPolicy | None = None,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+        http: HttpTransport | None = None,
+        sockets: SocketTransport | None = None,
+    ) -> None:
+        self.venue = venue
+        self._credentials = Credentials(api_key, secret_key) if api_key or secret_key else None
+        self._clock: Clock = clock or SystemClock()
+        self._rng = rng or system_random()
+        self._timeout_s = timeout_s
+        self._settle_patience_s = settle_patience_s
+        self._road = Road(road)
+        self._retry = retry or RetryPolicy()
+        self._http = http
+        self._own_http = http is None
+        self.metrics = APIMetrics()
+        self.account_state = AccountState()
+        self.ledger = RateLedger(venue.limits)
+        self._sync = ClockSync(self._clock)
+        self.streams = WebSocketManager(
+            env=env,
+            urls={} if url is None else {venue.name: url},
+            heartbeat_s=venue.heartbeat_s,
+            clock=self._clock,
+            rng=self._rng,
+            sockets=sockets,
+        )
+        self._hosts = self.streams.hosts(venue)
+        self._incident_handlers: list[Callable[[Incident], None]] = []
+        self.streams.on_incident(self._tell)
+        self._instruments: Mapping[str, Instrument] | None = None
+        self._asking_instruments = asyncio.Lock()
+        self.position_modes = PositionModes(venue, self._clock, self._tell)
+        self._parts: _Parts | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._hosts.rest}>"
+
+    # --- life -----------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Measure the venue's clock.
+
+        Raises:
+            NotSent: The venue can't be reached.
+        """
+        if self._parts is not None:
+            return
+        if self._http is None:
+            # Imported only when it is really wanted: it is most of the library's import time.
+            from perpwire.transport.http import AiohttpTransport
+
+            self._http = AiohttpTransport()
+        requests = RequestPath(
+            self.venue,
+            HttpRoute(self.venue, self._http, self._hosts.rest),
+            road=self._road,
+            timeout_s=self._timeout_s,
+            credentials=self._credentials,
+            clock=self._clock,
+            clock_sync=self._sync,
+            ledger=self.ledger,
+            metrics=self.metrics,
+            retry=self._retry,
+            rng=self._rng,
+            on_incident=self._tell,
+        )
+        orders = OrderDesk(
+            self.venue,
+            requests,
+            sync=self._sync,
+            clock=self._clock,
+            modes=self.position_modes,
+            patience_s=self._settle_patience_s,
+            on_incident=self._tell,
+            on_order=self._note_order,
+        )
+        books = BookKeeper(self.venue, self._hosts, self.streams, requests, self._clock, self._tell)
+        private = PrivateStream(
+            self.venue, self._hosts, self.streams, requests, self._clock, self._sync, self.account_state,
+            self._credentials,
+        )  # fmt: skip
+        self._parts = _Parts(requests, orders, books, private)
+        try:
+            await requests.measure_clock()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Close streams and connections; open orders are left as they are."""
+        parts, self._parts = self._parts, None
+        if parts is not None:
+            parts.requests.close()
+            await parts.private.close()
+            await parts.books.close()
+        await self.streams.close()
+        if self._own_http and self._http is not None:
+            await self._http.close()
+            self._http = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def _running(self) -> _Parts:
+        if self._parts is None:
+            raise BadInput(
+                "the connector is not started", venue=self.venue.name, code="NOT_STARTED",
+                advice="Use it as `async with connector:`, or await connector.start().",
+            )  # fmt: skip
+        return self._parts
+
+    @property
+    def _path(self) -> RequestPath:
+        return self._running.requests
+
+    @property
+    def _orders(self) -> OrderDesk:
+        return self._running.orders
+
+    def on_incident(self, handler: Callable[[Incident], None]) -> None:
+        """Call `handler` with each fact about connections, orders and limits (model/incident.py)."""
+        self._incident_handlers.append(handler)
+
+    # --- inside ---------------------------------------------------------------------------------------------------
+
+    def _on_public_state(self, connection: str, live: bool) -> None:
+        if self._parts is not None:
+            self._parts.books.on_state(connection, live)
+
+    def _tell(self, incident: Incident) -> None:
+        if isinstance(incident, FrameGarbled) and self._parts is not None:
+            self._parts.private.on_garbled(incident.connection)
+        tell(incident, self._incident_handlers)
+
+    def _note_order(self, order: Order) -> None:
+        # Without the account's stream nothing would ever end what is noted here.
+        if self._parts is not None and self._parts.private.is_open:
+            self.account_state.on_order(order)
+
+    def _symbol(self, symbol: str) -> str:
+        return self.venue.normal_symbol(symbol)
+
+    def _symbol_or_none(self, symbol: str | None) -> str | None:
+        return None if symbol is None else self.venue.normal_symbol(symbol)
+
+    def _history(self, call: Call[tuple[T, ...]]) -> History[T]:
+        return History(lambda: self._path.pages(call))
+
+    def _word(self, words: type[W], text: str, name: str, call: str) -> W:
+        try:
+            return words(str(text).upper())
+        except ValueError:
+            reason = f"{name} {text!r} is not one of {', '.join(words)}"
+            raise BadInput(reason, venue=self.venue.name, call=call, code=f"BAD_{name.upper()}") from None
+
+    def _exact(self, value: Number, name: str, call: str) -> Decimal:
+        try:
+            return exact(value, name)
+        except BadInput as error:
+            raise BadInput(error.reason, venue=self.venue.name, call=call, code=error.code) from None

@@ -1,0 +1,213 @@
+"""The connector's calls about orders."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from perpwire.api_connector.account_methods import AccountMethods
+from perpwire.api_connector.history import History
+from perpwire.api_connector.market_methods import MarketMethods
+from perpwire.api_connector.order_form import OrderForm, OrderOptions
+from perpwire.errors import BadInput
+from perpwire.model.numbers import Number
+from perpwire.model.order import Fill, Order, OrderRequest, OrderType, PositionSide, Side
+from perpwire.venues.base import Road
+
+
+class OrderMethods(MarketMethods, AccountMethods):
+    """Every method raises APIError (errors.py); see there for what the caller may do next."""
+
+    async def place_order(
+        self,
+        symbol: str,
+        side: Side | str,
+        quantity: Number | None,
+        order_type: OrderType | str = OrderType.MARKET,
+        *,
+        road: Road | str | None = None,
+        deadline_s: float | None = None,
+        **options: Any,
+    ) -> Order:
+        """Place one order. It is sent once, whatever happens.
+
+        Args:
+            symbol: The venue's symbol, or BTC/USDT:USDT.
+            side: BUY or SELL, in any case.
+            quantity: Base currency; Decimal, str or int. A float counts by its shortest repr. None with close_position.
+            order_type: MARKET, LIMIT, or a conditional type: STOP, STOP_MARKET, TAKE_PROFIT, TAKE_PROFIT_MARKET,
+                TRAILING_STOP_MARKET (Binance).
+            road: "rest" or "websocket"; None: as the connector is set.
+            deadline_s: Seconds from now; what is not sent by then never is (NotSent).
+            price: Quote per base; for LIMIT, STOP and TAKE_PROFIT.
+            time_in_force: GTC where not given, for types with a price.
+            reduce_only: It may only make a position smaller.
+            position_side: None: as the account's mode wants it for this side and `reduce_only`.
+            client_order_id: One is made where none is given.
+            trigger_price, trigger_by: Quote per base; LAST, MARK or INDEX (Bybit).
+            callback_rate, activation_price: Of a trailing stop: percent; quote per base.
+            close_position: A conditional order that closes the whole position.
+            take_profit, stop_loss: Trigger prices of attached exits (Bybit).
+            expires_time_ms: With time_in_force GTD (Binance): Unix milliseconds.
+            round: "down", "up" or "nearest": round price and quantity to the contract's steps. Otherwise a value off
+                the steps is refused.
+            options: Further parameters in the venue's own names; they win over ours.
+
+        Raises:
+            BadInput: An argument breaks the contract's rules; nothing was sent.
+            NotSent: It is certain that the order does not exist.
+            VenueRefused: The venue refused it (InsufficientBalance, OrderRejected ...).
+            OutcomeUnknown: The answer was lost and the venue could not be asked what became of the order. It carries
+                the client order id to ask for later.
+
+        Returns:
+            The order as far as the venue's answer tells. At Bybit that is an acknowledgement (PENDING_NEW): what
+            becomes of it says the order stream, or get_order.
+        """
+        request = await self._request(symbol, side, quantity, order_type, options)
+        return await self._orders.place(request, road=_road(road), deadline_ns=self._deadline_ns(deadline_s))
+
+    async def amend_order(
+        self,
+        symbol: str,
+        order_id: str | int | None = None,
+        *,
+        client_order_id: str | None = None,
+        price: Number | None = None,
+        quantity: Number | None = None,
+        road: Road | str | None = None,
+        deadline_s: float | None = None,
+    ) -> Order:
+        """Change the price or the (total) quantity of a resting limit order.
+
+        Raises:
+            BadInput: Nothing to change, or a value breaks the contract's rules.
+            UnknownOrder: It is not open.
+        """
+        if price is None and quantity is None:
+            raise BadInput(
+                "neither price nor quantity is given", venue=self.venue.name, call="amend_order", code="NO_CHANGE"
+            )
+        instrument = await self.get_instrument(symbol)
+        new_price = None if price is None else self._exact(price, "price", "amend_order")
+        new_quantity = None if quantity is None else self._exact(quantity, "quantity", "amend_order")
+        if new_price is not None:
+            instrument.check_price(new_price)
+        if new_quantity is not None:
+            instrument.check_quantity(new_quantity)
+        order = await self.get_order(symbol, order_id, client_order_id=client_order_id)
+        return await self._orders.amend(
+            order, new_price, new_quantity, road=_road(road), deadline_ns=self._deadline_ns(deadline_s)
+        )
+
+    async def cancel_order(
+        self,
+        symbol: str,
+        order_id: str | int | None = None,
+        *,
+        client_order_id: str | None = None,
+        road: Road | str | None = None,
+        deadline_s: float | None = None,
+    ) -> Order:
+        """Cancel one open order; returns it as it then stands.
+
+        Raises:
+            UnknownOrder: It is not open: filled, cancelled, or never placed.
+        """
+        one_id = self._one_id(order_id, client_order_id)
+        return await self._orders.cancel(
+            self._symbol(symbol),
+            one_id,
+            client_order_id,
+            road=_road(road),
+            deadline_ns=self._deadline_ns(deadline_s),
+        )
+
+    async def get_order(
+        self, symbol: str, order_id: str | int | None = None, *, client_order_id: str | None = None
+    ) -> Order:
+        """One order as it stands, conditional ones too.
+
+        Raises:
+            UnknownOrder: The venue does not know it (any more).
+        """
+        one_id = self._one_id(order_id, client_order_id)
+        return await self._path.run(self.venue.get_order(self._symbol(symbol), one_id, client_order_id))
+
+    async def get_open_orders(self, symbol: str | None = None) -> tuple[Order, ...]:
+        """Open orders of one symbol, or of all; conditional ones too, each once."""
+        return await self._path.run(self.venue.open_orders(self._symbol_or_none(symbol)))
+
+    def get_order_history(
+        self, symbol: str | None = None, *, start_ms: int | None = None, end_ms: int | None = None
+    ) -> History[Order]:
+        """Orders of any state by creation time (Unix milliseconds, venue's clock)."""
+        return self._history(self.venue.order_history(self._symbol_or_none(symbol), start_ms, end_ms))
+
+    def get_fills(
+        self,
+        symbol: str | None = None,
+        *,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+        order_id: str | int | None = None,
+    ) -> History[Fill]:
+        """Executions. Binance needs a symbol."""
+        one_id = None if order_id is None else str(order_id)
+        return self._history(self.venue.fills(self._symbol_or_none(symbol), start_ms, end_ms, one_id))
+
+    async def close_position(self, symbol: str, **options: Any) -> Order | None:
+        """Close a symbol's one-way position by a reduce-only market order; None when it is flat already.
+
+        Raises:
+            BadInput: A position in hedge mode is open: which leg to close is the caller's to say.
+        """
+        for position in await self.get_positions(symbol):
+            if position.quantity and position.position_side is not PositionSide.BOTH:
+                raise BadInput(
+                    f"{symbol} has an open {position.position_side} position in hedge mode",
+                    venue=self.venue.name,
+                    call="close_position",
+                    code="HEDGE_MODE",
+                    advice="Place the closing order yourself, with position_side.",
+                )
+            if position.quantity:
+                side = Side.SELL if position.quantity > 0 else Side.BUY
+                return await self.place_order(symbol, side, abs(position.quantity), reduce_only=True, **options)
+        return None
+
+    # --- inside ---------------------------------------------------------------------------------------------------
+
+    async def _request(
+        self, symbol: str, side: Side | str, quantity: Number | None, order_type: OrderType | str, options: Any
+    ) -> OrderRequest:
+        """The order as it will be sent, or BadInput."""
+        ours = {name: options[name] for name in options if name in OrderOptions.__annotations__}
+        theirs = {name: value for name, value in options.items() if name not in ours}
+        instrument = await self.get_instrument(symbol)
+        form = OrderForm(self.venue)
+        closing = bool(ours.get("reduce_only") or ours.get("close_position"))
+        return form.request(
+            instrument,
+            side,
+            quantity,
+            order_type,
+            cast(OrderOptions, ours),
+            theirs,
+            client_order_id=self._new_client_id(),
+            position_side=self.position_modes.side_of(instrument.symbol, form.side(side), closing),
+        )
+
+    def _one_id(self, order_id: str | int | None, client_order_id: str | None) -> str | None:
+        if order_id is None and client_order_id is None:
+            raise BadInput("neither order_id nor client_order_id is given", venue=self.venue.name, code="NO_ID")
+        return None if order_id is None else str(order_id)
+
+    def _deadline_ns(self, deadline_s: float | None) -> int | None:
+        return None if deadline_s is None else self._clock.monotonic_ns() + round(deadline_s * 1e9)
+
+    def _new_client_id(self) -> str:
+        return f"pw-{self._rng.getrandbits(80):020x}"
+
+
+def _road(road: Road | str | None) -> Road | None:
+    return None if road is None else Road(road)

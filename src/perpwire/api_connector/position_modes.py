@@ -1,0 +1,63 @@
+"""Which position mode the account is in: assumed one-way until the venue says otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from perpwire.api_connector.request_path import RequestPath
+from perpwire.clock import Clock
+from perpwire.model.account import PositionMode
+from perpwire.model.incident import Incident, ModeChanged
+from perpwire.model.order import PositionSide, Side
+from perpwire.venues.base import Venue
+
+
+class PositionModes:
+    """Of the account, or of each symbol where the venue has it so (Venue.position_mode_by_symbol)."""
+
+    def __init__(self, venue: Venue, clock: Clock, on_incident: Callable[[Incident], None]) -> None:
+        self._venue = venue
+        self._clock = clock
+        self._on_incident = on_incident
+        self._known: dict[str, PositionMode] = {}
+
+    def _key(self, symbol: str | None) -> str:
+        return symbol or "" if self._venue.position_mode_by_symbol else ""
+
+    def of(self, symbol: str) -> PositionMode:
+        return self._known.get(self._key(symbol), PositionMode.ONE_WAY)
+
+    def learn(self, symbol: str | None, mode: PositionMode) -> None:
+        """The venue said so."""
+        key = self._key(symbol)
+        if self._venue.position_mode_by_symbol and not key:
+            self._known.clear()  # set for all of them; they are asked for again where it matters
+        elif self._known.get(key, PositionMode.ONE_WAY) is not mode:
+            self._known[key] = mode
+            self._on_incident(
+                ModeChanged(
+                    venue=self._venue.name,
+                    time_ns=self._clock.time_ns(),
+                    detail=f"{key or 'the account'} is in {mode} mode",
+                    mode=mode,
+                )
+            )
+
+    async def read(self, requests: RequestPath, symbol: str) -> PositionMode:
+        """Ask the venue.
+
+        Raises:
+            APIError: It can't be asked.
+        """
+        mode = await requests.run(self._venue.position_mode(self._venue_symbol(symbol)))
+        self.learn(symbol, mode)
+        return mode
+
+    def _venue_symbol(self, symbol: str) -> str | None:
+        return symbol if self._venue.position_mode_by_symbol else None
+
+    def side_of(self, symbol: str, side: Side, closing: bool) -> PositionSide:
+        """The position that an order is about: it opens its own side's, or closes the other's."""
+        if self.of(symbol) is PositionMode.ONE_WAY:
+            return PositionSide.BOTH
+        return PositionSide.LONG if (side is Side.BUY) != closing else PositionSide.SHORT

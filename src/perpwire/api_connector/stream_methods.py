@@ -1,0 +1,73 @@
+"""The connector's streams: events by handler or iterator, the account's stream, local books."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from perpwire.api_connector.event_queue import EventQueue, Overflow
+from perpwire.api_connector.lifecycle import State
+from perpwire.api_connector.market_methods import MarketMethods
+from perpwire.data_processor.book_sync import LocalBook
+from perpwire.model.market import Event
+
+E = TypeVar("E", bound=Event)
+
+
+class StreamMethods(MarketMethods):
+    def on(self, kind: type[E], handler: Callable[[E], None], symbol: str | None = None) -> Callable[[], None]:
+        """Call `handler` with each event of `kind`; see WebSocketManager.on. `subscribe` makes them come."""
+        return self.streams.on(kind, handler, None if symbol is None else self.venue.normal_symbol(symbol))
+
+    async def subscribe(self, kinds: Iterable[type[Event]], symbols: Iterable[str]) -> None:
+        """Subscribe public events (Trade, BookTicker, BookDelta, MarkPrice) of symbols; returns when acknowledged.
+
+        Raises:
+            BadInput: No such contract.
+            NotSent, StreamRefused: See WebSocketManager.connect.
+        """
+        names = [(await self.get_instrument(symbol)).symbol for symbol in symbols]
+        topics = [self.venue.topic(kind, name) for kind in kinds for name in names]
+        await self.streams.subscribe(self.venue, self._hosts, topics, on_state=self._on_public_state)
+
+    async def watch(
+        self, kind: type[E], symbol: str, *, limit: int = 10_000, overflow: Overflow = "raise"
+    ) -> EventQueue[E]:
+        """Subscribe a public event of a symbol and give an async iterator over it: `async for trade in await ...`."""
+        queue = self.streams.watch(kind, self.venue.normal_symbol(symbol), limit=limit, overflow=overflow)
+        try:
+            await self.subscribe([kind], [symbol])
+        except BaseException:
+            queue.close()
+            raise
+        return queue
+
+    async def open_account_stream(self) -> None:
+        """Begin to receive Order, Fill, Position and Balance events, and keep account_state by them.
+
+        Raises:
+            NotSent, StreamRefused, APIError: It can't be opened.
+        """
+        await self._running.private.open()
+
+    async def open_book(self, symbol: str) -> LocalBook:
+        """A local book of the symbol, kept in step by the venue's rule; returns once it is in sync.
+
+        Raises:
+            BookNotInSync: Not within half a minute.
+            NotSent, StreamRefused: The stream can't be opened.
+        """
+        name = (await self.get_instrument(symbol)).symbol
+        return await self._running.books.open(name, self._on_public_state)
+
+    @property
+    def states(self) -> dict[str, State]:
+        """Connection name -> state."""
+        return self.streams.states
+
+    def lag_ms(self, event: Event) -> float | None:
+        """Milliseconds from the venue making the event to its frame being readable here, the clocks' difference taken
+        out; None where the event does not say when it was made. Its error is at most half a round trip."""
+        if not event.venue_time_ms:
+            return None
+        return event.received_ns / 1e6 + self._sync.offset_ms - event.venue_time_ms

@@ -41,6 +41,6 @@ def test_credentials_show_nothing() -> None:
 
 def test_credentials_come_from_the_environment_by_the_usual_names() -> None:
     variables = {"BYBIT_TESTNET_API_KEY": "k", "BYBIT_TESTNET_API_SECRET": "s"}
-    assert Credentials.from_environment("bybit", "testnet", variables).secret_key == "s"
+    assert Credentials.from_environment("bybit", "testnet", variables).sign(b"x") == Credentials("k", "s").sign(b"x")
     with pytest.raises(BadInput, match="BINANCE_API_KEY and BINANCE_API_SECRET not set"):
         Credentials.from_environment("binance", "live", variables)

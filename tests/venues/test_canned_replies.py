@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from perpwire.clock import ManualClock
+from perpwire.credentials import Credentials
 from perpwire.errors import PerpwireError
 from perpwire.http_message import HttpReply
 from perpwire.simulator.dialect import DialectOptions, IncomingRequest, Moment
@@ -178,7 +179,7 @@ def test_a_call_on_bybits_trade_socket_is_answered_with_a_canned_reply_executed_
         heard = Heard()
         socket = await world.network.connect("ws://bybit.sim/v5/trade", heard, 10.0)
         expires = str(world.clock.time_ns() // 1_000_000 + 10_000)
-        login = {"op": "auth", "args": ["sim-key", expires, sign_login("sim-secret", expires)]}
+        login = {"op": "auth", "args": ["sim-key", expires, sign_login(Credentials("sim-key", "sim-secret"), expires)]}
         socket.send(msgspec.json.encode(login))
         await world.clock.sleep(1)
         fault = AnswerMessage(route="/v5/trade", contains="order.create", canned="timeout", executed=executed)

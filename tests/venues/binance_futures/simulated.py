@@ -15,8 +15,8 @@ from perpwire.simulator.dialect import DialectOptions, IncomingRequest, ServerSe
 from perpwire.simulator.exchange import AccountSpec, Exchange, SymbolSpec
 from perpwire.simulator.replay import ReplayFeed
 from perpwire.simulator.store import Store
-from perpwire.venues.binance_futures.signing import hmac_hex
 from perpwire.venues.binance_futures.sim import MARGIN, default_specs, make_dialect
+from perpwire.venues.binance_futures.sim.signatures import hmac_hex
 
 MAIN = AccountSpec(name="main", api_key="main-key", secret_key="main-secret")
 OTHER = AccountSpec(name="other", api_key="other-key", secret_key="other-secret")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from perpwire.credentials import Credentials
 from perpwire.errors import BadInput
 from perpwire.venues.binance_futures.signing import sign
 
@@ -41,14 +42,14 @@ SECRET = "sim-secret-0001"
     ],
 )
 def test_hmac_gives_the_known_signatures(text: str, signature: str) -> None:
-    assert sign(text.encode(), SECRET) == signature
+    assert sign(text.encode(), Credentials("key", SECRET)) == signature
 
 
 @pytest.mark.fixtures
 def test_hmac_gives_the_recorded_signature(fixtures: Path) -> None:
     for path in (fixtures / "binance" / "signing").glob("*.json"):
         known = json.loads(path.read_text())
-        assert sign(known["message"].encode(), known["secret"]) == known["signature"]
+        assert sign(known["message"].encode(), Credentials("key", known["secret"])) == known["signature"]
 
 
 def ed25519_pem() -> str:
@@ -76,7 +77,7 @@ def ed25519_pem() -> str:
     ],
 )
 def test_an_ed25519_key_in_pem_form_gives_the_known_signatures(text: str, signature: str) -> None:
-    assert sign(text.encode(), ed25519_pem()) == signature
+    assert sign(text.encode(), Credentials("key", ed25519_pem())) == signature
 
 
 def test_an_rsa_key_in_pem_form_gives_a_signature_that_its_public_key_accepts() -> None:
@@ -88,12 +89,12 @@ def test_an_rsa_key_in_pem_form_gives_a_signature_that_its_public_key_accepts() 
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
-    signature = base64.b64decode(sign(b"timestamp=1", pem))
+    signature = base64.b64decode(sign(b"timestamp=1", Credentials("key", pem)))
     key.public_key().verify(signature, b"timestamp=1", padding.PKCS1v15(), hashes.SHA256())
 
 
 def test_a_pem_text_that_is_no_key_is_bad_input_and_is_not_shown() -> None:
     pytest.importorskip("cryptography")
     with pytest.raises(BadInput) as caught:
-        sign(b"x", "-----BEGIN PRIVATE KEY-----\nbm9uc2Vuc2U=\n-----END PRIVATE KEY-----\n")
+        sign(b"x", Credentials("key", "-----BEGIN PRIVATE KEY-----\nbm9uc2Vuc2U=\n-----END PRIVATE KEY-----\n"))
     assert "bm9uc2Vuc2U" not in str(caught.value)

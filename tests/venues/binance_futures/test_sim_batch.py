@@ -9,7 +9,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 from tests.venues.binance_futures.simulated import MAIN, Answer, SimulatedVenue
 
-from perpwire.venues.binance_futures.signing import hmac_hex
+from perpwire.venues.binance_futures.sim.signatures import hmac_hex
 
 PATH = "/fapi/v1/batchOrders"
 TWO_NAMES = '["c-1","c-2"]'

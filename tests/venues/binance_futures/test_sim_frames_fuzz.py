@@ -126,7 +126,7 @@ def request(rng: Random, venue: SimulatedVenue) -> bytes:
 
 def sign(params: dict[str, Any]) -> dict[str, Any]:
     """As a client would, so that what is wrong is found behind the signature."""
-    from perpwire.venues.binance_futures.signing import hmac_hex
+    from perpwire.venues.binance_futures.sim.signatures import hmac_hex
 
     def text_of(value: Any) -> str:
         return value if isinstance(value, str) else json.dumps(value)

@@ -14,9 +14,9 @@ from tests.venues.binance_futures.simulated import MAIN, OTHER, SimulatedVenue, 
 
 from perpwire.model.order import Side
 from perpwire.simulator.exchange import Exchange
-from perpwire.venues.binance_futures.signing import hmac_hex
 from perpwire.venues.binance_futures.sim.listing import Listing
 from perpwire.venues.binance_futures.sim.rest import rest_rows
+from perpwire.venues.binance_futures.sim.signatures import hmac_hex
 from perpwire.venues.binance_futures.sim.users import UserStreams
 from perpwire.venues.binance_futures.sim.words import SymbolWords
 

@@ -12,7 +12,7 @@ from tests.venues.binance_futures.simulated import MAIN, OTHER, SimulatedVenue, 
 from perpwire.http_message import HttpReply
 from perpwire.simulator.dialect import IncomingRequest
 from perpwire.simulator.exchange import Exchange
-from perpwire.venues.binance_futures.signing import hmac_hex
+from perpwire.venues.binance_futures.sim.signatures import hmac_hex
 
 
 @pytest.fixture

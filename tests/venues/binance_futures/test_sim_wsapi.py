@@ -10,10 +10,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from tests.venues.binance_futures.simulated import MAIN, OTHER, FakePeer, SimulatedVenue, in_virtual_time, pass_s
 
+from perpwire.credentials import Credentials
 from perpwire.simulator.dialect import SocketRefused
 from perpwire.simulator.exchange import AccountSpec
-from perpwire.venues.binance_futures.signing import hmac_hex, sign
+from perpwire.venues.binance_futures.signing import sign
 from perpwire.venues.binance_futures.sim import signatures
+from perpwire.venues.binance_futures.sim.signatures import hmac_hex
 from perpwire.venues.binance_futures.sim.wsapi import METHODS
 
 PATH = "/ws-fapi/v1"
@@ -307,7 +309,7 @@ class KeyPair:
     def signed(self, venue: SimulatedVenue, params: dict[str, Any], **auth: Any) -> dict[str, Any]:
         params = auth | {"timestamp": venue.exchange.now_ms()} | params
         text = "&".join(f"{name}={text_of(params[name])}" for name in sorted(params))
-        return params | {"signature": sign(text.encode(), self.private)}
+        return params | {"signature": sign(text.encode(), Credentials(self.account.api_key, self.private))}
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ import msgspec
 from tests.venues.binance_futures.simulated import MAIN, OTHER, FakePeer, SimulatedVenue, in_virtual_time, pass_s
 
 from perpwire.model.order import PositionSide
-from perpwire.venues.binance_futures.signing import hmac_hex
 from perpwire.venues.binance_futures.sim import default_specs
+from perpwire.venues.binance_futures.sim.signatures import hmac_hex
 
 BEFORE_FUNDING_NS = 1_790_006_400_000_000_000 - 90_000_000_000
 

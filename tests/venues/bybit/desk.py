@@ -132,7 +132,7 @@ class Desk:
                 "x-bapi-api-key": keys.api_key,
                 "x-bapi-timestamp": str(now_ms),
                 "x-bapi-recv-window": "5000",
-                "x-bapi-sign": sign_request(keys.secret_key, keys.api_key, now_ms, 5000, text),
+                "x-bapi-sign": sign_request(keys, now_ms, 5000, text),
             }
         return self.dialect.http(
             IncomingRequest(
@@ -237,7 +237,7 @@ class Desk:
     def private(self, *topics: str) -> Stream:
         stream = Stream(self, "/v5/private")
         expires = self.exchange.now_ms() + 1000
-        answer = stream.say(op="auth", args=[KEYS.api_key, expires, sign_login(KEYS.secret_key, expires)])
+        answer = stream.say(op="auth", args=[KEYS.api_key, expires, sign_login(KEYS, expires)])
         assert answer["success"], answer
         stream.subscribe(*topics)
         return stream

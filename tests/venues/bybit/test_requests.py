@@ -80,7 +80,7 @@ def test_query_values_are_percent_encoded_once_and_signed_as_sent() -> None:
     request = encode(endpoints.ACCOUNT, coin=["BTC", "ETH"], note="a b&c=d", flag=False, amount=Decimal("1.0"))
     query = request.target.partition("?")[2]
     assert query == "coin=BTC%2CETH&note=a%20b%26c%3Dd&flag=false&amount=1.0"
-    assert request.headers["X-BAPI-SIGN"] == sign_request(KEYS.secret_key, KEYS.api_key, NOW_MS, 5000, query)
+    assert request.headers["X-BAPI-SIGN"] == sign_request(KEYS, NOW_MS, 5000, query)
 
 
 def test_a_page_token_goes_back_exactly_as_it_came() -> None:

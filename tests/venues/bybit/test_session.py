@@ -26,7 +26,10 @@ def test_the_private_stream_logs_in_with_an_expiry_ten_seconds_ahead() -> None:
     assert private.needs_login
     frame = private.login(Credentials("key", "secret"), 1790000000000)
     assert frame is not None
-    assert json.loads(frame) == {"op": "auth", "args": ["key", 1790000010000, sign_login("secret", 1790000010000)]}
+    assert json.loads(frame) == {
+        "op": "auth",
+        "args": ["key", 1790000010000, sign_login(Credentials("key", "secret"), 1790000010000)],
+    }
     assert not session().needs_login
     assert session().login(Credentials("key", "secret"), 0) is None
 

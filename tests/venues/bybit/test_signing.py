@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from perpwire.credentials import Credentials
 from perpwire.venues.bybit.signing import sign_login, sign_request
 
 KEY, SECRET = "DOCKEY0000000000AA", "docsecret0000000000000000000000BB"
@@ -27,20 +28,22 @@ KEY, SECRET = "DOCKEY0000000000AA", "docsecret0000000000000000000000BB"
     ],
 )
 def test_a_request_is_signed_over_its_query_or_body_as_sent(text: str, signature: str) -> None:
-    assert sign_request(SECRET, KEY, 1790000000000, 5000, text) == signature
+    assert sign_request(Credentials(KEY, SECRET), 1790000000000, 5000, text) == signature
 
 
 def test_a_login_is_signed_over_its_expiry() -> None:
-    assert sign_login(SECRET, 1790000010000) == "7cc5b47be92cae193bc70ac21eaa1c588b8ed9a8f28b1571106a24361297fa0a"
+    assert (
+        sign_login(Credentials(KEY, SECRET), 1790000010000)
+        == "7cc5b47be92cae193bc70ac21eaa1c588b8ed9a8f28b1571106a24361297fa0a"
+    )
 
 
 @pytest.mark.fixtures
 def test_other_projects_vectors_give_the_same_signatures(fixtures: Path) -> None:
     folder = fixtures / "bybit" / "signing"
     login = json.loads((folder / "HMAC_SHA256_of_a_websocket_auth.json").read_text())
-    assert sign_login(login["secret"], login["expires"]) == login["signature"]
+    assert sign_login(Credentials("key", login["secret"]), login["expires"]) == login["signature"]
     request = json.loads((folder / "HMAC_SHA256_of_timestamp_key_window_payload.json").read_text())
-    signed = sign_request(
-        request["secret"], request["api_key"], request["timestamp"], request["recv_window"], request["payload"]
-    )
+    keys = Credentials(request["api_key"], request["secret"])
+    signed = sign_request(keys, request["timestamp"], request["recv_window"], request["payload"])
     assert signed == request["signature"]

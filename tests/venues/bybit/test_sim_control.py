@@ -136,7 +136,7 @@ async def test_a_client_need_not_wait_for_the_login_before_it_subscribes(desk: D
     stream = Stream(desk, "/v5/private")
     expires = desk.exchange.now_ms() + 1000
     for command in (
-        {"op": "auth", "args": [KEYS.api_key, str(expires), sign_login(KEYS.secret_key, expires)]},
+        {"op": "auth", "args": [KEYS.api_key, str(expires), sign_login(KEYS, expires)]},
         {"op": "subscribe", "args": ["order"], "req_id": "s"},
     ):
         stream.server.on_text(json.dumps(command).encode())

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from perpwire.clock import ManualClock
+from perpwire.credentials import Credentials
 from perpwire.venues.bybit.signing import sign_login
 
 from .desk import KEYS, Desk, FakePeer, moment
@@ -87,8 +88,8 @@ class Fuzzer:
             return rng.choices(TOPICS, k=rng.randrange(4))
         if draw < 0.45:
             expires = self._now_ms() + rng.choice((-1, 1000, 10**15))
-            secret = rng.choice((KEYS.secret_key, "wrong"))
-            return [KEYS.api_key, rng.choice((expires, str(expires), self.value())), sign_login(secret, expires)]
+            keys = rng.choice((KEYS, Credentials(KEYS.api_key, "wrong")))
+            return [KEYS.api_key, rng.choice((expires, str(expires), self.value())), sign_login(keys, expires)]
         if draw < 0.85:
             order = self.order()
             return [{"category": "linear", "request": [self.order(), self.order()]} if draw < 0.55 else order]

@@ -67,7 +67,7 @@ def test_a_time_stamp_may_be_old_by_the_window_and_new_by_less_than_a_second(
         headers = {
             "x-bapi-api-key": KEYS.api_key,
             "x-bapi-timestamp": str(stamp),
-            "x-bapi-sign": sign_request(KEYS.secret_key, KEYS.api_key, stamp, window, QUERY),
+            "x-bapi-sign": sign_request(KEYS, stamp, window, QUERY),
         }
         if window:
             headers["x-bapi-recv-window"] = window
@@ -102,7 +102,7 @@ async def test_numbers_in_other_scripts_are_no_numbers(desk: Desk) -> None:
     arabic = str(now_ms).translate({ord("0") + digit: 0x660 + digit for digit in range(10)})
     headers = {
         "x-bapi-timestamp": arabic,
-        "x-bapi-sign": sign_request(KEYS.secret_key, KEYS.api_key, arabic, "5000", QUERY),
+        "x-bapi-sign": sign_request(KEYS, arabic, "5000", QUERY),
     }
     assert answer(desk, headers=headers)[0] == 10002  # the signature is right, the time stamp is none
     reply = desk.get("/v5/market/recent-trade", category="linear", symbol="BTCUSDT", limit="%D9%A5")
@@ -175,7 +175,7 @@ async def test_a_get_with_a_body_is_refused_by_the_edge(desk: Desk) -> None:
 async def test_a_clock_that_was_stepped_changes_judgement_but_not_the_windows(desk: Desk) -> None:
     assert answer(desk)[0] == 0
     stamp_ms = desk.exchange.now_ms()
-    signature = sign_request(KEYS.secret_key, KEYS.api_key, stamp_ms, 5000, QUERY)
+    signature = sign_request(KEYS, stamp_ms, 5000, QUERY)
     desk.clock.jump_wall(30)
     headers = {"x-bapi-timestamp": str(stamp_ms), "x-bapi-sign": signature}
     assert answer(desk, headers=headers)[0] == 10002

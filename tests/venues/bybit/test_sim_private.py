@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from perpwire.credentials import Credentials
 from perpwire.model.order import Side
 from perpwire.venues.bybit.signing import sign_login
 
@@ -25,7 +26,7 @@ async def test_nothing_can_be_subscribed_before_the_login(desk: Desk) -> None:
     stream = Stream(desk, "/v5/private")
     assert stream.say(op="subscribe", args=["order"])["success"] is False
     expires = desk.exchange.now_ms() + 1000
-    answer = stream.say(op="auth", req_id="a", args=[KEYS.api_key, expires, sign_login(KEYS.secret_key, expires)])
+    answer = stream.say(op="auth", req_id="a", args=[KEYS.api_key, expires, sign_login(KEYS, expires)])
     assert answer.pop("conn_id")
     assert answer == {"req_id": "a", "success": True, "ret_msg": "", "op": "auth"}
     answer = stream.say(op="subscribe", args=["order"])
@@ -48,7 +49,9 @@ async def test_nothing_can_be_subscribed_before_the_login(desk: Desk) -> None:
 def test_a_login_that_is_not_right_is_refused(key: str, ahead_ms: int, secret: str) -> None:
     async def trial(desk: Desk) -> None:
         expires = desk.exchange.now_ms() + ahead_ms
-        answer = Stream(desk, "/v5/private").say(op="auth", args=[key, expires, sign_login(secret, expires)])
+        answer = Stream(desk, "/v5/private").say(
+            op="auth", args=[key, expires, sign_login(Credentials(key, secret), expires)]
+        )
         assert answer["success"] is False
         assert answer["ret_msg"]
 
@@ -58,9 +61,7 @@ def test_a_login_that_is_not_right_is_refused(key: str, ahead_ms: int, secret: s
 @at_desk
 async def test_an_expiry_may_be_a_text(desk: Desk) -> None:
     expires = str(desk.exchange.now_ms() + 1000)
-    answer = Stream(desk, "/v5/private").say(
-        op="auth", args=[KEYS.api_key, expires, sign_login(KEYS.secret_key, expires)]
-    )
+    answer = Stream(desk, "/v5/private").say(op="auth", args=[KEYS.api_key, expires, sign_login(KEYS, expires)])
     assert answer["success"] is True
     for args in ([], [KEYS.api_key], "x", None):
         assert Stream(desk, "/v5/private").say(op="auth", args=args)["success"] is False
@@ -70,8 +71,8 @@ async def test_an_expiry_may_be_a_text(desk: Desk) -> None:
 async def test_a_second_login_is_refused_and_the_first_stays_as_it_was(desk: Desk) -> None:
     stream = desk.private("order")
     expires = desk.exchange.now_ms() + 1000
-    for key, secret in (("k2", "s2"), (KEYS.api_key, KEYS.secret_key)):
-        answer = stream.say(op="auth", req_id="b", args=[key, expires, sign_login(secret, expires)])
+    for key, secret in (("k2", "s2"), (KEYS.api_key, "sim-secret")):
+        answer = stream.say(op="auth", req_id="b", args=[key, expires, sign_login(Credentials(key, secret), expires)])
         assert (answer["op"], answer["req_id"], answer["success"]) == ("auth", "b", False)
         assert "already authenticated" in answer["ret_msg"]
     stream.subscribe("wallet", "execution")
@@ -99,7 +100,7 @@ async def test_a_login_may_be_tried_again_after_one_that_failed(desk: Desk) -> N
     stream = Stream(desk, "/v5/private")
     expires = desk.exchange.now_ms() + 1000
     assert not stream.say(op="auth", args=["nobody", expires, "x"])["success"]
-    assert stream.say(op="auth", args=[KEYS.api_key, expires, sign_login(KEYS.secret_key, expires)])["success"]
+    assert stream.say(op="auth", args=[KEYS.api_key, expires, sign_login(KEYS, expires)])["success"]
 
 
 @at_desk

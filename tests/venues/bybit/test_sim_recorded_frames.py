@@ -85,7 +85,7 @@ def live() -> Live:
             return json.loads(peer.frames[-1][1])
 
         found["no trade auth"] = [say({"op": "auth", "args": ["nobody", expires, "x"]})]
-        say({"op": "auth", "args": [KEYS.api_key, expires, sign_login(KEYS.secret_key, expires)]})
+        say({"op": "auth", "args": [KEYS.api_key, expires, sign_login(KEYS, expires)]})
         order = {"category": "linear", "symbol": "BTCUSDT", "orderLinkId": "resting"}
         new = {**order, "orderLinkId": "", "side": "Buy", "orderType": "Limit", "qty": "0.010", "price": "60000"}
         header = {"X-BAPI-TIMESTAMP": str(desk.exchange.now_ms())}

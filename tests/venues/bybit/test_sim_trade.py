@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from perpwire.credentials import Credentials
 from perpwire.venues.bybit.signing import sign_login
 from perpwire.venues.bybit.sim import trade_socket
 from perpwire.venues.bybit.sim.dialect import BybitDialect
@@ -42,9 +43,9 @@ class Trade:
         assert len(self.peer.frames) == before + 1
         return json.loads(self.peer.frames[before][1])
 
-    def log_in(self, key: str = KEYS.api_key, secret: str = KEYS.secret_key, ahead_ms: int = 1000, **more: Any) -> Any:
+    def log_in(self, key: str = KEYS.api_key, secret: str = "sim-secret", ahead_ms: int = 1000, **more: Any) -> Any:
         expires = self.desk.exchange.now_ms() + ahead_ms
-        return self.say(op="auth", args=[key, expires, sign_login(secret, expires)], **more)
+        return self.say(op="auth", args=[key, expires, sign_login(Credentials(key, secret), expires)], **more)
 
     def header(self) -> dict[str, Any]:
         return {"X-BAPI-TIMESTAMP": str(self.desk.exchange.now_ms()), "X-BAPI-RECV-WINDOW": "5000"}

@@ -17,7 +17,7 @@ from perpwire.errors import BadInput
 from perpwire.http_message import HttpRequest
 from perpwire.model.numbers import exact, plain
 from perpwire.venues.base import Endpoint, Params, Security
-from perpwire.venues.binance_futures.signing import sign
+from perpwire.venues.binance_futures.signing import sign, sorted_text
 
 VENUE = "binance"
 
@@ -26,24 +26,76 @@ def encode(
     endpoint: Endpoint, params: Params, credentials: Credentials | None, timestamp_ms: int, recv_window_ms: int
 ) -> HttpRequest:
     """See Venue.encode."""
-    written = dict(params)
-    headers: dict[str, str] = {}
-    if endpoint.security is not Security.NONE:
-        if credentials is None or not credentials.api_key or not credentials.secret_key:
-            raise _bad(endpoint, f"{endpoint.name} needs an API key and its secret", "NO_CREDENTIALS")
-        key = credentials.api_key.strip()
-        if not key.isascii() or not key.isprintable():
-            raise _bad(endpoint, "the API key holds characters that no key has", "BAD_KEY")
-        headers["X-MBX-APIKEY"] = key
-    if endpoint.security is not Security.SIGNED or credentials is None:
-        return _request(endpoint, _query(endpoint, written), headers)
-    if "signature" in written:
+    query = _query(endpoint, params)
+    if endpoint.security is Security.NONE:
+        return _request(endpoint, query, {})
+    key = _usable(endpoint, credentials)
+    if endpoint.security is Security.SIGNED:
+        stamps = _stamps(endpoint, params, timestamp_ms, recv_window_ms)
+        query = "&".join(text for text in (query, _query(endpoint, stamps)) if text)
+        query = f"{query}&signature={quote(sign(query.encode('ascii'), key), safe='')}"
+    # From here on nothing fails: no traceback can show key or signature.
+    return _request(endpoint, query, {"X-MBX-APIKEY": key.api_key})
+
+
+def message_params(
+    endpoint: Endpoint,
+    params: Params,
+    credentials: Credentials | None,
+    timestamp_ms: int,
+    recv_window_ms: int,
+    *,
+    logged_on: bool = False,
+) -> dict[str, str | int | bool]:
+    """The `params` of a request on the trading socket: numbers as texts, whole ones and booleans as they are, what is
+    None left out. They are to be written as JSON as they stand, since the signature is over just that.
+
+    Args:
+        logged_on: The socket's session is logged on: neither key nor signature goes along.
+
+    Raises:
+        BadInput: A parameter can't be written, or there is no usable key.
+    """
+    try:
+        written = {name: _scalar(value) for name, value in params.items() if value is not None}
+    except (BadInput, TypeError) as error:
+        problem = error.reason if isinstance(error, BadInput) else f"a parameter can't be written: {error}"
+        raise _bad(endpoint, problem, "BAD_PARAMETER") from None
+    if endpoint.security is Security.NONE:
+        return written
+    key = _usable(endpoint, credentials)
+    if endpoint.security is Security.SIGNED:
+        written |= _stamps(endpoint, params, timestamp_ms, recv_window_ms)
+    if logged_on and endpoint.security is Security.SIGNED:
+        return written
+    if endpoint.security is Security.KEY:
+        return written | {"apiKey": key.api_key}
+    try:
+        signature = sign(sorted_text(written | {"apiKey": key.api_key}), key)
+    except UnicodeEncodeError:
+        raise _bad(endpoint, "a parameter is not valid Unicode", "BAD_PARAMETER") from None
+    return written | {"apiKey": key.api_key, "signature": signature}
+
+
+def _scalar(value: Any) -> str | int | bool:
+    return value if isinstance(value, bool | int) else _text(value)
+
+
+def _stamps(endpoint: Endpoint, params: Params, timestamp_ms: int, recv_window_ms: int) -> dict[str, int]:
+    """The time stamp and its window, where the caller does not give them."""
+    if params.get("signature") is not None:
         raise _bad(endpoint, "signature can't be given: it is made here", "BAD_PARAMETER")
-    written.setdefault("recvWindow", recv_window_ms)
-    written.setdefault("timestamp", timestamp_ms)
-    query = _query(endpoint, written)
-    signature = quote(sign(query.encode("ascii"), credentials.secret_key.strip()), safe="")
-    return _request(endpoint, f"{query}&signature={signature}", headers)
+    made = {"recvWindow": recv_window_ms, "timestamp": timestamp_ms}
+    return {name: value for name, value in made.items() if params.get(name) is None}
+
+
+def _usable(endpoint: Endpoint, credentials: Credentials | None) -> Credentials:
+    if credentials is None or not credentials.is_complete:
+        raise _bad(endpoint, f"{endpoint.name} needs an API key and its secret", "NO_CREDENTIALS")
+    if not (credentials.api_key.isascii() and credentials.api_key.isprintable()):
+        # It goes into a header: a line break there would end the header.
+        raise _bad(endpoint, "the API key holds characters that no key has", "BAD_KEY")
+    return credentials
 
 
 def _request(endpoint: Endpoint, query: str, headers: dict[str, str]) -> HttpRequest:

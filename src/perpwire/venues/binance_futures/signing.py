@@ -1,59 +1,48 @@
-"""Final bytes and a secret -> the signature text. Source: usds-margined-futures/general-info, as of 2026-10-23."""
+"""Final bytes and credentials -> the signature's text.
+
+Source: usds-margined-futures/general-info and websocket-api-general-info, as of 2026-10-23.
+"""
 
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Mapping
+from typing import Any
 
-from perpwire.errors import BadInput
+from perpwire.credentials import Credentials
+from perpwire.signer import KeyKind
 
 
-def sign(payload: bytes, secret_key: str) -> str:
-    """The signature of `payload`, which is the raw query directly followed by the raw body, without `signature`.
+def sign(payload: bytes, credentials: Credentials) -> str:
+    """The signature of `payload`: hex of an HMAC secret, base64 of an Ed25519 or RSA key.
 
-    A secret in PEM form (`-----BEGIN PRIVATE KEY-----`) is an Ed25519 or RSA key and gives base64, to be
-    percent-encoded where it is sent; any other is an HMAC-SHA256 secret and gives hex.
+    Args:
+        payload: REST: the raw query directly followed by the raw body, without `signature`; base64 is percent-encoded
+            where it is sent. Trading socket: `sorted_text`; base64 goes as it is.
 
     Raises:
-        BadInput: The PEM text is no usable key, or the `keys` extra is not installed.
+        BadInput: The private key can't be used; see Credentials.check.
     """
-    if secret_key.lstrip().startswith("-----BEGIN"):
-        return base64.b64encode(_private_key(secret_key)(payload)).decode("ascii")
-    return hmac_hex(payload, secret_key)
+    raw = credentials.sign(payload)
+    return raw.hex() if credentials.kind is KeyKind.HMAC else base64.b64encode(raw).decode("ascii")
 
 
-def hmac_hex(payload: bytes, secret_key: str) -> str:
-    """HMAC-SHA256 in lower-case hex."""
-    return hmac.new(secret_key.encode(), payload, hashlib.sha256).hexdigest()
+def can_log_on(credentials: Credentials) -> bool:
+    """`session.logon` takes Ed25519 keys only; with others each request on the trading socket is signed.
+
+    Raises:
+        BadInput: The private key can't be used.
+    """
+    return credentials.kind is KeyKind.ED25519
 
 
-@lru_cache(maxsize=16)
-def _private_key(pem: str) -> Callable[[bytes], bytes]:
-    """Reading a key takes longer than signing with it."""
-    try:
-        from cryptography.exceptions import UnsupportedAlgorithm
-        from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
-        from cryptography.hazmat.primitives.hashes import SHA256
-        from cryptography.hazmat.primitives.serialization import load_pem_private_key
-    except ImportError:
-        raise BadInput(
-            "an Ed25519 or RSA key needs the cryptography package",
-            venue="binance",
-            code="NO_CRYPTOGRAPHY",
-            advice="Install it: pip install 'perpwire[keys]'. Or use an HMAC key.",
-        ) from None
-    try:
-        key = load_pem_private_key(pem.encode(), password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        key = None
-    if isinstance(key, ed25519.Ed25519PrivateKey):
-        return key.sign
-    if isinstance(key, rsa.RSAPrivateKey):
-        rsa_key = key
-        return lambda payload: rsa_key.sign(payload, padding.PKCS1v15(), SHA256())
-    raise BadInput(
-        "the secret is no Ed25519 or RSA private key in unencrypted PEM form", venue="binance", code="BAD_KEY"
-    )
+def sorted_text(params: Mapping[str, Any]) -> bytes:
+    """What is signed of a request on the trading socket: its parameters but for `signature`, sorted by name, not
+    percent-encoded, as the values stand in the JSON (texts without their quotes)."""
+    return "&".join(f"{name}={_text(params[name])}" for name in sorted(params) if name != "signature").encode()
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

@@ -31,32 +31,49 @@ def encode(
         BadInput: A parameter can't be written, or a signed call has no usable key.
     """
     given = {name: value for name, value in params.items() if value is not None}
-    target, body = endpoint.path, b""
-    headers: dict[str, str] = {}
     if endpoint.method == "GET":
         text = "&".join(f"{quote(name, safe='')}={_query_text(endpoint, name, value)}" for name, value in given.items())
-        target = f"{target}?{text}" if text else target
+        signed = text.encode("ascii")
+        target, body, headers = f"{endpoint.path}?{text}" if text else endpoint.path, b"", {}
     else:
-        body = msgspec.json.encode({name: _json_value(endpoint, name, value) for name, value in given.items()})
-        text = body.decode()
-        headers["Content-Type"] = "application/json"
+        signed = body = msgspec.json.encode(message_args(endpoint, given))
+        target, headers = endpoint.path, {"Content-Type": "application/json"}
     if endpoint.security is not Security.NONE:
-        key = _usable(endpoint, credentials)
+        key = usable(endpoint, credentials)
+        signature = sign_request(key, timestamp_ms, recv_window_ms, signed)
+        # From here on nothing fails: no traceback can show key or signature.
         headers |= {
             "X-BAPI-API-KEY": key.api_key,
             "X-BAPI-TIMESTAMP": str(timestamp_ms),
             "X-BAPI-RECV-WINDOW": str(recv_window_ms),
-            "X-BAPI-SIGN": sign_request(key.secret_key, key.api_key, timestamp_ms, recv_window_ms, text),
+            "X-BAPI-SIGN": signature,
         }
     return HttpRequest(method=endpoint.method, target=target, headers=headers, body=body)
 
 
-def _usable(endpoint: Endpoint, credentials: Credentials | None) -> Credentials:
-    if credentials is None:
+def message_args(endpoint: Endpoint, params: Params) -> dict[str, Any]:
+    """The one item of `args` of a request on the trade socket, ready to be written as JSON: amounts as texts.
+
+    Raises:
+        BadInput: A parameter can't be written.
+    """
+    return {
+        _encodable(endpoint, name, name): _json_value(endpoint, name, value)
+        for name, value in params.items()
+        if value is not None
+    }
+
+
+def usable(endpoint: Endpoint, credentials: Credentials | None) -> Credentials:
+    """
+    Raises:
+        BadInput: There is no key, or it can't be one.
+    """
+    if credentials is None or not credentials.is_complete:
         raise _bad(
             endpoint, "NO_CREDENTIALS", "this call needs an API key", "Give the connector an API key and its secret."
         )
-    if not (credentials.api_key.isascii() and credentials.api_key.isprintable() and credentials.api_key):
+    if not (credentials.api_key.isascii() and credentials.api_key.isprintable()):
         # It goes into a header: a line break there would end the header.
         raise _bad(endpoint, "BAD_CREDENTIALS", "the API key has characters that no key has", "Check the key.")
     return credentials

@@ -46,7 +46,7 @@ class BybitSession(StreamDecoder, Session):
         if not self.needs_login:
             return None
         expires_ms = now_ms + LOGIN_VALID_MS
-        signature = sign_login(credentials.secret_key, expires_ms)
+        signature = sign_login(credentials, expires_ms)
         return msgspec.json.encode(Command(op="auth", args=[credentials.api_key, expires_ms, signature]))
 
     def subscribe(self, topics: Sequence[str]) -> list[bytes]:

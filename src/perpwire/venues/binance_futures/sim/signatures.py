@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import hmac
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Literal
 
 from perpwire.simulator.specs import AccountSpec
-from perpwire.venues.binance_futures.signing import hmac_hex
 
 KeyKind = Literal["hmac", "ed25519", "rsa"]
 
@@ -32,6 +32,11 @@ def is_signed_by(account: AccountSpec, payload: bytes, signature: str) -> bool:
     except (binascii.Error, ValueError):
         return False
     return _verifier(public_key)[1](raw, payload)
+
+
+def hmac_hex(payload: bytes, secret_key: str) -> str:
+    """HMAC-SHA256 in lower-case hex."""
+    return hmac.new(secret_key.encode(), payload, hashlib.sha256).hexdigest()
 
 
 def kind_of(account: AccountSpec) -> KeyKind:

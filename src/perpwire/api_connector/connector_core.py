@@ -223,6 +223,9 @@ class ConnectorCore:
         if self._parts is not None and self._parts.private.is_open:
             self.account_state.on_order(order)
 
+    def _deadline_ns(self, deadline_s: float | None) -> int | None:
+        return None if deadline_s is None else self._clock.monotonic_ns() + round(deadline_s * 1e9)
+
     def _symbol(self, symbol: str) -> str:
         return self.venue.normal_symbol(symbol)
 

@@ -202,9 +202,6 @@ class OrderMethods(MarketMethods, AccountMethods):
             raise BadInput("neither order_id nor client_order_id is given", venue=self.venue.name, code="NO_ID")
         return None if order_id is None else str(order_id)
 
-    def _deadline_ns(self, deadline_s: float | None) -> int | None:
-        return None if deadline_s is None else self._clock.monotonic_ns() + round(deadline_s * 1e9)
-
     def _new_client_id(self) -> str:
         return f"pw-{self._rng.getrandbits(80):020x}"
 

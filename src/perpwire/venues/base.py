@@ -197,6 +197,9 @@ class Venue(MarketCalls, AccountCalls, OrderCalls, ABC):
     client_id_param: str = ""
     """The venue's name of the client order id, so that a caller may give it in the venue's own words."""
 
+    rows: Sequence[Endpoint] = ()
+    """The table of calls."""
+
     # --- requests -------------------------------------------------------------------------------------------------
 
     @abstractmethod
@@ -220,6 +223,36 @@ class Venue(MarketCalls, AccountCalls, OrderCalls, ABC):
     @abstractmethod
     def reported_usage(self, endpoint: Endpoint, headers: Mapping[str, str]) -> Costs:
         """Limit name -> how much of its current window is used, as far as the headers tell."""
+
+    def native_endpoint(self, method: str, path: str, reply: Any, signed: bool | None, weight: int | None) -> Endpoint:
+        """A row for a call in the venue's own words: as the table has it, but for the reply; or else made up.
+
+        Args:
+            signed: None: as the table has it, or else signed.
+            weight: What it costs, where the venue counts so; None: as the table has it, or else the least.
+        """
+        http = f"{method} {path}"
+        known = next((row for row in self.rows if row.http == http), None)
+        if known is not None:
+            security = known.security if signed is None else Security.SIGNED if signed else Security.NONE
+            costs = known.costs if weight is None else self.native_costs(path, weight)
+            repeatable = method == "GET"
+            return msgspec.structs.replace(
+                known, name=http, reply=reply, security=security, costs=costs, repeatable=repeatable
+            )
+        return Endpoint(
+            name=http,
+            http=http,
+            security=Security.NONE if signed is False else Security.SIGNED,
+            reply=reply,
+            costs=self.native_costs(path, weight),
+            repeatable=method == "GET",
+            source="the caller",
+        )
+
+    @abstractmethod
+    def native_costs(self, path: str, weight: int | None) -> Costs:
+        """What a call that is not in the table uses; `weight` where the caller knows it."""
 
     # --- streams --------------------------------------------------------------------------------------------------
 

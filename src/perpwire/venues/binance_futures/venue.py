@@ -50,7 +50,7 @@ class BinanceFutures(Venue):
     client_id_param = "newClientOrderId"
 
     def __init__(self) -> None:
-        self._decoders: dict[str, Callable[[bytes], Any]] = {}
+        self._decoders: dict[Any, Callable[[bytes], Any]] = {}
         self._book_rule = DiffDepthRule()
 
     # --- requests -------------------------------------------------------------------------------------------------
@@ -71,9 +71,9 @@ class BinanceFutures(Venue):
     def decode(self, endpoint: Endpoint, reply: HttpReply) -> Any:
         if not is_success(reply):
             raise refusal(endpoint, reply)
-        decode = self._decoders.get(endpoint.name)
+        decode = self._decoders.get(endpoint.reply)
         if decode is None:
-            decode = self._decoders[endpoint.name] = msgspec.json.Decoder(endpoint.reply).decode
+            decode = self._decoders[endpoint.reply] = msgspec.json.Decoder(endpoint.reply).decode
         try:
             return decode(reply.body)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
@@ -84,6 +84,11 @@ class BinanceFutures(Venue):
 
     def _garbled(self, endpoint: Endpoint, error: Exception, raw: bytes) -> Garbled:
         return Garbled(f"the answer could not be read: {error}", venue=self.name, call=endpoint.name, raw=raw)
+
+    rows = tuple(row for row in vars(endpoints).values() if isinstance(row, Endpoint))
+
+    def native_costs(self, path: str, weight: int | None) -> Costs:
+        return limits.weight(1 if weight is None else weight)
 
     # --- calls ----------------------------------------------------------------------------------------------------
 

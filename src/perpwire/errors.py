@@ -4,6 +4,7 @@ PerpwireError
   APIError                 .venue .call .code .reason .advice
     NotSent                nothing left this machine: safe to call again
       BadInput             we refused it: the arguments break a rule of the venue (also a ValueError)
+      GuardRefused         a guard of the user's own refused it
     OutcomeUnknown         the venue may have acted: look before repeating   .client_order_id
     Garbled                it answered something unreadable                  .raw
     VenueRefused           it answered no; nothing was done
@@ -95,6 +96,12 @@ class BadInput(NotSent, ValueError):
     """The arguments break a rule that is known beforehand; nothing was sent."""
 
     default_advice = "Correct the argument and call again."
+
+
+class GuardRefused(NotSent):
+    """A guard of the user's own refused the order; nothing was sent. `code` names the guard."""
+
+    default_advice = "The order breaks a limit that you set. Change the order, or the guard."
 
 
 class OutcomeUnknown(APIError):

@@ -88,20 +88,18 @@ def test_errors_are_those_of_all_calls_and_name_the_call() -> None:
 def test_a_write_whose_answer_is_lost_is_not_repeated_and_a_read_is(venue: str) -> None:
     async def scene(world: World) -> None:
         connector, faults = world.connectors[venue], world.simulation.faults[venue]
-        write, read = {
-            "binance": (("POST", "/fapi/v1/feeBurn", {"feeBurn": "true"}), ("GET", "/fapi/v1/feeBurn", {})),
-            "bybit": (
-                ("POST", "/v5/account/set-delta-mode", {"deltaEnable": "1"}),
-                ("GET", "/v5/account/info", {}),
-            ),
+        path, params = {
+            "binance": ("/fapi/v1/feeBurn", {"feeBurn": "true"}),
+            "bybit": ("/v5/account/set-delta-mode", {"deltaEnable": "1"}),
         }[venue]
+        read = {"binance": "/fapi/v1/feeBurn", "bybit": "/v5/account/info"}[venue]
         faults.add(LoseAnswer(method="POST", how="reset"))
         with pytest.raises(OutcomeUnknown):
-            await connector.call(*write)
+            await connector.call("POST", path, params)
         journal = world.simulation.hosts[venue].journal
-        assert sum(write[1] in entry.text for entry in journal.entries(kind="request")) == 1
+        assert sum(path in entry.text for entry in journal.entries(kind="request")) == 1
         faults.add(LoseRequest(method="GET", how="reset"))
-        assert await connector.call(*read)
+        assert await connector.call("GET", read)
 
     play(scene)
 

@@ -1,0 +1,257 @@
+"""Guards of ours before an order leaves: sizes, prices and rates that the user sets. Off where nothing is set.
+
+They look at what is known at that moment: the mark price (of the stream if it is fresh, else asked for), the position and
+the open orders. Orders that can only make a position smaller pass all of them but the collar: a guard must never keep
+anyone from getting out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from decimal import Decimal
+
+import msgspec
+
+from perpwire.clock import Clock
+from perpwire.errors import BadInput, GuardRefused, NotSent
+from perpwire.model.account import Position
+from perpwire.model.incident import GuardTripped, Incident
+from perpwire.model.market import MarkPrice
+from perpwire.model.numbers import plain
+from perpwire.model.order import Order, OrderRequest, PositionSide, Side
+
+FRESH_S = 3.0
+"""A mark price older than this is asked for anew."""
+
+
+SETTLING_S = 2.0
+"""An order counts as under way for so long after its answer, until position and open orders surely show it. It may be
+counted twice meanwhile, which errs on the safe side."""
+
+
+class Guards(msgspec.Struct, frozen=True, kw_only=True):
+    """What an order must keep to; None switches a guard off.
+
+    Attributes:
+        max_order_notional: Greatest price x quantity of one order, quote.
+        max_position_notional: Greatest position of one symbol, either way, at the mark price, quote: what is held, what
+            is open or under way on the order's side, and the order itself, added up.
+        price_collar: How far a limit price may be on the wrong side of the mark price (above it for a buy, below it for
+            a sell), as a fraction of it: 0.05 is 5 %.
+        max_orders: Most orders in any `per_s` seconds.
+        per_s: See max_orders.
+    """
+
+    max_order_notional: Decimal | None = None
+    max_position_notional: Decimal | None = None
+    price_collar: Decimal | None = None
+    max_orders: int | None = None
+    per_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("max_order_notional", "max_position_notional", "price_collar"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, Decimal) or not value.is_finite() or value <= 0):
+                raise BadInput(f"{name} must be a Decimal above 0, not {value!r}", code="BAD_GUARD")
+        if self.max_orders is not None and self.max_orders < 1:
+            raise BadInput(f"max_orders must be 1 or more, not {self.max_orders}", code="BAD_GUARD")
+        if self.per_s <= 0:
+            raise BadInput(f"per_s must be above 0, not {self.per_s}", code="BAD_GUARD")
+
+
+CAUTIOUS = Guards(
+    max_order_notional=Decimal(100_000),
+    max_position_notional=Decimal(500_000),
+    price_collar=Decimal("0.05"),
+    max_orders=20,
+)
+"""For orders typed by hand: the command line trades with these unless told otherwise."""
+
+
+class View(msgspec.Struct, frozen=True):
+    """Where guards look things up.
+
+    Attributes:
+        mark_price: Asks the venue.
+        position: Of a symbol and side; from the account's state where that is kept, else asked for.
+        open_orders: Of a symbol, likewise.
+    """
+
+    mark_price: Callable[[str], Awaitable[MarkPrice]]
+    positions: Callable[[str], Awaitable[Iterable[Position]]]
+    open_orders: Callable[[str], Awaitable[Iterable[Order]]]
+
+
+class Guard:
+    """Holds orders to Guards, and refuses them all once the kill switch is thrown."""
+
+    def __init__(
+        self,
+        guards: Guards | None,
+        view: View,
+        *,
+        venue: str,
+        clock: Clock,
+        on_incident: Callable[[Incident], None],
+    ) -> None:
+        self.guards = guards or Guards()
+        self._view = view
+        self._venue = venue
+        self._clock = clock
+        self._on_incident = on_incident
+        self._marks: dict[str, tuple[Decimal, int]] = {}
+        self._sent_ns: deque[int] = deque()
+        # Orders between here and the account's state: their symbol and side -> client order id -> quantity and until when.
+        self._under_way: dict[tuple[str, PositionSide, Side], dict[str, tuple[Decimal, float]]] = {}
+        self.killed: str | None = None
+        """Why the kill switch was thrown; None while it is not."""
+
+    def on_mark_price(self, event: MarkPrice) -> None:
+        """A mark price of the stream."""
+        self._marks[event.symbol] = (event.mark_price, self._clock.monotonic_ns())
+
+    @property
+    def is_on(self) -> bool:
+        return self.killed is not None or self.guards != _NONE
+
+    def throw(self, reason: str) -> None:
+        """Refuse every order from now on but those that close."""
+        self.killed = reason
+        self._tell("kill_switch", "", f"the kill switch was thrown: {reason}")
+
+    def lift(self) -> None:
+        self.killed = None
+
+    @asynccontextmanager
+    async def admitted(self, request: OrderRequest) -> AsyncIterator[None]:
+        """Check the order, and count it as under way while the block runs.
+
+        Raises:
+            GuardRefused: It breaks a guard; nothing was sent.
+            APIError: What a guard needs to know can't be asked; nothing was sent.
+        """
+        self._check_killed(request)
+        await self._check_price_and_size(request)
+        if request.is_closing:
+            yield
+            return
+        under_way = self._under_way.setdefault((request.symbol, request.position_side, request.side), {})
+        under_way[request.client_order_id] = (request.quantity, math.inf)
+        try:
+            await self._check_position(request, under_way)
+            self._check_killed(request)  # it may have been thrown meanwhile
+            self._check_rate(request)
+            yield
+        except NotSent:
+            del under_way[request.client_order_id]
+            raise
+        finally:
+            if request.client_order_id in under_way:
+                # Position and open orders may not show it for a moment yet.
+                under_way[request.client_order_id] = (request.quantity, self._now_s() + SETTLING_S)
+
+    def _check_killed(self, request: OrderRequest) -> None:
+        if self.killed is not None and not request.is_closing:
+            raise self._refused(
+                "kill_switch", request, f"the kill switch was thrown ({self.killed}): only closing orders pass"
+            )
+
+    async def _check_price_and_size(self, request: OrderRequest) -> None:
+        guards = self.guards
+        sizes = guards.max_order_notional is not None and not request.is_closing
+        collars = guards.price_collar is not None and request.price is not None and not request.is_conditional
+        if not sizes and not collars:
+            return
+        # A conditional order trades near its trigger, whatever the mark price is now.
+        price = request.price if request.price is not None else request.trigger_price
+        mark = await self._mark(request.symbol) if collars or price is None else price
+        if sizes and guards.max_order_notional is not None:
+            notional = (price if price is not None else mark) * request.quantity
+            if notional > guards.max_order_notional:
+                raise self._refused(
+                    "max_order_notional",
+                    request,
+                    f"its notional {plain(notional)} is above {plain(guards.max_order_notional)}",
+                )
+        if collars and guards.price_collar is not None and request.price is not None:
+            buys = request.side is Side.BUY
+            bound = mark * (1 + guards.price_collar if buys else 1 - guards.price_collar)
+            if request.price > bound if buys else request.price < bound:
+                raise self._refused(
+                    "price_collar",
+                    request,
+                    f"price {plain(request.price)} is beyond {plain(bound)}, "
+                    f"{plain(guards.price_collar * 100)} % from the mark price {plain(mark)}",
+                )
+
+    async def _check_position(self, request: OrderRequest, under_way: dict[str, tuple[Decimal, float]]) -> None:
+        greatest = self.guards.max_position_notional
+        if greatest is None:
+            return
+        for name in [name for name, (_, until_s) in under_way.items() if until_s <= self._now_s()]:
+            del under_way[name]
+        buys = request.side is Side.BUY
+        mark = await self._mark(request.symbol)
+        held = sum(
+            (
+                one.quantity
+                for one in await self._view.positions(request.symbol)
+                if one.position_side is request.position_side
+            ),
+            Decimal(0),
+        )
+        waiting = sum(
+            (
+                one.quantity - one.filled_quantity
+                for one in await self._view.open_orders(request.symbol)
+                if one.side is request.side
+                and one.position_side is request.position_side
+                and not one.reduce_only
+                and not one.close_position
+                and one.client_order_id not in under_way
+            ),
+            Decimal(0),
+        )
+        total = (held if buys else -held) + waiting + sum((quantity for quantity, _ in under_way.values()), Decimal(0))
+        if total * mark > greatest:
+            raise self._refused(
+                "max_position_notional",
+                request,
+                f"the position could become {plain(total)} = {plain(total * mark)}, above {plain(greatest)}",
+            )
+
+    def _check_rate(self, request: OrderRequest) -> None:
+        most = self.guards.max_orders
+        if most is None:
+            return
+        now_ns = self._clock.monotonic_ns()
+        while self._sent_ns and self._sent_ns[0] <= now_ns - self.guards.per_s * 1e9:
+            self._sent_ns.popleft()
+        if len(self._sent_ns) >= most:
+            raise self._refused("max_orders", request, f"{most} orders were sent within {self.guards.per_s:g} s")
+        self._sent_ns.append(now_ns)
+
+    def _now_s(self) -> float:
+        return self._clock.monotonic_ns() / 1e9
+
+    async def _mark(self, symbol: str) -> Decimal:
+        known = self._marks.get(symbol)
+        if known is None or self._clock.monotonic_ns() - known[1] > FRESH_S * 1e9:
+            self.on_mark_price(await self._view.mark_price(symbol))
+            known = self._marks[symbol]
+        return known[0]
+
+    def _refused(self, guard: str, request: OrderRequest, reason: str) -> GuardRefused:
+        self._tell(guard, request.symbol, f"{request.side} {plain(request.quantity)} {request.symbol}: {reason}")
+        return GuardRefused(reason, venue=self._venue, call="place_order", code=guard.upper())
+
+    def _tell(self, guard: str, symbol: str, detail: str) -> None:
+        self._on_incident(
+            GuardTripped(venue=self._venue, time_ns=self._clock.time_ns(), detail=detail, guard=guard, symbol=symbol)
+        )
+
+
+_NONE = Guards()

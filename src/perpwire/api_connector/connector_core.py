@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from types import TracebackType
@@ -12,6 +12,8 @@ from typing import NamedTuple, Self, TypeVar
 
 from perpwire.api_connector.book_keeper import BookKeeper
 from perpwire.api_connector.clock_sync import ClockSync
+from perpwire.api_connector.dead_man import DeadMan
+from perpwire.api_connector.guards import Guard, Guards, View
 from perpwire.api_connector.history import History
 from perpwire.api_connector.ledger import RateLedger
 from perpwire.api_connector.metrics import APIMetrics
@@ -26,8 +28,10 @@ from perpwire.credentials import Credentials
 from perpwire.data_processor.account_state import AccountState
 from perpwire.entropy import system_random
 from perpwire.errors import BadInput
+from perpwire.model.account import Position
 from perpwire.model.incident import FrameGarbled, Incident
 from perpwire.model.instrument import Instrument
+from perpwire.model.market import MarkPrice
 from perpwire.model.numbers import Number, exact
 from perpwire.model.order import Order
 from perpwire.transport.base import HttpTransport, SocketTransport
@@ -42,6 +46,7 @@ class _Parts(NamedTuple):
 
     requests: RequestPath
     orders: OrderDesk
+    dead_man: DeadMan
     books: BookKeeper
     private: PrivateStream
 
@@ -60,6 +65,7 @@ class ConnectorCore:
         settle_patience_s: How long to go on asking after an order whose answer was lost.
         road: How orders travel: "rest", or "websocket" where the venue's trading socket is live (else REST). Each order
             call can choose otherwise.
+        guards: Limits of your own for orders; see guards.py. None: off.
         clock, rng, http, sockets: For tests: time, randomness and transports of their own. Transports that are given
             are not closed by the connector.
     """
@@ -75,6 +81,7 @@ class ConnectorCore:
         timeout_s: float = 10.0,
         settle_patience_s: float = 60.0,
         road: Road | str = Road.REST,
+        guards: Guards | None = None,
         retry: RetryPolicy | None = None,
         clock: Clock | None = None,
         rng: random.Random | None = None,
@@ -109,6 +116,12 @@ class ConnectorCore:
         self._instruments: Mapping[str, Instrument] | None = None
         self._asking_instruments = asyncio.Lock()
         self.position_modes = PositionModes(venue, self._clock, self._tell)
+        view = View(self._mark_price, self._positions_of, self._open_orders_of)
+        self.guard = Guard(guards, view, venue=venue.name, clock=self._clock, on_incident=self._tell)
+        if guards is not None:
+            self.streams.on(MarkPrice, self.guard.on_mark_price)
+        self._placing = 0
+        """Orders whose outcome their callers still wait for."""
         self._parts: _Parts | None = None
 
     def __repr__(self) -> str:
@@ -153,12 +166,13 @@ class ConnectorCore:
             on_incident=self._tell,
             on_order=self._note_order,
         )
+        dead_man = DeadMan(self.venue, requests, self._clock, self._tell)
         books = BookKeeper(self.venue, self._hosts, self.streams, requests, self._clock, self._tell)
         private = PrivateStream(
             self.venue, self._hosts, self.streams, requests, self._clock, self._sync, self.account_state,
             self._credentials,
         )  # fmt: skip
-        self._parts = _Parts(requests, orders, books, private)
+        self._parts = _Parts(requests, orders, dead_man, books, private)
         try:
             await requests.measure_clock()
         except BaseException:
@@ -170,6 +184,7 @@ class ConnectorCore:
         parts, self._parts = self._parts, None
         if parts is not None:
             parts.requests.close()
+            await parts.dead_man.close()
             await parts.private.close()
             await parts.books.close()
         await self.streams.close()
@@ -222,6 +237,19 @@ class ConnectorCore:
         # Without the account's stream nothing would ever end what is noted here.
         if self._parts is not None and self._parts.private.is_open:
             self.account_state.on_order(order)
+
+    async def _mark_price(self, symbol: str) -> MarkPrice:
+        return (await self._path.run(self.venue.mark_prices(symbol)))[0]
+
+    async def _positions_of(self, symbol: str) -> Iterable[Position]:
+        if self._running.private.is_open:
+            return [one for (name, _), one in self.account_state.positions.items() if name == symbol]
+        return await self._path.run(self.venue.positions(symbol))
+
+    async def _open_orders_of(self, symbol: str) -> Iterable[Order]:
+        if self._running.private.is_open:
+            return [one for one in self.account_state.open_orders if one.symbol == symbol]
+        return await self._path.run(self.venue.open_orders(symbol))
 
     def _deadline_ns(self, deadline_s: float | None) -> int | None:
         return None if deadline_s is None else self._clock.monotonic_ns() + round(deadline_s * 1e9)

@@ -1,8 +1,8 @@
 """Guards of ours before an order leaves: sizes, prices and rates that the user sets. Off where nothing is set.
 
-They look at what is known at that moment: the mark price (of the stream if it is fresh, else asked for), the position and
-the open orders. Orders that can only make a position smaller pass all of them but the collar: a guard must never keep
-anyone from getting out.
+They look at what is known at that moment: the mark price (of the stream if it is fresh, else asked for), the position
+and the open orders. Orders that can only make a position smaller pass all of them but the collar: a guard must never
+keep anyone from getting out.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 
@@ -71,14 +72,9 @@ CAUTIOUS = Guards(
 """For orders typed by hand: the command line trades with these unless told otherwise."""
 
 
-class View(msgspec.Struct, frozen=True):
-    """Where guards look things up.
-
-    Attributes:
-        mark_price: Asks the venue.
-        position: Of a symbol and side; from the account's state where that is kept, else asked for.
-        open_orders: Of a symbol, likewise.
-    """
+class View(NamedTuple):
+    """Where guards look things up: the mark price at the venue, positions and open orders of a symbol in the account's
+    state where that is kept, or else at the venue."""
 
     mark_price: Callable[[str], Awaitable[MarkPrice]]
     positions: Callable[[str], Awaitable[Iterable[Position]]]
@@ -104,7 +100,7 @@ class Guard:
         self._on_incident = on_incident
         self._marks: dict[str, tuple[Decimal, int]] = {}
         self._sent_ns: deque[int] = deque()
-        # Orders between here and the account's state: their symbol and side -> client order id -> quantity and until when.
+        # Orders between here and the account's state: symbol and side -> client order id -> quantity and until when.
         self._under_way: dict[tuple[str, PositionSide, Side], dict[str, tuple[Decimal, float]]] = {}
         self.killed: str | None = None
         """Why the kill switch was thrown; None while it is not."""

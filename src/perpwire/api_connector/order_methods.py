@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any, cast
 
 from perpwire.api_connector.account_methods import AccountMethods
 from perpwire.api_connector.history import History
 from perpwire.api_connector.market_methods import MarketMethods
 from perpwire.api_connector.order_form import OrderForm, OrderOptions
-from perpwire.errors import BadInput
+from perpwire.errors import BadInput, OutcomeUnknown
 from perpwire.model.numbers import Number
 from perpwire.model.order import Fill, Order, OrderRequest, OrderType, PositionSide, Side
 from perpwire.venues.base import Road
+
+CANCEL_ROUNDS = 5
+"""How often cancel_all looks again."""
 
 
 class OrderMethods(MarketMethods, AccountMethods):
@@ -54,6 +59,7 @@ class OrderMethods(MarketMethods, AccountMethods):
 
         Raises:
             BadInput: An argument breaks the contract's rules; nothing was sent.
+            GuardRefused: A guard of your own refused it; nothing was sent.
             NotSent: It is certain that the order does not exist.
             VenueRefused: The venue refused it (InsufficientBalance, OrderRejected ...).
             OutcomeUnknown: The answer was lost and the venue could not be asked what became of the order. It carries
@@ -64,7 +70,15 @@ class OrderMethods(MarketMethods, AccountMethods):
             becomes of it says the order stream, or get_order.
         """
         request = await self._request(symbol, side, quantity, order_type, options)
-        return await self._orders.place(request, road=_road(road), deadline_ns=self._deadline_ns(deadline_s))
+        deadline_ns = self._deadline_ns(deadline_s)
+        self._placing += 1
+        try:
+            if not self.guard.is_on:
+                return await self._orders.place(request, road=_road(road), deadline_ns=deadline_ns)
+            async with self.guard.admitted(request):
+                return await self._orders.place(request, road=_road(road), deadline_ns=deadline_ns)
+        finally:
+            self._placing -= 1
 
     async def amend_order(
         self,
@@ -136,6 +150,83 @@ class OrderMethods(MarketMethods, AccountMethods):
     async def get_open_orders(self, symbol: str | None = None) -> tuple[Order, ...]:
         """Open orders of one symbol, or of all; conditional ones too, each once."""
         return await self._path.run(self.venue.open_orders(self._symbol_or_none(symbol)))
+
+    async def cancel_all(self, symbol: str | None = None) -> tuple[Order, ...]:
+        """Cancel every open order of a symbol, or of all, conditional ones too. It looks again until none is left.
+
+        Returns:
+            The orders that were open and are not any more, as they stood before; () where there was none. How each
+            ended (it may have been filled meanwhile) says the account's stream, or get_order.
+
+        Raises:
+            OutcomeUnknown: Some are still open after several rounds.
+        """
+        name = self._symbol_or_none(symbol)
+        found: dict[str, Order] = {}
+        for _ in range(CANCEL_ROUNDS):
+            still_open = await self._path.run(self.venue.open_orders(name))
+            if not still_open and found:
+                return tuple(found.values())
+            found.update((order.order_id, order) for order in still_open if order.order_id not in found)
+            symbols: list[str | None] = [name]
+            if name is None and self.venue.cancel_all_needs_symbol:
+                symbols = list({order.symbol: None for order in still_open})
+            calls = [call for one in symbols for call in self.venue.cancel_all(one)]
+            await asyncio.gather(*(self._path.run(call) for call in calls))
+            if not still_open:
+                return ()
+        raise OutcomeUnknown(
+            f"{len(still_open)} orders are still open: {', '.join(order.order_id for order in still_open[:10])}",
+            venue=self.venue.name,
+            call="cancel_all",
+            code="STILL_OPEN",
+            advice="Read get_open_orders, and cancel again.",
+        )
+
+    async def kill(self, reason: str = "by hand") -> tuple[Order, ...]:
+        """Throw the kill switch: refuse every new order but those that only close, and cancel all that is open, also
+        what was still on its way. `resume` lifts it.
+
+        Raises:
+            APIError: Not all could be cancelled; orders stay refused.
+        """
+        self.guard.throw(reason)
+        cancelled = await self.cancel_all()
+        while self._placing:
+            await self._clock.sleep(0.2)
+            cancelled += await self.cancel_all()
+        return cancelled
+
+    def resume(self) -> None:
+        """Take orders again after `kill`."""
+        self.guard.lift()
+
+    async def arm_dead_man(self, seconds: float, symbols: Sequence[str] = ()) -> None:
+        """Have the venue cancel open orders when it does not hear from us for so long; renewed by itself meanwhile.
+
+        Binance: a countdown for each symbol named, renewed at a third of the time (weight 10 each). It fires when this
+        program dies, hangs, or is cut off. Conditional orders are not cancelled.
+
+        Bybit: for the whole account (name no symbols), from 3 to 300 whole seconds, for institutional accounts that the
+        venue has enabled it for. The venue acts when the account's stream, which is opened for it, has been gone for so
+        long; a program that hangs with its sockets open is not noticed. It takes effect ten seconds after it is set.
+        Orders that wait for a trigger stay.
+
+        Raises:
+            BadInput: No symbols where the venue needs them, or seconds that it does not take.
+            APIError: The venue did not confirm it.
+        """
+        if self.venue.countdown_by_symbol and not symbols:
+            raise BadInput("name the symbols", venue=self.venue.name, call="arm_dead_man", code="NO_SYMBOLS")
+        if not seconds > 0:
+            raise BadInput(f"{seconds} s is no time", venue=self.venue.name, call="arm_dead_man", code="BAD_SECONDS")
+        names = [(await self.get_instrument(symbol)).symbol for symbol in symbols]
+        await self._running.private.watch_countdown()
+        await self._running.dead_man.arm(seconds, names)
+
+    async def disarm_dead_man(self) -> None:
+        """Orders stay whatever becomes of us."""
+        await self._running.dead_man.disarm()
 
     def get_order_history(
         self, symbol: str | None = None, *, start_ms: int | None = None, end_ms: int | None = None

@@ -87,6 +87,18 @@ class PrivateStream:
         if token is not None:
             self._keeping = asyncio.create_task(self._keep_alive(token), name="perpwire stream token")
 
+    async def watch_countdown(self) -> None:
+        """Open the stream and subscribe what the venue's dead man's switch goes by, if it goes by the stream.
+
+        Raises:
+            As open.
+        """
+        topics = [topic.name for topic in self._venue.countdown_topics()]
+        if topics:
+            await self.open()
+            if self._connection is not None:
+                await self._connection.add(topics)
+
     async def close(self) -> None:
         running = [task for task in (self._keeping, self._rereading) if task is not None]
         for task in running:

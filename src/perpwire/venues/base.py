@@ -276,6 +276,10 @@ class Venue(MarketCalls, AccountCalls, OrderCalls, ABC):
     def private_topics(self) -> tuple[Topic, ...]:
         """Orders, fills, positions, balances. Empty where opening the private socket is enough."""
 
+    def countdown_topics(self) -> tuple[Topic, ...]:
+        """Private topics that must be subscribed for the dead man's switch to watch us; see arm_countdown."""
+        return ()
+
     @abstractmethod
     def stream_url(self, hosts: Hosts, route: str, token: str | None) -> str: ...
 

@@ -220,6 +220,9 @@ class OrderCalls(_Offers, ABC):
         where the venue has only orders for that (the connector places closing conditional orders then)."""
         self.lacks("set_position_stops")
 
+    countdown_by_symbol: bool = True
+    """False: one for the whole account, which the venue holds against the account's stream; nothing is renewed."""
+
     def arm_countdown(self, symbol: str | None, seconds: float) -> Call[CountDown]:
         """A dead man's switch: orders are cancelled unless armed again in time; 0 disarms."""
         self.lacks("arm_countdown")

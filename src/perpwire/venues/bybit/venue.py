@@ -150,6 +150,9 @@ class Bybit(Venue):
     def private_topics(self) -> tuple[Topic, ...]:
         return streams.PRIVATE_TOPICS
 
+    def countdown_topics(self) -> tuple[Topic, ...]:
+        return (Topic(streams.PRIVATE, "dcp.future"),)
+
     def stream_url(self, hosts: Hosts, route: str, token: str | None) -> str:
         private = route == streams.PRIVATE and hosts.private_streams is not None
         return f"{hosts.private_streams if private else hosts.streams}{PATHS[route]}"

@@ -18,6 +18,7 @@ from perpwire.api_connector.history import History
 from perpwire.api_connector.ledger import RateLedger
 from perpwire.api_connector.metrics import APIMetrics
 from perpwire.api_connector.order_desk import OrderDesk
+from perpwire.api_connector.order_form import OrderForm
 from perpwire.api_connector.position_modes import PositionModes
 from perpwire.api_connector.private_stream import PrivateStream
 from perpwire.api_connector.request_path import HttpRoute, RequestPath
@@ -120,6 +121,7 @@ class ConnectorCore:
         self.guard = Guard(guards, view, venue=venue.name, clock=self._clock, on_incident=self._tell)
         if guards is not None:
             self.streams.on(MarkPrice, self.guard.on_mark_price)
+        self._form = OrderForm(venue)
         self._placing = 0
         """Orders whose outcome their callers still wait for."""
         self._parts: _Parts | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, TypedDict, TypeVar
+from typing import Any, Literal, TypedDict, TypeVar, get_args
 
 from perpwire.errors import BadInput
 from perpwire.model.instrument import ROUNDINGS, Instrument, Rounding
@@ -56,7 +56,7 @@ class OrderOptions(TypedDict, total=False):
     take_profit: Number | None
     stop_loss: Number | None
     expires_time_ms: int | None
-    round: Rounding | None
+    round: Rounding | Literal["passive"] | None
 
 
 class OrderForm:
@@ -91,15 +91,13 @@ class OrderForm:
         if kind not in PLACED:
             raise self._bad("order_type", f"order_type {kind} can't be placed; {', '.join(PLACED)} can")
         self._venue.window_ms(venue_params)
-        rounding = options.get("round")
-        if rounding is not None and rounding not in ROUNDINGS:
-            raise self._bad("round", f"round {rounding!r} is not one of {', '.join(ROUNDINGS)}")
         closes = options.get("close_position", False)
         reduce_only = options.get("reduce_only", False)
         which = self.side(side)
         at_market = kind in AT_MARKET
+        rounding, quantity_rounding = self._roundings(options.get("round"), which)
 
-        exact_quantity = self._quantity(instrument, quantity, closes, kind, rounding)
+        exact_quantity = self._quantity(instrument, quantity, closes, kind, quantity_rounding)
         price = self._price(instrument, options.get("price"), "price", rounding)
         if at_market and price is not None:
             raise self._bad("price", f"an order of type {kind} has no price")
@@ -140,6 +138,17 @@ class OrderForm:
     def side(self, side: Side | str) -> Side:
         """In any case; BadInput for anything else."""
         return self._word(Side, side, "side")
+
+    def _roundings(self, wanted: str | None, side: Side) -> tuple[Rounding | None, Rounding | None]:
+        """How prices are rounded, and how quantities."""
+        if wanted == "passive":
+            return ("down" if side is Side.BUY else "up"), "down"
+        if wanted is None:
+            return None, None
+        known = next((one for one in get_args(Rounding) if one == wanted), None)
+        if known is None:
+            raise self._bad("round", f"round {wanted!r} is not one of {', '.join(ROUNDINGS)} and passive")
+        return known, known
 
     def _quantity(
         self, instrument: Instrument, given: Number | None, closes: bool, kind: OrderType, rounding: Rounding | None

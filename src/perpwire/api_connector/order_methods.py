@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, Literal
 
 from perpwire.api_connector.account_methods import AccountMethods
 from perpwire.api_connector.history import History
 from perpwire.api_connector.market_methods import MarketMethods
-from perpwire.api_connector.order_form import OrderForm, OrderOptions
+from perpwire.api_connector.order_form import OrderOptions
 from perpwire.errors import BadInput, OutcomeUnknown
+from perpwire.model.instrument import Rounding
 from perpwire.model.numbers import Number
-from perpwire.model.order import Fill, Order, OrderRequest, OrderType, PositionSide, Side
+from perpwire.model.order import (
+    Fill,
+    Order,
+    OrderRequest,
+    OrderType,
+    PositionSide,
+    Side,
+    TimeInForce,
+    TriggerBy,
+)
 from perpwire.venues.base import Road
 
 CANCEL_ROUNDS = 5
@@ -29,9 +39,23 @@ class OrderMethods(MarketMethods, AccountMethods):
         quantity: Number | None,
         order_type: OrderType | str = OrderType.MARKET,
         *,
+        price: Number | None = None,
+        time_in_force: TimeInForce | str | None = None,
+        reduce_only: bool = False,
+        position_side: PositionSide | str | None = None,
+        client_order_id: str | None = None,
+        trigger_price: Number | None = None,
+        trigger_by: TriggerBy | str = TriggerBy.LAST,
+        callback_rate: Number | None = None,
+        activation_price: Number | None = None,
+        close_position: bool = False,
+        take_profit: Number | None = None,
+        stop_loss: Number | None = None,
+        expires_time_ms: int | None = None,
+        round: Rounding | Literal["passive"] | None = None,  # noqa: A002 - the word users expect
         road: Road | str | None = None,
         deadline_s: float | None = None,
-        **options: Any,
+        **venue_params: Any,
     ) -> Order:
         """Place one order. It is sent once, whatever happens.
 
@@ -53,9 +77,9 @@ class OrderMethods(MarketMethods, AccountMethods):
             close_position: A conditional order that closes the whole position.
             take_profit, stop_loss: Trigger prices of attached exits (Bybit).
             expires_time_ms: With time_in_force GTD (Binance): Unix milliseconds.
-            round: "down", "up" or "nearest": round price and quantity to the contract's steps. Otherwise a value off
-                the steps is refused.
-            options: Further parameters in the venue's own names; they win over ours.
+            round: "down", "up" or "nearest": round prices and quantity to the contract's steps. "passive": the quantity
+                down, and prices down for a buy and up for a sell. Otherwise a value off the steps is refused.
+            venue_params: Further parameters in the venue's own names; they win over ours.
 
         Raises:
             BadInput: An argument breaks the contract's rules; nothing was sent.
@@ -69,7 +93,23 @@ class OrderMethods(MarketMethods, AccountMethods):
             The order as far as the venue's answer tells. At Bybit that is an acknowledgement (PENDING_NEW): what
             becomes of it says the order stream, or get_order.
         """
-        request = await self._request(symbol, side, quantity, order_type, options)
+        options = OrderOptions(
+            price=price,
+            time_in_force=time_in_force,
+            reduce_only=reduce_only,
+            position_side=position_side,
+            client_order_id=client_order_id,
+            trigger_price=trigger_price,
+            trigger_by=trigger_by,
+            callback_rate=callback_rate,
+            activation_price=activation_price,
+            close_position=close_position,
+            take_profit=take_profit,
+            stop_loss=stop_loss,
+            expires_time_ms=expires_time_ms,
+            round=round,
+        )
+        request = await self._request(symbol, side, quantity, order_type, options, venue_params)
         deadline_ns = self._deadline_ns(deadline_s)
         self._placing += 1
         try:
@@ -269,21 +309,25 @@ class OrderMethods(MarketMethods, AccountMethods):
     # --- inside ---------------------------------------------------------------------------------------------------
 
     async def _request(
-        self, symbol: str, side: Side | str, quantity: Number | None, order_type: OrderType | str, options: Any
+        self,
+        symbol: str,
+        side: Side | str,
+        quantity: Number | None,
+        order_type: OrderType | str,
+        options: OrderOptions,
+        venue_params: dict[str, Any],
     ) -> OrderRequest:
         """The order as it will be sent, or BadInput."""
-        ours = {name: options[name] for name in options if name in OrderOptions.__annotations__}
-        theirs = {name: value for name, value in options.items() if name not in ours}
         instrument = await self.get_instrument(symbol)
-        form = OrderForm(self.venue)
-        closing = bool(ours.get("reduce_only") or ours.get("close_position"))
+        form = self._form
+        closing = bool(options.get("reduce_only") or options.get("close_position"))
         return form.request(
             instrument,
             side,
             quantity,
             order_type,
-            cast(OrderOptions, ours),
-            theirs,
+            options,
+            venue_params,
             client_order_id=self._new_client_id(),
             position_side=self.position_modes.side_of(instrument.symbol, form.side(side), closing),
         )

@@ -60,7 +60,10 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     def check_price(self, price: Decimal) -> None:
         """Raises BadInput, naming the nearest valid price, where the venue would refuse this limit price."""
         if price <= 0:
-            raise self._bad("PRICE_NOT_POSITIVE", f"price {plain(price)} must be above 0")
+            raise self._bad(
+                "PRICE_NOT_POSITIVE",
+                f"price {plain(price)} must be above 0; the least is {plain(self.min_price or self.tick_size)}",
+            )
         if self.tick_size and price % self.tick_size:
             near = plain(self.round_price(price, "nearest"))
             raise self._bad(
@@ -75,7 +78,10 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     def check_quantity(self, quantity: Decimal, *, market: bool = False) -> None:
         """Raises BadInput, naming the nearest valid quantity, where the venue would refuse this one."""
         if quantity <= 0:
-            raise self._bad("QUANTITY_NOT_POSITIVE", f"quantity {plain(quantity)} must be above 0")
+            raise self._bad(
+                "QUANTITY_NOT_POSITIVE",
+                f"quantity {plain(quantity)} must be above 0; the least is {plain(self.min_quantity)}",
+            )
         if self.quantity_step and quantity % self.quantity_step:
             near = plain(max(self.round_quantity(quantity, "nearest"), self.min_quantity))
             raise self._bad(

@@ -1,0 +1,159 @@
+"""Guards of the user's own: what breaks one is refused before anything is sent; what closes always passes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from perpwire.api_connector.guards import CAUTIOUS, Guards
+from perpwire.api_connector.venue_connector import VenueConnector
+from perpwire.clock import ManualClock
+from perpwire.errors import BadInput, GuardRefused
+from perpwire.model.incident import GuardTripped, Incident
+from perpwire.simulator.faults import Delay
+from perpwire.testing import World, offline
+
+VENUES = ("binance", "bybit")
+
+
+def play(venue: str, guards: Guards | None, scene: Callable[[World, VenueConnector], Awaitable[None]]) -> None:
+    clock = ManualClock()
+
+    async def main() -> None:
+        async with offline(clock=clock, venues=(venue,)) as world, world.connector(venue, guards=guards) as connector:
+            await scene(world, connector)
+
+    clock.run(main())
+
+
+async def refused(connector: VenueConnector, guard: str, *order: Any, **more: Any) -> None:
+    with pytest.raises(GuardRefused) as caught:
+        await connector.place_order(*order, **more)
+    assert caught.value.code == guard.upper()
+
+
+def placed(world: World, venue: str) -> int:
+    return len(world.simulation.hosts[venue].exchange.orders("main", None))
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_an_order_above_the_greatest_notional_is_refused_and_one_at_it_passes(venue: str) -> None:
+    async def scene(world: World, connector: VenueConnector) -> None:
+        limit: dict[str, Any] = {"order_type": "LIMIT", "price": "60000"}
+        await refused(connector, "max_order_notional", "BTCUSDT", "BUY", "0.101", **limit)
+        assert placed(world, venue) == 0
+        await connector.place_order("BTCUSDT", "BUY", "0.1", **limit)
+        # A market order counts at the mark price.
+        await refused(connector, "max_order_notional", "BTCUSDT", "BUY", "0.1")
+
+    play(venue, Guards(max_order_notional=Decimal(6000)), scene)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_limit_price_on_the_wrong_side_of_the_collar_is_refused_and_a_passive_one_is_not(venue: str) -> None:
+    async def scene(world: World, connector: VenueConnector) -> None:
+        mark = world.simulation.hosts[venue].exchange.mark_price("BTCUSDT")
+        far: dict[str, Any] = {"order_type": "LIMIT", "round": "nearest"}
+        await refused(connector, "price_collar", "BTCUSDT", "BUY", "0.01", price=mark * Decimal("1.021"), **far)
+        await refused(connector, "price_collar", "BTCUSDT", "SELL", "0.01", price=mark * Decimal("0.979"), **far)
+        closing: dict[str, Any] = {"reduce_only": True, **far}
+        await refused(connector, "price_collar", "BTCUSDT", "SELL", "0.01", price=mark * Decimal("0.979"), **closing)
+        await connector.place_order("BTCUSDT", "BUY", "0.01", price=mark * Decimal("0.97"), **far)
+        assert placed(world, venue) == 1
+
+    play(venue, Guards(price_collar=Decimal("0.02")), scene)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("streams", [False, True], ids=["asked", "streamed"])
+def test_orders_open_under_way_and_held_count_against_the_greatest_position(venue: str, streams: bool) -> None:
+    async def scene(world: World, connector: VenueConnector) -> None:
+        if streams:
+            await connector.open_account_stream()
+        resting: dict[str, Any] = {"order_type": "LIMIT", "price": "50000"}
+        await connector.place_order("BTCUSDT", "BUY", "0.01")  # held
+        await connector.place_order("BTCUSDT", "BUY", "0.01", **resting)  # open
+        await world.clock.sleep(3.0)
+        # Of five at once, only two more fit below four hundredths; the others see them under way.
+        orders = [connector.place_order("BTCUSDT", "BUY", "0.01", **resting) for _ in range(5)]
+        told = await asyncio.gather(*orders, return_exceptions=True)
+        assert sum(isinstance(one, GuardRefused) for one in told) == 3
+        await refused(connector, "max_position_notional", "BTCUSDT", "BUY", "0.01")
+        # The other way there is room, and what closes passes.
+        await connector.place_order("BTCUSDT", "SELL", "0.02", order_type="LIMIT", price="70000")
+        await connector.place_order("BTCUSDT", "SELL", "0.01", reduce_only=True)
+        await world.clock.sleep(3.0)
+        await connector.place_order("BTCUSDT", "BUY", "0.01")
+
+    play(venue, Guards(max_position_notional=Decimal("0.045") * 64000), scene)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_more_orders_than_the_rate_allows_are_refused_and_closing_ones_do_not_count(venue: str) -> None:
+    async def scene(world: World, connector: VenueConnector) -> None:
+        for _ in range(3):
+            await connector.place_order("BTCUSDT", "BUY", "0.01")
+        await refused(connector, "max_orders", "BTCUSDT", "BUY", "0.01")
+        await connector.place_order("BTCUSDT", "SELL", "0.01", reduce_only=True)
+        await world.clock.sleep(10.0)
+        await connector.place_order("BTCUSDT", "BUY", "0.01")
+
+    play(venue, Guards(max_orders=3, per_s=10.0), scene)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_the_kill_switch_cancels_everything_also_what_is_on_its_way_and_refuses_what_opens(venue: str) -> None:
+    async def scene(world: World, connector: VenueConnector) -> None:
+        exchange, faults = world.simulation.hosts[venue].exchange, world.simulation.faults[venue]
+        incidents: list[Incident] = []
+        connector.on_incident(incidents.append)
+        resting: dict[str, Any] = {"order_type": "LIMIT", "price": "50000"}
+        await connector.place_order("BTCUSDT", "BUY", "0.05")
+        await connector.place_order("BTCUSDT", "BUY", "0.01", **resting)
+        await connector.place_order("ETHUSDT", "BUY", "1", order_type="LIMIT", price="2000")
+        await connector.place_order("BTCUSDT", "SELL", "0.01", order_type="STOP_MARKET", trigger_price="50000")
+        faults.add(Delay(method="POST", where="request", seconds=2.0))
+        late = asyncio.ensure_future(connector.place_order("BTCUSDT", "BUY", "0.01", **resting))
+        await world.clock.sleep(0.1)
+        cancelled = await connector.kill("losses")
+        assert exchange.open_orders("main", None) == []
+        assert exchange.open_triggers("main", None) == []
+        assert len(cancelled) == 4
+        assert (await late).client_order_id in {order.client_order_id for order in cancelled}
+        await refused(connector, "kill_switch", "BTCUSDT", "BUY", "0.01")
+        assert [one.guard for one in incidents if isinstance(one, GuardTripped)] == ["kill_switch"] * 2
+        await connector.close_position("BTCUSDT")
+        connector.resume()
+        await connector.place_order("BTCUSDT", "BUY", "0.01")
+
+    play(venue, None, scene)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_without_guards_nothing_is_asked_for_an_order(venue: str) -> None:
+    async def scene(world: World, connector: VenueConnector) -> None:
+        await connector.get_instruments()
+        journal = world.simulation.hosts[venue].journal
+        before = len(journal.entries(kind="request"))
+        await connector.place_order("BTCUSDT", "BUY", "0.01")
+        assert len(journal.entries(kind="request")) == before + 1
+
+    play(venue, None, scene)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"max_order_notional": 1.5}, {"price_collar": Decimal(0)}, {"max_orders": 0}, {"per_s": 0.0}]
+)
+def test_a_guard_that_makes_no_sense_is_refused(bad: dict[str, Any]) -> None:
+    with pytest.raises(BadInput):
+        Guards(**bad)
+
+
+def test_the_cautious_set_has_every_guard_on() -> None:
+    assert None not in (
+        CAUTIOUS.max_order_notional, CAUTIOUS.max_position_notional, CAUTIOUS.price_collar, CAUTIOUS.max_orders
+    )  # fmt: skip

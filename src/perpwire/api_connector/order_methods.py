@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any, Literal
 
 from perpwire.api_connector.account_methods import AccountMethods
@@ -223,51 +222,6 @@ class OrderMethods(MarketMethods, AccountMethods):
             advice="Read get_open_orders, and cancel again.",
         )
 
-    async def kill(self, reason: str = "by hand") -> tuple[Order, ...]:
-        """Throw the kill switch: refuse every new order but those that only close, and cancel all that is open, also
-        what was still on its way. `resume` lifts it.
-
-        Raises:
-            APIError: Not all could be cancelled; orders stay refused.
-        """
-        self.guard.throw(reason)
-        cancelled = await self.cancel_all()
-        while self._placing:
-            await self._clock.sleep(0.2)
-            cancelled += await self.cancel_all()
-        return cancelled
-
-    def resume(self) -> None:
-        """Take orders again after `kill`."""
-        self.guard.lift()
-
-    async def arm_dead_man(self, seconds: float, symbols: Sequence[str] = ()) -> None:
-        """Have the venue cancel open orders when it does not hear from us for so long; renewed by itself meanwhile.
-
-        Binance: a countdown for each symbol named, renewed at a third of the time (weight 10 each). It fires when this
-        program dies, hangs, or is cut off. Conditional orders are not cancelled.
-
-        Bybit: for the whole account (name no symbols), from 3 to 300 whole seconds, for institutional accounts that the
-        venue has enabled it for. The venue acts when the account's stream, which is opened for it, has been gone for so
-        long; a program that hangs with its sockets open is not noticed. It takes effect ten seconds after it is set.
-        Orders that wait for a trigger stay.
-
-        Raises:
-            BadInput: No symbols where the venue needs them, or seconds that it does not take.
-            APIError: The venue did not confirm it.
-        """
-        if self.venue.countdown_by_symbol and not symbols:
-            raise BadInput("name the symbols", venue=self.venue.name, call="arm_dead_man", code="NO_SYMBOLS")
-        if not seconds > 0:
-            raise BadInput(f"{seconds} s is no time", venue=self.venue.name, call="arm_dead_man", code="BAD_SECONDS")
-        names = [(await self.get_instrument(symbol)).symbol for symbol in symbols]
-        await self._running.private.watch_countdown()
-        await self._running.dead_man.arm(seconds, names)
-
-    async def disarm_dead_man(self) -> None:
-        """Orders stay whatever becomes of us."""
-        await self._running.dead_man.disarm()
-
     def get_order_history(
         self, symbol: str | None = None, *, start_ms: int | None = None, end_ms: int | None = None
     ) -> History[Order]:
@@ -285,26 +239,6 @@ class OrderMethods(MarketMethods, AccountMethods):
         """Executions. Binance needs a symbol."""
         one_id = None if order_id is None else str(order_id)
         return self._history(self.venue.fills(self._symbol_or_none(symbol), start_ms, end_ms, one_id))
-
-    async def close_position(self, symbol: str, **options: Any) -> Order | None:
-        """Close a symbol's one-way position by a reduce-only market order; None when it is flat already.
-
-        Raises:
-            BadInput: A position in hedge mode is open: which leg to close is the caller's to say.
-        """
-        for position in await self.get_positions(symbol):
-            if position.quantity and position.position_side is not PositionSide.BOTH:
-                raise BadInput(
-                    f"{symbol} has an open {position.position_side} position in hedge mode",
-                    venue=self.venue.name,
-                    call="close_position",
-                    code="HEDGE_MODE",
-                    advice="Place the closing order yourself, with position_side.",
-                )
-            if position.quantity:
-                side = Side.SELL if position.quantity > 0 else Side.BUY
-                return await self.place_order(symbol, side, abs(position.quantity), reduce_only=True, **options)
-        return None
 
     # --- inside ---------------------------------------------------------------------------------------------------
 

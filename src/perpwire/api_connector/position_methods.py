@@ -1,0 +1,138 @@
+"""The connector's calls that act on a position as a whole."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from perpwire.api_connector.order_methods import OrderMethods
+from perpwire.errors import BadInput, NotOffered
+from perpwire.model.account import Position
+from perpwire.model.numbers import Number
+from perpwire.model.order import Order, OrderType, PositionSide, Side, TriggerBy
+
+
+class PositionMethods(OrderMethods):
+    """Orders that go by what is held."""
+
+    async def close_position(
+        self, symbol: str, position_side: PositionSide | str | None = None, **options: Any
+    ) -> Order | None:
+        """Close a symbol's position by a market order that can only make it smaller; None when it is flat already.
+
+        Args:
+            position_side: LONG or SHORT, where both sides of an account in hedge mode are open.
+            options: As of place_order.
+
+        Raises:
+            BadInput: Both sides are open, and which one to close is not said.
+        """
+        wanted = None if position_side is None else self._word(PositionSide, position_side, "position_side", "close")
+        open_now = [
+            one
+            for one in await self.get_positions(symbol)
+            if one.quantity and (wanted is None or one.position_side is wanted)
+        ]
+        if not open_now:
+            return None
+        if len(open_now) > 1:
+            raise BadInput(
+                f"{symbol} has a long and a short position",
+                venue=self.venue.name,
+                call="close_position",
+                code="HEDGE_MODE",
+                advice="Say which one: position_side.",
+            )
+        position = open_now[0]
+        side = Side.SELL if position.quantity > 0 else Side.BUY
+        return await self.place_order(
+            symbol,
+            side,
+            abs(position.quantity),
+            reduce_only=True,
+            position_side=position.position_side,
+            **options,
+        )
+
+    async def set_position_stops(
+        self,
+        symbol: str,
+        *,
+        take_profit: Number | None = None,
+        stop_loss: Number | None = None,
+        trigger_by: TriggerBy | str = TriggerBy.LAST,
+        position_side: PositionSide | str | None = None,
+    ) -> tuple[Order, ...]:
+        """Take-profit and stop-loss of the whole position, at the market.
+
+        Bybit keeps them with the position: both are set in one call, no order comes back, and 0 takes one away. Binance
+        has conditional orders for it, which close the position: what is given is placed anew after the one that was
+        there is cancelled, so for a moment there is none; the orders come back.
+
+        Args:
+            take_profit, stop_loss: Trigger prices, quote per base; None leaves it as it is, 0 takes it away.
+            position_side: LONG or SHORT in hedge mode.
+
+        Raises:
+            BadInput: A price off the contract's steps; there is no position.
+            OutcomeUnknown: Whether the old one is gone, or the new one placed, is not known: no further one was sent.
+        """
+        instrument = await self.get_instrument(symbol)
+        which = self._word(TriggerBy, trigger_by, "trigger_by", "set_position_stops")
+        prices = [
+            None if value is None else self._exact(value, name, "set_position_stops")
+            for value, name in ((take_profit, "take_profit"), (stop_loss, "stop_loss"))
+        ]
+        for price in prices:
+            if price:
+                instrument.check_price(price)
+        wanted = None
+        if position_side is not None:
+            wanted = self._word(PositionSide, position_side, "position_side", "set_position_stops")
+        held = [
+            one
+            for one in await self.get_positions(instrument.symbol)
+            if one.quantity and (wanted is None or one.position_side is wanted)
+        ]
+        if len(held) != 1:
+            raise BadInput(
+                f"{symbol} has no position" if not held else f"{symbol} has a long and a short position",
+                venue=self.venue.name,
+                call="set_position_stops",
+                code="NO_POSITION" if not held else "HEDGE_MODE",
+                advice="Open a position first." if not held else "Say which one: position_side.",
+            )
+        position = held[0]
+        try:
+            call = self.venue.set_position_stops(instrument.symbol, position.position_side, prices[0], prices[1], which)
+        except NotOffered:
+            return await self._closing_orders(position, prices[0], prices[1], which)
+        await self._path.run(call)
+        return ()
+
+    async def _closing_orders(
+        self, position: Position, take_profit: Decimal | None, stop_loss: Decimal | None, trigger_by: TriggerBy
+    ) -> tuple[Order, ...]:
+        side = Side.SELL if position.quantity > 0 else Side.BUY
+        placed: list[Order] = []
+        for kind, price in ((OrderType.TAKE_PROFIT_MARKET, take_profit), (OrderType.STOP_MARKET, stop_loss)):
+            if price is None:
+                continue
+            for order in await self.get_open_orders(position.symbol):
+                mine = order.close_position and order.type is kind and order.side is side
+                if mine and order.position_side is position.position_side:
+                    await self.cancel_order(position.symbol, order.order_id)
+            if price:
+                placed.append(
+                    await self.place_order(
+                        position.symbol,
+                        side,
+                        None,
+                        kind,
+                        trigger_price=price,
+                        trigger_by=trigger_by,
+                        close_position=True,
+                        position_side=position.position_side,
+                    )
+                )
+        return tuple(placed)

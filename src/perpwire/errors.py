@@ -28,7 +28,7 @@ PerpwireError
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack
 
 
 class PerpwireError(Exception):
@@ -171,17 +171,26 @@ class RateLimited(VenueRefused):
 
     Attributes:
         retry_after_s: Seconds until the venue takes calls again, as far as it said.
-        holds_all: Every call is held back for so long; False where only calls like this one are.
+        holds: Which calls are held back for so long: "all"; "address", those that draw on the limits of the IP address;
+            "account", those that draw on the same limits of the account as this call.
+        until_ms: The end of a ban as the venue states it, Unix milliseconds of its clock; None where it does not.
     """
 
     default_advice = "Wait retry_after_s; calls made meanwhile are held back by the ledger."
 
     def __init__(
-        self, reason: str, *, retry_after_s: float = 1.0, holds_all: bool = True, **about: Unpack[About]
+        self,
+        reason: str,
+        *,
+        retry_after_s: float = 1.0,
+        holds: Literal["all", "address", "account"] = "all",
+        until_ms: int | None = None,
+        **about: Unpack[About],
     ) -> None:
         super().__init__(reason, **about)
         self.retry_after_s = retry_after_s
-        self.holds_all = holds_all
+        self.holds = holds
+        self.until_ms = until_ms
 
 
 class Busy(VenueRefused):

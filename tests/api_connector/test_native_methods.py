@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
 import msgspec
 import pytest
 
-from perpwire.api_connector.ledger import Moment
 from perpwire.clock import ManualClock
 from perpwire.errors import AuthenticationFailed, BadInput, BadRequest, NotSent, OutcomeUnknown
 from perpwire.simulator.faults import LoseAnswer, LoseRequest
@@ -62,7 +62,8 @@ def test_without_a_type_the_answer_comes_as_plain_data() -> None:
 def test_it_draws_on_the_same_budget_and_a_known_path_has_its_own_price() -> None:
     async def scene(world: World) -> None:
         ledger, clock = world.binance.ledger, world.clock
-        now = Moment(clock.time_ns() / 1e9, clock.monotonic_ns() / 1e9)
+        await asyncio.sleep(0.1)  # the questions of the start
+        now = clock.monotonic_ns()
         before = ledger.used("weight_1m", now)
         await world.binance.call("GET", "/fapi/v1/depth", {"symbol": "BTCUSDT", "limit": 1000})
         assert ledger.used("weight_1m", now) - before == 20
@@ -118,8 +119,8 @@ def test_what_is_no_call_is_refused_here(method: str, path: str) -> None:
 
 def test_a_deadline_that_can_not_be_kept_sends_nothing() -> None:
     async def scene(world: World) -> None:
-        clock = world.clock
-        world.binance.ledger.stop(5.0, Moment(clock.time_ns() / 1e9, clock.monotonic_ns() / 1e9))
+        now_ns = world.clock.monotonic_ns()
+        world.binance.ledger.stop("all", now_ns + 5_000_000_000, now_ns)
         with pytest.raises(NotSent) as caught:
             await world.binance.call("GET", "/fapi/v1/time", deadline_s=1.0)
         assert caught.value.code == "DEADLINE"

@@ -98,7 +98,7 @@ def test_an_order_that_waits_for_its_budget_is_never_sent_after_the_connector_is
         ends = await asyncio.gather(*orders, return_exceptions=True)
         await asyncio.sleep(60)
         sent = [end for end in ends if not isinstance(end, BaseException)]
-        assert placed(world, "bybit") == len(sent) == 10
+        assert placed(world, "bybit") == len(sent) == 9  # the tenth is kept for an order that reduces
         assert all(isinstance(end, NotSent) for end in ends if isinstance(end, BaseException))
 
     in_world(scenario, "bybit")
@@ -246,6 +246,7 @@ def test_every_kind_of_bad_argument_is_bad_input_with_the_venue(venue: str, argu
 def test_fifty_calls_at_once_after_a_clock_step_measure_the_clock_once(venue: str) -> None:
     async def scenario(world: World) -> None:
         connector = world.connectors[venue]
+        await asyncio.sleep(1)  # the three questions of the start
         world.simulation.hosts[venue].skew(-30)
         before = connector.metrics.get_stats()["total_requests"]
         await asyncio.gather(*(connector.get_account_info() for _ in range(20)))

@@ -176,7 +176,7 @@ class ConnectorCore:
         )  # fmt: skip
         self._parts = _Parts(requests, orders, dead_man, books, private)
         try:
-            await requests.measure_clock()
+            await requests.start()
         except BaseException:
             await self.close()
             raise
@@ -185,7 +185,7 @@ class ConnectorCore:
         """Close streams and connections; open orders are left as they are."""
         parts, self._parts = self._parts, None
         if parts is not None:
-            parts.requests.close()
+            await parts.requests.close()
             await parts.dead_man.close()
             await parts.private.close()
             await parts.books.close()

@@ -1,147 +1,257 @@
-"""A venue's rate limits, spent by REST and WebSocket alike. It says how long to wait; it never sleeps."""
+"""A venue's rate limits, spent by REST and WebSocket alike. It says how long to wait; it never sleeps.
+
+Every window is kept as a rolling one, also those that the venue turns at its full minute: what no rolling window
+exceeds, no fixed one does, and nothing depends on whose clock says when the minute is full. A request counts from the
+moment it may go until one period after its answer: the venue counted it somewhere between the two, so that however
+unevenly requests travel, the venue never sees more of them in a period than we allowed.
+
+Times are nanoseconds of our monotonic clock, which no step of a clock can move.
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from perpwire.venues.base import Costs, Lane, Limit
 
-SHARE = {Lane.CANCEL: 1.0, Lane.REDUCE: 1.0, Lane.ORDER: 0.95, Lane.ACCOUNT: 0.9, Lane.MARKET: 0.85}
-"""How much of a window each lane may use: what is left over is kept for the more urgent."""
+ADDRESS_PERCENT = {Lane.CANCEL: 90, Lane.REDUCE: 90, Lane.ORDER: 80, Lane.ACCOUNT: 80, Lane.MARKET: 70}
+"""How much of a window each lane may use where all of an address share it. A tenth is never used: others may live
+behind the address, and what they do is known only after it is done. A tenth is kept for cancels and for orders that
+reduce, a tenth for all that is about the account."""
+
+ACCOUNT_PERCENT = {Lane.CANCEL: 100, Lane.REDUCE: 100, Lane.ORDER: 90, Lane.ACCOUNT: 90, Lane.MARKET: 90}
+"""The same where only the account's own calls count."""
+
+LONGEST_FLIGHT_NS = 5_000_000_000
+"""A request without an answer is taken to have arrived by then: it has outlived the usual receive window."""
+
+NEWS_NS = 2_000_000_000
+"""A stop that ends later than the one before by no more than this is the same one, told by another call."""
+
+Whose = Literal["all", "address", "account"]
+"""What is stopped: every call; those that draw on the address's windows; those that draw on the same account windows as
+the call that was refused."""
 
 
-class Moment(NamedTuple):
-    """An instant on both clocks, in seconds. Fixed windows turn with the venue's; all else goes by our monotonic one,
-    which no step of a clock can move."""
+class _Window:
+    """One limit, and what is used of it."""
 
-    venue_s: float
-    monotonic_s: float
-
-
-ROUND_TRIP_SPREAD_S = 0.1
-"""Added to rolling windows: requests sent evenly reach the venue unevenly."""
-
-
-class _FixedWindow:
-    """A window that starts at multiples of its length on the venue's clock."""
-
-    def __init__(self, limit: Limit) -> None:
-        self.limit = limit
-        self._number = -1
-        self._used = 0
-
-    def _number_at(self, at: Moment) -> int:
-        return int(at.venue_s // self.limit.period_s)
-
-    def _roll(self, now: Moment) -> None:
-        number = self._number_at(now)
-        if number != self._number:
-            self._number, self._used = number, 0
-
-    def used(self, now: Moment) -> int:
-        self._roll(now)
-        return self._used
-
-    def wait_s(self, cost: int, allowed: float, now: Moment) -> float:
-        self._roll(now)
-        if self._used + cost <= allowed or self._used == 0:
-            return 0.0
-        return (self._number + 1) * self.limit.period_s - now.venue_s
-
-    def spend(self, cost: int, now: Moment) -> None:
-        self._roll(now)
-        self._used += cost
-
-    def reported(self, used: int, sent: Moment, now: Moment) -> None:
-        # Only upward inside a window: a reply that overtook another must not free what was spent. What was counted in
-        # the window before says nothing of this one.
-        self._roll(now)
-        if self._number_at(sent) == self._number:
-            self._used = max(self._used, used)
-
-
-class _RollingWindow:
-    """A window that always reaches back its length from now."""
+    __slots__ = (
+        "ceilings", "freed", "held", "in_flight", "limit", "name", "noted", "of_address", "period_ns",
+        "stopped_until_ns", "used",
+    )  # fmt: skip
 
     def __init__(self, limit: Limit) -> None:
+        self.name = limit.name
+        self.of_address = limit.scope == "ip"
+        # A nanosecond more: a window that includes both its ends must not hold too many either.
+        self.period_ns = round(limit.period_s * 1e9) + 1
+        self.in_flight = 0
+        self.held: deque[tuple[int, int]] = deque()  # (free at, units), of answered requests in the order of answers
+        self.noted: deque[tuple[int, int]] = deque()  # the same, of what the venue counted and we did not send
+        self.used = 0  # all three
+        self.freed = 0  # units that were ever let go
+        self.stopped_until_ns = 0
+        self.set_limit(limit.limit)
+
+    def set_limit(self, limit: int) -> None:
         self.limit = limit
-        self._reach_s = limit.period_s + ROUND_TRIP_SPREAD_S
-        self._spent: deque[tuple[float, int]] = deque()
-        self._used = 0
+        percent = ADDRESS_PERCENT if self.of_address else ACCOUNT_PERCENT
+        # Rounded up: of a limit of five there is no tenth to keep.
+        self.ceilings = {lane: -(-limit * share // 100) for lane, share in percent.items()}
 
-    def _roll(self, now: Moment) -> None:
-        while self._spent and self._spent[0][0] <= now.monotonic_s - self._reach_s:
-            self._used -= self._spent.popleft()[1]
+    def roll(self, now_ns: int) -> None:
+        for queue in (self.held, self.noted):
+            while queue and queue[0][0] <= now_ns:
+                units = queue.popleft()[1]
+                self.used -= units
+                self.freed += units
 
-    def used(self, now: Moment) -> int:
-        self._roll(now)
-        return self._used
-
-    def wait_s(self, cost: int, allowed: float, now: Moment) -> float:
-        self._roll(now)
-        excess = self._used + cost - allowed
-        if excess <= 0 or not self._spent:
-            return 0.0
-        for at_s, units in self._spent:
+    def wait_ns(self, cost: int, lane: Lane, now_ns: int) -> int:
+        """How long until so many units may be spent, at the least; 0 for now. What is larger than the whole ceiling
+        goes when nothing else is in the window."""
+        if now_ns < self.stopped_until_ns:
+            return self.stopped_until_ns - now_ns
+        if not cost:
+            return 0
+        self.roll(now_ns)
+        excess = self.used + cost - self.ceilings[lane]
+        if excess <= 0 or not self.used:
+            return 0
+        for free_at_ns, units in sorted((*self.held, *self.noted)) if self.noted else self.held:
             excess -= units
             if excess <= 0:
-                return max(0.0, at_s + self._reach_s - now.monotonic_s)
-        return max(0.0, self._spent[-1][0] + self._reach_s - now.monotonic_s)
+                return free_at_ns - now_ns
+        if self.in_flight:
+            return self.period_ns  # after an answer that is still to come
+        return max(queue[-1][0] for queue in (self.held, self.noted) if queue) - now_ns
 
-    def spend(self, cost: int, now: Moment) -> None:
-        self._roll(now)
-        self._spent.append((now.monotonic_s, cost))
-        self._used += cost
+    def clip_noted(self, until_ns: int) -> None:
+        """What the venue counted is over when it takes calls again."""
+        self.noted = deque((min(free_at_ns, until_ns), units) for free_at_ns, units in self.noted)
 
-    def reported(self, used: int, sent: Moment, now: Moment) -> None:
-        self._roll(now)
-        if used > self._used and now.monotonic_s - sent.monotonic_s < self.limit.period_s:
-            self.spend(used - self._used, sent)
+
+class Receipt:
+    """What one request has spent."""
+
+    __slots__ = ("is_open", "sent_ns", "slots")
+
+    def __init__(self, slots: list[tuple[_Window, int, int]], sent_ns: int) -> None:
+        self.slots = slots  # window, units, what the window had freed when it was sent
+        self.sent_ns = sent_ns
+        self.is_open = True  # not answered, not given up
 
 
 class RateLedger:
-    """The windows of one venue, and its stops: after HTTP 429, 418 or 403 every call is held back, after an order limit
-    or retCode 10006 only calls that draw on the same account windows."""
+    """The windows of one venue, and its stops.
+
+    HTTP 429 for weight and 418 stop every call; Bybit's 403 those by HTTP; an order limit or retCode 10006 only calls
+    that draw on the same account windows.
+
+    Attributes:
+        stopped_until_ns: No call at all may go before.
+    """
 
     def __init__(self, limits: Sequence[Limit]) -> None:
-        self._windows = {one.name: (_FixedWindow if one.fixed else _RollingWindow)(one) for one in limits}
-        self._stopped_until_s = float("-inf")
-        self._window_stopped_until_s: dict[str, float] = {}
+        self._windows = {one.name: _Window(one) for one in limits}
+        self._unanswered: deque[Receipt] = deque()
+        self._banned_until: tuple[int, int] | None = None
+        self.stopped_until_ns = 0
 
-    def wait_s(self, costs: Costs, lane: Lane, now: Moment) -> float:
-        """Seconds until a call of these costs may go; 0 for now."""
-        wait_s = max(0.0, self._stopped_until_s - now.monotonic_s)
+    # --- spending -------------------------------------------------------------------------------------------------
+
+    def take(self, costs: Costs, lane: Lane, now_ns: int) -> Receipt | None:
+        """Spend it if there is room for all of it now; None where there is not."""
+        if now_ns < self.stopped_until_ns:
+            return None
+        if self._unanswered:
+            self._give_up_waiting(now_ns)
+        windows = self._windows
         for name, cost in costs.items():
+            if windows[name].wait_ns(cost, lane, now_ns):
+                return None
+        slots = []
+        for name, cost in costs.items():
+            window = windows[name]
+            window.used += cost
+            window.in_flight += cost
+            slots.append((window, cost, window.freed))
+        receipt = Receipt(slots, now_ns)
+        self._unanswered.append(receipt)
+        return receipt
+
+    def wait(self, costs: Costs, lane: Lane, now_ns: int) -> tuple[int, Iterable[str]]:
+        """How long until `take` can succeed, at the least, and which windows stand in its way."""
+        longest_ns = max(0, self.stopped_until_ns - now_ns)
+        short: list[str] = []
+        if self._unanswered:
+            self._give_up_waiting(now_ns)
+        for name, cost in costs.items():
+            wait_ns = self._windows[name].wait_ns(cost, lane, now_ns)
+            if wait_ns:
+                short.append(name)
+                longest_ns = max(longest_ns, wait_ns)
+        return longest_ns, short
+
+    def is_stopped(self, costs: Costs, now_ns: int) -> bool:
+        """Whether calls of these costs are held back by a stop."""
+        return now_ns < self.stopped_until_ns or any(now_ns < self._windows[name].stopped_until_ns for name in costs)
+
+    def settle(self, receipt: Receipt, now_ns: int) -> None:
+        """Its answer is there, or given up: it leaves the windows one period from now."""
+        if receipt.is_open:
+            receipt.is_open = False
+            for window, cost, _ in receipt.slots:
+                if cost:
+                    window.in_flight -= cost
+                    window.held.append((now_ns + window.period_ns, cost))
+
+    def refund(self, receipt: Receipt) -> None:
+        """It was never sent after all."""
+        if receipt.is_open:
+            receipt.is_open = False
+            for window, cost, _ in receipt.slots:
+                window.in_flight -= cost
+                window.used -= cost
+
+    def _give_up_waiting(self, now_ns: int) -> None:
+        unanswered = self._unanswered
+        while unanswered and (not unanswered[0].is_open or unanswered[0].sent_ns + LONGEST_FLIGHT_NS <= now_ns):
+            receipt = unanswered.popleft()
+            self.settle(receipt, receipt.sent_ns + LONGEST_FLIGHT_NS)
+
+    # --- what the venue says --------------------------------------------------------------------------------------
+
+    def reported(self, usage: Costs, receipt: Receipt, now_ns: int) -> None:
+        """What the reply to a request says is used; the larger number counts.
+
+        What may be ours of it is all that was in the window when the request went out, and all that has been sent
+        since. Whatever is more than that was spent by others, at the latest now.
+        """
+        for window, _, freed in receipt.slots:
+            used = usage.get(window.name)
+            if used is None:
+                continue
+            window.roll(now_ns)
+            strange = used - (window.used + window.freed - freed)
+            if strange > 0:
+                window.noted.append((now_ns + window.period_ns, strange))
+                window.used += strange
+
+    def reported_limits(self, limits: Costs) -> None:
+        """The caps that the account really has."""
+        for name, limit in limits.items():
             window = self._windows[name]
-            # Small windows are not cut: ten orders a second means ten.
-            limit = window.limit.limit
-            allowed = limit * SHARE[lane] if limit >= 100 else limit
-            stopped_s = self._window_stopped_until_s.get(name, float("-inf")) - now.monotonic_s
-            wait_s = max(wait_s, stopped_s, window.wait_s(cost, allowed, now))
-        return wait_s
+            if limit != window.limit and limit > 0:
+                window.set_limit(limit)
 
-    def spend(self, costs: Costs, now: Moment) -> None:
-        for name, cost in costs.items():
-            self._windows[name].spend(cost, now)
+    def stop(
+        self, whose: Whose, until_ns: int, now_ns: int, *, costs: Costs | None = None, venue_until_ms: int = 0
+    ) -> bool:
+        """Send nothing until then.
 
-    def reported(self, usage: Costs, sent: Moment, now: Moment) -> None:
-        """What the headers of a reply say is used; its request went out at `sent`."""
-        for name, used in usage.items():
-            self._windows[name].reported(used, sent, now)
+        Args:
+            whose: Which calls; see Whose.
+            costs: Of the call that was refused; for "account".
+            venue_until_ms: The same instant on the venue's clock, to be read as banned_until_ms.
 
-    def stop(self, seconds: float, now: Moment) -> None:
-        """Send nothing for so long."""
-        self._stopped_until_s = max(self._stopped_until_s, now.monotonic_s + seconds)
+        Returns:
+            Whether this is news: False where calls like these were held back already for about as long.
+        """
+        if whose == "all":
+            before_ns, self.stopped_until_ns = self.stopped_until_ns, max(self.stopped_until_ns, until_ns)
+            windows = [one for one in self._windows.values() if one.of_address]
+        else:
+            windows = [
+                window
+                for name, window in self._windows.items()
+                if (window.of_address if whose == "address" else not window.of_address and name in (costs or ()))
+            ]
+            before_ns = min((one.stopped_until_ns for one in windows), default=0)
+            for window in windows:
+                window.stopped_until_ns = max(window.stopped_until_ns, until_ns)
+        for window in windows:
+            window.clip_noted(until_ns)
+        if whose != "account" and (self._banned_until is None or until_ns > self._banned_until[0]):
+            self._banned_until = (until_ns, venue_until_ms)
+        return before_ns <= now_ns or until_ns > before_ns + NEWS_NS
 
-    def stop_like(self, costs: Costs, seconds: float, now: Moment) -> None:
-        """Send nothing for so long that draws on one of these account windows."""
-        for name in costs:
-            if self._windows[name].limit.scope == "account":
-                until_s = max(self._window_stopped_until_s.get(name, 0.0), now.monotonic_s + seconds)
-                self._window_stopped_until_s[name] = until_s
+    def banned_until_ms(self, now_ns: int) -> int | None:
+        """Until when the venue takes no calls from this address, Unix milliseconds of its clock; None: it does."""
+        if self._banned_until is None or self._banned_until[0] <= now_ns:
+            return None
+        return self._banned_until[1]
 
-    def used(self, name: str, now: Moment) -> int:
-        """Units spent of the current window."""
-        return self._windows[name].used(now)
+    # --- reading --------------------------------------------------------------------------------------------------
+
+    def used(self, name: str, now_ns: int) -> int:
+        """Units of a window that are spent now, by us and by others."""
+        window = self._windows[name]
+        window.roll(now_ns)
+        return window.used
+
+    def limit(self, name: str) -> int:
+        """What a window takes in all, as far as the venue has said."""
+        return self._windows[name].limit

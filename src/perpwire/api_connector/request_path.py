@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Hashable
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
-from perpwire.api_connector.clock_sync import ClockSync
-from perpwire.api_connector.ledger import Moment, RateLedger
+from perpwire.api_connector.admission import Admission
+from perpwire.api_connector.clock_sync import ClockKeeper, ClockSync, Sample
+from perpwire.api_connector.ledger import RateLedger, Receipt
 from perpwire.api_connector.metrics import APIMetrics
 from perpwire.api_connector.retry import RetryPolicy
 from perpwire.clock import Clock
@@ -17,7 +17,7 @@ from perpwire.errors import APIError, ClockSkewed, Garbled, NotSent, OutcomeUnkn
 from perpwire.http_message import HttpReply, HttpRequest
 from perpwire.model.incident import ClockStepped, Incident, RateLimitHit
 from perpwire.transport.base import HttpTransport, TransportFailed
-from perpwire.venues.base import Call, Endpoint, Params, Road, Venue
+from perpwire.venues.base import Call, Costs, Endpoint, Params, Road, Venue
 
 T = TypeVar("T")
 
@@ -122,13 +122,24 @@ class RequestPath:
         self._retry = retry
         self._rng = rng
         self._on_incident = on_incident
-        self._measuring = asyncio.Lock()
-        self._measured_ns = 0
+        self.admission = Admission(ledger, clock, longest_hold_s=retry.longest_hold_s, venue=venue.name)
+        self._clock_keeper = ClockKeeper(clock_sync, clock, self._ask_time)
         self.is_closed = False
 
-    def close(self) -> None:
+    async def start(self) -> None:
+        """Measure the venue's clock, and keep it measured.
+
+        Raises:
+            APIError: The venue can't be asked.
+        """
+        await self._clock_keeper.measure()
+        self._clock_keeper.start()
+
+    async def close(self) -> None:
         """Nothing more is sent; what waits for its turn ends in NotSent."""
         self.is_closed = True
+        self.admission.close()
+        await self._clock_keeper.close()
 
     async def run(self, call: Call[T], *, road: Road | None = None, deadline_ns: int | None = None) -> T:
         """The call's result; pages are joined, follow-up calls made.
@@ -214,14 +225,18 @@ class RequestPath:
             ) from error
 
     async def measure_clock(self) -> None:
-        """Measure the venue's time anew; see ClockSync.measure for what is raised."""
-        time_call = self._venue.server_time()
+        """Measure the venue's time anew.
 
-        async def ask_ms() -> int:
-            return time_call.translate(await self._once(time_call.endpoint, time_call.params, self._http, None))
+        Raises:
+            APIError: The venue can't be asked.
+        """
+        await self._clock_keeper.measure()
 
-        await self._sync.measure(ask_ms)
-        self._measured_ns = self._clock.monotonic_ns()
+    async def _ask_time(self) -> Sample:
+        call = self._venue.server_time()
+        attempt = _Try()
+        venue_ms = call.translate(await self._once(call.endpoint, call.params, self._http, None, attempt))
+        return Sample(attempt.sent_ns, attempt.received_ns, venue_ms)
 
     def _route(self, endpoint: Endpoint, road: Road | None) -> Route:
         """The trading socket where it is wished, serves the call and is live; REST otherwise. Decided before each try,
@@ -240,82 +255,78 @@ class RequestPath:
         tried = 0
         doubtful = False
         while True:
-            started_ns = self._clock.monotonic_ns()
+            attempt = _Try()
             try:
-                return await self._once(endpoint, params, self._route(endpoint, road), deadline_ns)
+                return await self._once(endpoint, params, self._route(endpoint, road), deadline_ns, attempt)
             except APIError as error:
                 tried += 1
                 error.after_doubt = doubtful
-                self._learn_from(error, endpoint, params)
                 pause_s = None if self.is_closed else self._retry.pause_s(error, endpoint, tried, self._rng)
                 if pause_s is None:
                     raise
+                if deadline_ns is not None and self._clock.monotonic_ns() + pause_s * 1e9 >= deadline_ns:
+                    raise
                 doubtful = doubtful or isinstance(error, OutcomeUnknown | Garbled)
                 if isinstance(error, ClockSkewed):
-                    await self._resync(started_ns)
+                    await self._resync(error, attempt.sent_ns)
                 await self._clock.sleep(pause_s)
 
-    async def _once(self, endpoint: Endpoint, params: Params, route: Route, deadline_ns: int | None) -> Any:
-        costs = endpoint.costs_of(params)
-        while wait_s := self._ledger.wait_s(costs, endpoint.lane_of(params), self._now()):
-            self._check_hold(endpoint, wait_s)
-            self._check_deadline(endpoint, wait_s, deadline_ns)
-            await self._clock.sleep(wait_s)
-        if self.is_closed:
-            raise NotSent("the connector was closed", venue=self._venue.name, call=endpoint.name, code="CLOSED")
-        # Encoded and signed before it is spent: what can't be written costs nothing.
-        request = route.prepare(endpoint, params, self._credentials, self._sync.venue_ms())
-        sent = self._now()
-        self._ledger.spend(costs, sent)
-        started_ns = self._clock.monotonic_ns()
+    async def _once(
+        self, endpoint: Endpoint, params: Params, route: Route, deadline_ns: int | None, attempt: _Try
+    ) -> Any:
+        costs, lane = endpoint.costs_of(params), endpoint.lane_of(params)
+        receipt: Receipt | None = None
+        if deadline_ns is None or self._clock.monotonic_ns() < deadline_ns:
+            receipt = self.admission.admit_now(costs, lane)
+        if receipt is None:
+            receipt = await self.admission.admit(endpoint.name, costs, lane, deadline_ns)
+        try:
+            # From here to the first write nothing waits: the time stamp is as fresh as it can be.
+            request = route.prepare(endpoint, params, self._credentials, self._sync.venue_ms())
+        except BaseException:
+            self.admission.refund(receipt)  # what can't be written costs nothing
+            raise
+        attempt.sent_ns = self._clock.monotonic_ns()
         failure: BaseException | None = None
         try:
             reply = await request.exchange(self._timeout_s)
-            self._ledger.reported(self._venue.reported_usage(endpoint, reply.headers), sent, self._now())
+            attempt.received_ns = self._clock.monotonic_ns()
+            self._heed(endpoint, reply, receipt)
             return self._venue.decode(endpoint, reply)
         except APIError as error:
             failure = error
             if self._credentials is not None:
                 error.redact(self._credentials.redact)
+            if isinstance(error, RateLimited):
+                self._stop(error, costs)
             raise
         except BaseException as error:
             failure = error
             raise
         finally:
-            seconds = (self._clock.monotonic_ns() - started_ns) / 1e9
+            if isinstance(failure, NotSent):
+                self.admission.refund(receipt)
+            else:
+                self.admission.settle(receipt)
+            seconds = (self._clock.monotonic_ns() - attempt.sent_ns) / 1e9
             self._metrics.record_request(seconds, failure is None)
             self._metrics.record_call(endpoint.name, seconds, None if failure is None else type(failure).__name__)
 
-    def _now(self) -> Moment:
-        return Moment(self._sync.venue_s(), self._clock.monotonic_ns() / 1e9)
+    def _heed(self, endpoint: Endpoint, reply: HttpReply, receipt: Receipt) -> None:
+        """Correct the ledger by what the reply's headers say."""
+        now_ns = self._clock.monotonic_ns()
+        self._ledger.reported_limits(self._venue.reported_limits(endpoint, reply.headers))
+        self._ledger.reported(self._venue.reported_usage(endpoint, reply.headers), receipt, now_ns)
 
-    def _check_hold(self, endpoint: Endpoint, wait_s: float) -> None:
-        """A call that would be held back for longer than a window lasts is the caller's to decide on."""
-        if wait_s > self._retry.longest_hold_s:
-            raise RateLimited(
-                f"the venue takes no such call for {wait_s:.0f} s",
-                venue=self._venue.name,
-                call=endpoint.name,
-                code="HELD_BACK",
-                retry_after_s=wait_s,
-                advice="Nothing was sent. Wait retry_after_s.",
-            )
-
-    def _check_deadline(self, endpoint: Endpoint, wait_s: float, deadline_ns: int | None) -> None:
-        if deadline_ns is not None and self._clock.monotonic_ns() + wait_s * 1e9 > deadline_ns:
-            raise NotSent(
-                f"it could not be sent by its deadline: there is no budget for {wait_s:.1f} s",
-                venue=self._venue.name,
-                call=endpoint.name,
-                code="DEADLINE",
-            )
-
-    def _learn_from(self, error: APIError, endpoint: Endpoint, params: Params) -> None:
-        if isinstance(error, RateLimited) and error.code != "HELD_BACK":
-            if error.holds_all:
-                self._ledger.stop(error.retry_after_s, self._now())
-            else:
-                self._ledger.stop_like(endpoint.costs_of(params), error.retry_after_s, self._now())
+    def _stop(self, error: RateLimited, costs: Costs) -> None:
+        """Hold calls back for as long as the venue said, those that are queued already too."""
+        now_ns = self._clock.monotonic_ns()
+        until_ms = error.until_ms or self._sync.venue_ms() + round(error.retry_after_s * 1000)
+        is_news = self._ledger.stop(
+            error.holds, now_ns + round(error.retry_after_s * 1e9), now_ns, costs=costs, venue_until_ms=until_ms
+        )
+        self.admission.changed()
+        if is_news:
             self._on_incident(
                 RateLimitHit(
                     venue=self._venue.name,
@@ -325,17 +336,25 @@ class RequestPath:
                 )
             )
 
-    async def _resync(self, refused_ns: int) -> None:
-        """Measure the clock, once for all calls that were refused for it at about the same time."""
-        async with self._measuring:
-            if self._measured_ns > refused_ns:
-                return
-            await self.measure_clock()
-        self._on_incident(
-            ClockStepped(
-                venue=self._venue.name,
-                time_ns=self._clock.time_ns(),
-                detail="the venue refused our time stamp; its time was measured again",
-                offset_ms=self._sync.offset_ms,
+    async def _resync(self, refusal: ClockSkewed, sent_ns: int) -> None:
+        """Set the clock right, once for all calls that were refused for it at about the same time."""
+        stated_ms = self._venue.server_clock_ms(refusal)
+        stated = None if stated_ms is None else Sample(sent_ns, self._clock.monotonic_ns(), stated_ms)
+        if await self._clock_keeper.resync(sent_ns, stated):
+            self._on_incident(
+                ClockStepped(
+                    venue=self._venue.name,
+                    time_ns=self._clock.time_ns(),
+                    detail="the venue refused our time stamp; its time was measured again",
+                    offset_ms=self._sync.offset_ms,
+                )
             )
-        )
+
+
+class _Try:
+    """When one request was sent, and its answer received."""
+
+    __slots__ = ("received_ns", "sent_ns")
+
+    def __init__(self) -> None:
+        self.sent_ns = self.received_ns = 0

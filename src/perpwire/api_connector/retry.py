@@ -13,6 +13,9 @@ import msgspec
 from perpwire.errors import APIError, BadInput, Busy, ClockSkewed, Garbled, NotSent, OutcomeUnknown, RateLimited
 from perpwire.venues.base import Endpoint
 
+GIVEN_UP = frozenset({"DEADLINE", "CLOSED", "HELD_BACK"})
+"""Codes of ours for calls that were not sent and will not be: trying again would only wait again."""
+
 
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """How patient calls are.
@@ -33,7 +36,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     def pause_s(self, error: APIError, endpoint: Endpoint, tried: int, rng: random.Random) -> float | None:
         """Seconds to wait before trying again, or None: raise it. `tried` counts the tries so far."""
-        if tried >= self.attempts or isinstance(error, BadInput):
+        if tried >= self.attempts or isinstance(error, BadInput) or error.code in GIVEN_UP:
             return None
         if isinstance(error, ClockSkewed):
             return 0.0 if tried == 1 else None

@@ -224,6 +224,11 @@ class Venue(MarketCalls, AccountCalls, OrderCalls, ABC):
     def reported_usage(self, endpoint: Endpoint, headers: Mapping[str, str]) -> Costs:
         """Limit name -> how much of its current window is used, as far as the headers tell."""
 
+    def reported_limits(self, endpoint: Endpoint, headers: Mapping[str, str]) -> Costs:
+        """Limit name -> how much its window takes, as far as the headers tell: an account may have more than published,
+        or less."""
+        return {}
+
     def native_endpoint(self, method: str, path: str, reply: Any, signed: bool | None, weight: int | None) -> Endpoint:
         """A row for a call in the venue's own words: as the table has it, but for the reply; or else made up.
 

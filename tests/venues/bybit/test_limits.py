@@ -25,13 +25,15 @@ def test_the_published_windows() -> None:
     assert published["wallet_1s"] == (50, 1.0, False)
 
 
-def test_usage_is_told_so_that_what_is_left_is_what_the_venue_says() -> None:
+def test_usage_and_the_accounts_own_cap_are_told_as_the_venue_says() -> None:
     def used(**headers: str) -> object:
         return VENUE.reported_usage(endpoints.PLACE_ORDER, {k.replace("_", "-"): v for k, v in headers.items()})
 
     assert used(x_bapi_limit="10", x_bapi_limit_status="9") == {"place_1s": 1}
-    assert used(x_bapi_limit="20", x_bapi_limit_status="15") == {"place_1s": 0}  # a higher tier: more is left
-    assert used(x_bapi_limit="5", x_bapi_limit_status="4") == {"place_1s": 6}
+    assert used(x_bapi_limit="20", x_bapi_limit_status="15") == {"place_1s": 5}  # a higher tier
     assert used() == {}
     assert used(x_bapi_limit_status="?") == {}
-    assert VENUE.reported_usage(endpoints.SERVER_TIME, {"x-bapi-limit-status": "3"}) == {}
+    assert VENUE.reported_usage(endpoints.SERVER_TIME, {"x-bapi-limit": "9", "x-bapi-limit-status": "3"}) == {}
+    assert VENUE.reported_limits(endpoints.PLACE_ORDER, {"x-bapi-limit": "20"}) == {"place_1s": 20}
+    assert VENUE.reported_limits(endpoints.PLACE_ORDER, {"x-bapi-limit": "0"}) == {}
+    assert VENUE.reported_limits(endpoints.SERVER_TIME, {"x-bapi-limit": "20"}) == {}

@@ -41,6 +41,7 @@ def _depth_costs(params: Params) -> Costs:
 SERVER_TIME = Endpoint(
     name="server_time",
     http="GET /fapi/v1/time",
+    lane=Lane.CANCEL,  # a refused cancel waits for it
     security=Security.NONE,
     reply=wire.ServerTime,
     costs=weight(1),

@@ -27,8 +27,8 @@ HEADERS = {
 }
 """Limit name -> the reply header that says how much of its window is used."""
 
-AN_ORDER: Costs = {ORDERS_10S: 1, ORDERS_1M: 1}
-"""Placing or changing one order; no weight. Cancels cost weight only."""
+AN_ORDER: Costs = {ORDERS_10S: 1, ORDERS_1M: 1, WEIGHT: 0}
+"""Placing or changing one order; no weight, but its reply tells what is used of it. Cancels cost weight only."""
 
 
 def weight(units: int) -> Costs:

@@ -64,7 +64,8 @@ def refusal(endpoint: Endpoint, reply: HttpReply) -> APIError:
             call=endpoint.name,
             code=code if code is not None else reply.status,
             retry_after_s=_pause_s(reply, code, text),
-            holds_all=code != -1015,
+            holds="account" if code == -1015 else "all",
+            until_ms=None if (stated := _BANNED_UNTIL.search(text)) is None else int(stated.group(1)),
         )
     if reply.status == 408 or reply.status >= 500:
         return _server_failed(endpoint, reply, code, text)

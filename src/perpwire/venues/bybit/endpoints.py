@@ -24,7 +24,9 @@ def _row(name: str, http: str, security: Security, reply: Any, page: str, **more
     )
 
 
-SERVER_TIME = _row("server_time", "GET /v5/market/time", Security.NONE, wire.ServerTime, "market/time")
+SERVER_TIME = _row(
+    "server_time", "GET /v5/market/time", Security.NONE, wire.ServerTime, "market/time", lane=Lane.CANCEL
+)
 
 INSTRUMENTS = _row(
     "instruments",

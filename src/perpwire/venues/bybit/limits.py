@@ -50,13 +50,15 @@ def costs(path: str) -> Costs:
 
 
 def reported_usage(path: str, headers: Mapping[str, str]) -> Costs:
-    """How much of the endpoint's window is used, so that what is left is what the venue says is left.
-
-    The venue reports its own cap and what remains. An account with a smaller or larger cap than the published one is
-    still described rightly by what remains.
-    """
+    """How much of the endpoint's window is used: its cap, as the venue reports it, less what remains."""
     account = ACCOUNT_LIMITS.get(path)
-    remaining = headers.get("x-bapi-limit-status", "")
-    if account is None or not remaining.isdecimal():
+    cap, remaining = headers.get("x-bapi-limit", ""), headers.get("x-bapi-limit-status", "")
+    if account is None or not (cap.isdecimal() and remaining.isdecimal()):
         return {}
-    return {account.name: max(0, account.limit - int(remaining))}
+    return {account.name: max(0, int(cap) - int(remaining))}
+
+
+def reported_limits(path: str, headers: Mapping[str, str]) -> Costs:
+    """The cap that the account really has for this endpoint."""
+    account, cap = ACCOUNT_LIMITS.get(path), headers.get("x-bapi-limit", "")
+    return {account.name: int(cap)} if account is not None and cap.isdecimal() and int(cap) else {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -31,8 +31,11 @@ from perpwire.venues.bybit.error_codes import ADVICE, ERROR_CODES, NOT_MODIFIED
 from perpwire.venues.bybit.limits import IP_BAN_S
 from perpwire.venues.bybit.wire import Envelope
 
-DEFAULT_RETRY_S = 1.0
-"""The account windows are one second long."""
+DEFAULT_RETRY_S = 2.0
+"""Where the reply does not say: the account windows are one second long, and something else has filled this one."""
+
+HOLDS: Mapping[int, Literal["address", "account"]] = {10006: "account", 10018: "address"}
+"""Which calls a rate limit holds back; all of them, where the code is not here."""
 
 LONGEST_RETRY_S = 600.0
 
@@ -76,6 +79,7 @@ def _by_status(endpoint: Endpoint, reply: HttpReply) -> APIError:
                 words,
                 **told,
                 retry_after_s=IP_BAN_S,
+                holds="address",
                 advice="This IP address made too many requests. Stop every program on it for ten minutes.",
             )
         return NotAllowed(
@@ -98,7 +102,7 @@ def _by_code(endpoint: Endpoint, envelope: Envelope, headers: Mapping[str, str])
         return _doubtful(endpoint, words, code)
     told: dict[str, Any] = {"venue": "bybit", "call": endpoint.name, "code": code, "advice": ADVICE.get(code)}
     if issubclass(kind, RateLimited):
-        return kind(words, **told, retry_after_s=_retry_after_s(code, envelope, headers), holds_all=code != 10006)
+        return kind(words, **told, retry_after_s=_retry_after_s(code, envelope, headers), holds=HOLDS.get(code, "all"))
     return kind(words, **told)
 
 
@@ -121,9 +125,9 @@ def _retry_after_s(code: int, envelope: Envelope, headers: Mapping[str, str]) ->
         return IP_BAN_S
     now_ms = _reply_time_ms(envelope, headers)
     reset = headers.get("x-bapi-limit-reset-timestamp", "")
-    if not reset.isdecimal() or now_ms is None or int(reset) <= now_ms:
+    if not reset.isdecimal() or now_ms is None:
         return DEFAULT_RETRY_S
-    return min(LONGEST_RETRY_S, (int(reset) - now_ms) / 1000)
+    return max(0.0, min(LONGEST_RETRY_S, (int(reset) - now_ms) / 1000))
 
 
 def _reply_time_ms(envelope: Envelope, headers: Mapping[str, str]) -> int | None:

@@ -67,6 +67,9 @@ class Bybit(Venue):
     def reported_usage(self, endpoint: Endpoint, headers: Mapping[str, str]) -> Costs:
         return limits.reported_usage(endpoint.path, headers)
 
+    def reported_limits(self, endpoint: Endpoint, headers: Mapping[str, str]) -> Costs:
+        return limits.reported_limits(endpoint.path, headers)
+
     rows = tuple(row for row in vars(endpoints).values() if isinstance(row, Endpoint))
 
     def native_costs(self, path: str, weight: int | None) -> Costs:

@@ -138,7 +138,7 @@ def test_exact_2_what_breaks_a_filter_is_refused_here_with_the_nearest_value(
             connector = world.connectors[name]
             instrument = await connector.get_instrument("BTCUSDT")
             bounded = msgspec.structs.replace(instrument, min_price=Decimal(100), max_price=Decimal(1_000_000))
-            connector._instruments = {"BTCUSDT": bounded}
+            connector.instruments._known = {"BTCUSDT": bounded}
             journal = world.simulation.hosts[name].journal
             before = len(journal.entries(kind="request"))
             rounds = {"round": "down"} if code in ("QUANTITY_NOT_POSITIVE", "PRICE_NOT_POSITIVE") else {}

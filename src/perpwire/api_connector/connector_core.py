@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from enum import StrEnum
 from types import TracebackType
@@ -15,6 +14,7 @@ from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.dead_man import DeadMan
 from perpwire.api_connector.guards import Guard, Guards, View
 from perpwire.api_connector.history import History
+from perpwire.api_connector.instrument_cache import InstrumentCache
 from perpwire.api_connector.ledger import RateLedger
 from perpwire.api_connector.metrics import APIMetrics
 from perpwire.api_connector.order_desk import OrderDesk
@@ -114,8 +114,7 @@ class ConnectorCore:
         self._hosts = self.streams.hosts(venue)
         self._incident_handlers: list[Callable[[Incident], None]] = []
         self.streams.on_incident(self._tell)
-        self._instruments: Mapping[str, Instrument] | None = None
-        self._asking_instruments = asyncio.Lock()
+        self.instruments = InstrumentCache(venue.name, self._ask_instruments, self._clock)
         self.position_modes = PositionModes(venue, self._clock, self._tell)
         view = View(self._mark_price, self._positions_of, self._open_orders_of)
         self.guard = Guard(guards, view, venue=venue.name, clock=self._clock, on_incident=self._tell)
@@ -187,6 +186,7 @@ class ConnectorCore:
         if parts is not None:
             await parts.requests.close()
             await parts.dead_man.close()
+            await self.instruments.close()
             await parts.private.close()
             await parts.books.close()
         await self.streams.close()
@@ -239,6 +239,9 @@ class ConnectorCore:
         # Without the account's stream nothing would ever end what is noted here.
         if self._parts is not None and self._parts.private.is_open:
             self.account_state.on_order(order)
+
+    async def _ask_instruments(self) -> tuple[Instrument, ...]:
+        return await self._path.run(self.venue.instruments())
 
     async def _mark_price(self, symbol: str) -> MarkPrice:
         return (await self._path.run(self.venue.mark_prices(symbol)))[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 
 from perpwire.api_connector.connector_core import ConnectorCore
@@ -39,12 +38,9 @@ class MarketMethods(ConnectorCore):
         return await self._path.run(self.venue.status())
 
     async def get_instruments(self, *, refresh: bool = False) -> Mapping[str, Instrument]:
-        """Every contract by symbol; asked once, then kept, unless `refresh`."""
-        async with self._asking_instruments:
-            if self._instruments is None or refresh:
-                found = await self._path.run(self.venue.instruments())
-                self._instruments = {one.symbol: one for one in found}
-            return self._instruments
+        """Every contract by symbol; asked once, then kept, and asked again in the background when a quarter of an hour
+        old, or now with `refresh`."""
+        return await self.instruments.all(refresh=refresh)
 
     async def get_instrument(self, symbol: str) -> Instrument:
         """One contract, by the venue's symbol or as BTC/USDT:USDT.
@@ -54,15 +50,7 @@ class MarketMethods(ConnectorCore):
         """
         if not isinstance(symbol, str):
             raise BadInput(f"{symbol!r} is no symbol", venue=self.venue.name, code="UNKNOWN_SYMBOL")
-        known = self._instruments or await self.get_instruments()
-        name = self.venue.normal_symbol(symbol)
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=3)
-            raise BadInput(
-                f"unknown symbol {symbol!r}" + (f"; near: {', '.join(near)}" if near else ""),
-                venue=self.venue.name, code="UNKNOWN_SYMBOL", advice="Name a symbol of get_instruments().",
-            )  # fmt: skip
-        return known[name]
+        return await self.instruments.one(self.venue.normal_symbol(symbol), symbol)
 
     async def get_order_book(self, symbol: str, depth: int = 100) -> BookSnapshot:
         """The book at one moment, best first; see open_book for one that is kept."""

@@ -1,0 +1,268 @@
+"""The write-ahead journal: what it keeps, for whom, and what a kill leaves of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from perpwire.api_connector import order_journal
+from perpwire.api_connector.order_journal import FLUSH_S, JournalFile, OrderJournal
+from perpwire.clock import ManualClock
+from perpwire.errors import (
+    APIError,
+    BadInput,
+    DuplicateOrder,
+    Garbled,
+    InsufficientBalance,
+    NotSent,
+    OutcomeUnknown,
+)
+from perpwire.model.order import Fill, Order, OrderRequest, OrderStatus, OrderType, Side, TimeInForce
+
+KEY = "canary-key-5e1f"
+
+
+class Timers(ManualClock):
+    """A clock whose timers are run by hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.due: list[tuple[float, object]] = []
+
+    def call_later(self, seconds, callback):  # type: ignore[no-untyped-def]
+        entry = (seconds, callback)
+        self.due.append(entry)
+
+        class Handle:
+            def cancel(inner) -> None:
+                if entry in self.due:
+                    self.due.remove(entry)
+
+        return Handle()
+
+
+def request(name: str, price: str = "60000.10") -> OrderRequest:
+    return OrderRequest(
+        symbol="BTCUSDT", side=Side.BUY, type=OrderType.LIMIT, quantity=Decimal("0.010"), price=Decimal(price),
+        client_order_id=name, time_in_force=TimeInForce.GTC,
+        venue_params={"priceMatch": "QUEUE", "cap": Decimal("1.50")},
+    )  # fmt: skip
+
+
+def order(name: str) -> Order:
+    return Order(
+        venue="binance", symbol="BTCUSDT", order_id="77", client_order_id=name, side=Side.BUY, type=OrderType.LIMIT,
+        status=OrderStatus.NEW, time_in_force=TimeInForce.GTC, price=Decimal("60000.1"), quantity=Decimal("0.01"),
+        filled_quantity=Decimal(0), average_price=None, reduce_only=False,
+    )  # fmt: skip
+
+
+def fill(trade_id: str, time_ms: int) -> Fill:
+    return Fill(
+        venue="binance", symbol="BTCUSDT", venue_time_ms=time_ms, trade_id=trade_id, order_id="77", client_order_id="a",
+        side=Side.BUY, price=Decimal(60000), quantity=Decimal("0.01"), fee=None, fee_asset="", realized_pnl=None,
+        is_maker=False,
+    )  # fmt: skip
+
+
+def opened(path: Path, *, venue: str = "binance", key: str = KEY, clock: ManualClock | None = None) -> OrderJournal:
+    return OrderJournal(JournalFile(path), venue, key, clock or Timers())
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "orders.db"
+
+
+def test_an_order_is_in_the_file_before_it_is_sent_and_unsettled_until_its_outcome_is_noted(path: Path) -> None:
+    first = opened(path)
+    first.before_send((request("a"), request("b", "59999.90")), 1_000, 8_000)
+    first.settled("b", order("b"))
+    first.close()
+
+    later = opened(path)
+    (entry,) = later.unsettled()
+    assert (entry.client_order_id, entry.sent_ms, entry.certain_after_ms) == ("a", 1_000, 8_000)
+    assert entry.request.price == Decimal("60000.10")
+    assert str(entry.request.quantity) == "0.010"
+    assert entry.request.venue_params == {"priceMatch": "QUEUE", "cap": "1.50"}
+    assert [(one.client_order_id, one.outcome, one.order_id) for one in later.orders()] == [
+        ("a", None, None),
+        ("b", "PLACED", "77"),
+    ]
+    later.close()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kept"),
+    [
+        (NotSent("refused connection"), "NOT_SENT"),
+        (BadInput("a word"), "NOT_SENT"),
+        (InsufficientBalance("no margin", code=-2019), "REFUSED"),
+        (OutcomeUnknown("lost"), None),
+        (Garbled("cut short"), None),
+        (DuplicateOrder("an order has this id"), None),
+        (APIError("the caller gave up", code="CANCELLED"), None),
+    ],
+)
+def test_only_what_is_certain_settles_an_order(path: Path, outcome: APIError, kept: str | None) -> None:
+    journal = opened(path)
+    journal.before_send((request("a"),), 1_000, 8_000)
+    journal.settled("a", outcome)
+    (entry,) = journal.orders()
+    assert entry.outcome == kept
+    journal.settled("a", order("a"))
+    (entry,) = journal.orders()
+    assert entry.outcome == (kept or "PLACED"), "what was settled once stays so"
+    journal.close()
+
+
+def test_an_order_that_is_sent_again_is_one_row_with_its_last_window(path: Path) -> None:
+    journal = opened(path)
+    journal.before_send((request("a"),), 1_000, 8_000)
+    journal.before_send((request("a"),), 3_000, 10_000)
+    (entry,) = journal.orders()
+    assert (entry.sent_ms, entry.certain_after_ms) == (3_000, 10_000)
+    journal.settled("a", order("a"))
+    journal.before_send((request("a"),), 9_000, 16_000)
+    assert [one.outcome for one in journal.orders()] == ["PLACED", None], "the id was used for another order later"
+    journal.close()
+
+
+def test_a_process_that_is_killed_without_warning_leaves_every_intent(path: Path) -> None:
+    child = os.fork()
+    if child == 0:
+        journal = opened(path)
+        for number in range(50):
+            journal.before_send((request(f"order-{number}"),), number, number + 7_000)
+            if number % 2:
+                journal.settled(f"order-{number}", order(f"order-{number}"))
+        journal.fill_delivered(fill("9", 5))
+        os.kill(os.getpid(), signal.SIGKILL)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    journal = opened(path)
+    kept = {entry.client_order_id: entry.outcome for entry in journal.orders()}
+    assert set(kept) == {f"order-{number}" for number in range(50)}
+    assert [name for name, outcome in kept.items() if outcome is None] == [f"order-{n}" for n in range(0, 50, 2)]
+    assert journal.fills_since(0) == [("BTCUSDT", "9", 5)]
+    journal.close()
+
+
+def test_an_outcome_reaches_the_file_by_itself_a_moment_later(path: Path) -> None:
+    clock = Timers()
+    journal = opened(path, clock=clock)
+    journal.before_send((request("a"),), 1, 2)
+    journal.settled("a", order("a"))
+    ((delay_s, write),) = clock.due
+    assert delay_s == FLUSH_S
+    with sqlite3.connect(path) as other:
+        assert other.execute("SELECT outcome FROM orders").fetchone() == (None,)
+        write()  # type: ignore[operator]
+        assert other.execute("SELECT outcome FROM orders").fetchone() == ("PLACED",)
+    other.close()
+    journal.close()
+
+
+def test_a_file_that_cannot_be_written_fails_the_order_as_not_sent_and_loses_nothing(path: Path) -> None:
+    journal = opened(path)
+    journal.before_send((request("a"),), 1, 2)
+    journal.settled("a", order("a"))
+    journal._db.execute("PRAGMA query_only=ON")  # as a full disk would
+    with pytest.raises(NotSent) as caught:
+        journal.before_send((request("b"),), 3, 4)
+    assert caught.value.code == "JOURNAL"
+    assert str(path) in caught.value.advice
+    journal.settled("b", caught.value)
+    journal._db.execute("PRAGMA query_only=OFF")
+    journal.before_send((request("c"),), 5, 6)
+    assert [(one.client_order_id, one.outcome) for one in journal.orders()] == [("a", "PLACED"), ("c", None)]
+    journal.close()
+
+
+def test_one_file_serves_several_venues_and_keys_and_each_sees_its_own(path: Path) -> None:
+    ours, theirs, bybits = opened(path), opened(path, key="another"), opened(path, venue="bybit")
+    ours.before_send((request("a"),), 1, 2)
+    theirs.before_send((request("a"),), 3, 4)
+    bybits.fill_delivered(fill("1", 10))
+    assert [entry.sent_ms for entry in ours.orders()] == [1]
+    assert [entry.sent_ms for entry in theirs.orders()] == [3]
+    assert ours.fills_since(0) == []
+    assert bybits.fills_since(0) == [("BTCUSDT", "1", 10)]
+    for journal in (ours, theirs, bybits):
+        journal.close()
+
+
+def test_a_second_connector_with_the_same_key_is_told_so_and_may_have_it_afterwards(path: Path) -> None:
+    first = opened(path)
+    with pytest.raises(BadInput) as caught:
+        opened(path)
+    assert caught.value.code == "JOURNAL_IN_USE"
+    first.close()
+    opened(path).close()
+
+
+def test_neither_key_nor_its_like_is_in_the_file_or_its_name(path: Path) -> None:
+    journal = opened(path)
+    journal.before_send((request("a"),), 1, 2)
+    journal.close()
+    for file in path.parent.iterdir():
+        assert KEY not in file.name
+        assert KEY.encode() not in file.read_bytes()
+    assert KEY not in repr(journal)
+
+
+def test_what_is_no_journal_is_refused_and_left_as_it_is(path: Path, tmp_path: Path) -> None:
+    path.write_bytes(b"a letter to a friend, of more than one hundred bytes, " * 5)
+    before = path.read_bytes()
+    with pytest.raises(BadInput, match="can't be used"):
+        opened(path)
+    assert path.read_bytes() == before
+    foreign = tmp_path / "foreign.db"
+    with sqlite3.connect(foreign) as other:
+        other.execute("CREATE TABLE letters (text TEXT)")
+    other.close()
+    with pytest.raises(BadInput, match="no journal"):
+        opened(foreign)
+    with pytest.raises(BadInput, match="can't be used"):
+        opened(tmp_path / "no such folder" / "orders.db")
+    foreign.unlink()
+    opened(foreign).close()
+
+
+def test_the_point_to_which_fills_were_read_only_moves_forward(path: Path) -> None:
+    journal = opened(path)
+    assert journal.fills_read_ms is None
+    journal.fills_read_until(5_000)
+    journal.fills_read_until(4_000)
+    journal.close()
+    later = opened(path)
+    assert later.fills_read_ms == 5_000
+    later.close()
+
+
+def test_old_rows_go_and_unsettled_orders_and_fills_that_may_be_read_again_stay(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(order_journal, "KEEP_ORDERS", 10)
+    monkeypatch.setattr(order_journal, "KEEP_FILLS", 10)
+    monkeypatch.setattr(order_journal, "TIDY_EVERY", 5)
+    journal = opened(path)
+    hour_ms = 3_600_000
+    journal.fills_read_until(2 * hour_ms)
+    for number in range(100):
+        journal.before_send((request(f"order-{number}"),), number, number)
+        if number != 3:
+            journal.settled(f"order-{number}", order(f"order-{number}"))
+        journal.fill_delivered(fill(str(number), hour_ms - 20 + number))
+    kept = [entry.client_order_id for entry in journal.orders()]
+    assert kept[0] == "order-3"
+    assert 10 <= len(kept) <= 20
+    fills = [trade_id for _, trade_id, _ in journal.fills_since(0)]
+    assert fills[0] == "20", "an hour before the point and later all stay"
+    assert fills[-1] == "99"
+    journal.close()

@@ -6,8 +6,9 @@ import random
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from enum import StrEnum
+from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
 from perpwire.api_connector.book_keeper import BookKeeper
 from perpwire.api_connector.clock_sync import ClockSync
@@ -38,6 +39,9 @@ from perpwire.model.order import Order
 from perpwire.transport.base import HttpTransport, SocketTransport
 from perpwire.venues.base import Call, Road, Venue
 
+if TYPE_CHECKING:
+    from perpwire.api_connector.order_journal import JournalFile, OrderJournal
+
 T = TypeVar("T")
 W = TypeVar("W", bound=StrEnum)
 
@@ -50,6 +54,7 @@ class _Parts(NamedTuple):
     dead_man: DeadMan
     books: BookKeeper
     private: PrivateStream
+    journal: OrderJournal | None
 
 
 class ConnectorCore:
@@ -67,6 +72,8 @@ class ConnectorCore:
         road: How orders travel: "rest", or "websocket" where the venue's trading socket is live (else REST). Each order
             call can choose otherwise.
         guards: Limits of your own for orders; see guards.py. None: off.
+        journal: A file (SQLite) in which orders stand before they are sent, so that a program that was killed settles
+            them when it is started again; see docs/orders.md. A path, or a JournalFile for more. None: off.
         clock, rng, http, sockets: For tests: time, randomness and transports of their own. Transports that are given
             are not closed by the connector.
     """
@@ -83,6 +90,7 @@ class ConnectorCore:
         settle_patience_s: float = 60.0,
         road: Road | str = Road.REST,
         guards: Guards | None = None,
+        journal: JournalFile | Path | str | None = None,
         retry: RetryPolicy | None = None,
         clock: Clock | None = None,
         rng: random.Random | None = None,
@@ -96,6 +104,7 @@ class ConnectorCore:
         self._timeout_s = timeout_s
         self._settle_patience_s = settle_patience_s
         self._road = Road(road)
+        self._journal = journal
         self._retry = retry or RetryPolicy()
         self._http = http
         self._own_http = http is None
@@ -135,9 +144,11 @@ class ConnectorCore:
 
         Raises:
             NotSent: The venue can't be reached.
+            BadInput: The journal can't be used.
         """
         if self._parts is not None:
             return
+        journal = self._open_journal()
         if self._http is None:
             # Imported only when it is really wanted: it is most of the library's import time.
             from perpwire.transport.http import AiohttpTransport
@@ -163,6 +174,7 @@ class ConnectorCore:
             sync=self._sync,
             clock=self._clock,
             modes=self.position_modes,
+            journal=journal,
             patience_s=self._settle_patience_s,
             on_incident=self._tell,
             on_order=self._note_order,
@@ -173,7 +185,7 @@ class ConnectorCore:
             self.venue, self._hosts, self.streams, requests, self._clock, self._sync, self.account_state,
             self._credentials,
         )  # fmt: skip
-        self._parts = _Parts(requests, orders, dead_man, books, private)
+        self._parts = _Parts(requests, orders, dead_man, books, private, journal)
         try:
             await requests.start()
         except BaseException:
@@ -193,6 +205,19 @@ class ConnectorCore:
         if self._own_http and self._http is not None:
             await self._http.close()
             self._http = None
+        if parts is not None and parts.journal is not None:
+            parts.journal.close()
+
+    def _open_journal(self) -> OrderJournal | None:
+        if self._journal is None:
+            return None
+        if self._credentials is None:
+            raise BadInput("a journal is of no use without an API key", venue=self.venue.name, code="NO_CREDENTIALS")
+        # Imported only when it is wanted, as above.
+        from perpwire.api_connector.order_journal import JournalFile, OrderJournal
+
+        file = self._journal if isinstance(self._journal, JournalFile) else JournalFile(self._journal)
+        return OrderJournal(file, self.venue.name, self._credentials.api_key, self._clock)
 
     async def __aenter__(self) -> Self:
         await self.start()

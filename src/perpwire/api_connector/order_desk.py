@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.position_modes import PositionModes
-from perpwire.api_connector.reconcile import settle_order
-from perpwire.api_connector.request_path import RequestPath
+from perpwire.api_connector.reconcile import MARGIN_MS, settle_order
+from perpwire.api_connector.request_path import BeforeSend, RequestPath
 from perpwire.clock import Clock
 from perpwire.errors import (
     APIError,
@@ -26,6 +27,9 @@ from perpwire.model.incident import BalanceInsufficient, Incident, OrderDoubtful
 from perpwire.model.order import Order, OrderRequest
 from perpwire.venues.base import Road, Venue
 
+if TYPE_CHECKING:
+    from perpwire.api_connector.order_journal import OrderJournal
+
 
 class OrderDesk:
     """One per running connector."""
@@ -38,6 +42,7 @@ class OrderDesk:
         sync: ClockSync,
         clock: Clock,
         modes: PositionModes,
+        journal: OrderJournal | None = None,
         patience_s: float,
         on_incident: Callable[[Incident], None],
         on_order: Callable[[Order], None],
@@ -47,6 +52,7 @@ class OrderDesk:
         self._sync = sync
         self._clock = clock
         self._modes = modes
+        self._journal = journal
         self._patience_s = patience_s
         self._on_incident = on_incident
         self._on_order = on_order
@@ -60,21 +66,37 @@ class OrderDesk:
                 order = await self._place_once(await self._in_other_mode(request), road, deadline_ns)
         except InsufficientBalance as error:
             self._tell(BalanceInsufficient, request, error)
+            self._note_outcome(request, error)
             raise
         except APIError as error:
             self._tell(OrderFailed, request, error)
+            self._note_outcome(request, error)
             raise
         except asyncio.CancelledError:
             given_up = APIError("the caller gave up while it was under way", code="CANCELLED")
             self._tell(OrderDoubtful, request, given_up)
             raise
+        self._note_outcome(request, order)
         self._on_order(order)
         return order
+
+    def _note_outcome(self, request: OrderRequest, outcome: Order | APIError) -> None:
+        if self._journal is not None:
+            self._journal.settled(request.client_order_id, outcome)
+
+    def _noting(self, request: OrderRequest) -> BeforeSend | None:
+        """What writes the order into the journal before it leaves."""
+        journal = self._journal
+        if journal is None:
+            return None
+        window_ms = self._venue.window_ms(request.venue_params) + MARGIN_MS
+        return lambda venue_ms: journal.before_send((request,), venue_ms, venue_ms + window_ms)
 
     async def _place_once(self, request: OrderRequest, road: Road | None, deadline_ns: int | None) -> Order:
         first_sent_ms = self._sync.venue_ms()
         try:
-            return await self._requests.run(self._venue.place_order(request), road=road, deadline_ns=deadline_ns)
+            call = self._venue.place_order(request)
+            return await self._requests.run(call, road=road, deadline_ns=deadline_ns, before_send=self._noting(request))
         except (OutcomeUnknown, Garbled) as doubt:
             self._tell(OrderDoubtful, request, doubt)
             return await settle_order(

@@ -21,6 +21,10 @@ from perpwire.venues.base import Call, Costs, Endpoint, Params, Road, Venue
 
 T = TypeVar("T")
 
+BeforeSend = Callable[[int], None]
+"""Called right before each try of a call is signed and written, with the venue's time (Unix ms). What it raises ends
+the try with nothing sent."""
+
 READ_BACK_PAUSES_S = (0.1, 0.2, 0.4, 0.8)
 
 
@@ -141,19 +145,27 @@ class RequestPath:
         self.admission.close()
         await self._clock_keeper.close()
 
-    async def run(self, call: Call[T], *, road: Road | None = None, deadline_ns: int | None = None) -> T:
+    async def run(
+        self,
+        call: Call[T],
+        *,
+        road: Road | None = None,
+        deadline_ns: int | None = None,
+        before_send: BeforeSend | None = None,
+    ) -> T:
         """The call's result; pages are joined, follow-up calls made.
 
         Args:
             road: By REST or the trading socket; None: as the connector is set.
             deadline_ns: Of our monotonic clock: what is not written by then never is.
+            before_send: For the journal; of calls without pages, and not for their follow-up calls.
 
         Raises:
             NotSent: Nothing left this machine, be it for the deadline.
             APIError: See errors.py.
         """
         if call.next_page is None:
-            result, _ = await self._one(call, road, deadline_ns)
+            result, _ = await self._one(call, road, deadline_ns, before_send)
             return result
         rows: list[Any] = []
         async for page in self._pages(cast(Call[tuple[Any, ...]], call), road, deadline_ns):
@@ -188,10 +200,12 @@ class RequestPath:
                 page = tuple(fresh)
             yield page
 
-    async def _one(self, call: Call[T], road: Road | None, deadline_ns: int | None) -> tuple[T, Call[T] | None]:
+    async def _one(
+        self, call: Call[T], road: Road | None, deadline_ns: int | None, before_send: BeforeSend | None = None
+    ) -> tuple[T, Call[T] | None]:
         """The result of one call or page, and the call for the next page."""
         try:
-            reply = await self._reply(call.endpoint, call.params, road, deadline_ns)
+            reply = await self._reply(call.endpoint, call.params, road, deadline_ns, before_send)
             if call.then is not None:
                 return await self._read_back(call.endpoint, call.then(reply), deadline_ns), None
             result = call.translate(reply)
@@ -250,14 +264,23 @@ class RequestPath:
             return self._socket
         return self._http
 
-    async def _reply(self, endpoint: Endpoint, params: Params, road: Road | None, deadline_ns: int | None) -> Any:
+    async def _reply(
+        self,
+        endpoint: Endpoint,
+        params: Params,
+        road: Road | None,
+        deadline_ns: int | None,
+        before_send: BeforeSend | None,
+    ) -> Any:
         """The wire reply, tried as often as retry.py allows."""
         tried = 0
         doubtful = False
         while True:
             attempt = _Try()
             try:
-                return await self._once(endpoint, params, self._route(endpoint, road), deadline_ns, attempt)
+                return await self._once(
+                    endpoint, params, self._route(endpoint, road), deadline_ns, attempt, before_send
+                )
             except APIError as error:
                 tried += 1
                 error.after_doubt = doubtful
@@ -272,7 +295,13 @@ class RequestPath:
                 await self._clock.sleep(pause_s)
 
     async def _once(
-        self, endpoint: Endpoint, params: Params, route: Route, deadline_ns: int | None, attempt: _Try
+        self,
+        endpoint: Endpoint,
+        params: Params,
+        route: Route,
+        deadline_ns: int | None,
+        attempt: _Try,
+        before_send: BeforeSend | None = None,
     ) -> Any:
         costs, lane = endpoint.costs_of(params), endpoint.lane_of(params)
         receipt: Receipt | None = None
@@ -281,6 +310,8 @@ class RequestPath:
         if receipt is None:
             receipt = await self.admission.admit(endpoint.name, costs, lane, deadline_ns)
         try:
+            if before_send is not None:
+                before_send(self._sync.venue_ms())
             # From here to the first write nothing waits: the time stamp is as fresh as it can be.
             request = route.prepare(endpoint, params, self._credentials, self._sync.venue_ms())
         except BaseException:

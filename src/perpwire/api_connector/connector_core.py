@@ -24,6 +24,7 @@ from perpwire.api_connector.position_modes import PositionModes
 from perpwire.api_connector.private_stream import PrivateStream
 from perpwire.api_connector.request_path import HttpRoute, RequestPath
 from perpwire.api_connector.retry import RetryPolicy
+from perpwire.api_connector.trade_route import TradeRoute
 from perpwire.api_connector.websocket_manager import WebSocketManager, tell
 from perpwire.clock import Clock, SystemClock
 from perpwire.credentials import Credentials
@@ -55,6 +56,7 @@ class _Parts(NamedTuple):
     books: BookKeeper
     private: PrivateStream
     journal: OrderJournal | None
+    trade: TradeRoute | None
 
 
 class ConnectorCore:
@@ -168,6 +170,7 @@ class ConnectorCore:
             rng=self._rng,
             on_incident=self._tell,
         )
+        requests.socket = trade = self._trade_route(requests)
         orders = OrderDesk(
             self.venue,
             requests,
@@ -185,18 +188,22 @@ class ConnectorCore:
             self.venue, self._hosts, self.streams, requests, self._clock, self._sync, self.account_state,
             self._credentials,
         )  # fmt: skip
-        self._parts = _Parts(requests, orders, dead_man, books, private, journal)
+        self._parts = _Parts(requests, orders, dead_man, books, private, journal, trade)
         try:
             await requests.start()
         except BaseException:
             await self.close()
             raise
+        if trade is not None and self._road is Road.WEBSOCKET:
+            trade.open()
 
     async def close(self) -> None:
         """Close streams and connections; open orders are left as they are."""
         parts, self._parts = self._parts, None
         if parts is not None:
             await parts.requests.close()
+            if parts.trade is not None:
+                await parts.trade.close()
             await parts.dead_man.close()
             await self.instruments.close()
             await parts.private.close()
@@ -249,7 +256,33 @@ class ConnectorCore:
         """Call `handler` with each fact about connections, orders and limits (model/incident.py)."""
         self._incident_handlers.append(handler)
 
+    @property
+    def trade_route(self) -> TradeRoute | None:
+        """The trading socket; None where the venue has none here, or while the connector is not started."""
+        return None if self._parts is None else self._parts.trade
+
+    @property
+    def is_trade_socket_live(self) -> bool:
+        """Whether orders that shall go by the trading socket do so now; else they go by REST."""
+        return self.trade_route is not None and self.trade_route.is_live
+
     # --- inside ---------------------------------------------------------------------------------------------------
+
+    def _trade_route(self, requests: RequestPath) -> TradeRoute | None:
+        address = self.venue.trade_url(self._hosts)
+        if address is None:
+            return None
+        return TradeRoute(
+            self.venue,
+            address,
+            sockets=self.streams.transport,
+            credentials=self._credentials,
+            clock=self._clock,
+            rng=self._rng,
+            venue_ms=self._sync.venue_ms,
+            pay=requests.pay,
+            on_incident=self._tell,
+        )
 
     def _on_public_state(self, connection: str, live: bool) -> None:
         if self._parts is not None:

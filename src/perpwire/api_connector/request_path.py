@@ -17,7 +17,7 @@ from perpwire.errors import APIError, ClockSkewed, Garbled, NotSent, OutcomeUnkn
 from perpwire.http_message import HttpReply, HttpRequest
 from perpwire.model.incident import ClockStepped, Incident, RateLimitHit
 from perpwire.transport.base import HttpTransport, TransportFailed
-from perpwire.venues.base import Call, Costs, Endpoint, Params, Road, Venue
+from perpwire.venues.base import Call, Costs, Endpoint, Lane, Params, Road, Venue
 
 T = TypeVar("T")
 
@@ -58,6 +58,10 @@ class SocketRoute(Route, Protocol):
     @property
     def is_live(self) -> bool:
         """Requests can be written now."""
+        ...
+
+    def open(self) -> None:
+        """Begin to connect, if that was not begun; returns at once and never fails."""
         ...
 
 
@@ -101,7 +105,6 @@ class RequestPath:
         venue: Venue,
         http: Route,
         *,
-        socket: SocketRoute | None = None,
         road: Road = Road.REST,
         timeout_s: float = 10.0,
         credentials: Credentials | None,
@@ -115,7 +118,8 @@ class RequestPath:
     ) -> None:
         self._venue = venue
         self._http = http
-        self._socket = socket
+        self.socket: SocketRoute | None = None
+        """The trading socket, where the venue has one."""
         self._road = road
         self._timeout_s = timeout_s
         self._credentials = credentials
@@ -249,19 +253,28 @@ class RequestPath:
     async def _ask_time(self) -> Sample:
         call = self._venue.server_time()
         attempt = _Try()
-        venue_ms = call.translate(await self._once(call.endpoint, call.params, self._http, None, attempt))
+        venue_ms = call.translate(await self._once(call.endpoint, call.params, Road.REST, None, attempt))
         return Sample(attempt.sent_ns, attempt.received_ns, venue_ms)
 
+    async def pay(self, name: str, costs: Costs) -> None:
+        """Wait until there is budget for what is no call, such as opening a socket, and spend it."""
+        receipt = self.admission.admit_now(costs, Lane.ACCOUNT)
+        if receipt is None:
+            receipt = await self.admission.admit(name, costs, Lane.ACCOUNT)
+        self.admission.settle(receipt)
+
     def _route(self, endpoint: Endpoint, road: Road | None) -> Route:
-        """The trading socket where it is wished, serves the call and is live; REST otherwise. Decided before each try,
-        and only what surely never left is tried again."""
+        """The trading socket where it is wished, serves the call and is live; REST otherwise. Decided when a request is
+        about to be signed, for each try anew; and only what surely never left is tried again."""
+        socket = self.socket
         if (
-            self._socket is not None
+            socket is not None
             and endpoint.socket_op is not None
             and (self._road if road is None else road) is Road.WEBSOCKET
-            and self._socket.is_live
         ):
-            return self._socket
+            if socket.is_live:
+                return socket
+            socket.open()
         return self._http
 
     async def _reply(
@@ -278,9 +291,7 @@ class RequestPath:
         while True:
             attempt = _Try()
             try:
-                return await self._once(
-                    endpoint, params, self._route(endpoint, road), deadline_ns, attempt, before_send
-                )
+                return await self._once(endpoint, params, road, deadline_ns, attempt, before_send)
             except APIError as error:
                 tried += 1
                 error.after_doubt = doubtful
@@ -298,7 +309,7 @@ class RequestPath:
         self,
         endpoint: Endpoint,
         params: Params,
-        route: Route,
+        road: Road | None,
         deadline_ns: int | None,
         attempt: _Try,
         before_send: BeforeSend | None = None,
@@ -313,7 +324,7 @@ class RequestPath:
             if before_send is not None:
                 before_send(self._sync.venue_ms())
             # From here to the first write nothing waits: the time stamp is as fresh as it can be.
-            request = route.prepare(endpoint, params, self._credentials, self._sync.venue_ms())
+            request = self._route(endpoint, road).prepare(endpoint, params, self._credentials, self._sync.venue_ms())
         except BaseException:
             self.admission.refund(receipt)  # what can't be written costs nothing
             raise

@@ -62,8 +62,11 @@ class StreamMethods(MarketMethods):
 
     @property
     def states(self) -> dict[str, State]:
-        """Connection name -> state."""
-        return self.streams.states
+        """Connection name -> state; the trading socket too, once it was asked for."""
+        trade = self.trade_route
+        if trade is None or trade.state is State.IDLE:
+            return self.streams.states
+        return {**self.streams.states, trade.name: trade.state}
 
     def lag_ms(self, event: Event) -> float | None:
         """Milliseconds from the venue making the event to its frame being readable here, the clocks' difference taken

@@ -258,7 +258,7 @@ class WebSocketManager:
             route=route,
             name=name,
             address=address,
-            transport=self._transport(),
+            transport=self.transport(),
             frames=self.frames,
             clock=self._clock,
             rng=self._rng,
@@ -271,7 +271,8 @@ class WebSocketManager:
         self._connections[name] = connection
         return connection
 
-    def _transport(self) -> SocketTransport:
+    def transport(self) -> SocketTransport:
+        """What opens sockets here, made when it is first needed."""
         if self._sockets is None:
             # Imported only when a socket is really wanted: it is half of the library's import time.
             from perpwire.transport.websocket import PicowsTransport
@@ -294,6 +295,7 @@ def tell(incident: Incident, handlers: Iterable[Callable[[Incident], None]]) -> 
 
 
 def hosts_at(url: str) -> Hosts:
-    """REST and streams of an embedded exchange at one http:// address."""
+    """Everything of an embedded exchange at one http:// address."""
     base = url.rstrip("/")
-    return Hosts(rest=base, streams="ws" + base.removeprefix("http"))
+    sockets = "ws" + base.removeprefix("http")
+    return Hosts(rest=base, streams=sockets, trade=sockets)

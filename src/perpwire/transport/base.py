@@ -38,8 +38,8 @@ class HttpTransport(Protocol):
 class Socket(Protocol):
     """One open WebSocket, the client's end."""
 
-    def send(self, text: bytes) -> None:
-        """Send one text frame; nothing happens on a closed socket."""
+    def send(self, text: bytes) -> bool:
+        """Send one text frame. False: the socket is closed, and surely nothing was sent."""
         ...
 
     def ping(self) -> None:

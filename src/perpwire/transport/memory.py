@@ -87,9 +87,11 @@ class MemoryPeer:
 
     # --- the client's hand on it ---
 
-    def from_client(self, text: bytes) -> None:
-        if self.is_open and self.receiver is not None:
-            self._loop.call_soon(self._to_receiver, text)
+    def from_client(self, text: bytes) -> bool:
+        if not self.is_open or self.receiver is None:
+            return False
+        self._loop.call_soon(self._to_receiver, text)
+        return True
 
     def _to_receiver(self, text: bytes) -> None:
         if self.is_open and self.receiver is not None:
@@ -117,8 +119,8 @@ class _MemorySocket:
     def __init__(self, peer: MemoryPeer) -> None:
         self._peer = peer
 
-    def send(self, text: bytes) -> None:
-        self._peer.from_client(text)
+    def send(self, text: bytes) -> bool:
+        return self._peer.from_client(text)
 
     def ping(self) -> None:
         self._peer.ping_from_client()

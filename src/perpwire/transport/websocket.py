@@ -48,9 +48,11 @@ class _PicowsSocket:
     def __init__(self, transport: picows.WSTransport) -> None:
         self._transport = transport
 
-    def send(self, text: bytes) -> None:
-        if not self._transport.is_disconnected:
-            self._transport.send(picows.WSMsgType.TEXT, text)
+    def send(self, text: bytes) -> bool:
+        if self._transport.is_disconnected:
+            return False
+        self._transport.send(picows.WSMsgType.TEXT, text)
+        return True
 
     def ping(self) -> None:
         if not self._transport.is_disconnected:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -33,12 +34,14 @@ from perpwire.venues.endpoint import (
 class Hosts(msgspec.Struct, frozen=True, kw_only=True):
     """Where one environment lives: bases without a trailing slash, such as https://... and wss://...
 
-    `private_streams` is set where the private route lives on another host than the public ones.
+    `private_streams` is set where the private route lives on another host than the public ones; `trade` where there is
+    a trading socket.
     """
 
     rest: str
     streams: str
     private_streams: str | None = None
+    trade: str | None = None
 
 
 class Topic(msgspec.Struct, frozen=True):
@@ -135,10 +138,15 @@ class StreamToken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TradeReply(NamedTuple):
-    """An answer on the trading socket, in the shape that REST gives it, so that both are read by one decoder."""
+    """An answer on the trading socket, in the shape that REST gives it, so that both are read by one decoder.
+
+    Attributes:
+        is_last: The venue takes no more requests on this socket, but still answers those under way: use another.
+    """
 
     request_id: str
     reply: HttpReply
+    is_last: bool = False
 
 
 class TradeSession(ABC):
@@ -147,9 +155,19 @@ class TradeSession(ABC):
     needs_login: bool = False
     """True where requests are taken only after a `logged_in` control."""
 
+    lifetime_s: float | None = None
+    """The venue ends a socket when it is so old; None: it does not."""
+
+    opening_costs: Costs = MappingProxyType({})
+    """What connecting and logging in use of the venue's limits."""
+
     @abstractmethod
     def login(self, credentials: Credentials, now_ms: int) -> bytes | None:
-        """The login frame, or None where each request is signed by itself."""
+        """The login frame, answered by `logged_in` or `login_refused`; None where each request is signed by itself.
+
+        Raises:
+            BadInput: The credentials can't sign.
+        """
 
     @abstractmethod
     def ping(self) -> bytes | None:

@@ -16,8 +16,20 @@ from perpwire.model.account import AccountInfo, Position
 from perpwire.model.instrument import Instrument
 from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, MarkPrice, Trade
 from perpwire.model.order import Order, OrderRequest
-from perpwire.venues.base import BookRule, Call, Costs, Endpoint, Hosts, Params, Session, StreamToken, Topic, Venue
-from perpwire.venues.binance_futures import endpoints, limits, requests, streams, translate
+from perpwire.venues.base import (
+    BookRule,
+    Call,
+    Costs,
+    Endpoint,
+    Hosts,
+    Params,
+    Session,
+    StreamToken,
+    Topic,
+    TradeSession,
+    Venue,
+)
+from perpwire.venues.binance_futures import endpoints, limits, requests, streams, trade_session, translate
 from perpwire.venues.binance_futures.book_rule import DiffDepthRule
 from perpwire.venues.binance_futures.refusals import is_success, refusal
 from perpwire.venues.binance_futures.session import BinanceSession
@@ -38,10 +50,20 @@ _STREAM_SUFFIXES: dict[type[Event], str] = {
 class BinanceFutures(Venue):
     name = "binance"
     environments: Mapping[str, Hosts] = {
-        "live": Hosts(rest="https://fapi.binance.com", streams="wss://fstream.binance.com"),
+        "live": Hosts(
+            rest="https://fapi.binance.com", streams="wss://fstream.binance.com", trade="wss://ws-fapi.binance.com"
+        ),
         # Demo trading took the testnet's place in 2025-11; the old hosts still answer.
-        "demo": Hosts(rest="https://demo-fapi.binance.com", streams="wss://demo-fstream.binance.com"),
-        "testnet": Hosts(rest="https://testnet.binancefuture.com", streams="wss://fstream.binancefuture.com"),
+        "demo": Hosts(
+            rest="https://demo-fapi.binance.com",
+            streams="wss://demo-fstream.binance.com",
+            trade="wss://testnet.binancefuture.com",
+        ),
+        "testnet": Hosts(
+            rest="https://testnet.binancefuture.com",
+            streams="wss://fstream.binancefuture.com",
+            trade="wss://testnet.binancefuture.com",
+        ),
     }
     limits = limits.LIMITS
     command_interval_s = 0.12
@@ -171,6 +193,12 @@ class BinanceFutures(Venue):
 
     def session(self, route: str) -> Session:
         return BinanceSession()
+
+    def trade_url(self, hosts: Hosts) -> str | None:
+        return None if hosts.trade is None else f"{hosts.trade}{trade_session.PATH}"
+
+    def trade_session(self) -> TradeSession:
+        return trade_session.BinanceTradeSession(self.recv_window_ms)
 
     def stream_token(self) -> StreamToken | None:
         return StreamToken(

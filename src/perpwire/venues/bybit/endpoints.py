@@ -10,12 +10,19 @@ from perpwire.venues.bybit import limits, wire
 
 READ = "as of 2026-07-24"
 
+SOCKET_OPS = {
+    f"/v5/order/{op}": f"order.{op}"
+    for op in ("create", "amend", "cancel", "create-batch", "amend-batch", "cancel-batch")
+}
+"""Path -> what the trade socket calls it. Source: docs/v5/websocket/trade/guideline, as of 2026-07-24."""
+
 
 def _row(name: str, http: str, security: Security, reply: Any, page: str, **more: Any) -> Endpoint:
     path = http.split(" ", 1)[1]
     return Endpoint(
         name=name,
         http=http,
+        socket_op=SOCKET_OPS.get(path),
         security=security,
         reply=reply,
         costs=limits.costs(path),

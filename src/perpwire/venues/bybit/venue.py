@@ -15,8 +15,18 @@ from perpwire.model.account import AccountInfo, Position
 from perpwire.model.instrument import Instrument
 from perpwire.model.market import BookSnapshot, Event
 from perpwire.model.order import Order, OrderRequest
-from perpwire.venues.base import BookRule, Call, Costs, Endpoint, Hosts, Params, Session, Topic, Venue
-from perpwire.venues.bybit import endpoints, limits, replies, requests, streams, translate, translate_account, wire
+from perpwire.venues.base import BookRule, Call, Costs, Endpoint, Hosts, Params, Session, Topic, TradeSession, Venue
+from perpwire.venues.bybit import (
+    endpoints,
+    limits,
+    replies,
+    requests,
+    streams,
+    trade_session,
+    translate,
+    translate_account,
+    wire,
+)
 from perpwire.venues.bybit.book_rule import BybitBookRule
 from perpwire.venues.bybit.session import BybitSession
 
@@ -38,9 +48,13 @@ class Bybit(Venue):
 
     name = translate.NAME
     environments: Mapping[str, Hosts] = {
-        "live": Hosts(rest="https://api.bybit.com", streams="wss://stream.bybit.com"),
-        "testnet": Hosts(rest="https://api-testnet.bybit.com", streams="wss://stream-testnet.bybit.com"),
-        # Demo trading has its own private streams; its public data is the live one.
+        "live": Hosts(rest="https://api.bybit.com", streams="wss://stream.bybit.com", trade="wss://stream.bybit.com"),
+        "testnet": Hosts(
+            rest="https://api-testnet.bybit.com",
+            streams="wss://stream-testnet.bybit.com",
+            trade="wss://stream-testnet.bybit.com",
+        ),
+        # Demo trading has its own private streams and no trade socket; its public data is the live one.
         "demo": Hosts(
             rest="https://api-demo.bybit.com",
             streams="wss://stream.bybit.com",
@@ -162,6 +176,12 @@ class Bybit(Venue):
 
     def session(self, route: str) -> Session:
         return BybitSession(route)
+
+    def trade_url(self, hosts: Hosts) -> str | None:
+        return None if hosts.trade is None else f"{hosts.trade}{trade_session.PATH}"
+
+    def trade_session(self) -> TradeSession:
+        return trade_session.BybitTradeSession(self.recv_window_ms)
 
     @property
     def book_rule(self) -> BookRule:

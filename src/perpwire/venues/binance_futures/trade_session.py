@@ -1,0 +1,109 @@
+"""One trading socket's conversation (ws-fapi): requests out, answers in, in the shape that REST gives them.
+
+Source: usds-margined-futures/websocket-api-general-info, as of 2026-10-11.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from perpwire.credentials import Credentials
+from perpwire.http_message import HttpReply
+from perpwire.venues.base import Control, Costs, Endpoint, Params, Security, TradeReply, TradeSession
+from perpwire.venues.binance_futures.limits import HEADERS, ORDERS_1M, ORDERS_10S, WEIGHT, weight
+from perpwire.venues.binance_futures.requests import message_params
+from perpwire.venues.binance_futures.signing import can_log_on
+
+PATH = "/ws-fapi/v1"
+
+LOG_ON = Endpoint(
+    name="log_on",
+    http=f"POST {PATH}",
+    security=Security.SIGNED,
+    reply=None,
+    costs=weight(2),
+    socket_op="session.logon",
+    source="usds-margined-futures/websocket-api-general-info#session-authentication, as of 2026-10-11",
+)
+LOG_ON_ID = "log-on"
+
+_COUNTERS = {
+    ("REQUEST_WEIGHT", "MINUTE", 1): HEADERS[WEIGHT],
+    ("ORDERS", "SECOND", 10): HEADERS[ORDERS_10S],
+    ("ORDERS", "MINUTE", 1): HEADERS[ORDERS_1M],
+}
+"""How the socket names a counter -> the REST header that has the same number."""
+
+NO_RAW = msgspec.Raw()
+
+
+class _RateLimit(msgspec.Struct):
+    rateLimitType: str
+    interval: str
+    intervalNum: int
+    count: int
+
+
+class _Answer(msgspec.Struct):
+    id: Any = None
+    status: int = 0
+    result: msgspec.Raw = NO_RAW
+    error: msgspec.Raw = NO_RAW
+    rateLimits: tuple[_RateLimit, ...] = ()
+
+
+class _Request(msgspec.Struct):
+    id: str
+    method: str
+    params: dict[str, str | int | bool]
+
+
+_read = msgspec.json.Decoder(_Answer).decode
+_write = msgspec.json.Encoder().encode
+
+
+class BinanceTradeSession(TradeSession):
+    """With an Ed25519 key the session is logged on once and requests go without signatures; with other keys, which the
+    venue does not take for that, each request is signed."""
+
+    lifetime_s = 24 * 3600.0
+    opening_costs: Costs = weight(5 + 2)  # the handshake and the logon
+
+    def __init__(self, recv_window_ms: int) -> None:
+        self._recv_window_ms = recv_window_ms
+        self._logged_on = False
+
+    def login(self, credentials: Credentials, now_ms: int) -> bytes | None:
+        if not can_log_on(credentials):
+            return None
+        return self.request(LOG_ON, {}, credentials, now_ms, LOG_ON_ID)
+
+    def ping(self) -> bytes | None:
+        return None
+
+    def request(
+        self, endpoint: Endpoint, params: Params, credentials: Credentials | None, timestamp_ms: int, request_id: str
+    ) -> bytes:
+        assert endpoint.socket_op is not None
+        written = message_params(
+            endpoint, params, credentials, timestamp_ms, self._recv_window_ms, logged_on=self._logged_on
+        )
+        return _write(_Request(request_id, endpoint.socket_op, written))
+
+    def on_frame(self, frame: bytes) -> TradeReply | Control:
+        answer = _read(frame)
+        body = bytes(answer.result or answer.error)
+        if answer.id == LOG_ON_ID:
+            self._logged_on = answer.status == 200
+            return Control("logged_in" if self._logged_on else "login_refused", text=body[:300].decode())
+        if not isinstance(answer.id, str):
+            # It can't be told which request this is about, if any: a banned address, a session whose key is no more.
+            return Control("closing", text=f"status {answer.status}: {body[:300].decode()}")
+        headers = {
+            header: str(one.count)
+            for one in answer.rateLimits
+            if (header := _COUNTERS.get((one.rateLimitType, one.interval, one.intervalNum))) is not None
+        }
+        return TradeReply(answer.id, HttpReply(status=answer.status, headers=headers, body=body))

@@ -18,9 +18,9 @@ from perpwire.clock import Clock, Timer
 from perpwire.errors import NotSent, RateLimited
 from perpwire.venues.base import Costs, Lane
 
-UNDER_WAY = {Lane.CANCEL: 1 << 30, Lane.REDUCE: 1 << 30, Lane.ORDER: 80, Lane.ACCOUNT: 64, Lane.MARKET: 48}
-"""A call of each lane is let through while fewer than so many calls are under way. The pool of HTTP connections has
-100: what is signed must not wait there behind thousands of others, and a cancel always finds one free."""
+UNDER_WAY = (1 << 30, 1 << 30, 80, 64, 48)
+"""By lane: a call is let through while fewer than so many are under way. The pool of HTTP connections has 100: what is
+signed must not wait there behind thousands of others, and a cancel always finds one free."""
 
 EARLY_NS = 5_000_000
 """A deadline is given up so much before it: who waits for it is told in time."""
@@ -61,7 +61,7 @@ class Admission:
         self._clock = clock
         self._longest_hold_ns = round(longest_hold_s * 1e9)
         self._venue = venue
-        self._lanes: dict[Lane, _Queues] = {lane: {} for lane in sorted(Lane, key=lambda lane: lane.value)}
+        self._lanes: dict[Lane, _Queues] = {lane: {} for lane in Lane}
         self._count = 0  # of those who came, for their order
         self._waiting = 0
         self._under_way = 0

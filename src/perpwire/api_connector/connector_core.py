@@ -252,6 +252,12 @@ class ConnectorCore:
     def _orders(self) -> OrderDesk:
         return self._running.orders
 
+    @property
+    def banned_until_ms(self) -> int | None:
+        """Until when the venue takes no calls from this address, Unix milliseconds of its clock; None: it takes them.
+        Open streams go on meanwhile."""
+        return self.ledger.banned_until_ms(self._clock.monotonic_ns())
+
     def on_incident(self, handler: Callable[[Incident], None]) -> None:
         """Call `handler` with each fact about connections, orders and limits (model/incident.py)."""
         self._incident_handlers.append(handler)

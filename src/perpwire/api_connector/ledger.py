@@ -16,12 +16,12 @@ from typing import Literal
 
 from perpwire.venues.base import Costs, Lane, Limit
 
-ADDRESS_PERCENT = {Lane.CANCEL: 90, Lane.REDUCE: 90, Lane.ORDER: 80, Lane.ACCOUNT: 80, Lane.MARKET: 70}
-"""How much of a window each lane may use where all of an address share it. A tenth is never used: others may live
+ADDRESS_PERCENT = (90, 90, 80, 80, 70)
+"""By lane: how much of a window it may use where all of an address share it. A tenth is never used: others may live
 behind the address, and what they do is known only after it is done. A tenth is kept for cancels and for orders that
 reduce, a tenth for all that is about the account."""
 
-ACCOUNT_PERCENT = {Lane.CANCEL: 100, Lane.REDUCE: 100, Lane.ORDER: 90, Lane.ACCOUNT: 90, Lane.MARKET: 90}
+ACCOUNT_PERCENT = (100, 100, 90, 90, 90)
 """The same where only the account's own calls count."""
 
 LONGEST_FLIGHT_NS = 5_000_000_000
@@ -60,7 +60,7 @@ class _Window:
         self.limit = limit
         percent = ADDRESS_PERCENT if self.of_address else ACCOUNT_PERCENT
         # Rounded up: of a limit of five there is no tenth to keep.
-        self.ceilings = {lane: -(-limit * share // 100) for lane, share in percent.items()}
+        self.ceilings = tuple(-(-limit * share // 100) for share in percent)
 
     def roll(self, now_ns: int) -> None:
         for queue in (self.held, self.noted):
@@ -129,15 +129,19 @@ class RateLedger:
         if self._unanswered:
             self._give_up_waiting(now_ns)
         windows = self._windows
-        for name, cost in costs.items():
-            if windows[name].wait_ns(cost, lane, now_ns):
-                return None
         slots = []
         for name, cost in costs.items():
             window = windows[name]
+            if window.held and window.held[0][0] <= now_ns:
+                window.roll(now_ns)
+            if (now_ns < window.stopped_until_ns or window.used + cost > window.ceilings[lane]) and window.wait_ns(
+                cost, lane, now_ns
+            ):
+                return None
+            slots.append((window, cost, window.freed))
+        for window, cost, _ in slots:
             window.used += cost
             window.in_flight += cost
-            slots.append((window, cost, window.freed))
         receipt = Receipt(slots, now_ns)
         self._unanswered.append(receipt)
         return receipt

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from enum import Enum, StrEnum
+from enum import Enum, IntEnum, StrEnum
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
@@ -24,7 +24,7 @@ class Security(Enum):
     SIGNED = "signed"
 
 
-class Lane(Enum):
+class Lane(IntEnum):
     """Which calls may overtake which while the budget is short: the first before the last."""
 
     CANCEL = 0

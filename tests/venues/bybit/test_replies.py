@@ -207,3 +207,11 @@ def test_every_published_code_is_in_the_table() -> None:
     ]
     published = {code for codes in ranges for code in codes}
     assert published - ERROR_CODES.keys() == {110002} & published
+
+
+def test_a_refused_time_stamp_says_what_time_it_is_at_the_venue() -> None:
+    words = "invalid request, please check your server timestamp or recv_window param. "
+    stamps = "req_timestamp[1790000000000],server_timestamp[1790000007123],recv_window[5000]"
+    assert VENUE.server_clock_ms(error_of(PLACE_ORDER, reply(refusal(10002, words + stamps)))) == 1790000007123
+    assert VENUE.server_clock_ms(error_of(PLACE_ORDER, reply(refusal(10002, words)))) is None
+    assert VENUE.server_clock_ms(error_of(PLACE_ORDER, reply(refusal(10001, stamps)))) is None

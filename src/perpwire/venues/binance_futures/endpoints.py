@@ -33,6 +33,13 @@ DEPTHS = (5, 10, 20, 50, 100, 500, 1000)
 """The numbers of levels that a book may be asked for."""
 
 
+def order_lane(params: Params) -> Lane:
+    """An order that can only make a position smaller goes before one that may open one."""
+    closes = (params.get("positionSide"), params.get("side")) in (("LONG", "SELL"), ("SHORT", "BUY"))
+    flags = (params.get("reduceOnly"), params.get("closePosition"))
+    return Lane.REDUCE if closes or any(str(flag).lower() == "true" for flag in flags) else Lane.ORDER
+
+
 def _depth_costs(params: Params) -> Costs:
     limit = params.get("limit", 500)
     return weight(2 if limit <= 50 else 5 if limit <= 100 else 10 if limit <= 500 else 20)
@@ -88,7 +95,7 @@ PLACE_ORDER = Endpoint(
     costs=AN_ORDER,
     source=_trade("New-Order"),
     repeatable=False,
-    lane=Lane.ORDER,
+    lane=order_lane,
 )
 # Repeating it could undo a later change, and costs the order its place in the queue: it is not repeated blindly.
 AMEND_ORDER = Endpoint(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from perpwire.venues.base import Endpoint, Lane, Security
+from perpwire.venues.base import Endpoint, Lane, Params, Security
 from perpwire.venues.bybit import limits, wire
 
 READ = "as of 2026-07-24"
@@ -29,6 +29,13 @@ def _row(name: str, http: str, security: Security, reply: Any, page: str, **more
         source=f"docs/v5/{page}, {READ}",
         **more,
     )
+
+
+def order_lane(params: Params) -> Lane:
+    """An order that can only make a position smaller goes before one that may open one."""
+    closes = (params.get("positionIdx"), params.get("side")) in ((1, "Sell"), (2, "Buy"))
+    flags = (params.get("reduceOnly"), params.get("closeOnTrigger"))
+    return Lane.REDUCE if closes or any(str(flag).lower() == "true" for flag in flags) else Lane.ORDER
 
 
 SERVER_TIME = _row(
@@ -58,7 +65,7 @@ PLACE_ORDER = _row(
     wire.OrderIds,
     "order/create-order",
     repeatable=False,
-    lane=Lane.ORDER,
+    lane=order_lane,
 )
 
 AMEND_ORDER = _row(

@@ -6,6 +6,7 @@ docs/v5/rate-limit, as of 2026-07-24.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -64,6 +65,15 @@ def decode(endpoint: Endpoint, reply: HttpReply) -> Any:
     except UNREADABLE as error:
         raise _unreadable(endpoint, reply, str(error)) from error
     raise _by_code(endpoint, envelope, reply.headers)
+
+
+_SERVER_TIMESTAMP = re.compile(r"server_timestamp\[(\d{13})\]")
+
+
+def server_clock_ms(refusal: APIError) -> int | None:
+    """The venue's time as the text of a 10002 states it: "req_timestamp[..],server_timestamp[..],recv_window[..]"."""
+    stated = _SERVER_TIMESTAMP.search(refusal.reason) if refusal.code == 10002 else None
+    return None if stated is None else int(stated.group(1))
 
 
 def _by_status(endpoint: Endpoint, reply: HttpReply) -> APIError:

@@ -81,6 +81,9 @@ class Bybit(Venue):
     def reported_usage(self, endpoint: Endpoint, headers: Mapping[str, str]) -> Costs:
         return limits.reported_usage(endpoint.path, headers)
 
+    def server_clock_ms(self, refusal: APIError) -> int | None:
+        return replies.server_clock_ms(refusal)
+
     def reported_limits(self, endpoint: Endpoint, headers: Mapping[str, str]) -> Costs:
         return limits.reported_limits(endpoint.path, headers)
 

@@ -1,0 +1,81 @@
+"""CLOCK: time stamps are right, whatever our clock, the venue's and the line do."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.criteria.tapped import PLACE, TIME, VENUES, Scene, play
+
+from perpwire.model.incident import ClockStepped
+from perpwire.simulator.faults import Delay
+
+
+def error_ms(scene: Scene) -> float:
+    """How far our idea of the venue's time is off."""
+    return abs(scene.connector._sync.venue_ms() + 0.5 - scene.host.venue_clock.time_ns() / 1e6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("venue", "off_s", "ppm", "requests"), [("binance", 30, 50, 10_000), ("bybit", -30, -50, 1_000)]
+)
+def test_clock_1_a_day_of_signed_requests_with_a_wrong_clock_that_drifts(
+    venue: str, off_s: float, ppm: float, requests: int
+) -> None:
+    """10,000 requests in 24 hours (at the other venue as many as in a tenth of that), round trips of 40 to 220 ms: at
+    most one is refused, and the offset is right."""
+    errors: list[float] = []
+
+    async def scenario(scene: Scene) -> None:
+        scene.host.venue_clock.skew_s = off_s
+        scene.host.venue_clock.drift_ppm = ppm
+        for _ in range(requests):
+            await scene.connector.get_account_info()
+            errors.append(error_ms(scene))
+            await scene.sleep(86_400 / 10_000)
+
+    scene = play(scenario, venue, latency_s=0.055, rate=0)
+    paths = [one.path for one in scene.tap.sent if one.timestamp_ms is not None]
+    assert len(paths) <= requests + 1
+    assert len(scene.of(ClockStepped)) <= 1
+    assert max(errors[100:]) < 50
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_clock_2_a_slow_answer_to_the_question_of_the_time_moves_nothing(venue: str) -> None:
+    """Four seconds, all of it on one leg or the other."""
+
+    async def scenario(scene: Scene) -> None:
+        before = scene.connector._sync.offset_ms
+        for where in ("request", "answer"):
+            scene.host.faults.add(Delay(path=TIME[venue], seconds=4.0, where=where, count=3))
+            await scene.connector._path.measure_clock()
+            assert abs(scene.connector._sync.offset_ms - before) < 10
+
+    play(scenario, venue)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_clock_3_what_waits_for_its_turn_is_signed_when_its_turn_comes(venue: str) -> None:
+    """At most 5 ms before it is written; and the receive window is what it always is."""
+
+    async def scenario(scene: Scene) -> None:
+        scene.host.venue_clock.skew_s = -7
+        await scene.connector.get_account_info()  # refused, set right, and done
+        start, ledger, now_ns = len(scene.tap.sent), scene.connector.ledger, scene.clock.monotonic_ns()
+        ledger.stop("all", now_ns + 8_000_000_000, now_ns)
+        await asyncio.gather(*(scene.connector.place_order("BTCUSDT", "BUY", "0.01") for _ in range(40)))
+        await scene.sleep(1)
+        skew_ms = (scene.host.venue_clock.time_ns() - scene.clock.monotonic_ns()) / 1e6
+        orders = [one for one in scene.tap.sent[start:] if one.call == PLACE[venue]]
+        assert len(orders) == 40
+        assert orders[0].at_s >= now_ns / 1e9 + 8
+        known = scene.connector._sync.error_ms
+        for one in orders:
+            assert one.timestamp_ms is not None
+            assert abs(one.at_s * 1000 + skew_ms - one.timestamp_ms) <= 5 + known
+        assert len({one.window_ms for one in scene.tap.sent if one.timestamp_ms is not None}) == 1
+
+    play(scenario, venue)

@@ -220,7 +220,9 @@ def test_a_rate_limit_holds_back_every_call_for_as_long_as_the_venue_says() -> N
     slow: Answer = (429, {"code": -1003, "msg": "Too many requests."}, {"retry-after": "7"})
 
     async def scenario(stage: Stage) -> None:
-        stage.script.answers = {GET: [slow, (200, order_reply("a"))], "GET /fapi/v1/openOrders": [(200, [])]}
+        stage.script.answers = {GET: [slow, (200, order_reply("a"))]}
+        for nothing_open in ("GET /fapi/v1/openOrders", "GET /fapi/v1/openAlgoOrders"):
+            stage.script.answers[nothing_open] = [(200, [])]
         began = stage.clock.monotonic_ns()
         await stage.connector.get_order("BTCUSDT", 7)
         assert (stage.clock.monotonic_ns() - began) / 1e9 > 7

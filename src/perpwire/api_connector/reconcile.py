@@ -50,7 +50,7 @@ async def settle_order(
     while True:
         asked_ms = sync.venue_ms()
         try:
-            order = await requests.run(venue.get_order(symbol, None, client_order_id))
+            order = await requests.run(venue.get_order(symbol, None, client_order_id, request.is_conditional))
             if _is_it(order, request, first_sent_ms):
                 return order
             raise UnknownOrder("an earlier order has this client order id", venue=venue.name, call="get_order")

@@ -213,10 +213,14 @@ class RequestPath:
             if call.then is not None:
                 return await self._read_back(call.endpoint, call.then(reply), deadline_ns), None
             result = call.translate(reply)
-        except UnknownOrder:
+        except UnknownOrder as unknown:
             if call.otherwise is None:
                 raise
-            return await self._one(call.otherwise, road, deadline_ns)
+            try:
+                return await self._one(call.otherwise, road, deadline_ns)
+            except UnknownOrder as last:
+                last.after_doubt = last.after_doubt or unknown.after_doubt
+                raise
         if call.follow is not None and (further := call.follow(result)) is not None:
             return await self._one(further, road, deadline_ns)
         return result, (call.next_page(reply) if call.next_page is not None else None)

@@ -18,7 +18,11 @@ from perpwire.credentials import Credentials
 from perpwire.errors import APIError, BadInput
 from perpwire.http_message import HttpReply, HttpRequest
 from perpwire.model.market import BookDelta, BookSnapshot, Event
-from perpwire.venues.calls import AccountCalls, MarketCalls, OrderCalls
+from perpwire.venues.calls import (
+    AccountCalls as AccountCalls,
+    MarketCalls as MarketCalls,
+    OrderCalls as OrderCalls,
+)
 from perpwire.venues.endpoint import (
     Call as Call,
     Costs as Costs,

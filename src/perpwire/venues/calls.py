@@ -161,6 +161,9 @@ class OrderCalls(_Offers, ABC):
     batch_size: int = 1
     """Most orders in one place_orders; 1 where the venue has no batches."""
 
+    batch_needs_one_symbol: bool = False
+    """All orders of one cancel_orders must be of one symbol."""
+
     cancel_all_needs_symbol: bool = False
 
     @abstractmethod
@@ -171,11 +174,21 @@ class OrderCalls(_Offers, ABC):
         """Change price or (total) quantity of a resting limit order."""
 
     @abstractmethod
-    def cancel_order(self, symbol: str, order_id: str | None, client_order_id: str | None) -> Call[Order]:
-        """By client order id alone, conditional orders are meant too: a venue that keeps them apart tries both."""
+    def cancel_order(
+        self, symbol: str, order_id: str | None, client_order_id: str | None, conditional: bool | None = None
+    ) -> Call[Order]:
+        """By client order id alone, conditional orders are meant too: a venue that keeps them apart tries both, unless
+        the caller knows which it is.
+
+        Args:
+            conditional: The order is known to be conditional, or not to be; None: not known. Counts where only the
+                client order id is given.
+        """
 
     @abstractmethod
-    def get_order(self, symbol: str, order_id: str | None, client_order_id: str | None) -> Call[Order]:
+    def get_order(
+        self, symbol: str, order_id: str | None, client_order_id: str | None, conditional: bool | None = None
+    ) -> Call[Order]:
         """As cancel_order finds it. UnknownOrder only after every place was asked."""
 
     @abstractmethod

@@ -89,9 +89,13 @@ def test_order_replies(fixtures: Path) -> None:
 
 
 def test_order_lists(fixtures: Path) -> None:
+    waiting = VENUE.open_orders(None)
+    assert waiting.follow is not None
+    ordinary = waiting.follow(())
+    assert ordinary is not None
     for name in ("GET_fapi_v1_openOrders", "GET_fapi_v1_allOrders", "GET_fapi_v1_forceOrders"):
         for body in rest_and_wsapi(fixtures, name):
-            orders = decoded(VENUE.open_orders(None), body)
+            orders = decoded(ordinary, body)
             assert len(orders) == len(body)
             for order, row in zip(orders, body, strict=True):
                 check_order(order, row)

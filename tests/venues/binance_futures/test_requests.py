@@ -85,8 +85,10 @@ def test_reduce_only_and_position_side_are_sent_only_where_they_say_something() 
     plain_order = sent_params(encoded(VENUE.place_order(a_limit_order())))
     assert not {"reduceOnly", "positionSide"} & set(plain_order)
     hedge = sent_params(encoded(VENUE.place_order(a_limit_order(reduce_only=True, position_side=PositionSide.SHORT))))
-    assert hedge["reduceOnly"] == "true"
+    # In hedge mode the side says it, and the venue refuses reduceOnly.
+    assert "reduceOnly" not in hedge
     assert hedge["positionSide"] == "SHORT"
+    assert sent_params(encoded(VENUE.place_order(a_limit_order(reduce_only=True))))["reduceOnly"] == "true"
 
 
 def test_the_venues_own_parameters_win_over_ours_and_none_takes_one_away() -> None:
@@ -204,7 +206,7 @@ def test_an_amendment_states_price_and_quantity_even_where_only_one_changes() ->
     assert params == {
         "symbol": "BTCUSDT",
         "side": "SELL",
-        "orderId": "8389765739703625592",
+        "orderId": 8389765739703625592,
         "quantity": Decimal("0.020"),
         "price": Decimal(64001),
     }
@@ -216,8 +218,8 @@ def test_an_order_without_a_price_cannot_be_amended() -> None:
 
 
 def test_orders_are_named_by_either_id() -> None:
-    assert VENUE.cancel_order("BTCUSDT", "7", "m1").params == {"symbol": "BTCUSDT", "orderId": "7"}
-    assert VENUE.get_order("BTCUSDT", None, "m1").params == {"symbol": "BTCUSDT", "origClientOrderId": "m1"}
+    assert VENUE.cancel_order("BTCUSDT", "7", "m1").params == {"symbol": "BTCUSDT", "orderId": 7}
+    assert VENUE.get_order("BTCUSDT", None, "m1", False).params == {"symbol": "BTCUSDT", "origClientOrderId": "m1"}
     with pytest.raises(BadInput):
         VENUE.cancel_order("BTCUSDT", None, None)
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import msgspec
+
 from perpwire.venues.base import Costs, Endpoint, Lane, Params, Security
-from perpwire.venues.binance_futures import wire
-from perpwire.venues.binance_futures.limits import AN_ORDER, weight
+from perpwire.venues.binance_futures import wire, wire_account, wire_algo
+from perpwire.venues.binance_futures.limits import A_BATCH, AN_ORDER, weight
 
 _PAGES = "usds-margined-futures/{}/rest-api/{}, as of 2026-10-23"
 
@@ -25,8 +29,9 @@ def _streams(page: str) -> str:
     return _PAGES.format("user-data-streams", page)
 
 
-def _open_orders_costs(params: Params) -> Costs:
-    return weight(1 if params.get("symbol") else 40)
+def _by_symbol_costs(with_symbol: int, without: int) -> Callable[[Params], Costs]:
+    """Of calls that cost more where all symbols are asked for."""
+    return lambda params: weight(with_symbol if params.get("symbol") else without)
 
 
 DEPTHS = (5, 10, 20, 50, 100, 500, 1000)
@@ -38,6 +43,12 @@ def order_lane(params: Params) -> Lane:
     closes = (params.get("positionSide"), params.get("side")) in (("LONG", "SELL"), ("SHORT", "BUY"))
     flags = (params.get("reduceOnly"), params.get("closePosition"))
     return Lane.REDUCE if closes or any(str(flag).lower() == "true" for flag in flags) else Lane.ORDER
+
+
+def batch_lane(params: Params) -> Lane:
+    """A batch is as urgent as the least urgent order in it."""
+    lanes = [order_lane(one) for one in params.get("batchOrders", ())]
+    return max(lanes, key=lambda lane: lane.value, default=Lane.ORDER)
 
 
 def _depth_costs(params: Params) -> Costs:
@@ -70,6 +81,14 @@ BOOK_SNAPSHOT = Endpoint(
     costs=_depth_costs,
     source=_market("Order-Book"),
 )
+MARK_PRICES = Endpoint(
+    name="mark_prices",
+    http="GET /fapi/v1/premiumIndex",
+    security=Security.NONE,
+    reply=wire.PremiumIndex | list[wire.PremiumIndex],
+    costs=_by_symbol_costs(1, 10),
+    source=_market("Mark-Price"),
+)
 ACCOUNT = Endpoint(
     name="account",
     http="GET /fapi/v3/account",
@@ -97,6 +116,16 @@ PLACE_ORDER = Endpoint(
     repeatable=False,
     lane=order_lane,
 )
+PLACE_ORDERS = Endpoint(
+    name="place_orders",
+    http="POST /fapi/v1/batchOrders",
+    security=Security.SIGNED,
+    reply=list[msgspec.Raw],
+    costs=A_BATCH,
+    source=_trade("Place-Multiple-Orders"),
+    repeatable=False,
+    lane=batch_lane,
+)
 # Repeating it could undo a later change, and costs the order its place in the queue: it is not repeated blindly.
 AMEND_ORDER = Endpoint(
     name="amend_order",
@@ -119,6 +148,33 @@ CANCEL_ORDER = Endpoint(
     source=_trade("Cancel-Order"),
     lane=Lane.CANCEL,
 )
+CANCEL_ORDERS = Endpoint(
+    name="cancel_orders",
+    http="DELETE /fapi/v1/batchOrders",
+    security=Security.SIGNED,
+    reply=list[msgspec.Raw],
+    costs=weight(1),
+    source=_trade("Cancel-Multiple-Orders"),
+    lane=Lane.CANCEL,
+)
+CANCEL_ALL = Endpoint(
+    name="cancel_all",
+    http="DELETE /fapi/v1/allOpenOrders",
+    security=Security.SIGNED,
+    reply=wire.Done,
+    costs=weight(1),
+    source=_trade("Cancel-All-Open-Orders"),
+    lane=Lane.CANCEL,
+)
+ARM_COUNTDOWN = Endpoint(
+    name="arm_countdown",
+    http="POST /fapi/v1/countdownCancelAll",
+    security=Security.SIGNED,
+    reply=wire_account.Countdown,
+    costs=weight(10),
+    source=_trade("Auto-Cancel-All-Open-Orders"),
+    lane=Lane.CANCEL,
+)
 GET_ORDER = Endpoint(
     name="get_order",
     http="GET /fapi/v1/order",
@@ -133,9 +189,84 @@ OPEN_ORDERS = Endpoint(
     http="GET /fapi/v1/openOrders",
     security=Security.SIGNED,
     reply=list[wire.Order],
-    costs=_open_orders_costs,
+    costs=_by_symbol_costs(1, 40),
     source=_trade("Current-All-Open-Orders"),
 )
+ALL_ORDERS = Endpoint(
+    name="order_history",
+    http="GET /fapi/v1/allOrders",
+    security=Security.SIGNED,
+    reply=list[wire.Order],
+    costs=weight(5),
+    source=_trade("All-Orders"),
+)
+USER_TRADES = Endpoint(
+    name="fills",
+    http="GET /fapi/v1/userTrades",
+    security=Security.SIGNED,
+    reply=list[wire.UserTrade],
+    costs=weight(5),
+    source=_trade("Account-Trade-List"),
+)
+# --- conditional orders -----------------------------------------------------------------------------------------------
+
+PLACE_ALGO_ORDER = Endpoint(
+    name="place_order",
+    http="POST /fapi/v1/algoOrder",
+    security=Security.SIGNED,
+    reply=wire_algo.AlgoOrder,
+    costs=AN_ORDER,
+    source=_trade("New-Algo-Order"),
+    repeatable=False,
+    lane=order_lane,
+    socket_op="algoOrder.place",
+)
+CANCEL_ALGO_ORDER = Endpoint(
+    name="cancel_order",
+    http="DELETE /fapi/v1/algoOrder",
+    security=Security.SIGNED,
+    reply=wire_algo.AlgoCancelled,
+    costs=weight(1),
+    source=_trade("Cancel-Algo-Order"),
+    lane=Lane.CANCEL,
+    socket_op="algoOrder.cancel",
+)
+CANCEL_ALL_ALGO_ORDERS = Endpoint(
+    name="cancel_all",
+    http="DELETE /fapi/v1/algoOpenOrders",
+    security=Security.SIGNED,
+    reply=wire.Done,
+    costs=weight(1),
+    source=_trade("Cancel-All-Algo-Open-Orders"),
+    lane=Lane.CANCEL,
+)
+GET_ALGO_ORDER = Endpoint(
+    name="get_order",
+    http="GET /fapi/v1/algoOrder",
+    security=Security.SIGNED,
+    reply=wire_algo.AlgoOrder,
+    costs=weight(1),
+    source=_trade("Query-Algo-Order"),
+)
+OPEN_ALGO_ORDERS = Endpoint(
+    name="open_orders",
+    http="GET /fapi/v1/openAlgoOrders",
+    security=Security.SIGNED,
+    reply=list[wire_algo.AlgoOrder],
+    costs=_by_symbol_costs(1, 40),
+    source=_trade("Current-All-Algo-Open-Orders"),
+)
+ALL_ALGO_ORDERS = Endpoint(
+    name="order_history",
+    http="GET /fapi/v1/allAlgoOrders",
+    security=Security.SIGNED,
+    reply=list[wire_algo.AlgoOrder],
+    costs=weight(5),
+    source=_trade("Query-All-Algo-Orders"),
+)
+
+# --- user stream ------------------------------------------------------------------------------------------------------
+
 # Asking again while a key is alive gives the same key and 60 more minutes.
 CREATE_LISTEN_KEY = Endpoint(
     name="create_listen_key",

@@ -30,6 +30,9 @@ HEADERS = {
 AN_ORDER: Costs = {ORDERS_10S: 1, ORDERS_1M: 1, WEIGHT: 0}
 """Placing or changing one order; no weight, but its reply tells what is used of it. Cancels cost weight only."""
 
+A_BATCH: Costs = {WEIGHT: 5, ORDERS_10S: 5, ORDERS_1M: 1}
+"""Placing several at once: flat, however many."""
+
 
 def weight(units: int) -> Costs:
     return {WEIGHT: units}

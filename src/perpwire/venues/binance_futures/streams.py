@@ -18,7 +18,7 @@ from msgspec.structs import force_setattr
 from perpwire.errors import BadInput
 from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, Level, Trade
 from perpwire.venues.base import Topic
-from perpwire.venues.binance_futures import translate, wire_streams, wire_user
+from perpwire.venues.binance_futures import translate_market, translate_user, wire_streams, wire_user
 
 VENUE = "binance"
 
@@ -232,7 +232,7 @@ _decode_mark_prices = msgspec.json.Decoder(
 def _mark_prices(payload: bytes, received_ns: int) -> Sequence[Event]:
     updates = _decode_mark_prices(payload)
     rows = updates if isinstance(updates, list) else (updates,)
-    return tuple(translate.mark_price(row, received_ns) for row in rows if row.symbol_type == UM)
+    return tuple(translate_market.mark_price(row, received_ns) for row in rows if row.symbol_type == UM)
 
 
 _decode_order_update = msgspec.json.Decoder(wire_user.OrderTradeUpdate).decode
@@ -240,11 +240,11 @@ _decode_account_update = msgspec.json.Decoder(wire_user.AccountUpdate).decode
 
 
 def _order_update(payload: bytes, received_ns: int) -> Sequence[Event]:
-    return translate.order_events(_decode_order_update(payload), received_ns)
+    return translate_user.order_events(_decode_order_update(payload), received_ns)
 
 
 def _account_update(payload: bytes, received_ns: int) -> Sequence[Event]:
-    return translate.account_events(_decode_account_update(payload), received_ns)
+    return translate_user.account_events(_decode_account_update(payload), received_ns)
 
 
 def _no_data(payload: bytes, received_ns: int) -> None:

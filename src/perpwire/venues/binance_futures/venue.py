@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from perpwire.credentials import Credentials
-from perpwire.errors import BadInput, Garbled
+from perpwire.errors import BadInput
 from perpwire.http_message import HttpReply, HttpRequest
-from perpwire.model.account import AccountInfo, Position
-from perpwire.model.instrument import Instrument
-from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, MarkPrice, Trade
-from perpwire.model.order import Order, OrderRequest
+from perpwire.model.market import BookDelta, BookTicker, Event, MarkPrice, Trade
 from perpwire.venues.base import (
     BookRule,
-    Call,
     Costs,
     Endpoint,
     Hosts,
@@ -29,12 +23,14 @@ from perpwire.venues.base import (
     TradeSession,
     Venue,
 )
-from perpwire.venues.binance_futures import endpoints, limits, requests, streams, trade_session, translate
+from perpwire.venues.binance_futures import endpoints, limits, requests, streams, trade_session
+from perpwire.venues.binance_futures.account_calls import BinanceAccountCalls
 from perpwire.venues.binance_futures.book_rule import DiffDepthRule
+from perpwire.venues.binance_futures.calling import call, garbled
+from perpwire.venues.binance_futures.market_calls import BinanceMarketCalls
+from perpwire.venues.binance_futures.order_calls import BinanceOrderCalls
 from perpwire.venues.binance_futures.refusals import is_success, refusal
 from perpwire.venues.binance_futures.session import BinanceSession
-
-T = TypeVar("T")
 
 KEEP_ALIVE_S = 1800.0
 """A listen key lives for 60 minutes."""
@@ -47,7 +43,7 @@ _STREAM_SUFFIXES: dict[type[Event], str] = {
 }
 
 
-class BinanceFutures(Venue):
+class BinanceFutures(BinanceMarketCalls, BinanceAccountCalls, BinanceOrderCalls, Venue):
     name = "binance"
     environments: Mapping[str, Hosts] = {
         "live": Hosts(
@@ -99,70 +95,15 @@ class BinanceFutures(Venue):
         try:
             return decode(reply.body)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            raise self._garbled(endpoint, error, reply.body) from error
+            raise garbled(endpoint, error, reply.body) from error
 
     def reported_usage(self, endpoint: Endpoint, headers: Mapping[str, str]) -> Costs:
         return limits.reported_usage(headers)
-
-    def _garbled(self, endpoint: Endpoint, error: Exception, raw: bytes) -> Garbled:
-        return Garbled(f"the answer could not be read: {error}", venue=self.name, call=endpoint.name, raw=raw)
 
     rows = tuple(row for row in vars(endpoints).values() if isinstance(row, Endpoint))
 
     def native_costs(self, path: str, weight: int | None) -> Costs:
         return limits.weight(1 if weight is None else weight)
-
-    # --- calls ----------------------------------------------------------------------------------------------------
-
-    def _call(self, endpoint: Endpoint, params: Params, translated: Callable[[Any], T]) -> Call[T]:
-        """A call whose answer is Garbled, too, where it can be decoded but makes no sense."""
-
-        def translate_it(reply: Any) -> T:
-            try:
-                return translated(reply)
-            except ValueError as error:
-                raise self._garbled(endpoint, error, msgspec.json.encode(reply)) from error
-
-        return Call(endpoint, params, translate_it)
-
-    def server_time(self) -> Call[int]:
-        return self._call(endpoints.SERVER_TIME, {}, lambda reply: int(reply.server_time))
-
-    def instruments(self) -> Call[tuple[Instrument, ...]]:
-        return self._call(endpoints.INSTRUMENTS, {}, translate.instruments)
-
-    def account(self) -> Call[AccountInfo]:
-        return self._call(endpoints.ACCOUNT, {}, translate.account)
-
-    def positions(self, symbol: str | None) -> Call[tuple[Position, ...]]:
-        if symbol is None:
-            return self._call(endpoints.POSITIONS, {}, translate.open_positions)
-        return self._call(endpoints.POSITIONS, {"symbol": symbol}, translate.positions)
-
-    def place_order(self, request: OrderRequest) -> Call[Order]:
-        return self._call(endpoints.PLACE_ORDER, translate.order_params(request), translate.order)
-
-    def amend_order(self, order: Order, price: Decimal | None, quantity: Decimal | None) -> Call[Order]:
-        return self._call(endpoints.AMEND_ORDER, translate.amend_params(order, price, quantity), translate.order)
-
-    def cancel_order(self, symbol: str, order_id: str | None, client_order_id: str | None) -> Call[Order]:
-        params = {"symbol": symbol, **translate.order_key("cancel_order", order_id, client_order_id)}
-        return self._call(endpoints.CANCEL_ORDER, params, translate.order)
-
-    def get_order(self, symbol: str, order_id: str | None, client_order_id: str | None) -> Call[Order]:
-        params = {"symbol": symbol, **translate.order_key("get_order", order_id, client_order_id)}
-        return self._call(endpoints.GET_ORDER, params, translate.order)
-
-    def open_orders(self, symbol: str | None) -> Call[tuple[Order, ...]]:
-        return self._call(endpoints.OPEN_ORDERS, {"symbol": symbol}, translate.orders)
-
-    def book_snapshot(self, symbol: str, depth: int) -> Call[BookSnapshot]:
-        limit = next((levels for levels in endpoints.DEPTHS if levels >= depth), None)
-        if depth < 1 or limit is None:
-            reason = f"depth {depth} is not from 1 to {endpoints.DEPTHS[-1]}"
-            raise BadInput(reason, venue=self.name, call=endpoints.BOOK_SNAPSHOT.name, code="BAD_DEPTH")
-        params = {"symbol": symbol, "limit": limit}
-        return self._call(endpoints.BOOK_SNAPSHOT, params, partial(translate.book_snapshot, symbol))
 
     # --- streams --------------------------------------------------------------------------------------------------
 
@@ -202,8 +143,8 @@ class BinanceFutures(Venue):
 
     def stream_token(self) -> StreamToken | None:
         return StreamToken(
-            create=self._call(endpoints.CREATE_LISTEN_KEY, {}, lambda reply: str(reply.listen_key)),
-            keep_alive=self._call(endpoints.KEEP_LISTEN_KEY, {}, lambda reply: None),
+            create=call(endpoints.CREATE_LISTEN_KEY, {}, lambda reply: str(reply.listen_key)),
+            keep_alive=call(endpoints.KEEP_LISTEN_KEY, {}, lambda reply: None),
             every_s=KEEP_ALIVE_S,
         )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
-from perpwire.venues.binance_futures.wire import Flag, Number, Rest, Text
+from perpwire.venues.binance_futures.wire import Flag, Int, Number, Rest, Text, Unread
 
 
 class AlgoOrder(Rest, kw_only=True):
@@ -12,46 +12,46 @@ class AlgoOrder(Rest, kw_only=True):
     trailing orders are those of the call that places one."""
 
     algo_id: int
-    client_algo_id: str
-    algo_type: str
+    client_algo_id: Text = UNSET
+    algo_type: Unread = UNSET
     order_type: str
     symbol: str
     side: str
-    position_side: str
-    time_in_force: str
-    quantity: str
+    position_side: Text = UNSET
+    time_in_force: Text = UNSET
+    quantity: Number = UNSET
     algo_status: str
     actual_order_id: Text = UNSET
     actual_price: Number = UNSET
     actual_qty: Number = UNSET
     actual_type: Text = UNSET
-    trigger_price: str
-    price: str
-    iceberg_quantity: str | None
-    tp_trigger_price: Number = UNSET
-    tp_price: Number = UNSET
-    sl_trigger_price: Number = UNSET
-    sl_price: Number = UNSET
-    tp_order_type: Text = UNSET
-    self_trade_prevention_mode: str
-    working_type: str
-    price_match: str
-    close_position: bool
-    price_protect: bool
-    reduce_only: bool
-    activate_price: str | UnsetType = UNSET
-    callback_rate: str | UnsetType = UNSET
-    create_time: int
-    update_time: int
-    trigger_time: int
-    good_till_date: int
-    is_activated: Flag = UNSET
+    trigger_price: Number = UNSET
+    price: Number = UNSET
+    iceberg_quantity: Unread = UNSET
+    tp_trigger_price: Unread = UNSET
+    tp_price: Unread = UNSET
+    sl_trigger_price: Unread = UNSET
+    sl_price: Unread = UNSET
+    tp_order_type: Unread = UNSET
+    self_trade_prevention_mode: Unread = UNSET
+    working_type: Text = UNSET
+    price_match: Unread = UNSET
+    close_position: Flag = UNSET
+    price_protect: Unread = UNSET
+    reduce_only: Flag = UNSET
+    activate_price: Number = UNSET
+    callback_rate: Number = UNSET
+    create_time: Int = UNSET
+    update_time: Int = UNSET
+    trigger_time: Int = UNSET
+    good_till_date: Unread = UNSET
+    is_activated: Unread = UNSET
 
 
 class AlgoCancelled(Rest):
     """DELETE /fapi/v1/algoOrder; the code is a text."""
 
     algo_id: int
-    client_algo_id: str
-    code: str
-    msg: str
+    client_algo_id: Text = UNSET
+    code: Unread = UNSET
+    msg: Unread = UNSET

@@ -124,7 +124,9 @@ class Bybit(Venue):
         named = _named(order.symbol, order.order_id, order.client_order_id)
         return self._acknowledged(endpoints.AMEND_ORDER, {**named, "price": price, "qty": quantity}, named)
 
-    def cancel_order(self, symbol: str, order_id: str | None, client_order_id: str | None) -> Call[Order]:
+    def cancel_order(
+        self, symbol: str, order_id: str | None, client_order_id: str | None, conditional: bool | None = None
+    ) -> Call[Order]:
         """Acknowledged, then read back: the order as the venue shows it then, which may still be open."""
         named = _named(symbol, order_id, client_order_id)
         return self._acknowledged(endpoints.CANCEL_ORDER, named, named)
@@ -135,7 +137,9 @@ class Bybit(Venue):
 
         return Call(endpoint, params, no_order, then=lambda ids: self._order_named(named))
 
-    def get_order(self, symbol: str, order_id: str | None, client_order_id: str | None) -> Call[Order]:
+    def get_order(
+        self, symbol: str, order_id: str | None, client_order_id: str | None, conditional: bool | None = None
+    ) -> Call[Order]:
         """Open and just closed orders are asked for first, then the history."""
         return self._order_named(_named(symbol, order_id, client_order_id))
 

@@ -1,0 +1,124 @@
+"""Events of the private stream, from the venue's words to the model."""
+
+from __future__ import annotations
+
+from msgspec import UnsetType
+
+from perpwire.model.account import Balance, Position
+from perpwire.model.market import Event
+from perpwire.model.order import Fill, Order, Side
+from perpwire.venues.binance_futures import wire_user
+from perpwire.venues.binance_futures.translate_account import margin_mode
+from perpwire.venues.binance_futures.translate_words import (
+    VENUE,
+    above_zero,
+    needed,
+    number,
+    or_zero,
+    order_status,
+    order_type,
+    position_side,
+    time_in_force,
+    time_ms,
+    words,
+)
+
+EXPIRY_REASONS = {
+    "1": "self-trade prevention",
+    "2": "immediate-or-cancel remainder",
+    "3": "immediate-or-cancel remainder, self-trade prevention",
+    "4": "reduce-only, behind others or reversing the position",
+    "5": "account liquidated",
+    "6": "good-till-expiry condition not met",
+    "7": "symbol delisted",
+    "8": "initial order expired after the stop was triggered",
+    "9": "market order remainder",
+}
+"""`er` of ORDER_TRADE_UPDATE, in words."""
+
+
+def order_events(update: wire_user.OrderTradeUpdate, received_ns: int) -> tuple[Event, ...]:
+    """The order as it is now, and the fill that made it so, where there is one."""
+    changed = update.order
+    updated_ms = time_ms(changed.trade_time)
+    event_ms = time_ms(update.transaction_time) or updated_ms or 0
+    order = Order(
+        venue=VENUE,
+        symbol=changed.symbol,
+        venue_time_ms=event_ms,
+        received_ns=received_ns,
+        order_id=str(changed.order_id),
+        client_order_id=words(changed.client_order_id),
+        side=Side(changed.side),
+        type=order_type(changed.type),
+        status=order_status(changed.status),
+        time_in_force=time_in_force(changed.time_in_force),
+        price=above_zero(changed.price),
+        quantity=needed(changed.quantity, "quantity"),
+        filled_quantity=or_zero(changed.filled_quantity),
+        average_price=above_zero(changed.average_price),
+        reduce_only=bool(changed.reduce_only),
+        position_side=position_side(changed.position_side),
+        updated_time_ms=updated_ms,
+        reason=_expiry_reason(changed),
+    )
+    last_quantity = number(changed.last_quantity)
+    if changed.execution_type not in ("TRADE", "CALCULATED") or not last_quantity:
+        return (order,)
+    fill = Fill(
+        venue=VENUE,
+        symbol=order.symbol,
+        venue_time_ms=updated_ms or event_ms,
+        received_ns=received_ns,
+        trade_id=str(changed.trade_id or 0),
+        order_id=order.order_id,
+        client_order_id=order.client_order_id,
+        side=order.side,
+        price=needed(changed.last_price, "last price"),
+        quantity=last_quantity,
+        fee=number(changed.fee),
+        fee_asset=words(changed.fee_asset),
+        realized_pnl=number(changed.realized_profit),
+        is_maker=bool(changed.is_maker),
+        position_side=order.position_side,
+    )
+    return (order, fill)
+
+
+def _expiry_reason(changed: wire_user.OrderUpdate) -> str:
+    reason = changed.expiry_reason
+    text = "" if reason is None or isinstance(reason, UnsetType) else str(reason)
+    if text in ("", "0"):
+        return changed.status if changed.status == "EXPIRED_IN_MATCH" else ""
+    return EXPIRY_REASONS.get(text, f"expiry reason {text}")
+
+
+def account_events(update: wire_user.AccountUpdate, received_ns: int) -> tuple[Event, ...]:
+    """Balances, then positions: only those that changed."""
+    event_ms = time_ms(update.transaction_time) or 0
+    events: list[Event] = [
+        Balance(
+            venue=VENUE,
+            venue_time_ms=event_ms,
+            received_ns=received_ns,
+            asset=changed.asset,
+            wallet=needed(changed.wallet_balance, "wallet balance"),
+        )
+        for changed in update.change.balances or ()
+    ]
+    for moved in update.change.positions or ():
+        quantity = needed(moved.quantity, "position amount")
+        events.append(
+            Position(
+                venue=VENUE,
+                symbol=moved.symbol,
+                venue_time_ms=event_ms,
+                received_ns=received_ns,
+                quantity=quantity,
+                entry_price=number(moved.entry_price) if quantity else None,
+                position_side=position_side(moved.position_side),
+                unrealized_pnl=number(moved.unrealized_profit),
+                margin_mode=margin_mode(moved.margin_type),
+            )
+        )
+    return tuple(events)

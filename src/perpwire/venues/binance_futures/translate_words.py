@@ -1,0 +1,108 @@
+"""Numbers and words, from the venue's spelling and back."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from perpwire.model.order import OrderStatus, OrderType, PositionSide, TimeInForce
+from perpwire.venues.binance_futures import wire
+
+VENUE = "binance"
+
+_STATUSES = {
+    "NEW": OrderStatus.NEW,
+    "PARTIALLY_FILLED": OrderStatus.PARTIALLY_FILLED,
+    "FILLED": OrderStatus.FILLED,
+    "CANCELED": OrderStatus.CANCELED,
+    "REJECTED": OrderStatus.REJECTED,
+    "EXPIRED": OrderStatus.EXPIRED,
+    "EXPIRED_IN_MATCH": OrderStatus.EXPIRED,  # by self-trade prevention
+    # Of orders that the venue makes: a liquidation taken over by the insurance fund or by deleveraging.
+    "NEW_INSURANCE": OrderStatus.NEW,
+    "NEW_ADL": OrderStatus.NEW,
+}
+
+_TYPES = {kind.value: kind for kind in OrderType}
+
+_TIMES_IN_FORCE = {
+    "GTC": TimeInForce.GTC,
+    "IOC": TimeInForce.IOC,
+    "FOK": TimeInForce.FOK,
+    "GTX": TimeInForce.POST_ONLY,
+    "GTD": TimeInForce.GTD,
+    "RPI": TimeInForce.RPI,
+}
+TIMES_IN_FORCE_OUT = {ours: venue for venue, ours in _TIMES_IN_FORCE.items()}
+
+
+def number(text: wire.Number) -> Decimal | None:
+    """A decimal text, or None where it is absent, null or empty.
+
+    Raises:
+        ValueError: No finite number.
+    """
+    if not text:
+        return None
+    # InvalidOperation is an ArithmeticError, which nobody expects of a decoder.
+    try:
+        value = Decimal(text)
+    except ArithmeticError:
+        value = None
+    if value is None or not value.is_finite():
+        raise ValueError(f"{text!r} is no number")
+    return value
+
+
+def needed(text: wire.Number, name: str) -> Decimal:
+    """A decimal text that can't be missing.
+
+    Raises:
+        ValueError: It is missing, or no number.
+    """
+    value = number(text)
+    if value is None:
+        raise ValueError(f"{name} is missing")
+    return value
+
+
+def or_zero(text: wire.Number) -> Decimal:
+    """A decimal text; 0 where it is absent, null or empty."""
+    value = number(text)
+    return Decimal(0) if value is None else value
+
+
+def above_zero(text: wire.Number) -> Decimal | None:
+    """Where the venue writes 0 for "there is none"."""
+    return number(text) or None
+
+
+def time_ms(value: wire.Int) -> int | None:
+    """A time, or None where it is absent, null or 0."""
+    return value or None
+
+
+def words(text: wire.Text) -> str:
+    return text or ""
+
+
+def order_status(text: str) -> OrderStatus:
+    """
+    Raises:
+        ValueError: A status that is not known: to guess at it could lose an order.
+    """
+    status = _STATUSES.get(text)
+    if status is None:
+        raise ValueError(f"unknown order status {text!r}")
+    return status
+
+
+def order_type(text: str) -> OrderType:
+    return _TYPES.get(text, OrderType.UNKNOWN)
+
+
+def time_in_force(text: wire.Text) -> TimeInForce:
+    return _TIMES_IN_FORCE.get(words(text), TimeInForce.UNKNOWN)
+
+
+def position_side(text: wire.Text) -> PositionSide:
+    return PositionSide(text) if text else PositionSide.BOTH

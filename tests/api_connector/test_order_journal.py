@@ -149,7 +149,7 @@ def test_a_process_that_is_killed_without_warning_leaves_every_intent(path: Path
     kept = {entry.client_order_id: entry.outcome for entry in journal.orders()}
     assert set(kept) == {f"order-{number}" for number in range(50)}
     assert [name for name, outcome in kept.items() if outcome is None] == [f"order-{n}" for n in range(0, 50, 2)]
-    assert journal.fills_since(0) == [("BTCUSDT", "9", 5)]
+    assert journal.delivered_fills() == [(("BTCUSDT", "9", Side.BUY), 5)]
     journal.close()
 
 
@@ -191,8 +191,8 @@ def test_one_file_serves_several_venues_and_keys_and_each_sees_its_own(path: Pat
     bybits.fill_delivered(fill("1", 10))
     assert [entry.sent_ms for entry in ours.orders()] == [1]
     assert [entry.sent_ms for entry in theirs.orders()] == [3]
-    assert ours.fills_since(0) == []
-    assert bybits.fills_since(0) == [("BTCUSDT", "1", 10)]
+    assert ours.delivered_fills() == []
+    assert bybits.delivered_fills() == [(("BTCUSDT", "1", Side.BUY), 10)]
     for journal in (ours, theirs, bybits):
         journal.close()
 
@@ -262,7 +262,7 @@ def test_old_rows_go_and_unsettled_orders_and_fills_that_may_be_read_again_stay(
     kept = [entry.client_order_id for entry in journal.orders()]
     assert kept[0] == "order-3"
     assert 10 <= len(kept) <= 20
-    fills = [trade_id for _, trade_id, _ in journal.fills_since(0)]
+    fills = [trade_id for (_, trade_id, _), _ in journal.delivered_fills()]
     assert fills[0] == "20", "an hour before the point and later all stay"
     assert fills[-1] == "99"
     journal.close()

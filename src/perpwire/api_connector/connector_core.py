@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 from perpwire.api_connector.book_keeper import BookKeeper
 from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.dead_man import DeadMan
+from perpwire.api_connector.fill_keeper import FillKeeper
 from perpwire.api_connector.guards import Guard, Guards, View
 from perpwire.api_connector.history import History
 from perpwire.api_connector.instrument_cache import InstrumentCache
@@ -24,6 +25,7 @@ from perpwire.api_connector.position_modes import PositionModes
 from perpwire.api_connector.private_stream import PrivateStream
 from perpwire.api_connector.request_path import HttpRoute, RequestPath
 from perpwire.api_connector.retry import RetryPolicy
+from perpwire.api_connector.start_up import StartUp, StartUpReport
 from perpwire.api_connector.trade_route import TradeRoute
 from perpwire.api_connector.websocket_manager import WebSocketManager, tell
 from perpwire.clock import Clock, SystemClock
@@ -107,6 +109,7 @@ class ConnectorCore:
         self._settle_patience_s = settle_patience_s
         self._road = Road(road)
         self._journal = journal
+        self._start_up_report = StartUpReport()
         self._retry = retry or RetryPolicy()
         self._http = http
         self._own_http = http is None
@@ -142,7 +145,7 @@ class ConnectorCore:
     # --- life -----------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Measure the venue's clock.
+        """Measure the venue's clock; with a journal, settle what was left in doubt (see start_up_report).
 
         Raises:
             NotSent: The venue can't be reached.
@@ -184,13 +187,21 @@ class ConnectorCore:
         )
         dead_man = DeadMan(self.venue, requests, self._clock, self._tell)
         books = BookKeeper(self.venue, self._hosts, self.streams, requests, self._clock, self._tell)
+        fills = FillKeeper(
+            self.venue, requests, self.streams.frames, self.account_state, self._sync, self._clock, journal, self._tell
+        )
         private = PrivateStream(
             self.venue, self._hosts, self.streams, requests, self._clock, self._sync, self.account_state,
-            self._credentials,
+            self._credentials, fills,
         )  # fmt: skip
         self._parts = _Parts(requests, orders, dead_man, books, private, journal, trade)
         try:
             await requests.start()
+            if journal is not None:
+                self._start_up_report = await StartUp(
+                    self.venue, requests, journal,
+                    sync=self._sync, clock=self._clock, patience_s=self._settle_patience_s, on_incident=self._tell,
+                ).run()  # fmt: skip
         except BaseException:
             await self.close()
             raise
@@ -257,6 +268,11 @@ class ConnectorCore:
         """Until when the venue takes no calls from this address, Unix milliseconds of its clock; None: it takes them.
         Open streams go on meanwhile."""
         return self.ledger.banned_until_ms(self._clock.monotonic_ns())
+
+    @property
+    def start_up_report(self) -> StartUpReport:
+        """What the journal's unsettled orders came to at the last start; empty without a journal."""
+        return self._start_up_report
 
     def on_incident(self, handler: Callable[[Incident], None]) -> None:
         """Call `handler` with each fact about connections, orders and limits (model/incident.py)."""

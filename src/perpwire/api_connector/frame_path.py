@@ -40,6 +40,7 @@ class FramePath:
         self._registered: dict[type[Event], _Routes] = {}
         # Venues deliver subclasses of the model's events; resolved once per class.
         self._resolved: dict[type[Event], tuple[_Routes, ...]] = {}
+        self._gates: dict[type[Event], _Routes] = {}
         self.tap: Tap | None = None
         self.latency_ns = Histogram()
         """Nanoseconds from "frame readable" to the first handler running."""
@@ -66,6 +67,20 @@ class FramePath:
                 routes.for_all = _without_one(routes.for_all, handler)
             else:
                 routes.by_symbol[symbol] = _without_one(routes.by_symbol[symbol], handler)
+
+        return off
+
+    def gate(self, kind: type[Event], gate: Handler) -> Callable[[], None]:
+        """Give events of `kind` to `gate` in place of their handlers: it decides which to hand on by `pass_on`, and
+        when. Returns a function that ends it."""
+        routes = self._gates[kind] = _Routes()
+        routes.for_all = (gate,)
+        self._resolved.clear()
+
+        def off() -> None:
+            if self._gates.get(kind) is routes:
+                del self._gates[kind]
+                self._resolved.clear()
 
         return off
 
@@ -96,6 +111,13 @@ class FramePath:
         routes = self._resolved.get(type(event))
         if routes is None:
             routes = self._resolve(type(event))
+        self._hand_to(routes, event)
+
+    def pass_on(self, event: Event) -> None:
+        """For gates: hand one event to the handlers of its kind."""
+        self._hand_to(self._routes_of(type(event)), event)
+
+    def _hand_to(self, routes: tuple[_Routes, ...], event: Event) -> None:
         for route in routes:
             for handler in route.for_all:
                 self._call(handler, event)
@@ -118,9 +140,12 @@ class FramePath:
             )
 
     def _resolve(self, kind: type[Event]) -> tuple[_Routes, ...]:
-        found = tuple(self._registered[base] for base in kind.__mro__ if base in self._registered)
-        self._resolved[kind] = found
+        gates = tuple(self._gates[base] for base in kind.__mro__ if base in self._gates)
+        found = self._resolved[kind] = gates or self._routes_of(kind)
         return found
+
+    def _routes_of(self, kind: type[Event]) -> tuple[_Routes, ...]:
+        return tuple(self._registered[base] for base in kind.__mro__ if base in self._registered)
 
     def garbled(self, connection: str, error: Exception) -> None:
         """Count and tell an unreadable frame."""

@@ -19,8 +19,9 @@ from typing import Any, Literal
 import msgspec
 
 from perpwire.clock import Clock, Timer
+from perpwire.data_processor.fill_log import FillKey, key_of
 from perpwire.errors import APIError, BadInput, DuplicateOrder, NotSent, VenueRefused
-from perpwire.model.order import Fill, Order, OrderRequest
+from perpwire.model.order import Fill, Order, OrderRequest, Side
 
 log = logging.getLogger("perpwire.api_connector")
 
@@ -43,12 +44,13 @@ _TABLES = (
     "CREATE TABLE account (id INTEGER PRIMARY KEY, venue TEXT, fingerprint TEXT, fills_read_ms INTEGER)",
     "CREATE TABLE orders (seq INTEGER PRIMARY KEY, account INTEGER, client_order_id TEXT, request BLOB,"
     " sent_ms INTEGER, certain_after_ms INTEGER, outcome TEXT, order_id TEXT, detail TEXT)",
-    "CREATE TABLE fill (seq INTEGER PRIMARY KEY, account INTEGER, symbol TEXT, trade_id TEXT, time_ms INTEGER)",
+    "CREATE TABLE fill (seq INTEGER PRIMARY KEY, account INTEGER, symbol TEXT, trade_id TEXT, side TEXT,"
+    " time_ms INTEGER)",
 )
 _INTEND = "INSERT INTO orders (account, client_order_id, request, sent_ms, certain_after_ms) VALUES (?, ?, ?, ?, ?)"
 _INTEND_AGAIN = "UPDATE orders SET request = ?, sent_ms = ?, certain_after_ms = ? WHERE seq = ?"
 _SETTLE = "UPDATE orders SET outcome = ?, order_id = ?, detail = ? WHERE seq = ?"
-_FILL = "INSERT INTO fill (account, symbol, trade_id, time_ms) VALUES (?, ?, ?, ?)"
+_FILL = "INSERT INTO fill (account, symbol, trade_id, side, time_ms) VALUES (?, ?, ?, ?, ?)"
 _FILLS_READ = "UPDATE account SET fills_read_ms = ? WHERE id = ?"
 _COLUMNS = "client_order_id, request, sent_ms, certain_after_ms, outcome, order_id, detail"
 
@@ -224,7 +226,7 @@ class OrderJournal:
     def fill_delivered(self, fill: Fill) -> None:
         """Note that the handlers have had it; on disk when this returns. Where that fails, it is told in the log, and
         the fill may be delivered once more at the next start."""
-        self._pending.append((_FILL, (self._account, fill.symbol, fill.trade_id, fill.venue_time_ms)))
+        self._pending.append((_FILL, (self._account, *key_of(fill), fill.venue_time_ms)))
         self._flush_quietly()
         self._fills_until_tidy -= 1
         if self._fills_until_tidy <= 0 and self._fills_read_ms is not None:
@@ -245,13 +247,13 @@ class OrderJournal:
             self._fills_read_ms = venue_ms
             self._later(_FILLS_READ, (venue_ms, self._account))
 
-    def fills_since(self, venue_ms: int) -> list[tuple[str, str, int]]:
-        """Symbol, trade id and venue's time (Unix ms) of delivered fills from `venue_ms` on, in order of delivery."""
+    def delivered_fills(self) -> list[tuple[FillKey, int]]:
+        """Those that are kept, in order of delivery, with the venue's time of each (Unix ms)."""
         self.flush()
-        return self._db.execute(
-            "SELECT symbol, trade_id, time_ms FROM fill WHERE account = ? AND time_ms >= ? ORDER BY seq",
-            (self._account, venue_ms),
-        ).fetchall()
+        rows = self._db.execute(
+            "SELECT symbol, trade_id, side, time_ms FROM fill WHERE account = ? ORDER BY seq", [self._account]
+        )
+        return [((symbol, trade_id, Side(side)), time_ms) for symbol, trade_id, side, time_ms in rows]
 
     # --- the file ---------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Hashable
 
 from perpwire.api_connector.clock_sync import ClockSync
+from perpwire.api_connector.fill_keeper import FillKeeper
 from perpwire.api_connector.recovery import reread_account, subject
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.stream_connection import StreamConnection
@@ -39,6 +40,7 @@ class PrivateStream:
         sync: ClockSync,
         state: AccountState,
         credentials: Credentials | None,
+        fills: FillKeeper,
     ) -> None:
         self._venue = venue
         self._hosts = hosts
@@ -48,6 +50,7 @@ class PrivateStream:
         self._sync = sync
         self._state = state
         self._credentials = credentials
+        self._fills = fills
         self._keeping: asyncio.Task[None] | None = None
         self._rereading: asyncio.Task[None] | None = None
         self._connection: StreamConnection | None = None
@@ -64,6 +67,7 @@ class PrivateStream:
                 code="NO_CREDENTIALS",
             )  # fmt: skip
         self._opened = True
+        self._fills.begin()
         offs = [self._streams.on(kind, self._state.on_event) for kind in STATE_EVENTS]
         try:
             self._connection = await self._streams.open(
@@ -83,6 +87,7 @@ class PrivateStream:
         self._offs = offs
         # What the account holds now; the stream says only what changes.
         await self._reread(self._state.on_event)
+        await self._fills.opened()
         token = self._venue.stream_token()
         if token is not None:
             self._keeping = asyncio.create_task(self._keep_alive(token), name="perpwire stream token")
@@ -105,6 +110,7 @@ class PrivateStream:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         self._keeping = self._rereading = None
+        await self._fills.close()
         for off in self._offs:
             off()
         self._offs.clear()
@@ -154,6 +160,7 @@ class PrivateStream:
             self._rereading.cancel()
         deliver = self._streams.frames.deliver
         self._rereading = asyncio.get_running_loop().create_task(self._reread(deliver), name="perpwire re-read account")
+        self._fills.catch_up()
 
     async def _reread(self, deliver: Callable[[Event], None]) -> None:
         """Read the account and deliver what the stream has not said meanwhile; tries until it succeeds."""

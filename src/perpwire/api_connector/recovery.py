@@ -1,15 +1,16 @@
-"""What a reconnected account stream owes: the account as it is now, and what became of orders that were open."""
+"""What a reconnected account stream owes: the account as it is, what became of orders that were open, and fills."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import asyncio
+from collections.abc import Hashable, Iterable
 
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.data_processor.account_state import AccountState
 from perpwire.errors import UnknownOrder
 from perpwire.model.account import Balance, Position
 from perpwire.model.market import Event
-from perpwire.model.order import Order
+from perpwire.model.order import Fill, Order
 from perpwire.venues.base import Venue
 
 
@@ -67,3 +68,23 @@ def subject(event: Event) -> Hashable:
             return ("balance", event.asset)
         case _:
             return event
+
+
+async def read_fills(requests: RequestPath, venue: Venue, since_ms: int, symbols: Iterable[str]) -> list[Fill]:
+    """Every fill of the account from `since_ms` (Unix milliseconds, venue's clock) on, oldest first.
+
+    Where the venue wants a symbol, those given are asked for, and those that had bookings since then: so are found
+    contracts that we do not know of, traded by hand or by another program.
+
+    Raises:
+        APIError: Something could not be read.
+    """
+    if not venue.fills_need_symbol:
+        rows = await requests.run(venue.fills(None, since_ms, None))
+    else:
+        booked = await requests.run(venue.income(None, None, since_ms, None))
+        wanted = {*symbols, *(row.symbol for row in booked if row.symbol)}
+        lists = await asyncio.gather(*(requests.run(venue.fills(symbol, since_ms, None)) for symbol in sorted(wanted)))
+        rows = tuple(row for one in lists for row in one)
+    # At the same millisecond the venue's own order stays.
+    return sorted((row for row in rows if row.venue_time_ms >= since_ms), key=lambda row: row.venue_time_ms)

@@ -1,0 +1,248 @@
+"""Each fill is delivered once: what the account's stream doubles is dropped, what it missed is read back over REST.
+
+The stream has no sequence numbers, so nothing in it proves that it is whole. What proves it is a reading over REST of
+every fill since the last one; it is taken after each loss of the stream, some more times while the venue's lists may
+lag behind, and every few minutes, as a socket can be mute and still answer pings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from perpwire.api_connector.clock_sync import ClockSync
+from perpwire.api_connector.frame_path import FramePath
+from perpwire.api_connector.recovery import read_fills
+from perpwire.api_connector.request_path import RequestPath
+from perpwire.clock import Clock, Timer
+from perpwire.data_processor.account_state import AccountState
+from perpwire.data_processor.fill_log import FillLog, key_of
+from perpwire.errors import APIError, NotOffered
+from perpwire.model.incident import FillsRecovered, Incident
+from perpwire.model.order import Fill, Order
+from perpwire.venues.base import Venue
+
+if TYPE_CHECKING:
+    from perpwire.api_connector.order_journal import OrderJournal
+
+log = logging.getLogger("perpwire.api_connector")
+
+LAG_MS = 10_000
+"""A fill's row may be so late: each reading begins so much before the last one."""
+
+READINGS_S = (0.0, 2.5, 8.0)
+"""When to read after the stream is live again, in seconds; rows usually show within two."""
+
+HOLD_S = 5.0
+"""Longest that the stream's own fills wait for older ones to be read."""
+
+AUDIT_S = 300.0
+"""Between readings while nothing seems to be missing."""
+
+RETRY_S = 1.0
+
+KNOWN_ORDERS = 10_000
+
+
+class FillKeeper:
+    """One for the account's stream.
+
+    After a loss of the stream, what is read is delivered first, in order of venue's time and marked `recovered`; what
+    the stream itself says meanwhile is held back until then, at most HOLD_S, so that fills come in order.
+    """
+
+    def __init__(
+        self,
+        venue: Venue,
+        requests: RequestPath,
+        frames: FramePath,
+        state: AccountState,
+        sync: ClockSync,
+        clock: Clock,
+        journal: OrderJournal | None,
+        on_incident: Callable[[Incident], None],
+    ) -> None:
+        self._venue = venue
+        self._requests = requests
+        self._frames = frames
+        self._state = state
+        self._sync = sync
+        self._clock = clock
+        self._journal = journal
+        self._on_incident = on_incident
+        self._log: FillLog | None = None
+        self._held: list[Fill] = []
+        self._is_holding = False
+        self._hold_timer: Timer | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._offs: list[Callable[[], None]] = []
+        self._resumes = False
+        self._client_ids: dict[str, str] = {}
+        self.recovered = 0
+        """Fills delivered that the stream had not brought."""
+
+    # --- life -------------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Before the stream is opened: from now on, or from where the journal ends, every fill is delivered once."""
+        if self._log is not None:
+            return
+        journal = self._journal
+        read_ms = None if journal is None else journal.fills_read_ms
+        self._resumes = read_ms is not None
+        fill_log = FillLog(self._sync.venue_ms() if read_ms is None else read_ms)
+        if journal is not None:
+            for key, time_ms in journal.delivered_fills():
+                fill_log.add(key, time_ms)
+            journal.fills_read_until(fill_log.read_ms)
+        self._log = fill_log
+        self._offs = [
+            self._frames.gate(Fill, self._on_stream_fill),
+            self._frames.on(Order, self._note_order),
+        ]
+        if self._resumes:
+            self._hold()
+
+    async def opened(self) -> None:
+        """The stream is live for the first time. Where the journal is resumed, returns once what was missed has been
+        read and delivered."""
+        if self._resumes:
+            await self._read_at_last()
+        self._follow(READINGS_S[1:] if self._resumes else READINGS_S)
+
+    def catch_up(self) -> None:
+        """The stream is live after a loss, or may have missed something."""
+        if self._log is not None:
+            self._hold()
+            self._follow(READINGS_S)
+
+    async def close(self) -> None:
+        """Hand on what is held, and end."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        self._release()
+        for off in self._offs:
+            off()
+        self._offs.clear()
+
+    # --- the stream's fills -----------------------------------------------------------------------------------------
+
+    def _on_stream_fill(self, fill: Fill) -> None:
+        if self._is_holding:
+            self._held.append(fill)
+        else:
+            self._deliver(fill)
+
+    def _deliver(self, fill: Fill) -> bool:
+        """Once; False where it has been delivered."""
+        assert self._log is not None  # there is no gate before it
+        if not self._log.add(key_of(fill), fill.venue_time_ms):
+            return False
+        self._frames.pass_on(fill)
+        if self._journal is not None:
+            self._journal.fill_delivered(fill)
+        return True
+
+    def _hold(self) -> None:
+        self._is_holding = True
+        if self._hold_timer is not None:
+            self._hold_timer.cancel()
+        self._hold_timer = self._clock.call_later(HOLD_S, self._release)
+
+    def _release(self) -> None:
+        if self._hold_timer is not None:
+            self._hold_timer.cancel()
+            self._hold_timer = None
+        self._is_holding = False
+        held, self._held = self._held, []
+        for fill in held:
+            self._deliver(fill)
+
+    def _note_order(self, order: Order) -> None:
+        """Rows of fills do not name the client order id everywhere."""
+        if order.client_order_id:
+            self._client_ids[order.order_id] = order.client_order_id
+            if len(self._client_ids) > KNOWN_ORDERS:
+                del self._client_ids[next(iter(self._client_ids))]
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def _follow(self, readings_s: Iterable[float]) -> None:
+        if self._task is not None:
+            self._task.cancel()
+        self._task = asyncio.get_running_loop().create_task(self._keep(tuple(readings_s)), name="perpwire fills")
+
+    async def _keep(self, readings_s: tuple[float, ...]) -> None:
+        began_ns = self._clock.monotonic_ns()
+        for at_s in readings_s:
+            wait_s = at_s - (self._clock.monotonic_ns() - began_ns) / 1e9
+            if wait_s > 0:
+                await self._clock.sleep(wait_s)
+            await self._read_at_last()
+            if at_s and self._is_holding:
+                self._release()
+        while True:
+            await self._clock.sleep(AUDIT_S)
+            await self._read_at_last()
+
+    async def _read_at_last(self) -> None:
+        while True:
+            try:
+                return await self._read()
+            except NotOffered:
+                return
+            except APIError as error:
+                log.warning("fills can't be read back yet: %s", error)
+                await self._clock.sleep(RETRY_S)
+
+    async def _read(self) -> None:
+        """Read every fill since the last reading, and deliver those that are new, with those that are held, in order.
+
+        Raises:
+            APIError: They can't be read; nothing is delivered then.
+        """
+        fill_log = self._log
+        assert fill_log is not None  # nothing reads before begin
+        began_ms = self._sync.venue_ms()
+        symbols = {order.symbol for order in self._state.open_orders}
+        symbols.update(symbol for (symbol, _) in self._state.positions)
+        rows = await read_fills(self._requests, self._venue, fill_log.read_ms, symbols)
+        live = {key_of(fill): fill for fill in self._held}
+        fresh = [live.pop(key_of(row), row) for row in rows if not fill_log.has(row)]
+        newest_ms = fresh[-1].venue_time_ms if fresh else 0
+        # Of what is held, only what is not newer than what was read is sure to be next.
+        fresh += (fill for fill in live.values() if fill.venue_time_ms <= newest_ms)
+        count = 0
+        for fill in sorted(fresh, key=_time_of):
+            if not fill.received_ns:
+                fill = self._completed(fill)
+            count += self._deliver(fill) and fill.recovered
+        if count:
+            self.recovered += count
+            self._on_incident(
+                FillsRecovered(
+                    venue=self._venue.name,
+                    time_ns=self._clock.time_ns(),
+                    detail=f"{count} fills that the account's stream had not brought were read back",
+                    count=count,
+                )
+            )
+        fill_log.read_until(began_ms - LAG_MS)
+        if self._journal is not None:
+            self._journal.fills_read_until(fill_log.read_ms)
+
+    def _completed(self, row: Fill) -> Fill:
+        name = row.client_order_id or self._client_ids.get(row.order_id, "")
+        if not name:
+            name = next((one.client_order_id for one in self._state.open_orders if one.order_id == row.order_id), "")
+        return msgspec.structs.replace(row, client_order_id=name, recovered=True)
+
+
+def _time_of(fill: Fill) -> int:
+    return fill.venue_time_ms

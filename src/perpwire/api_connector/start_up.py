@@ -1,0 +1,146 @@
+"""What a connector with a journal does first: it settles the orders that its last life left in doubt."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from perpwire.api_connector.clock_sync import ClockSync
+from perpwire.api_connector.reconcile import settle_order
+from perpwire.api_connector.request_path import RequestPath
+from perpwire.clock import Clock
+from perpwire.errors import APIError, NotSent, OutcomeUnknown
+from perpwire.model.account import Position
+from perpwire.model.incident import Incident, OrderResolved
+from perpwire.model.order import Order
+from perpwire.venues.base import Venue
+
+if TYPE_CHECKING:
+    from perpwire.api_connector.order_journal import JournalEntry, OrderJournal
+
+AT_ONCE = 20
+"""Orders that are asked for side by side."""
+
+REMEMBERED_MS = 24 * 3_600_000
+"""Venues forget orders that were cancelled unfilled, the first of them after a day. An older order that is not known
+may have been forgotten."""
+
+
+class StartUpReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What the journal's unsettled orders came to.
+
+    Attributes:
+        found: Orders that the venue has or had, as they stand.
+        not_placed: Client order ids of those that certainly do not exist.
+        unknown: Client order ids of those that could not be settled: the venue could not be asked, or may have
+            forgotten them. They stay in the journal and are asked for at the next start.
+        open_orders, positions: The account as it is now. Live ones are in account_state once its stream is open.
+        fills_recovered: Fills of the time in between that were read and delivered when the account's stream was
+            opened; 0 before that.
+    """
+
+    found: tuple[Order, ...] = ()
+    not_placed: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    open_orders: tuple[Order, ...] = ()
+    positions: tuple[Position, ...] = ()
+    fills_recovered: int = 0
+
+
+class StartUp:
+    """One start of a connector."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        requests: RequestPath,
+        journal: OrderJournal,
+        *,
+        sync: ClockSync,
+        clock: Clock,
+        patience_s: float,
+        on_incident: Callable[[Incident], None],
+    ) -> None:
+        self._venue = venue
+        self._requests = requests
+        self._journal = journal
+        self._sync = sync
+        self._clock = clock
+        self._patience_s = patience_s
+        self._on_incident = on_incident
+
+    async def run(self) -> StartUpReport:
+        """Ask for every unsettled order until it is known, or the venue must have refused it; then read the account.
+
+        Raises:
+            APIError: Open orders or positions can't be read.
+        """
+        entries = self._journal.unsettled()
+        room = asyncio.Semaphore(AT_ONCE)
+
+        async def one(entry: JournalEntry) -> Order | APIError:
+            async with room:
+                return await self._settle(entry)
+
+        outcomes = await asyncio.gather(*map(one, entries))
+        found, not_placed, unknown = [], [], []
+        for entry, outcome in zip(entries, outcomes, strict=True):
+            self._journal.settled(entry.client_order_id, outcome)
+            if isinstance(outcome, Order):
+                found.append(outcome)
+                word = "ACCEPTED"
+            elif isinstance(outcome, NotSent):
+                not_placed.append(entry.client_order_id)
+                word = "NOT_PLACED"
+            else:
+                unknown.append(entry.client_order_id)
+                word = "UNRESOLVED"
+            self._tell(entry, word)
+        open_orders, positions = await asyncio.gather(
+            self._requests.run(self._venue.open_orders(None)), self._requests.run(self._venue.positions(None))
+        )
+        return StartUpReport(
+            found=tuple(found),
+            not_placed=tuple(not_placed),
+            unknown=tuple(unknown),
+            open_orders=open_orders,
+            positions=positions,
+        )
+
+    async def _settle(self, entry: JournalEntry) -> Order | APIError:
+        try:
+            return await settle_order(
+                self._requests, self._venue, self._sync, self._clock,
+                request=entry.request,
+                first_sent_ms=entry.sent_ms, last_sent_ms=entry.sent_ms,
+                patience_s=self._patience_s,
+                doubt=APIError("the process ended before it", venue=self._venue.name, call="place_order"),
+            )  # fmt: skip
+        except NotSent as absent:
+            if self._sync.venue_ms() - entry.certain_after_ms < REMEMBERED_MS:
+                return absent
+            return OutcomeUnknown(
+                "the venue does not know the order (any more); it is too old to tell whether it ever was",
+                venue=self._venue.name,
+                call="place_order",
+                client_order_id=entry.client_order_id,
+            )
+        except APIError as error:
+            return error
+
+    def _tell(self, entry: JournalEntry, outcome: str) -> None:
+        request = entry.request
+        self._on_incident(
+            OrderResolved(
+                venue=self._venue.name,
+                time_ns=self._clock.time_ns(),
+                detail=f"{request.side} {request.quantity} {request.symbol} of the last run: {outcome}",
+                symbol=request.symbol,
+                client_order_id=entry.client_order_id,
+                outcome=outcome,
+                after_s=(self._sync.venue_ms() - entry.sent_ms) / 1000,
+            )
+        )

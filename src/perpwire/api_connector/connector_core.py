@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
+import msgspec
+
 from perpwire.api_connector.book_keeper import BookKeeper
 from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.dead_man import DeadMan
@@ -272,7 +274,10 @@ class ConnectorCore:
     @property
     def start_up_report(self) -> StartUpReport:
         """What the journal's unsettled orders came to at the last start; empty without a journal."""
-        return self._start_up_report
+        report = self._start_up_report
+        if self._parts is None:
+            return report
+        return msgspec.structs.replace(report, fills_recovered=self._parts.private.fills_at_start)
 
     def on_incident(self, handler: Callable[[Incident], None]) -> None:
         """Call `handler` with each fact about connections, orders and limits (model/incident.py)."""

@@ -82,8 +82,8 @@ class FillKeeper:
         self._offs: list[Callable[[], None]] = []
         self._resumes = False
         self._client_ids: dict[str, str] = {}
-        self.recovered = 0
-        """Fills delivered that the stream had not brought."""
+        self.recovered_at_start = 0
+        """Fills since the journal's end that were delivered when the stream was opened."""
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -111,7 +111,7 @@ class FillKeeper:
         """The stream is live for the first time. Where the journal is resumed, returns once what was missed has been
         read and delivered."""
         if self._resumes:
-            await self._read_at_last()
+            self.recovered_at_start = await self._read_at_last()
         self._follow(READINGS_S[1:] if self._resumes else READINGS_S)
 
     def catch_up(self) -> None:
@@ -191,18 +191,19 @@ class FillKeeper:
             await self._clock.sleep(AUDIT_S)
             await self._read_at_last()
 
-    async def _read_at_last(self) -> None:
+    async def _read_at_last(self) -> int:
         while True:
             try:
                 return await self._read()
             except NotOffered:
-                return
+                return 0
             except APIError as error:
                 log.warning("fills can't be read back yet: %s", error)
                 await self._clock.sleep(RETRY_S)
 
-    async def _read(self) -> None:
+    async def _read(self) -> int:
         """Read every fill since the last reading, and deliver those that are new, with those that are held, in order.
+        Returns how many the stream had not brought.
 
         Raises:
             APIError: They can't be read; nothing is delivered then.
@@ -224,7 +225,6 @@ class FillKeeper:
                 fill = self._completed(fill)
             count += self._deliver(fill) and fill.recovered
         if count:
-            self.recovered += count
             self._on_incident(
                 FillsRecovered(
                     venue=self._venue.name,
@@ -236,6 +236,7 @@ class FillKeeper:
         fill_log.read_until(began_ms - LAG_MS)
         if self._journal is not None:
             self._journal.fills_read_until(fill_log.read_ms)
+        return count
 
     def _completed(self, row: Fill) -> Fill:
         name = row.client_order_id or self._client_ids.get(row.order_id, "")

@@ -119,6 +119,11 @@ class PrivateStream:
     def is_open(self) -> bool:
         return self._opened
 
+    @property
+    def fills_at_start(self) -> int:
+        """How many fills of the time before it was opened have been read and delivered; see FillKeeper."""
+        return self._fills.recovered_at_start
+
     def on_garbled(self, connection: str) -> None:
         """A frame could not be read. On our stream it may have told of anything, so all is read back."""
         if self._connection is not None and connection == self._connection.name:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -16,10 +17,14 @@ from perpwire.errors import APIError, NotSent, OutcomeUnknown
 from perpwire.model.account import Position
 from perpwire.model.incident import Incident, OrderResolved
 from perpwire.model.order import Order
-from perpwire.venues.base import Venue
+from perpwire.venues.base import Call, Venue
 
 if TYPE_CHECKING:
     from perpwire.api_connector.order_journal import JournalEntry, OrderJournal
+
+T = TypeVar("T")
+
+log = logging.getLogger("perpwire.api_connector")
 
 AT_ONCE = 20
 """Orders that are asked for side by side."""
@@ -37,7 +42,8 @@ class StartUpReport(msgspec.Struct, frozen=True, kw_only=True):
         not_placed: Client order ids of those that certainly do not exist.
         unknown: Client order ids of those that could not be settled: the venue could not be asked, or may have
             forgotten them. They stay in the journal and are asked for at the next start.
-        open_orders, positions: The account as it is now. Live ones are in account_state once its stream is open.
+        open_orders, positions: The account as it was then; None where the venue could not be asked. Live ones are in
+            account_state once the account's stream is open.
         fills_recovered: Fills of the time in between that were read and delivered when the account's stream was
             opened; 0 before that.
     """
@@ -45,8 +51,8 @@ class StartUpReport(msgspec.Struct, frozen=True, kw_only=True):
     found: tuple[Order, ...] = ()
     not_placed: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
-    open_orders: tuple[Order, ...] = ()
-    positions: tuple[Position, ...] = ()
+    open_orders: tuple[Order, ...] | None = None
+    positions: tuple[Position, ...] | None = None
     fills_recovered: int = 0
 
 
@@ -73,11 +79,7 @@ class StartUp:
         self._on_incident = on_incident
 
     async def run(self) -> StartUpReport:
-        """Ask for every unsettled order until it is known, or the venue must have refused it; then read the account.
-
-        Raises:
-            APIError: Open orders or positions can't be read.
-        """
+        """Ask for every unsettled order until it is known, or the venue must have refused it; then read the account."""
         entries = self._journal.unsettled()
         room = asyncio.Semaphore(AT_ONCE)
 
@@ -99,9 +101,8 @@ class StartUp:
                 unknown.append(entry.client_order_id)
                 word = "UNRESOLVED"
             self._tell(entry, word)
-        open_orders, positions = await asyncio.gather(
-            self._requests.run(self._venue.open_orders(None)), self._requests.run(self._venue.positions(None))
-        )
+        open_orders = await self._read(self._venue.open_orders(None))
+        positions = await self._read(self._venue.positions(None))
         return StartUpReport(
             found=tuple(found),
             not_placed=tuple(not_placed),
@@ -109,6 +110,13 @@ class StartUp:
             open_orders=open_orders,
             positions=positions,
         )
+
+    async def _read(self, call: Call[T]) -> T | None:
+        try:
+            return await self._requests.run(call)
+        except APIError as error:
+            log.warning("%s can't be read at the start: %s", call.endpoint.name, error)
+            return None
 
     async def _settle(self, entry: JournalEntry) -> Order | APIError:
         try:

@@ -51,7 +51,7 @@ def test_lim2_1_a_cancel_and_a_reducing_order_leave_at_once_past_five_thousand_r
         for read in reads:
             read.cancel()
         await asyncio.gather(*reads, return_exceptions=True)
-        assert set(scene.tap.statuses) <= {200, 400}
+        assert scene.statuses <= {200, 400}
 
     play(scenario, venue)
 

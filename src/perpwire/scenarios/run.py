@@ -25,6 +25,7 @@ from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, Ma
 from perpwire.model.order import Fill, Order
 from perpwire.scenarios import invariants
 from perpwire.scenarios.registry import Scenario
+from perpwire.scenarios.tapping import Tap
 from perpwire.simulator.faults import AnyFault
 from perpwire.simulator.host import Host
 from perpwire.simulator.specs import AccountSpec
@@ -56,6 +57,8 @@ class Run:
         attempts: Orders placed by `place`.
         symbols: Those whose streams are followed.
         follows_account: Whether the account stream was opened: then the connector has to know the account.
+        tap: What the connector sends.
+        broken: What a scenario found not to hold; see `check`.
     """
 
     def __init__(self, world: World, venue: str, seed: int, name: str) -> None:
@@ -63,6 +66,8 @@ class Run:
         self.venue = venue
         self.clock = world.clock
         self.connector: VenueConnector = world.connectors[venue]
+        self.tap = Tap(world.network, world.clock, world.simulation.urls[venue], self.connector._sync.venue_ms)
+        self.broken: list[str] = []
         self.host: Host = world.simulation.hosts[venue]
         self.random = Random(f"{seed}/{venue}/{name}")
         self.attempts: list[Attempt] = []
@@ -77,6 +82,20 @@ class Run:
             self.connector.on(kind, self.delivered.on_event)
         self.connector.on(Fill, self.fills.append)
         self.connector.on_incident(self.incidents.append)
+
+    def check(self, holds: bool, what: str) -> None:
+        """Note down what does not hold."""
+        if not holds:
+            self.broken.append(what)
+
+    @property
+    def now_s(self) -> float:
+        """Seconds of the true clock since the run began."""
+        return self.clock.monotonic_ns() / 1e9
+
+    async def until(self, seconds: float) -> None:
+        """Wait for this moment of the run; nothing where it is past."""
+        await self.clock.sleep(max(0.0, seconds - self.now_s))
 
     # --- what scenarios do --------------------------------------------------------------------------------------------
 
@@ -205,6 +224,7 @@ async def _within(scenario: Scenario, venue: str, seed: int, clock: ManualClock,
         async with offline(clock=clock, venues=(venue,), seed=seed, **options) as world:  # type: ignore[arg-type]
             run = Run(world, venue, seed, scenario.name)
             await scenario.play(run)
+            outcome.problems += run.broken
             run.host.faults.clear()
             await clock.sleep(scenario.settle_s)
             outcome.problems += await invariants.of_state(run)

@@ -7,6 +7,7 @@ same each time. A server is anything that has the methods of MemoryServer (simul
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -140,6 +141,8 @@ class MemoryNetwork:
         # In the order of their beginning, so that they end in the same order each time.
         self._peers: dict[MemoryPeer, None] = {}
         self._calls: dict[asyncio.Task[HttpReply], None] = {}
+        self.watch: Callable[[str, HttpRequest], Callable[[HttpReply], None]] | None = None
+        """Told of each HTTP request as it leaves, with its base URL; gives what is told of the answer."""
 
     def serve(self, host: str, server: MemoryServer) -> None:
         self._servers[host] = server
@@ -157,15 +160,19 @@ class MemoryNetwork:
 
     async def exchange(self, base_url: str, request: HttpRequest, timeout_s: float) -> HttpReply:
         server = self._server(base_url)
+        answered = None if self.watch is None else self.watch(base_url, request)
         # A request that has left goes on at the server, whatever becomes of its caller.
         call = asyncio.get_running_loop().create_task(server.http(request))
         self._calls[call] = None
         call.add_done_callback(self._forget)
         try:
             async with asyncio.timeout(timeout_s):
-                return await asyncio.shield(call)
+                reply = await asyncio.shield(call)
         except TimeoutError:
             raise TransportFailed(f"no answer within {timeout_s:g} s", may_have_been_sent=True) from None
+        if answered is not None:
+            answered(reply)
+        return reply
 
     async def connect(self, url: str, listener: SocketListener, timeout_s: float) -> Socket:
         server = self._server(url)

@@ -83,9 +83,9 @@ def test_orders_open_under_way_and_held_count_against_the_greatest_position(venu
         told = await asyncio.gather(*orders, return_exceptions=True)
         assert sum(isinstance(one, GuardRefused) for one in told) == 3
         await refused(connector, "max_position_notional", "BTCUSDT", "BUY", "0.01")
-        # The other way there is room, and what closes passes.
-        await connector.place_order("BTCUSDT", "SELL", "0.02", order_type="LIMIT", price="70000")
+        # What closes passes, and the other way there is room.
         await connector.place_order("BTCUSDT", "SELL", "0.01", reduce_only=True)
+        await connector.place_order("BTCUSDT", "SELL", "0.02", order_type="LIMIT", price="70000")
         await world.clock.sleep(3.0)
         await connector.place_order("BTCUSDT", "BUY", "0.01")
 

@@ -186,7 +186,7 @@ def test_only_trades_of_the_market_count_on_the_raw_trade_stream() -> None:
         assert events_of(combined("btcusdt@trade", data | {"X": kind, "p": "0"})) == []
 
 
-@pytest.mark.parametrize("event", ["TRADE_LITE", "ALGO_UPDATE", "MARGIN_CALL", "somethingNew"])
+@pytest.mark.parametrize("event", ["TRADE_LITE", "STRATEGY_UPDATE", "MARGIN_CALL", "somethingNew"])
 def test_events_of_no_interest_are_data_all_the_same(event: str) -> None:
     assert events_of(packed({"e": event, "E": 1})) == []
     assert events_of(packed([{"e": event}])) == []

@@ -236,11 +236,16 @@ def _mark_prices(payload: bytes, received_ns: int) -> Sequence[Event]:
 
 
 _decode_order_update = msgspec.json.Decoder(wire_user.OrderTradeUpdate).decode
+_decode_algo_update = msgspec.json.Decoder(wire_user.AlgoUpdate).decode
 _decode_account_update = msgspec.json.Decoder(wire_user.AccountUpdate).decode
 
 
 def _order_update(payload: bytes, received_ns: int) -> Sequence[Event]:
     return translate_user.order_events(_decode_order_update(payload), received_ns)
+
+
+def _algo_update(payload: bytes, received_ns: int) -> Sequence[Event]:
+    return (translate_user.algo_event(_decode_algo_update(payload), received_ns),)
 
 
 def _account_update(payload: bytes, received_ns: int) -> Sequence[Event]:
@@ -272,6 +277,7 @@ _BY_EVENT: dict[str, Decode] = {
     "depthUpdate": _BY_KIND["depth"],
     "markPriceUpdate": _mark_prices,
     "ORDER_TRADE_UPDATE": _order_update,
+    "ALGO_UPDATE": _algo_update,
     "ACCOUNT_UPDATE": _account_update,
     "listenKeyExpired": _no_data,
 }

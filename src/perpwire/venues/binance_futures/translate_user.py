@@ -6,9 +6,11 @@ from msgspec import UnsetType
 
 from perpwire.model.account import Balance, Position
 from perpwire.model.market import Event
-from perpwire.model.order import Fill, Order, Side
+from perpwire.model.order import Fill, Order, OrderStatus, Side
 from perpwire.venues.binance_futures import wire_user
+from perpwire.venues.binance_futures.order_params import ALGO
 from perpwire.venues.binance_futures.translate_account import margin_mode
+from perpwire.venues.binance_futures.translate_algo import algo_status, child_id, trigger_by
 from perpwire.venues.binance_futures.translate_words import (
     VENUE,
     above_zero,
@@ -83,6 +85,42 @@ def order_events(update: wire_user.OrderTradeUpdate, received_ns: int) -> tuple[
         position_side=order.position_side,
     )
     return (order, fill)
+
+
+def algo_event(update: wire_user.AlgoUpdate, received_ns: int) -> Order:
+    """A conditional order as it is now. That it has FINISHED after its trigger says nothing of how: the order that it
+    made tells that, and the amount filled is stated here at times as 0."""
+    changed = update.order
+    changed_ms = time_ms(update.transaction_time)
+    quantity, filled = or_zero(changed.quantity), or_zero(changed.filled_quantity)
+    child = child_id(changed.actual_order_id)
+    status = algo_status(changed.status, quantity, filled)
+    if status is OrderStatus.CANCELED and child is not None:
+        status = OrderStatus.TRIGGERED
+    return Order(
+        venue=VENUE,
+        symbol=changed.symbol,
+        venue_time_ms=changed_ms or 0,
+        received_ns=received_ns,
+        order_id=f"{ALGO}{changed.algo_id}",
+        client_order_id=words(changed.client_algo_id),
+        side=Side(changed.side),
+        type=order_type(changed.type),
+        status=status,
+        time_in_force=time_in_force(changed.time_in_force),
+        price=above_zero(changed.price),
+        quantity=quantity,
+        filled_quantity=filled,
+        average_price=above_zero(changed.average_price) if filled else None,
+        reduce_only=bool(changed.reduce_only),
+        position_side=position_side(changed.position_side),
+        trigger_price=above_zero(changed.trigger_price),
+        trigger_by=trigger_by(changed.working_type),
+        close_position=bool(changed.close_position),
+        child_order_id=child,
+        updated_time_ms=changed_ms,
+        reason=words(changed.reject_reason) if status is OrderStatus.REJECTED else "",
+    )
 
 
 def _expiry_reason(changed: wire_user.OrderUpdate) -> str:

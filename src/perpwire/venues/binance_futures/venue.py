@@ -30,7 +30,7 @@ from perpwire.venues.binance_futures.calling import call, garbled
 from perpwire.venues.binance_futures.market_calls import BinanceMarketCalls
 from perpwire.venues.binance_futures.order_calls import BinanceOrderCalls
 from perpwire.venues.binance_futures.refusals import is_success, refusal
-from perpwire.venues.binance_futures.session import BinanceSession
+from perpwire.venues.binance_futures.session import BinancePrivateSession, BinanceSession
 
 KEEP_ALIVE_S = 1800.0
 """A listen key lives for 60 minutes."""
@@ -133,7 +133,7 @@ class BinanceFutures(BinanceMarketCalls, BinanceAccountCalls, BinanceOrderCalls,
         return f"{hosts.private_streams or hosts.streams}/{route}/ws/{token}"
 
     def session(self, route: str) -> Session:
-        return BinanceSession()
+        return BinancePrivateSession() if route == streams.PRIVATE else BinanceSession()
 
     def trade_url(self, hosts: Hosts) -> str | None:
         return None if hosts.trade is None else f"{hosts.trade}{trade_session.PATH}"

@@ -149,42 +149,43 @@ class MarginCall(Struct, kw_only=True):
 
 
 class AlgoOrder(Struct, kw_only=True):
-    """`o` of ALGO_UPDATE. What became of the order is there once there is one."""
+    """`o` of ALGO_UPDATE. What became of the order is there once there is one; how much of it was filled may not be
+    told even when it has ended."""
 
-    client_algo_id: str = field(name="caid")
+    client_algo_id: Text = field(name="caid", default=UNSET)
     algo_id: int = field(name="aid")
-    algo_type: str = field(name="at", default="CONDITIONAL")
+    algo_type: Unread = field(name="at", default="CONDITIONAL")
     type: str = field(name="o")
     symbol: str = field(name="s")
     side: str = field(name="S")
-    position_side: str = field(name="ps")
-    time_in_force: str = field(name="f")
-    quantity: str = field(name="q")
+    position_side: Text = field(name="ps", default=UNSET)
+    time_in_force: Text = field(name="f", default=UNSET)
+    quantity: Number = field(name="q", default=UNSET)
     status: str = field(name="X")
-    actual_order_id: str = field(name="ai")
-    average_price: str | UnsetType = field(name="ap", default=UNSET)
-    filled_quantity: str | UnsetType = field(name="aq", default=UNSET)
-    actual_type: str | UnsetType = field(name="act", default=UNSET)
-    trigger_price: str = field(name="tp")
-    price: str = field(name="p")
-    stp_mode: str = field(name="V")
-    working_type: str = field(name="wt")
-    price_match: str = field(name="pm")
-    close_position: bool = field(name="cp")
-    price_protect: bool = field(name="pP")
-    reduce_only: bool = field(name="R")
-    trigger_time: int = field(name="tt")
-    good_till_date: int = field(name="gtd")
-    reject_reason: str | UnsetType = field(name="rm", default=UNSET)
-    is_activated: bool = field(name="ia")
+    actual_order_id: Text = field(name="ai", default=UNSET)
+    average_price: Number = field(name="ap", default=UNSET)
+    filled_quantity: Number = field(name="aq", default=UNSET)
+    actual_type: Unread = field(name="act", default=UNSET)
+    trigger_price: Number = field(name="tp", default=UNSET)
+    price: Number = field(name="p", default=UNSET)
+    stp_mode: Unread = field(name="V", default=UNSET)
+    working_type: Text = field(name="wt", default=UNSET)
+    price_match: Unread = field(name="pm", default=UNSET)
+    close_position: Flag = field(name="cp", default=UNSET)
+    price_protect: Unread = field(name="pP", default=UNSET)
+    reduce_only: Flag = field(name="R", default=UNSET)
+    trigger_time: Unread = field(name="tt", default=UNSET)
+    good_till_date: Unread = field(name="gtd", default=UNSET)
+    reject_reason: Text = field(name="rm", default=UNSET)
+    is_activated: Unread = field(name="ia", default=UNSET)
 
 
 class AlgoUpdate(Struct, kw_only=True):
     """A conditional order is new, follows the price now, triggers, or has ended."""
 
     event: str = field(name="e", default="ALGO_UPDATE")
-    transaction_time: int = field(name="T")
-    event_time: int = field(name="E")
+    transaction_time: Int = field(name="T", default=UNSET)
+    event_time: Unread = field(name="E", default=UNSET)
     order: AlgoOrder = field(name="o")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -47,6 +48,9 @@ RETRY_S = 1.0
 
 KNOWN_ORDERS = 10_000
 
+MOST_ASKED = 20
+"""Orders that are asked for by one reading, to name the client order ids of its fills."""
+
 
 class FillKeeper:
     """One for the account's stream.
@@ -81,7 +85,8 @@ class FillKeeper:
         self._task: asyncio.Task[None] | None = None
         self._offs: list[Callable[[], None]] = []
         self._resumes = False
-        self._client_ids: dict[str, str] = {}
+        self._orders: dict[str, tuple[str, str]] = {}
+        """Id that a fill may bear -> id and client order id of the order it belongs to."""
         self.recovered_at_start = 0
         """Fills since the journal's end that were delivered when the stream was opened."""
 
@@ -144,6 +149,9 @@ class FillKeeper:
         assert self._log is not None  # there is no gate before it
         if not self._log.add(key_of(fill), fill.venue_time_ms):
             return False
+        order_id, name = self._orders.get(fill.order_id, (fill.order_id, ""))
+        if fill.order_id != order_id or not fill.client_order_id:
+            fill = msgspec.structs.replace(fill, order_id=order_id, client_order_id=name or fill.client_order_id)
         self._frames.pass_on(fill)
         if self._journal is not None:
             self._journal.fill_delivered(fill)
@@ -165,11 +173,13 @@ class FillKeeper:
             self._deliver(fill)
 
     def _note_order(self, order: Order) -> None:
-        """Rows of fills do not name the client order id everywhere."""
-        if order.client_order_id:
-            self._client_ids[order.order_id] = order.client_order_id
-            if len(self._client_ids) > KNOWN_ORDERS:
-                del self._client_ids[next(iter(self._client_ids))]
+        """Fills do not name the client order id everywhere, and may bear the id of what a trigger has made."""
+        names = (order.order_id, order.client_order_id)
+        self._orders[order.order_id] = names
+        if order.child_order_id is not None:
+            self._orders[order.child_order_id] = names
+        while len(self._orders) > KNOWN_ORDERS:
+            del self._orders[next(iter(self._orders))]
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -211,9 +221,12 @@ class FillKeeper:
         fill_log = self._log
         assert fill_log is not None  # nothing reads before begin
         began_ms = self._sync.venue_ms()
+        for order in self._state.open_orders:
+            self._note_order(order)
         symbols = {order.symbol for order in self._state.open_orders}
         symbols.update(symbol for (symbol, _) in self._state.positions)
         rows = await read_fills(self._requests, self._venue, fill_log.read_ms, symbols)
+        await self._ask_whose([row for row in rows if not fill_log.has(row) and not row.client_order_id])
         live = {key_of(fill): fill for fill in self._held}
         fresh = [live.pop(key_of(row), row) for row in rows if not fill_log.has(row)]
         newest_ms = fresh[-1].venue_time_ms if fresh else 0
@@ -221,9 +234,8 @@ class FillKeeper:
         fresh += (fill for fill in live.values() if fill.venue_time_ms <= newest_ms)
         count = 0
         for fill in sorted(fresh, key=_time_of):
-            if not fill.received_ns:
-                fill = self._completed(fill)
-            count += self._deliver(fill) and fill.recovered
+            is_read = not fill.received_ns
+            count += self._deliver(msgspec.structs.replace(fill, recovered=True) if is_read else fill) and is_read
         if count:
             self._on_incident(
                 FillsRecovered(
@@ -238,11 +250,12 @@ class FillKeeper:
             self._journal.fills_read_until(fill_log.read_ms)
         return count
 
-    def _completed(self, row: Fill) -> Fill:
-        name = row.client_order_id or self._client_ids.get(row.order_id, "")
-        if not name:
-            name = next((one.client_order_id for one in self._state.open_orders if one.order_id == row.order_id), "")
-        return msgspec.structs.replace(row, client_order_id=name, recovered=True)
+    async def _ask_whose(self, rows: list[Fill]) -> None:
+        """Read the orders whose names the rows do not tell and we do not know."""
+        unknown = {row.order_id: row.symbol for row in rows if row.order_id not in self._orders}
+        for order_id, symbol in list(unknown.items())[:MOST_ASKED]:
+            with suppress(APIError):  # the fill counts all the same
+                self._note_order(await self._requests.run(self._venue.get_order(symbol, order_id, None)))
 
 
 def _time_of(fill: Fill) -> int:

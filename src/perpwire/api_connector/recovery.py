@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Hashable, Iterable
+from contextlib import suppress
 
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.data_processor.account_state import AccountState
-from perpwire.errors import UnknownOrder
+from perpwire.errors import NotOffered, UnknownOrder
 from perpwire.model.account import Balance, Position
 from perpwire.model.market import Event
 from perpwire.model.order import Fill, Order
@@ -82,8 +83,10 @@ async def read_fills(requests: RequestPath, venue: Venue, since_ms: int, symbols
     if not venue.fills_need_symbol:
         rows = await requests.run(venue.fills(None, since_ms, None))
     else:
-        booked = await requests.run(venue.income(None, None, since_ms, None))
-        wanted = {*symbols, *(row.symbol for row in booked if row.symbol)}
+        wanted = set(symbols)
+        with suppress(NotOffered):
+            booked = await requests.run(venue.income(None, None, since_ms, None))
+            wanted.update(row.symbol for row in booked if row.symbol)
         lists = await asyncio.gather(*(requests.run(venue.fills(symbol, since_ms, None)) for symbol in sorted(wanted)))
         rows = tuple(row for one in lists for row in one)
     # At the same millisecond the venue's own order stays.

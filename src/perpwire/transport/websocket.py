@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import ssl
 
 import picows
+from python_socks import ProxyError
 
 from perpwire.clock import Clock
 from perpwire.transport.base import Socket, SocketListener, TransportFailed
+from perpwire.transport.proxy import Proxy
+
+
+class _Quiet(logging.LoggerAdapter[logging.Logger]):
+    """picows logs addresses, headers and frames at levels of debugging: listen keys, key and signature."""
+
+    def isEnabledFor(self, level: int) -> bool:
+        return level >= logging.INFO and super().isEnabledFor(level)
+
+
+_QUIET = _Quiet(logging.getLogger("picows.perpwire"))
 
 
 class _Listener(picows.WSListener):
@@ -71,29 +85,50 @@ class PicowsTransport:
     """See transport.base.SocketTransport.
 
     Args:
-        proxy: http://, https://, socks4:// or socks5:// proxy URL, or None.
+        proxy: See transport.proxy.Proxy.
         ssl_context: Own TLS settings, or None for the system's.
     """
 
-    def __init__(self, clock: Clock, *, proxy: str | None = None, ssl_context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, clock: Clock, *, proxy: Proxy | str | None = None, ssl_context: ssl.SSLContext | None = None
+    ) -> None:
         self._clock = clock
-        self._proxy = proxy
+        self._proxy = Proxy(proxy) if isinstance(proxy, str) else proxy
         self._ssl = ssl_context
         self._open: set[picows.WSTransport] = set()
 
     async def connect(self, url: str, listener: SocketListener, timeout_s: float) -> Socket:
+        proxy = self._proxy
         try:
-            transport, heard = await picows.ws_connect(
-                lambda: _Listener(listener, self._clock),
-                url,
-                ssl_context=self._ssl if url.startswith("wss") else None,
-                websocket_handshake_timeout=timeout_s,
-                max_redirects=0,
-                proxy=self._proxy,
-                logger_name="perpwire",
-            )
-        except (picows.WSError, OSError, TimeoutError, ValueError) as error:
-            raise TransportFailed(f"{type(error).__name__}: {error}", may_have_been_sent=False) from error
+            async with asyncio.timeout(timeout_s):
+                transport, heard = await picows.ws_connect(
+                    lambda: _Listener(listener, self._clock),
+                    url,
+                    ssl_context=self._ssl if url.startswith("wss") else None,
+                    websocket_handshake_timeout=timeout_s,
+                    max_redirects=0,
+                    proxy=None if proxy is None or proxy.is_socks else proxy.url,
+                    socket_factory=None
+                    if proxy is None or not proxy.is_socks
+                    else lambda to: proxy.connect(to.host, to.port, timeout_s),
+                    logger_name=_QUIET,
+                )
+        except asyncio.CancelledError as error:
+            # Without picows' frames, whose variables are the address with its listen key, and the proxy's.
+            raise error.with_traceback(None) from None
+        except TransportFailed as error:
+            failure = TransportFailed(error.reason, may_have_been_sent=False)
+        except TimeoutError:
+            failure = TransportFailed(f"not open within {timeout_s:g} s", may_have_been_sent=False)
+        except (picows.WSError, ProxyError, OSError, ValueError) as error:
+            words = f"{type(error).__name__}: {error}".replace(url, url.partition("?")[0].rpartition("/")[0])
+            failure = TransportFailed(words if proxy is None else proxy.redact(words), may_have_been_sent=False)
+        else:
+            return self._opened(transport, heard)
+        # Raised here, so that it has no context: see above.
+        raise failure
+
+    def _opened(self, transport: picows.WSTransport, heard: picows.WSListener) -> Socket:
         if transport.is_disconnected:
             # Lost between the handshake and now: no callback will ever say so.
             reason = heard._reason if isinstance(heard, _Listener) else "connection lost"

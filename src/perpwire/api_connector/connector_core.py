@@ -137,6 +137,8 @@ class ConnectorCore:
         if guards is not None:
             self.streams.on(MarkPrice, self.guard.on_mark_price)
         self._form = OrderForm(venue)
+        self._id_prefix = f"pw-{self._rng.getrandbits(80):020x}-"
+        self._ids_made = 0
         self._placing = 0
         """Orders whose outcome their callers still wait for."""
         self._parts: _Parts | None = None

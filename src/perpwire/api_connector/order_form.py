@@ -192,6 +192,8 @@ class OrderForm:
             raise self._bad("callback_rate", "callback_rate and activation_price are for trailing stops")
 
     def _word(self, words: type[W], text: str, name: str) -> W:
+        if type(text) is words:
+            return text
         try:
             return words(str(text).upper())
         except ValueError:

@@ -272,7 +272,8 @@ class OrderMethods(MarketMethods, AccountMethods):
         return None if order_id is None else str(order_id)
 
     def _new_client_id(self) -> str:
-        return f"pw-{self._rng.getrandbits(80):020x}"
+        self._ids_made += 1
+        return f"{self._id_prefix}{self._ids_made:x}"
 
 
 def _road(road: Road | str | None) -> Road | None:

@@ -325,10 +325,12 @@ class RequestPath:
         if receipt is None:
             receipt = await self.admission.admit(endpoint.name, costs, lane, deadline_ns)
         try:
+            venue_ms = self._sync.venue_ms()
             if before_send is not None:
-                before_send(self._sync.venue_ms())
+                before_send(venue_ms)
+                venue_ms = self._sync.venue_ms()
             # From here to the first write nothing waits: the time stamp is as fresh as it can be.
-            request = self._route(endpoint, road).prepare(endpoint, params, self._credentials, self._sync.venue_ms())
+            request = self._route(endpoint, road).prepare(endpoint, params, self._credentials, venue_ms)
         except BaseException:
             self.admission.refund(receipt)  # what can't be written costs nothing
             raise

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from perpwire.errors import APIError, AuthenticationFailed, NotSent, OutcomeUnkn
 from perpwire.http_message import HttpReply
 from perpwire.model.incident import ConnectionFailing, ConnectionLost, ConnectionRecovered, FrameGarbled, Incident
 from perpwire.transport.base import Socket, SocketTransport, TransportFailed
-from perpwire.venues.base import Control, Costs, Endpoint, Params, TradeSession, Venue
+from perpwire.venues.base import Control, Costs, Endpoint, Params, TradeReply, TradeSession, Venue
 
 log = logging.getLogger("perpwire.api_connector")
 
@@ -72,7 +73,7 @@ class TradeRoute:
         self._address = address
         self._sockets = sockets
         self._credentials = credentials
-        self._clock = clock
+        self.clock = clock
         self._rng = rng
         self._venue_ms = venue_ms
         self._pay = pay
@@ -140,14 +141,11 @@ class TradeRoute:
         self._on_incident(
             FrameGarbled(
                 venue=self._venue.name,
-                time_ns=self._clock.time_ns(),
+                time_ns=self.clock.time_ns(),
                 detail=f"{self.name} said what can't be read ({type(error).__name__})",
                 connection=self.name,
             )
         )
-
-    def monotonic_ns(self) -> int:
-        return self._clock.monotonic_ns()
 
     def gone(self, line: _Line) -> None:
         self._lines.discard(line)
@@ -164,16 +162,16 @@ class TradeRoute:
             began_ns = None
             try:
                 line = await self._bring_up(self._change)
-                began_ns = self._clock.monotonic_ns()
+                began_ns = self.clock.monotonic_ns()
                 self._take_up(line)
                 reason = await self._serve(line)
             except (TransportFailed, APIError, TimeoutError) as error:
                 reason = getattr(error, "reason", "") or "no answer in time"
-            lived_s = 0.0 if began_ns is None else (self._clock.monotonic_ns() - began_ns) / 1e9
+            lived_s = 0.0 if began_ns is None else (self.clock.monotonic_ns() - began_ns) / 1e9
             failures = 0 if lived_s >= SHORT_LIFE_S else failures + 1
             self._change(Change.LOST)
             self._tell_lost(reason, failures, was_live=began_ns is not None)
-            await self._clock.sleep(reconnect_pause_s(failures, self._rng))
+            await self.clock.sleep(reconnect_pause_s(failures, self._rng))
             self._change(Change.RETRY)
 
     async def _bring_up(self, change: Callable[[Change], None]) -> _Line:
@@ -220,13 +218,13 @@ class TradeRoute:
         self._line = line
         if self._lost_since_ns is None:
             return
-        outage_s = (self._clock.monotonic_ns() - self._lost_since_ns) / 1e9
+        outage_s = (self.clock.monotonic_ns() - self._lost_since_ns) / 1e9
         self._lost_since_ns = None
         self.reconnects += 1
         self._on_incident(
             ConnectionRecovered(
                 venue=self._venue.name,
-                time_ns=self._clock.time_ns(),
+                time_ns=self.clock.time_ns(),
                 detail=f"{self.name} is live again after {outage_s:.2f} s",
                 connection=self.name,
                 outage_s=outage_s,
@@ -239,19 +237,19 @@ class TradeRoute:
             self._on_incident(
                 ConnectionFailing(
                     venue=self._venue.name,
-                    time_ns=self._clock.time_ns(),
+                    time_ns=self.clock.time_ns(),
                     detail=f"{self.name} can't be kept: {reason}; calls go by REST",
                     connection=self.name,
                     attempts=failures,
                 )
             )
         if self._lost_since_ns is None:
-            self._lost_since_ns = self._clock.monotonic_ns()
+            self._lost_since_ns = self.clock.monotonic_ns()
             self._attempts = 0
             self._on_incident(
                 ConnectionLost(
                     venue=self._venue.name,
-                    time_ns=self._clock.time_ns(),
+                    time_ns=self.clock.time_ns(),
                     detail=f"{self.name} was lost: {reason}; calls go by REST",
                     connection=self.name,
                 )
@@ -268,7 +266,7 @@ class TradeRoute:
                     return await asyncio.shield(line.ended)
             except TimeoutError:
                 pass
-            now_ns = self._clock.monotonic_ns()
+            now_ns = self.clock.monotonic_ns()
             silent_s = (now_ns - line.heard_ns) / 1e9
             if silent_s > 2 * beat_s:
                 line.lose(f"silent for {silent_s:.0f} s, pings unanswered")
@@ -291,7 +289,7 @@ class TradeRoute:
             return None
         # Spread, so that not all of a user's programs do it at once.
         early_s = min(EARLY_S, lifetime_s / 10) * self._rng.uniform(1.0, 2.0)
-        return self._clock.monotonic_ns() + round((lifetime_s - early_s) * 1e9)
+        return self.clock.monotonic_ns() + round((lifetime_s - early_s) * 1e9)
 
     async def _successor(self) -> _Line | None:
         try:
@@ -299,6 +297,14 @@ class TradeRoute:
         except (TransportFailed, APIError, TimeoutError) as error:
             log.info("%s can't be replaced yet: %s", self.name, getattr(error, "reason", "no answer in time"))
             return None
+
+
+class _Due(NamedTuple):
+    """A request on its way."""
+
+    written_ns: int
+    timeout_s: float
+    answer: asyncio.Future[HttpReply]
 
 
 class _Line:
@@ -309,12 +315,15 @@ class _Line:
         self.socket: Socket | None = None
         self.login: asyncio.Future[Control] | None = None
         self.waiting: dict[str, asyncio.Future[HttpReply]] = {}
-        self.heard_ns = route.monotonic_ns()
+        self._monotonic_ns = route.clock.monotonic_ns
+        self.heard_ns = self._monotonic_ns()
         self._route = route
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[str] = self._loop.create_future()
         self._is_lost = False
         self._answered_ns = 0
+        self._dues: deque[_Due] = deque()
+        self._timer: asyncio.TimerHandle | None = None
         self._id_prefix = id_prefix
         self._number = 0
 
@@ -332,26 +341,46 @@ class _Line:
     async def exchange(self, call: str, request_id: str, frame: bytes, timeout_s: float) -> HttpReply:
         answer: asyncio.Future[HttpReply] = self._loop.create_future()
         self.waiting[request_id] = answer
-        timer = None
         try:
             if self._is_lost or self.socket is None or not self.socket.send(frame):
                 raise self._route.not_sent(call, "the socket is lost")
-            written_ns = self._route.monotonic_ns()
-            timer = self._loop.call_later(timeout_s, self._give_up, answer, written_ns, timeout_s)
+            self._await_by(_Due(self._monotonic_ns(), timeout_s, answer))
             return await answer
         except TransportFailed as failure:
             raise self._route.doubt(call, failure.reason) from None
         finally:
-            if timer is not None:
-                timer.cancel()
             del self.waiting[request_id]
-            if not self.waiting and not self.is_usable:
+            if not self.waiting and self.ended.done():
                 self._drop()
 
-    def _give_up(self, answer: asyncio.Future[HttpReply], written_ns: int, timeout_s: float) -> None:
-        if not answer.done():
-            answer.set_exception(TransportFailed(f"no answer within {timeout_s:g} s", may_have_been_sent=True))
-        if self._answered_ns < written_ns:
+    def _await_by(self, due: _Due) -> None:
+        """One timer serves all requests, as they have the same patience: it looks at the oldest, and at the next one
+        when that is answered."""
+        dues = self._dues
+        while dues and dues[0].answer.done():
+            dues.popleft()
+        dues.append(due)
+        if self._timer is None:
+            self._timer = self._loop.call_later(due.timeout_s, self._look_at_the_oldest)
+
+    def _look_at_the_oldest(self) -> None:
+        self._timer = None
+        dues = self._dues
+        now_ns = self._monotonic_ns()
+        while dues:
+            due = dues[0]
+            left_s = due.timeout_s - (now_ns - due.written_ns) / 1e9
+            if due.answer.done() or left_s <= 0:
+                dues.popleft()
+                if not due.answer.done():
+                    self._give_up(due)
+                continue
+            self._timer = self._loop.call_later(left_s, self._look_at_the_oldest)
+            return
+
+    def _give_up(self, due: _Due) -> None:
+        due.answer.set_exception(TransportFailed(f"no answer within {due.timeout_s:g} s", may_have_been_sent=True))
+        if self._answered_ns < due.written_ns:
             # Not one answer to anything since: whatever answers pings here, no venue is behind it.
             self.leave("requests are not answered")
 
@@ -388,6 +417,9 @@ class _Line:
 
     def _drop(self) -> None:
         self._is_lost = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._route.gone(self)
         socket, self.socket = self.socket, None
         if socket is not None:
@@ -396,16 +428,17 @@ class _Line:
     # --- what the socket says; called from the read callback --------------------------------------------------------
 
     def on_frame(self, frame: bytes, received_ns: int) -> None:
-        self.heard_ns = now_ns = self._route.monotonic_ns()
+        self.heard_ns = now_ns = self._monotonic_ns()
         try:
             said = self.session.on_frame(frame)
         except Exception as error:
             # No frame may end the socket by being unreadable; what it answered runs into its timeout.
             self._route.garbled(error)
             return
-        if isinstance(said, Control):
+        if type(said) is Control:
             self._on_control(said)
             return
+        assert type(said) is TradeReply
         self._answered_ns = now_ns
         answer = self.waiting.get(said.request_id)
         if answer is None or answer.done():
@@ -423,7 +456,7 @@ class _Line:
             self.leave(control.text or control.kind)
 
     def on_pong(self) -> None:
-        self.heard_ns = self._route.monotonic_ns()
+        self.heard_ns = self._monotonic_ns()
 
     def on_closed(self, reason: str) -> None:
         self.lose(reason)

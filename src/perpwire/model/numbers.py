@@ -11,6 +11,8 @@ MOST_DIGITS = 16
 
 Number = Decimal | int | str | float
 
+_KINDS = (str, Decimal, int, float)
+
 
 def exact(value: Number, name: str = "number") -> Decimal:
     """The Decimal a caller means. A float counts by its shortest repr: 0.1 is exactly 0.1.
@@ -18,7 +20,7 @@ def exact(value: Number, name: str = "number") -> Decimal:
     Raises:
         BadInput: Not a finite number.
     """
-    if isinstance(value, bool) or not isinstance(value, Decimal | int | str | float):
+    if isinstance(value, bool) or not isinstance(value, _KINDS):
         raise BadInput(f"{name} must be a Decimal, int, str or float, not {type(value).__name__}", code="NOT_A_NUMBER")
     try:
         number = value if isinstance(value, Decimal) else Decimal(repr(value) if isinstance(value, float) else value)
@@ -26,9 +28,14 @@ def exact(value: Number, name: str = "number") -> Decimal:
         raise BadInput(f"{name} {value!r} is not a number", code="NOT_A_NUMBER") from None
     if not number.is_finite():
         raise BadInput(f"{name} {value!r} is not finite", code="NOT_A_NUMBER")
-    if number and not (-MOST_DIGITS <= number.adjusted() < MOST_DIGITS and len(number.as_tuple().digits) <= 28):
+    if number and not (-MOST_DIGITS <= number.adjusted() < MOST_DIGITS and _is_short(value, number)):
         raise BadInput(f"{name} {value!r} is beyond any price or quantity", code="NOT_A_NUMBER")
     return number
+
+
+def _is_short(value: Number, number: Decimal) -> bool:
+    """It has no more digits than arithmetic carries."""
+    return (isinstance(value, str) and len(value) <= 28) or len(number.as_tuple().digits) <= 28
 
 
 def plain(number: Decimal) -> str:

@@ -23,6 +23,8 @@ class _Quiet(logging.LoggerAdapter[logging.Logger]):
 
 _QUIET = _Quiet(logging.getLogger("picows.perpwire"))
 
+TEXT = picows.WSMsgType.TEXT
+
 
 class _Listener(picows.WSListener):
     """Turns picows' callbacks into ours; puts fragments together."""
@@ -36,7 +38,7 @@ class _Listener(picows.WSListener):
 
     def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
         kind = frame.msg_type
-        if kind is picows.WSMsgType.TEXT or kind is picows.WSMsgType.BINARY:
+        if kind is TEXT or kind is picows.WSMsgType.BINARY:
             if frame.fin:
                 self._to.on_frame(frame.get_payload_as_bytes(), self._now_ns())
             else:
@@ -65,7 +67,7 @@ class _PicowsSocket:
     def send(self, text: bytes) -> bool:
         if self._transport.is_disconnected:
             return False
-        self._transport.send(picows.WSMsgType.TEXT, text)
+        self._transport.send(TEXT, text)
         return True
 
     def ping(self) -> None:

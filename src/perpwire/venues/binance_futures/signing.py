@@ -39,10 +39,10 @@ def can_log_on(credentials: Credentials) -> bool:
 def sorted_text(params: Mapping[str, Any]) -> bytes:
     """What is signed of a request on the trading socket: its parameters but for `signature`, sorted by name, not
     percent-encoded, as the values stand in the JSON (texts without their quotes)."""
-    return "&".join(f"{name}={_text(params[name])}" for name in sorted(params) if name != "signature").encode()
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+    return "&".join(
+        [
+            f"{name}={value}" if type(value) is not bool else f"{name}={'true' if value else 'false'}"
+            for name, value in sorted(params.items())
+            if name != "signature"
+        ]
+    ).encode()

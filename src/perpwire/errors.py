@@ -1,7 +1,7 @@
 """What can go wrong, and what the caller may do next.
 
 PerpwireError
-  APIError                 .venue .call .code .reason .advice
+  APIError                 .venue .call .code .reason .advice .verdict .safe_to_retry .http_status .attempts ...
     NotSent                nothing left this machine: safe to call again
       BadInput             we refused it: the arguments break a rule of the venue (also a ValueError)
       GuardRefused         a guard of the user's own refused it
@@ -28,11 +28,30 @@ PerpwireError
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, TypedDict, Unpack
+from enum import StrEnum
+from typing import ClassVar, Literal, TypedDict, Unpack
 
 
 class PerpwireError(Exception):
     """Base of everything perpwire raises on purpose."""
+
+
+class Verdict(StrEnum):
+    """What an error comes down to, for programs that do not care for its exact kind.
+
+    OK: it is so already. REJECTED: the venue said no, nothing was done. THROTTLED: too fast, come back later. AUTH:
+    key, secret or signature. CLOCK: the time stamp. UNKNOWN_OUTCOME: it may have been done. VENUE_DOWN: it can't be
+    reached, or says that it can't now. CALLER_BUG: the same call will never pass.
+    """
+
+    OK = "OK"
+    REJECTED = "REJECTED"
+    THROTTLED = "THROTTLED"
+    AUTH = "AUTH"
+    CLOCK = "CLOCK"
+    UNKNOWN_OUTCOME = "UNKNOWN_OUTCOME"
+    VENUE_DOWN = "VENUE_DOWN"
+    CALLER_BUG = "CALLER_BUG"
 
 
 class About(TypedDict, total=False):
@@ -54,9 +73,17 @@ class APIError(PerpwireError):
         reason: What the venue said (or we say), without secrets.
         advice: What to do next.
         after_doubt: An earlier try of the same call may have acted.
+        verdict: What it comes down to.
+        safe_to_retry: The same call can be made again without doing anything twice, and may pass then.
+        http_status: Of the last answer; None where none came, or it came by no HTTP-like road.
+        request_id: What the venue calls that request in its own records, for its support; "" where it did not say.
+        attempts: How often it was tried; 0 where nothing was.
+        elapsed_ms: From the first try to the error, waits included.
+        is_listed: The code stands in our table of the venue's codes, or there is none.
     """
 
     default_advice = "See the reason."
+    verdict: ClassVar[Verdict] = Verdict.REJECTED
 
     def __init__(
         self,
@@ -74,6 +101,12 @@ class APIError(PerpwireError):
         self.code = code
         self.advice = advice if advice is not None else self.default_advice
         self.after_doubt = False
+        self.safe_to_retry = False
+        self.http_status: int | None = None
+        self.request_id = ""
+        self.attempts = 0
+        self.elapsed_ms = 0.0
+        self.is_listed = True
 
     def redact(self, redacted: Callable[[str], str]) -> None:
         """Pass the reason through `redacted`."""
@@ -90,18 +123,21 @@ class NotSent(APIError):
     """Nothing left this machine: calling again is safe."""
 
     default_advice = "Nothing was sent. Check that the venue can be reached, then call again."
+    verdict = Verdict.VENUE_DOWN
 
 
 class BadInput(NotSent, ValueError):
     """The arguments break a rule that is known beforehand; nothing was sent."""
 
     default_advice = "Correct the argument and call again."
+    verdict = Verdict.CALLER_BUG
 
 
 class GuardRefused(NotSent):
     """A guard of the user's own refused the order; nothing was sent. `code` names the guard."""
 
     default_advice = "The order breaks a limit that you set. Change the order, or the guard."
+    verdict = Verdict.CALLER_BUG
 
 
 class OutcomeUnknown(APIError):
@@ -112,6 +148,7 @@ class OutcomeUnknown(APIError):
     """
 
     default_advice = "Do not repeat it. Ask get_order(client_order_id=...) or read positions first."
+    verdict = Verdict.UNKNOWN_OUTCOME
 
     def __init__(self, reason: str, *, client_order_id: str | None = None, **about: Unpack[About]) -> None:
         super().__init__(reason, **about)
@@ -122,6 +159,7 @@ class Garbled(APIError):
     """The venue answered something that can't be read. `.raw` holds the first 2,000 bytes."""
 
     default_advice = "The answer could not be read; treat an order call as of unknown outcome."
+    verdict = Verdict.UNKNOWN_OUTCOME
 
     def __init__(self, reason: str, *, raw: bytes = b"", **about: Unpack[About]) -> None:
         super().__init__(reason, **about)
@@ -164,6 +202,7 @@ class ClockSkewed(VenueRefused):
     default_advice = (
         "The clock offset is measured again and the call repeated by itself; if it persists, sync the system clock."
     )
+    verdict = Verdict.CLOCK
 
 
 class RateLimited(VenueRefused):
@@ -177,6 +216,7 @@ class RateLimited(VenueRefused):
     """
 
     default_advice = "Wait retry_after_s; calls made meanwhile are held back by the ledger."
+    verdict = Verdict.THROTTLED
 
     def __init__(
         self,
@@ -197,18 +237,21 @@ class Busy(VenueRefused):
     """Overload or maintenance: surely not executed."""
 
     default_advice = "The venue is overloaded or in maintenance; try again with growing pauses."
+    verdict = Verdict.VENUE_DOWN
 
 
 class BadRequest(VenueRefused):
     """A parameter is wrong; the same request will never pass."""
 
     default_advice = "Correct the parameter named in the reason."
+    verdict = Verdict.CALLER_BUG
 
 
 class NoChange(VenueRefused):
     """Already in the state asked for."""
 
     default_advice = "Nothing to do: it is so already."
+    verdict = Verdict.OK
 
 
 class NotAllowed(VenueRefused):
@@ -229,12 +272,14 @@ class NotOffered(NotAllowed):
     """The venue has no such call; nothing was sent."""
 
     default_advice = "Use what this venue has instead; the connector's docstrings say where venues differ."
+    verdict = Verdict.CALLER_BUG
 
 
 class AuthenticationFailed(NotAllowed):
     """Unknown key, wrong secret, bad signature, or a key for another environment."""
 
     default_advice = "Check key and secret, and that they belong to this environment (live, testnet, demo, sim)."
+    verdict = Verdict.AUTH
 
 
 class BookNotInSync(PerpwireError):

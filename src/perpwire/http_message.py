@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,3 +33,35 @@ class HttpReply(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+_CAUSES = tuple(
+    (re.compile(pattern, re.IGNORECASE | re.DOTALL), name)
+    for pattern, name in (
+        (r"^451 |restricted location|not available in your (country|region)|geograph", "geo-block"),
+        (r"too frequent|rate limit|^4(29|18) ", "IP limit"),
+        (r"^403 .*(cloudfront|cloudflare|akamai|request blocked|waf|captcha|access denied|forbidden)", "firewall"),
+        (r"^50[234] |bad gateway|gateway time|upstream", "gateway"),
+    )
+)
+"""What stands in front of a venue, told by status, server and page; the first that fits counts."""
+
+
+def words_of(reply: HttpReply) -> str:
+    """The first 200 characters of its text, with markup and line breaks taken out."""
+    page = re.sub(r"(?is)<(script|style)\b.*?</\1>", " ", _text(reply))
+    return " ".join(re.sub(r"<[^>]*>", " ", page).split())[:200]
+
+
+def described(reply: HttpReply) -> str:
+    """A reply that is not the venue's own words: status, who sent it, the likely cause, and its first words."""
+    server = reply.headers.get("server", "")
+    seen = f"{reply.status} {server} {_text(reply)}"
+    cause = next((name for pattern, name in _CAUSES if pattern.search(seen)), "")
+    who = f"HTTP {reply.status}" + (f" from {server}" if server else "") + (f" ({cause})" if cause else "")
+    words = words_of(reply)
+    return f"{who}: {words}" if words else f"{who} with an empty body"
+
+
+def _text(reply: HttpReply) -> str:
+    return reply.body[:4000].decode("utf-8", "replace")

@@ -43,6 +43,8 @@ class APIMetrics:
         self._times = Histogram()
         self._failed = 0
         self._calls: dict[str, _CallRecord] = {}
+        self.unknown_codes: dict[str, int] = {}
+        """Error codes that our tables do not have -> how often they came."""
 
     def record_request(self, response_time: float, success: bool) -> None:
         """Count one request that took `response_time` seconds.
@@ -73,6 +75,11 @@ class APIMetrics:
             errors = record.errors
             name = error_class if error_class in errors or len(errors) < _NAMES_KEPT else OTHER
             errors[name] = errors.get(name, 0) + 1
+
+    def record_unknown_code(self, code: int | str) -> None:
+        """Count one answer with a code that our tables do not have."""
+        name = str(code) if str(code) in self.unknown_codes or len(self.unknown_codes) < _NAMES_KEPT else OTHER
+        self.unknown_codes[name] = self.unknown_codes.get(name, 0) + 1
 
     def get_stats(self) -> RequestStats:
         """All requests together: what record_request counted."""

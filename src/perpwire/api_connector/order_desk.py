@@ -7,8 +7,6 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.position_modes import PositionModes
 from perpwire.api_connector.reconcile import MARGIN_MS, settle_order
@@ -109,8 +107,7 @@ class OrderDesk:
     async def _in_other_mode(self, request: OrderRequest) -> OrderRequest:
         """The same order as the account's mode, read anew, wants it said."""
         await self._modes.read(self._requests, request.symbol)
-        side = self._modes.side_of(request.symbol, request.side, request.is_closing)
-        return msgspec.structs.replace(request, position_side=side)
+        return self._modes.restated(request)
 
     async def amend(
         self,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.clock import Clock
 from perpwire.model.account import PositionMode
 from perpwire.model.incident import Incident, ModeChanged
-from perpwire.model.order import PositionSide, Side
+from perpwire.model.order import OrderRequest, PositionSide, Side
 from perpwire.venues.base import Venue
 
 
@@ -55,6 +57,15 @@ class PositionModes:
 
     def _venue_symbol(self, symbol: str) -> str | None:
         return symbol if self._venue.position_mode_by_symbol else None
+
+    def restated(self, request: OrderRequest) -> OrderRequest:
+        """The same intent as the mode wants it said. What closes one side in hedge mode may only make the position
+        smaller in one-way mode: it must not open the other way."""
+        other_way = PositionSide.SHORT if request.side is Side.BUY else PositionSide.LONG
+        closing = request.is_closing or request.position_side is other_way
+        side = self.side_of(request.symbol, request.side, closing)
+        reduce_only = request.reduce_only or (closing and not request.close_position)
+        return msgspec.structs.replace(request, position_side=side, reduce_only=reduce_only)
 
     def side_of(self, symbol: str, side: Side, closing: bool) -> PositionSide:
         """The position that an order is about: it opens its own side's, or closes the other's."""

@@ -10,12 +10,12 @@ from perpwire.api_connector.admission import Admission
 from perpwire.api_connector.clock_sync import ClockKeeper, ClockSync, Sample
 from perpwire.api_connector.ledger import RateLedger, Receipt
 from perpwire.api_connector.metrics import APIMetrics
-from perpwire.api_connector.retry import RetryPolicy
+from perpwire.api_connector.retry import RetryPolicy, is_safe
 from perpwire.clock import Clock
 from perpwire.credentials import Credentials
 from perpwire.errors import APIError, ClockSkewed, Garbled, NotSent, OutcomeUnknown, RateLimited, UnknownOrder
 from perpwire.http_message import HttpReply, HttpRequest
-from perpwire.model.incident import ClockStepped, Incident, RateLimitHit
+from perpwire.model.incident import ClockStepped, Incident, RateLimitHit, UnknownCode
 from perpwire.transport.base import HttpTransport, TransportFailed
 from perpwire.venues.base import Call, Costs, Endpoint, Lane, Params, Road, Venue
 
@@ -292,6 +292,7 @@ class RequestPath:
         """The wire reply, tried as often as retry.py allows."""
         tried = 0
         doubtful = False
+        began_ns = self._clock.monotonic_ns()
         while True:
             attempt = _Try()
             try:
@@ -299,6 +300,12 @@ class RequestPath:
             except APIError as error:
                 tried += 1
                 error.after_doubt = doubtful
+                error.attempts = tried
+                error.elapsed_ms = (self._clock.monotonic_ns() - began_ns) / 1e6
+                error.safe_to_retry = is_safe(error, endpoint)
+                if attempt.reply is not None:
+                    error.http_status = attempt.reply.status
+                    error.request_id = attempt.reply.headers.get(self._venue.request_id_header, "")
                 pause_s = None if self.is_closed else self._retry.pause_s(error, endpoint, tried, self._rng)
                 if pause_s is None:
                     raise
@@ -339,6 +346,7 @@ class RequestPath:
         try:
             reply = await request.exchange(self._timeout_s)
             attempt.received_ns = self._clock.monotonic_ns()
+            attempt.reply = reply
             self._heed(endpoint, reply, receipt)
             return self._venue.decode(endpoint, reply)
         except APIError as error:
@@ -347,6 +355,8 @@ class RequestPath:
                 error.redact(self._credentials.redact)
             if isinstance(error, RateLimited):
                 self._stop(error, costs)
+            if not error.is_listed:
+                self._tell_unlisted(error)
             raise
         except BaseException as error:
             failure = error
@@ -384,6 +394,19 @@ class RequestPath:
                 )
             )
 
+    def _tell_unlisted(self, error: APIError) -> None:
+        code = error.code if error.code is not None else ""
+        self._metrics.record_unknown_code(code)
+        self._on_incident(
+            UnknownCode(
+                venue=self._venue.name,
+                time_ns=self._clock.time_ns(),
+                detail=f"{error.call} was answered with a code that is not in our table: {error.reason}",
+                call=error.call,
+                code=code,
+            )
+        )
+
     async def _resync(self, refusal: ClockSkewed, sent_ns: int) -> None:
         """Set the clock right, once for all calls that were refused for it at about the same time."""
         stated_ms = self._venue.server_clock_ms(refusal)
@@ -400,9 +423,10 @@ class RequestPath:
 
 
 class _Try:
-    """When one request was sent, and its answer received."""
+    """One try of a call: when its request was sent, and its answer."""
 
-    __slots__ = ("received_ns", "sent_ns")
+    __slots__ = ("received_ns", "reply", "sent_ns")
 
     def __init__(self) -> None:
         self.sent_ns = self.received_ns = 0
+        self.reply: HttpReply | None = None

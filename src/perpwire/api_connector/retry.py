@@ -49,6 +49,15 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
 
+def is_safe(error: APIError, endpoint: Endpoint) -> bool:
+    """Whether making the same call again can't do anything twice, and may pass."""
+    if isinstance(error, BadInput) or error.code == "CLOSED":
+        return False
+    if isinstance(error, NotSent | Busy | RateLimited | ClockSkewed):
+        return True
+    return endpoint.repeatable and isinstance(error, OutcomeUnknown | Garbled)
+
+
 def reconnect_pause_s(failures: int, rng: random.Random) -> float:
     """Seconds before the next try to connect, after `failures` failed ones in a row (0: the socket was live before).
 

@@ -205,6 +205,9 @@ class Venue(MarketCalls, AccountCalls, OrderCalls, ABC):
     limits: Sequence[Limit]
     recv_window_ms: int = 5000
 
+    request_id_header: str = ""
+    """The reply header (lower case) by which the venue knows the request in its own records."""
+
     heartbeat_s: float = 20.0
     """Seconds between pings of ours on a stream."""
 

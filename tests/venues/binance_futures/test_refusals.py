@@ -19,6 +19,7 @@ from perpwire.errors import (
     NotAllowed,
     OrderRejected,
     OutcomeUnknown,
+    PositionModeMismatch,
     RateLimited,
     UnknownOrder,
     VenueRefused,
@@ -73,12 +74,12 @@ def refused(endpoint: Endpoint, status: int, body: bytes | dict[str, Any], **hea
         (-4116, DuplicateOrder),
         (-4046, NoChange),
         (-5027, NoChange),
-        (-4061, NotAllowed),
+        (-4061, PositionModeMismatch),
         (-4141, NotAllowed),
         (-4408, NotAllowed),
         (-2025, NotAllowed),
         (-1125, VenueRefused),
-        (-9999, VenueRefused),
+        (-9999, OutcomeUnknown),  # not in the table: it may have been done
     ],
 )
 def test_a_code_says_what_the_caller_may_do(code: int, kind: type[APIError]) -> None:
@@ -160,13 +161,14 @@ def test_a_failing_server_is_busy_or_unreadable_for_a_read() -> None:
     assert type(refused(READ, 500, b"Request occur unknown error.")) is Busy
     page = refused(READ, 502, b"<html>\n<h1>Bad   Gateway</h1></html>")
     assert type(page) is Garbled
-    assert page.reason == "HTTP 502: Bad Gateway"
+    assert page.reason == "HTTP 502 (gateway): Bad Gateway"
     assert type(refused(READ, 504, b"")) is Garbled
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"orderId":1', b"[]", b'{"orderId":"x"}', b"\xff\xfe"])
-def test_a_success_that_cannot_be_read_is_garbled_and_kept(body: bytes) -> None:
-    error = refused(PLACE, 200, body)
+def test_a_success_that_cannot_be_read_leaves_a_write_in_doubt_and_is_garbled_for_a_read(body: bytes) -> None:
+    assert type(refused(PLACE, 200, body)) is OutcomeUnknown
+    error = refused(READ, 200, body)
     assert isinstance(error, Garbled)
     assert error.raw == body
 

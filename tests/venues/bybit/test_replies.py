@@ -20,6 +20,7 @@ from perpwire.errors import (
     NotAllowed,
     OrderRejected,
     OutcomeUnknown,
+    PositionModeMismatch,
     RateLimited,
     UnknownOrder,
     VenueRefused,
@@ -71,7 +72,7 @@ def test_amounts_in_scientific_notation_are_read_exactly() -> None:
         (10002, ClockSkewed),
         (10003, AuthenticationFailed),
         (10004, AuthenticationFailed),
-        (10005, NotAllowed),
+        (10005, AuthenticationFailed),
         (10001, BadRequest),
         (110001, UnknownOrder),
         (110007, InsufficientBalance),
@@ -79,7 +80,7 @@ def test_amounts_in_scientific_notation_are_read_exactly() -> None:
         (110043, NoChange),
         (110072, DuplicateOrder),
         (33004, AuthenticationFailed),
-        (123456, VenueRefused),
+        (123456, OutcomeUnknown),  # not in the table: it may have been done
     ],
 )
 def test_each_code_has_its_kind_of_error(code: int, kind: type[APIError]) -> None:
@@ -90,6 +91,12 @@ def test_each_code_has_its_kind_of_error(code: int, kind: type[APIError]) -> Non
 
 def test_not_modified_is_no_change_although_its_code_is_that_of_bad_parameters() -> None:
     assert type(error_of(AMEND_ORDER, reply(refusal(10001, "order not modified")))) is NoChange
+
+
+def test_an_order_for_the_other_position_mode_is_told_by_the_words_of_10001() -> None:
+    assert type(error_of(PLACE_ORDER, reply(refusal(10001, "position idx not match position mode")))) is (
+        PositionModeMismatch
+    )
 
 
 def test_the_key_in_the_words_about_a_wrong_signature_is_left_out() -> None:

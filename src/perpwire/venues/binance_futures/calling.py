@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from perpwire.errors import Garbled
+from perpwire.errors import APIError, Garbled, OutcomeUnknown
 from perpwire.venues.base import Call, Endpoint, Params
 from perpwire.venues.binance_futures import endpoints
 from perpwire.venues.binance_futures.translate_words import VENUE
@@ -15,8 +15,12 @@ from perpwire.venues.binance_futures.translate_words import VENUE
 T = TypeVar("T")
 
 
-def garbled(endpoint: Endpoint, error: Exception, raw: bytes) -> Garbled:
-    return Garbled(f"the answer could not be read: {error}", venue=VENUE, call=endpoint.name, raw=raw)
+def garbled(endpoint: Endpoint, why: str, raw: bytes) -> APIError:
+    """An answer that can't be read. The venue has answered, so it may well have done what was asked."""
+    reason = f"the answer could not be read: {why}"
+    if endpoint.writes:
+        return OutcomeUnknown(reason, venue=VENUE, call=endpoint.name)
+    return Garbled(reason, venue=VENUE, call=endpoint.name, raw=raw)
 
 
 def call(
@@ -36,7 +40,7 @@ def call(
         try:
             return translated(reply)
         except ValueError as error:
-            raise garbled(endpoint, error, msgspec.json.encode(reply)) from error
+            raise garbled(endpoint, str(error), msgspec.json.encode(reply)) from error
 
     return Call(
         endpoint,

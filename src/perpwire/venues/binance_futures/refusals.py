@@ -22,7 +22,7 @@ from perpwire.errors import (
     RateLimited,
     VenueRefused,
 )
-from perpwire.http_message import HttpReply
+from perpwire.http_message import HttpReply, described, words_of
 from perpwire.venues.base import Endpoint
 from perpwire.venues.binance_futures import wire
 from perpwire.venues.binance_futures.error_codes import ADVICE, DOUBTFUL_WHEN_PLACING, ERROR_CODES
@@ -56,10 +56,10 @@ def refusal(endpoint: Endpoint, reply: HttpReply) -> APIError:
     """The exception for a reply that is no success."""
     error = _error_of(reply.body)
     code = error.code if error is not None else None
-    text = error.msg if error is not None else _words(reply.body)
+    text = error.msg if error is not None else _words(reply)
     if reply.status in (418, 429) or (code is not None and ERROR_CODES.get(code) is RateLimited and reply.status < 500):
         return RateLimited(
-            text or f"HTTP {reply.status}",
+            text if _is_json(reply.body) else described(reply),
             venue=VENUE,
             call=endpoint.name,
             code=code if code is not None else reply.status,
@@ -70,13 +70,13 @@ def refusal(endpoint: Endpoint, reply: HttpReply) -> APIError:
     if reply.status == 408 or reply.status >= 500:
         return _server_failed(endpoint, reply, code, text)
     if code is not None:
-        return _by_code(endpoint, code, text)
+        return by_code(endpoint, code, text)
     return _by_status(endpoint, reply, text)
 
 
 def _server_failed(endpoint: Endpoint, reply: HttpReply, code: int | None, text: str) -> APIError:
     """408 and 5xx: done or not? Only a few answers say for certain that it was not."""
-    shown = f"HTTP {reply.status}: {text}" if text else f"HTTP {reply.status} with an empty body"
+    shown = f"HTTP {reply.status}: {text}" if _is_json(reply.body) else described(reply)
     number = code if code is not None else reply.status
     if code in _FAILED_CODES or (reply.status == 503 and text.startswith(_FAILED_TEXTS)):
         return Busy(shown, venue=VENUE, call=endpoint.name, code=number)
@@ -87,19 +87,25 @@ def _server_failed(endpoint: Endpoint, reply: HttpReply, code: int | None, text:
     return Busy(shown, venue=VENUE, call=endpoint.name, code=number)
 
 
-def _by_code(endpoint: Endpoint, code: int, text: str) -> APIError:
-    kind: type[APIError] = ERROR_CODES.get(code, VenueRefused)
+def by_code(endpoint: Endpoint, code: int, text: str) -> APIError:
+    """What a code means for this call. One that our table does not have leaves a write in doubt."""
+    kind: type[APIError] | None = ERROR_CODES.get(code)
+    is_listed = kind is not None
+    if kind is None:
+        kind = OutcomeUnknown if endpoint.writes else VenueRefused
     if code in DOUBTFUL_WHEN_PLACING and not endpoint.repeatable:
         kind = OutcomeUnknown
     if kind is OutcomeUnknown and not endpoint.writes:
         kind = Busy
-    return kind(text, venue=VENUE, call=endpoint.name, code=code, advice=ADVICE.get(code))
+    error = kind(text, venue=VENUE, call=endpoint.name, code=code, advice=ADVICE.get(code))
+    error.is_listed = is_listed
+    return error
 
 
 def _by_status(endpoint: Endpoint, reply: HttpReply, text: str) -> APIError:
     """An answer without the venue's own code: from something in front of it, or not the venue at all."""
     status = reply.status
-    reason = f"HTTP {status}: {text}" if text else f"HTTP {status} with an empty body"
+    reason = f"HTTP {status}: {text}" if _is_json(reply.body) else described(reply)
     if status == 403:
         return RateLimited(
             reason,
@@ -136,15 +142,17 @@ class _Message(msgspec.Struct):
 _decode_message = msgspec.json.Decoder(_Message).decode
 
 
-def _words(body: bytes) -> str:
-    """The first words of a body that is not the venue's error: its message where it is JSON without a code, or else
-    its text with markup and line breaks taken out."""
+def _words(reply: HttpReply) -> str:
+    """The first words of a reply that is not the venue's error: its message where it is JSON without a code, or else
+    those of its page."""
     try:
-        return _decode_message(body).msg
+        return _decode_message(reply.body).msg
     except (msgspec.DecodeError, ValueError):
-        pass
-    text = re.sub(r"<[^>]*>", " ", body[:2000].decode("utf-8", "replace"))
-    return " ".join(text.split())[:200]
+        return words_of(reply)
+
+
+def _is_json(body: bytes) -> bool:
+    return body.lstrip()[:1] == b"{"
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -9,7 +9,7 @@ import msgspec
 
 from perpwire.credentials import Credentials
 from perpwire.errors import BadInput
-from perpwire.http_message import HttpReply, HttpRequest
+from perpwire.http_message import HttpReply, HttpRequest, described
 from perpwire.model.market import BookDelta, BookTicker, Event, MarkPrice, Trade
 from perpwire.venues.base import (
     BookRule,
@@ -65,6 +65,7 @@ class BinanceFutures(BinanceMarketCalls, BinanceAccountCalls, BinanceOrderCalls,
     command_interval_s = 0.12
     """The venue takes 10 messages a second from a socket, and closes it on the next."""
 
+    request_id_header = "x-mbx-uuid"
     client_id_param = "newClientOrderId"
 
     def __init__(self) -> None:
@@ -95,7 +96,7 @@ class BinanceFutures(BinanceMarketCalls, BinanceAccountCalls, BinanceOrderCalls,
         try:
             return decode(reply.body)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            raise garbled(endpoint, error, reply.body) from error
+            raise garbled(endpoint, f"{described(reply)} ({error})", reply.body) from error
 
     def reported_usage(self, endpoint: Endpoint, headers: Mapping[str, str]) -> Costs:
         return limits.reported_usage(headers)

@@ -20,6 +20,7 @@ from perpwire.errors import (
     NotAllowed,
     OrderRejected,
     OutcomeUnknown,
+    PositionModeMismatch,
     RateLimited,
     UnknownOrder,
     VenueRefused,
@@ -30,16 +31,16 @@ ERROR_CODES: Mapping[int, type[APIError]] = {
     -1: ClockSkewed,  # request expired
     429: OutcomeUnknown,  # trading service overloaded
     10000: OutcomeUnknown,  # server timeout
-    10001: BadRequest,  # parameter error; see NOT_MODIFIED
+    10001: BadRequest,  # parameter error; see BY_WORDS_OF_10001
     10002: ClockSkewed,
     10003: AuthenticationFailed,  # unknown key, or another environment's
     10004: AuthenticationFailed,  # bad signature
-    10005: NotAllowed,  # permission missing
+    10005: AuthenticationFailed,  # permission missing
     10006: RateLimited,  # the account's limit for this endpoint
     10007: AuthenticationFailed,
     10008: NotAllowed,  # banned, or wrong account mode
     10009: NotAllowed,  # region
-    10010: NotAllowed,  # this IP is not bound to the key
+    10010: AuthenticationFailed,  # this IP is not bound to the key
     10014: VenueRefused,  # duplicate request
     10016: OutcomeUnknown,  # server error, or the service restarts
     10017: BadRequest,  # no such path
@@ -222,8 +223,11 @@ ERROR_CODES: Mapping[int, type[APIError]] = {
     20006: VenueRefused,  # request id used twice: the earlier request was taken
 }
 
-NOT_MODIFIED = "not modified"
-"""10001 with these words says that all is as asked for already; the code alone can't tell."""
+BY_WORDS_OF_10001: Mapping[str, type[APIError]] = {
+    "not modified": NoChange,
+    "position idx not match position mode": PositionModeMismatch,
+}
+"""10001 stands for many things. Where the code alone can't tell, these words of its text, in lower case, do."""
 
 ADVICE: Mapping[int, str] = {
     10001: "Correct the parameter named in the reason; sizes and prices must fit the instrument's rules.",

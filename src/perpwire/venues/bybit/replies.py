@@ -20,15 +20,14 @@ from perpwire.errors import (
     BadRequest,
     Busy,
     Garbled,
-    NoChange,
     NotAllowed,
     OutcomeUnknown,
     RateLimited,
     VenueRefused,
 )
-from perpwire.http_message import HttpReply
+from perpwire.http_message import HttpReply, described
 from perpwire.venues.base import Endpoint
-from perpwire.venues.bybit.error_codes import ADVICE, ERROR_CODES, NOT_MODIFIED
+from perpwire.venues.bybit.error_codes import ADVICE, BY_WORDS_OF_10001, ERROR_CODES
 from perpwire.venues.bybit.limits import IP_BAN_S
 from perpwire.venues.bybit.wire import Envelope
 
@@ -63,7 +62,7 @@ def decode(endpoint: Endpoint, reply: HttpReply) -> Any:
         if envelope.retCode == 0:
             return _result_decoder(endpoint.reply).decode(envelope.result)
     except UNREADABLE as error:
-        raise _unreadable(endpoint, reply, str(error)) from error
+        raise _unreadable(endpoint, reply, f"{described(reply)} ({error})") from error
     raise _by_code(endpoint, envelope, reply.headers)
 
 
@@ -99,15 +98,24 @@ def _by_status(endpoint: Endpoint, reply: HttpReply) -> APIError:
         return BadRequest(words, **told, advice="No such path, or the account's mode does not have this category.")
     if status == 429 or status >= 500 or status == 408:
         return _doubtful(endpoint, words, status)
-    return _unreadable(endpoint, reply, f"HTTP {status} {words}")
+    if status == 451:
+        return NotAllowed(words, **told, advice="The venue does not serve this region; no retry will help.")
+    return _unreadable(endpoint, reply, words)
 
 
 def _by_code(endpoint: Endpoint, envelope: Envelope, headers: Mapping[str, str]) -> APIError:
     code = envelope.retCode
     words = _without_key(envelope.retMsg or "(no words)")
-    kind = ERROR_CODES.get(code, VenueRefused)
-    if code == 10001 and NOT_MODIFIED in words.lower():
-        kind = NoChange
+    kind = ERROR_CODES.get(code)
+    if kind is None:
+        # A code that our table does not have leaves a write in doubt.
+        error = (OutcomeUnknown if endpoint.writes else VenueRefused)(
+            words, venue="bybit", call=endpoint.name, code=code
+        )
+        error.is_listed = False
+        return error
+    if code == 10001:
+        kind = next((told_by for text, told_by in BY_WORDS_OF_10001.items() if text in words.lower()), kind)
     if kind is OutcomeUnknown:
         return _doubtful(endpoint, words, code)
     told: dict[str, Any] = {"venue": "bybit", "call": endpoint.name, "code": code, "advice": ADVICE.get(code)}
@@ -157,7 +165,7 @@ def _words(reply: HttpReply) -> str:
     try:
         envelope = _read_envelope(reply.body)
     except UNREADABLE:
-        return reply.body[:200].decode(errors="replace").strip() or f"HTTP {reply.status}, empty body"
+        return described(reply)
     return f"{_without_key(envelope.retMsg or '')} (retCode {envelope.retCode})"
 
 

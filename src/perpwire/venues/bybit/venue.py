@@ -66,6 +66,7 @@ class Bybit(Venue):
     heartbeat_s = 20.0
     private_route = streams.PRIVATE
     topics_per_connection = 500  # well inside session.ARGS_CHARACTERS, with the longest symbols
+    request_id_header = "traceid"
     client_id_param = "orderLinkId"
 
     # --- requests -------------------------------------------------------------------------------------------------

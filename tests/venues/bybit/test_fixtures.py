@@ -15,7 +15,7 @@ from perpwire.model.account import Balance, Position
 from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, MarkPrice, Trade
 from perpwire.model.order import Fill, Order
 from perpwire.venues.base import Endpoint, Verdict
-from perpwire.venues.bybit import endpoints, translate, translate_account
+from perpwire.venues.bybit import endpoints, translate, translate_account, translate_orders
 from perpwire.venues.bybit.venue import VENUE
 
 pytestmark = pytest.mark.fixtures
@@ -235,11 +235,11 @@ def reply(fixtures: Path, endpoint: Endpoint, name: str) -> tuple[dict[str, Any]
 @pytest.mark.parametrize("suffix", ["", "--2"])
 @pytest.mark.parametrize(
     ("endpoint", "name"),
-    [(endpoints.OPEN_ORDERS, "GET_v5_order_realtime"), (endpoints.ORDER_HISTORY, "GET_v5_order_history")],
+    [(endpoints.OPEN_ORDERS, "GET_v5_order_realtime"), (endpoints.PAST_ORDER, "GET_v5_order_history")],
 )
 def test_order_listings(fixtures: Path, endpoint: Endpoint, name: str, suffix: str) -> None:
     said, page = reply(fixtures, endpoint, name + suffix)
-    for row, order in zip(said["list"], translate.orders(page), strict=True):
+    for row, order in zip(said["list"], translate_orders.orders(page), strict=True):
         assert_nothing_lost(row, order, ORDER)
     call = VENUE.open_orders("X")
     assert call.next_page is not None
@@ -253,9 +253,9 @@ def test_order_listings(fixtures: Path, endpoint: Endpoint, name: str, suffix: s
 
 
 def test_execution_listings(fixtures: Path) -> None:
-    said, page = reply(fixtures, endpoints.EXECUTIONS, "GET_v5_execution_list")
-    for row, execution in zip(said["list"], page.rows, strict=True):
-        assert_nothing_lost(row, translate.fill(execution), EXECUTION)
+    said, page = reply(fixtures, endpoints.FILLS, "GET_v5_execution_list")
+    for row, execution in zip(said["list"], page.result.rows, strict=True):
+        assert_nothing_lost(row, translate_orders.fill(execution), EXECUTION)
 
 
 @pytest.mark.parametrize("suffix", ["", "--2"])

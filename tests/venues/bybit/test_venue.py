@@ -59,9 +59,20 @@ def test_listings_go_on_until_the_token_is_empty_or_the_page_is() -> None:
         assert following.next_page(last) is None
 
 
-def test_without_a_symbol_listings_cover_what_is_settled_in_usdt() -> None:
-    assert VENUE.positions(None).params["settleCoin"] == "USDT"
-    assert VENUE.open_orders(None).params["settleCoin"] == "USDT"
+def test_without_a_symbol_listings_go_on_from_what_is_settled_in_usdt_to_what_is_in_usdc() -> None:
+    for call in (VENUE.positions(None), VENUE.open_orders(None)):
+        assert call.params["settleCoin"] == "USDT"
+        assert call.next_page is not None
+        second = call.next_page(wire.Page([order_row()], "more"))
+        assert second is not None
+        assert second.next_page is not None
+        assert (second.params["settleCoin"], second.params["cursor"]) == ("USDT", "more")
+        third = second.next_page(wire.Page([], ""))
+        assert third is not None
+        assert third.next_page is not None
+        assert third.params["settleCoin"] == "USDC"
+        assert "cursor" not in third.params
+        assert third.next_page(wire.Page([], "")) is None
     assert "settleCoin" not in VENUE.positions("BTCUSDT").params
     assert VENUE.positions(None).params["limit"] == 200
 
@@ -86,7 +97,7 @@ def test_an_order_is_looked_for_among_the_open_ones_then_in_the_history() -> Non
     assert call.endpoint is endpoints.GET_ORDER
     assert call.params == {"category": "linear", "symbol": "BTCUSDT", "orderLinkId": "c-1"}
     assert call.otherwise is not None
-    assert call.otherwise.endpoint is endpoints.ORDER_HISTORY
+    assert call.otherwise.endpoint is endpoints.PAST_ORDER
     assert call.otherwise.params == call.params
     for asked in (call, call.otherwise):
         with pytest.raises(UnknownOrder) as caught:

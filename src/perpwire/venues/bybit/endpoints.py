@@ -25,7 +25,7 @@ def _row(name: str, http: str, security: Security, reply: Any, page: str, **more
         socket_op=SOCKET_OPS.get(path),
         security=security,
         reply=reply,
-        costs=limits.costs(path),
+        costs=more.pop("costs", None) or limits.costs(path),
         source=f"docs/v5/{page}, {READ}",
         **more,
     )
@@ -58,6 +58,12 @@ ACCOUNT = _row("account", "GET /v5/account/wallet-balance", Security.SIGNED, wir
 
 POSITIONS = _row("positions", "GET /v5/position/list", Security.SIGNED, wire.Page[wire.PositionRow], "position")
 
+
+def _batch_lane(params: Params) -> Lane:
+    """That of the most patient of its orders."""
+    return max(map(order_lane, params.get("request") or ({},)))
+
+
 PLACE_ORDER = _row(
     "place_order",
     "POST /v5/order/create",
@@ -86,15 +92,71 @@ CANCEL_ORDER = _row(
     lane=Lane.CANCEL,
 )
 
+PLACE_ORDERS = _row(
+    "place_orders",
+    "POST /v5/order/create-batch",
+    Security.SIGNED,
+    wire.Batch,
+    "order/batch-place",
+    costs=limits.batch_costs("/v5/order/create-batch"),
+    repeatable=False,
+    lane=_batch_lane,
+)
+
+AMEND_ORDERS = _row(
+    "amend_orders",
+    "POST /v5/order/amend-batch",
+    Security.SIGNED,
+    wire.Batch,
+    "order/batch-amend",
+    costs=limits.batch_costs("/v5/order/amend-batch"),
+    lane=Lane.ORDER,
+)
+
+CANCEL_ORDERS = _row(
+    "cancel_orders",
+    "POST /v5/order/cancel-batch",
+    Security.SIGNED,
+    wire.Batch,
+    "order/batch-cancel",
+    costs=limits.batch_costs("/v5/order/cancel-batch"),
+    lane=Lane.CANCEL,
+)
+
+CANCEL_ALL = _row(
+    "cancel_all",
+    "POST /v5/order/cancel-all",
+    Security.SIGNED,
+    wire.CancelAllReply,
+    "order/cancel-all",
+    lane=Lane.CANCEL,
+)
+
 GET_ORDER = _row("get_order", "GET /v5/order/realtime", Security.SIGNED, wire.Page[wire.OrderRow], "order/open-order")
 
-ORDER_HISTORY = _row(
-    "get_order", "GET /v5/order/history", Security.SIGNED, wire.Page[wire.OrderRow], "order/order-list"
-)
+PAST_ORDER = _row("get_order", "GET /v5/order/history", Security.SIGNED, wire.Page[wire.OrderRow], "order/order-list")
 """Asked where GET_ORDER finds nothing: it is the same question to the caller, so it has the same name."""
 
 OPEN_ORDERS = _row(
     "open_orders", "GET /v5/order/realtime", Security.SIGNED, wire.Page[wire.OrderRow], "order/open-order"
 )
 
-EXECUTIONS = _row("fills", "GET /v5/execution/list", Security.SIGNED, wire.Page[wire.ExecutionRow], "order/execution")
+ORDER_HISTORY = _row(
+    "order_history",
+    "GET /v5/order/history",
+    Security.SIGNED,
+    wire.Dated[wire.Page[wire.OrderRow]],
+    "order/order-list",
+)
+
+FILLS = _row(
+    "fills", "GET /v5/execution/list", Security.SIGNED, wire.Dated[wire.Page[wire.ExecutionRow]], "order/execution"
+)
+
+POSITION_STOPS = _row(
+    "set_position_stops", "POST /v5/position/trading-stop", Security.SIGNED, dict[str, Any], "position/trading-stop"
+)
+
+COUNTDOWN = _row(
+    "arm_countdown", "POST /v5/order/disconnected-cancel-all", Security.SIGNED, dict[str, Any], "order/dcp"
+)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, get_origin
 
 import msgspec
 
@@ -29,7 +29,7 @@ from perpwire.http_message import HttpReply, described
 from perpwire.venues.base import Endpoint
 from perpwire.venues.bybit.error_codes import ADVICE, BY_WORDS_OF_10001, ERROR_CODES
 from perpwire.venues.bybit.limits import IP_BAN_S
-from perpwire.venues.bybit.wire import Envelope
+from perpwire.venues.bybit.wire import WHOLE, Envelope
 
 DEFAULT_RETRY_S = 2.0
 """Where the reply does not say: the account windows are one second long, and something else has filled this one."""
@@ -49,6 +49,11 @@ def _result_decoder(reply: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(reply)
 
 
+@cache
+def _is_whole(reply: Any) -> bool:
+    return (get_origin(reply) or reply) in WHOLE
+
+
 def decode(endpoint: Endpoint, reply: HttpReply) -> Any:
     """The endpoint's reply type.
 
@@ -60,7 +65,7 @@ def decode(endpoint: Endpoint, reply: HttpReply) -> Any:
     try:
         envelope = _read_envelope(reply.body)
         if envelope.retCode == 0:
-            return _result_decoder(endpoint.reply).decode(envelope.result)
+            return _result_decoder(endpoint.reply).decode(reply.body if _is_whole(endpoint.reply) else envelope.result)
     except UNREADABLE as error:
         raise _unreadable(endpoint, reply, f"{described(reply)} ({error})") from error
     raise _by_code(endpoint, envelope, reply.headers)
@@ -73,6 +78,11 @@ def server_clock_ms(refusal: APIError) -> int | None:
     """The venue's time as the text of a 10002 states it: "req_timestamp[..],server_timestamp[..],recv_window[..]"."""
     stated = _SERVER_TIMESTAMP.search(refusal.reason) if refusal.code == 10002 else None
     return None if stated is None else int(stated.group(1))
+
+
+def of_batch(endpoint: Endpoint, code: int, words: str | None) -> APIError:
+    """Why one order of a batch was refused."""
+    return _by_code(endpoint, Envelope(retCode=code, retMsg=words), {})
 
 
 def _by_status(endpoint: Endpoint, reply: HttpReply) -> APIError:

@@ -15,7 +15,7 @@ from msgspec.structs import force_setattr
 
 from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, Level, MarkPrice, Trade
 from perpwire.venues.base import Topic
-from perpwire.venues.bybit import translate, translate_account, wire, wire_streams
+from perpwire.venues.bybit import translate, translate_account, translate_orders, wire, wire_streams
 
 NAME = translate.NAME
 PUBLIC, PRIVATE = "public", "private"
@@ -225,12 +225,12 @@ class _MergedMark:
 
 
 def _orders(frame: bytes, received_ns: int) -> Sequence[Event]:
-    return _received([translate.order(row) for row in _read_orders(frame).data], received_ns)
+    return _received([translate_orders.order(row) for row in _read_orders(frame).data], received_ns)
 
 
 def _executions(frame: bytes, received_ns: int) -> Sequence[Event]:
     # execution.fast sends fewer fields and only trades, so an absent execType counts as one.
-    fills = [translate.fill(row) for row in _read_executions(frame).data]
+    fills = [translate_orders.fill(row) for row in _read_executions(frame).data]
     return _received([one for one in fills if one is not None], received_ns)
 
 

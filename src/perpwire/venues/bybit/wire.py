@@ -40,6 +40,42 @@ class Page(msgspec.Struct, Generic[D]):
     category: Any = "linear"
 
 
+class Dated(msgspec.Struct, Generic[D]):
+    """A whole reply, for what needs the time at which the venue made it. `time`: Unix milliseconds."""
+
+    result: D
+    time: int
+
+
+class BatchRow(msgspec.Struct):
+    """One order of a batch; orderId is "" where it was refused."""
+
+    orderId: Text = ""
+    orderLinkId: Text = ""
+    symbol: Text = ""
+    category: Any = "linear"
+    createAt: Any = ""
+
+
+class BatchCode(msgspec.Struct):
+    code: int
+    msg: Text = ""
+
+
+class Rows(msgspec.Struct, Generic[D]):
+    rows: list[D] | None = msgspec.field(name="list", default=None)
+
+
+class Batch(msgspec.Struct):
+    """The whole reply to a batch: the orders, and beside them how each fared."""
+
+    result: Rows[BatchRow]
+    retExtInfo: Rows[BatchCode]
+
+
+WHOLE = (Dated, Batch)
+"""Reply types of the whole reply; others are those of its `result`."""
+
 # --- REST: market -------------------------------------------------------------------------------------------------
 
 
@@ -178,8 +214,8 @@ class OrderRow(msgspec.Struct, kw_only=True):
     marketUnit: Any = ""
     slippageToleranceType: Any = "UNKNOWN"
     slippageTolerance: Any = "0"
-    triggerPrice: Any = ""
-    triggerBy: Any = ""
+    triggerPrice: Text = ""
+    triggerBy: Text = ""
     takeProfit: Any = ""
     stopLoss: Any = ""
     tpslMode: Any = "UNKNOWN"
@@ -189,7 +225,7 @@ class OrderRow(msgspec.Struct, kw_only=True):
     slTriggerBy: Any = ""
     ocoTriggerBy: Any = ""
     lastPriceOnCreated: Any = ""
-    closeOnTrigger: Any = False
+    closeOnTrigger: bool | None = False
     placeType: Any = ""
     smpType: Any = "None"
     smpGroup: Any = 0

@@ -26,11 +26,11 @@ from perpwire.errors import (
 )
 from perpwire.http_message import HttpReply
 from perpwire.venues.base import Endpoint
-from perpwire.venues.binance_futures import endpoints
+from perpwire.venues.binance_futures import endpoints_account, endpoints_orders
 from perpwire.venues.binance_futures.error_codes import ERROR_CODES
 from perpwire.venues.binance_futures.venue import VENUE
 
-PLACE, CANCEL, READ = endpoints.PLACE_ORDER, endpoints.CANCEL_ORDER, endpoints.ACCOUNT
+PLACE, CANCEL, READ = endpoints_orders.PLACE_ORDER, endpoints_orders.CANCEL_ORDER, endpoints_account.ACCOUNT
 
 
 def refused(endpoint: Endpoint, status: int, body: bytes | dict[str, Any], **headers: str) -> APIError:
@@ -108,9 +108,9 @@ def test_an_unknown_execution_status_is_doubt_about_orders_and_only_busy_for_rea
     body = {"code": code, "msg": "execution status unknown"}
     assert type(refused(PLACE, status, body)) is OutcomeUnknown
     assert type(refused(CANCEL, status, body)) is OutcomeUnknown
-    assert type(refused(endpoints.AMEND_ORDER, status, body)) is OutcomeUnknown
+    assert type(refused(endpoints_orders.AMEND_ORDER, status, body)) is OutcomeUnknown
     assert type(refused(READ, status, body)) is Busy
-    assert type(refused(endpoints.CREATE_LISTEN_KEY, status, body)) is Busy
+    assert type(refused(endpoints_account.CREATE_LISTEN_KEY, status, body)) is Busy
 
 
 def test_an_error_from_behind_the_gateway_is_doubt_only_about_what_would_create_something() -> None:
@@ -175,7 +175,7 @@ def test_a_success_that_cannot_be_read_leaves_a_write_in_doubt_and_is_garbled_fo
 
 def test_a_refusal_counts_even_where_the_status_says_success() -> None:
     assert type(refused(PLACE, 200, b'{"code":-2019,"msg":"Margin is insufficient."}')) is InsufficientBalance
-    assert type(refused(endpoints.KEEP_LISTEN_KEY, 200, b' { "code" : -1125, "msg": "x" }')) is VenueRefused
+    assert type(refused(endpoints_account.KEEP_LISTEN_KEY, 200, b' { "code" : -1125, "msg": "x" }')) is VenueRefused
 
 
 def pause_of(error: APIError) -> float:

@@ -250,4 +250,6 @@ def test_the_limits_that_the_headers_report_are_the_limits_that_calls_cost() -> 
         "weight_1m": 2400,
         "orders_10s": 300,
         "orders_1m": 1200,
+        "funding_5m": 500,
+        "statistics_5m": 1000,
     }

@@ -9,7 +9,7 @@ import pytest
 from perpwire.credentials import Credentials
 from perpwire.errors import ClockSkewed, OrderRejected, VenueRefused
 from perpwire.venues.base import Control, TradeReply
-from perpwire.venues.binance_futures import endpoints
+from perpwire.venues.binance_futures import endpoints_orders
 from perpwire.venues.binance_futures.trade_session import BinanceTradeSession
 from perpwire.venues.binance_futures.venue import VENUE
 
@@ -26,7 +26,7 @@ def answered(frame: str) -> TradeReply:
 
 
 def test_a_request_holds_the_venues_method_and_a_signature_over_its_own_parameters() -> None:
-    frame = BinanceTradeSession(5000).request(endpoints.PLACE_ORDER, ORDER, KEY, 1790000000000, "a-1")
+    frame = BinanceTradeSession(5000).request(endpoints_orders.PLACE_ORDER, ORDER, KEY, 1790000000000, "a-1")
     sent = json.loads(frame)
     assert (sent["id"], sent["method"]) == ("a-1", "order.place")
     signature = sent["params"].pop("signature")
@@ -46,7 +46,7 @@ def test_an_answer_has_the_shape_of_rest_with_its_counters_under_the_names_of_re
     )
     assert said.request_id == "7"
     assert (said.reply.status, said.reply.body) == (200, result.encode())
-    usage = VENUE.reported_usage(endpoints.PLACE_ORDER, said.reply.headers)
+    usage = VENUE.reported_usage(endpoints_orders.PLACE_ORDER, said.reply.headers)
     assert usage == {"weight_1m": 6, "orders_10s": 1, "orders_1m": 2}
 
 
@@ -56,7 +56,7 @@ def test_an_answer_has_the_shape_of_rest_with_its_counters_under_the_names_of_re
 def test_a_refusal_is_judged_as_that_of_rest(status: int, code: int, kind: type[Exception]) -> None:
     said = answered(f'{{"id":"7","status":{status},"error":{{"code":{code},"msg":"no"}},"rateLimits":[]}}')
     with pytest.raises(kind):
-        VENUE.decode(endpoints.PLACE_ORDER, said.reply)
+        VENUE.decode(endpoints_orders.PLACE_ORDER, said.reply)
 
 
 def test_what_answers_no_request_is_about_the_socket() -> None:

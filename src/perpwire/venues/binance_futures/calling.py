@@ -9,7 +9,7 @@ import msgspec
 
 from perpwire.errors import APIError, Garbled, OutcomeUnknown
 from perpwire.venues.base import Call, Endpoint, Params
-from perpwire.venues.binance_futures import endpoints
+from perpwire.venues.binance_futures import endpoints_market
 from perpwire.venues.binance_futures.translate_words import VENUE
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ def at_the_venues_time(
         build: The venue's time, Unix milliseconds -> the first page.
     """
     return call(
-        endpoints.SERVER_TIME,
+        endpoints_market.SERVER_TIME,
         {},
         lambda reply: (),
         row_key=row_key,

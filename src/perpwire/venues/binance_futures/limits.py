@@ -12,12 +12,32 @@ ORDERS_1M = "orders_1m"
 
 _PAGE = "usds-margined-futures/general-info#limits and exchangeInfo.rateLimits, as of 2026-10-23"
 
+FUNDING_5M = "funding_5m"
+STATISTICS_5M = "statistics_5m"
+
 LIMITS = (
     # Of the IP address; one pool for fapi and dapi. Starts anew with each UTC minute.
     Limit(name=WEIGHT, limit=2400, period_s=60.0, fixed=True, source=_PAGE, scope="ip"),
     # Of the account.
     Limit(name=ORDERS_10S, limit=300, period_s=10.0, fixed=True, source=_PAGE),
     Limit(name=ORDERS_1M, limit=1200, period_s=60.0, fixed=True, source=_PAGE),
+    # Pools of their own, of the IP address; nothing is said of their windows, and no header tells what is used.
+    Limit(
+        name=FUNDING_5M,
+        limit=500,
+        period_s=300.0,
+        fixed=False,
+        source="usds-margined-futures/market-data/rest-api/Get-Funding-Rate-History, as of 2026-10-23",
+        scope="ip",
+    ),
+    Limit(
+        name=STATISTICS_5M,
+        limit=1000,
+        period_s=300.0,
+        fixed=False,
+        source="usds-margined-futures/market-data/rest-api/Open-Interest-Statistics, as of 2026-10-23",
+        scope="ip",
+    ),
 )
 
 HEADERS = {
@@ -32,6 +52,11 @@ AN_ORDER: Costs = {ORDERS_10S: 1, ORDERS_1M: 1, WEIGHT: 0}
 
 A_BATCH: Costs = {WEIGHT: 5, ORDERS_10S: 5, ORDERS_1M: 1}
 """Placing several at once: flat, however many."""
+
+A_FUNDING_QUESTION: Costs = {FUNDING_5M: 1}
+
+A_STATISTICS_QUESTION: Costs = {STATISTICS_5M: 1}
+"""Of /futures/data."""
 
 
 def weight(units: int) -> Costs:

@@ -10,7 +10,13 @@ from perpwire.errors import APIError, BadInput, Busy, UnknownOrder
 from perpwire.model.account import CountDown
 from perpwire.model.order import Fill, Order, OrderRequest
 from perpwire.venues.base import Call, OrderCalls, Params
-from perpwire.venues.binance_futures import endpoints, translate_orders, wire, wire_account, wire_algo
+from perpwire.venues.binance_futures import (
+    endpoints_orders as endpoints,
+    translate_orders,
+    wire,
+    wire_account,
+    wire_algo,
+)
 from perpwire.venues.binance_futures.calling import call
 from perpwire.venues.binance_futures.order_pages import FillPages, order_history
 from perpwire.venues.binance_futures.order_params import (

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
-from perpwire.model.account import AccountInfo, Balance, Position
-from perpwire.venues.binance_futures import wire
+from perpwire.model.account import (
+    AccountInfo,
+    Balance,
+    FeeRates,
+    Income,
+    MarginMode,
+    Position,
+    PositionMode,
+    RiskBracket,
+    SymbolSettings,
+)
+from perpwire.venues.binance_futures import wire, wire_account
 from perpwire.venues.binance_futures.translate_words import (
     VENUE,
     above_zero,
+    from_float,
     needed,
     number,
     position_side,
@@ -72,3 +84,93 @@ def margin_mode(text: wire.Text) -> str | None:
     """The venue writes cross, crossed and isolated, in any case."""
     lower = words(text).lower()
     return "cross" if lower == "crossed" else lower or None
+
+
+_MARGIN_MODES = {"CROSSED": MarginMode.CROSS, "ISOLATED": MarginMode.ISOLATED}
+MARGIN_WORDS = {ours: word for word, ours in _MARGIN_MODES.items()}
+
+
+def symbol_settings(symbol: str, rows: Sequence[wire.SymbolConfig]) -> SymbolSettings:
+    row = next((row for row in rows if row.symbol == symbol), None)
+    if row is None:
+        raise ValueError(f"the answer does not speak of {symbol}")
+    mode = _MARGIN_MODES.get(row.margin_type.upper())
+    if mode is None:
+        raise ValueError(f"unknown margin type {row.margin_type!r}")
+    return SymbolSettings(
+        venue=VENUE,
+        symbol=symbol,
+        leverage=Decimal(row.leverage),
+        margin_mode=mode,
+        max_notional=number(row.max_notional_value),
+    )
+
+
+def position_mode(reply: wire.PositionMode) -> PositionMode:
+    return PositionMode.HEDGE if reply.dual_side_position else PositionMode.ONE_WAY
+
+
+def fee_rates(reply: wire.CommissionRate) -> FeeRates:
+    return FeeRates(
+        venue=VENUE,
+        symbol=reply.symbol,
+        maker=needed(reply.maker_commission_rate, "maker fee"),
+        taker=needed(reply.taker_commission_rate, "taker fee"),
+    )
+
+
+def brackets(symbol: str, reply: wire.SymbolBrackets | Sequence[wire.SymbolBrackets]) -> tuple[RiskBracket, ...]:
+    """The smallest first; sizes are those of this account, whose own coefficient is worked in."""
+    rows = (reply,) if isinstance(reply, wire.SymbolBrackets) else reply
+    of_symbol = next((row for row in rows if row.symbol == symbol), None)
+    if of_symbol is None:
+        raise ValueError(f"the answer does not speak of {symbol}")
+    factor = from_float(of_symbol.notional_coef) if isinstance(of_symbol.notional_coef, int | float) else Decimal(1)
+    return tuple(
+        RiskBracket(
+            symbol=symbol,
+            tier=row.bracket,
+            notional_floor=from_float(row.notional_floor) * factor,
+            notional_cap=from_float(row.notional_cap) * factor,
+            max_leverage=Decimal(row.initial_leverage),
+            maintenance_rate=from_float(row.maint_margin_ratio),
+            maintenance_deduction=from_float(row.cum) * factor,
+        )
+        for row in sorted(of_symbol.brackets, key=lambda row: row.bracket)
+    )
+
+
+INCOME_KINDS: dict[str, tuple[str, ...]] = {
+    "FUNDING": ("FUNDING_FEE", "SPECIAL_FUNDING_FEE"),
+    "REALIZED_PNL": ("REALIZED_PNL",),
+    "COMMISSION": ("COMMISSION",),
+    "TRANSFER": (
+        "TRANSFER",
+        "INTERNAL_TRANSFER",
+        "CROSS_COLLATERAL_TRANSFER",
+        "COIN_SWAP_DEPOSIT",
+        "COIN_SWAP_WITHDRAW",
+        "STRATEGY_UMFUTURES_TRANSFER",
+    ),
+    "LIQUIDATION": ("INSURANCE_CLEAR",),
+    "SETTLEMENT": ("DELIVERED_SETTELMENT",),
+}
+"""One word for both venues -> the venue's income types; what is in none of them is OTHER. ADL has no type of its own:
+its profit is booked as realised."""
+
+_KIND_OF = {word: kind for kind, words in INCOME_KINDS.items() for word in words}
+
+
+def income(row: wire_account.Income) -> Income:
+    trade_id = row.trade_id
+    return Income(
+        venue=VENUE,
+        income_id=str(row.tran_id),
+        kind=_KIND_OF.get(row.income_type, "OTHER"),
+        venue_kind=row.income_type,
+        symbol=words(row.symbol),
+        amount=needed(row.income, "income"),
+        asset=row.asset,
+        time_ms=row.time,
+        trade_id=str(trade_id) if isinstance(trade_id, int | str) else "",
+    )

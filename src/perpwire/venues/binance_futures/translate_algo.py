@@ -68,7 +68,7 @@ def algo_order(row: wire_algo.AlgoOrder) -> Order:
         order_id=f"{ALGO}{row.algo_id}",
         client_order_id=words(row.client_algo_id),
         side=Side(row.side),
-        type=order_type(row.order_type),
+        type=order_type(words(row.order_type) or words(row.type)),
         status=algo_status(row.algo_status, quantity, filled),
         time_in_force=time_in_force(row.time_in_force),
         price=above_zero(row.price),

@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from perpwire.model.instrument import Instrument
-from perpwire.model.market import BookSnapshot, Level, MarkPrice
-from perpwire.venues.binance_futures import wire, wire_streams
-from perpwire.venues.binance_futures.translate_words import VENUE, above_zero, needed, number, or_zero, time_ms
+from perpwire.model.market import (
+    BookSnapshot,
+    BookTicker,
+    FundingRate,
+    Kline,
+    Level,
+    MarkPrice,
+    OpenInterest,
+    PriceKind,
+    Ticker,
+    Trade,
+    VenueStatus,
+)
+from perpwire.venues.binance_futures import wire, wire_market, wire_streams
+from perpwire.venues.binance_futures.translate_words import VENUE, above_zero, needed, number, or_zero, time_ms, whole
 
 
 def instruments(info: wire.ExchangeInfo) -> tuple[Instrument, ...]:
@@ -79,6 +91,127 @@ def mark_prices(reply: wire.PremiumIndex | Sequence[wire.PremiumIndex]) -> tuple
             index_price=number(row.index_price),
             funding_rate=number(row.last_funding_rate) if row.next_funding_time else None,
             next_funding_time_ms=time_ms(row.next_funding_time),
+        )
+        for row in rows
+    )
+
+
+def status(info: wire.ExchangeInfo) -> VenueStatus:
+    return VenueStatus(venue=VENUE, is_up=any(symbol.status == "TRADING" for symbol in info.symbols))
+
+
+def recent_trades(symbol: str, rows: Sequence[wire.RecentTrade]) -> tuple[Trade, ...]:
+    return tuple(
+        Trade(
+            venue=VENUE,
+            symbol=symbol,
+            venue_time_ms=row.time,
+            trade_id=row.id,
+            price=needed(row.price, "price"),
+            quantity=needed(row.qty, "quantity"),
+            buyer_is_maker=row.is_buyer_maker,
+        )
+        for row in rows
+    )
+
+
+def aggregate_trade(symbol: str, row: wire_streams.RestAggTrade) -> Trade:
+    return Trade(
+        venue=VENUE,
+        symbol=symbol,
+        venue_time_ms=row.trade_time,
+        trade_id=row.agg_id,
+        price=needed(row.price, "price"),
+        quantity=needed(row.quantity, "quantity"),
+        buyer_is_maker=row.buyer_is_maker,
+    )
+
+
+def kline(symbol: str, interval: str, price_kind: PriceKind, now_ms: int, row: wire_market.Kline) -> Kline:
+    """Of prices at which nothing is traded there are no volumes: what stands in their places means nothing."""
+    open_ms, open_price, high, low, close, volume, close_ms, quote_volume, trades = row[:9]
+    traded = price_kind is PriceKind.LAST
+    return Kline(
+        venue=VENUE,
+        symbol=symbol,
+        venue_time_ms=open_ms,
+        interval=interval,
+        open_time_ms=open_ms,
+        close_time_ms=close_ms,
+        open=needed(open_price, "open"),
+        high=needed(high, "high"),
+        low=needed(low, "low"),
+        close=needed(close, "close"),
+        volume=needed(volume, "volume") if traded else None,
+        quote_volume=needed(quote_volume, "quote volume") if traded else None,
+        trades=trades if traded else None,
+        is_closed=close_ms < now_ms,
+        price_kind=price_kind,
+    )
+
+
+def tickers(reply: wire_market.DayTicker | Sequence[wire_market.DayTicker]) -> tuple[Ticker, ...]:
+    rows = (reply,) if isinstance(reply, wire_market.DayTicker) else reply
+    return tuple(
+        Ticker(
+            venue=VENUE,
+            symbol=row.symbol,
+            venue_time_ms=row.close_time,
+            last_price=needed(row.last_price, "last price"),
+            open_price=needed(row.open_price, "open price"),
+            high_price=needed(row.high_price, "high price"),
+            low_price=needed(row.low_price, "low price"),
+            volume=needed(row.volume, "volume"),
+            quote_volume=needed(row.quote_volume, "quote volume"),
+        )
+        for row in rows
+    )
+
+
+def book_tickers(reply: wire.BestQuotes | Sequence[wire.BestQuotes]) -> tuple[BookTicker, ...]:
+    rows = (reply,) if isinstance(reply, wire.BestQuotes) else reply
+    return tuple(
+        BookTicker(
+            venue=VENUE,
+            symbol=row.symbol,
+            venue_time_ms=row.time,
+            bid_price=or_zero(row.bid_price),
+            bid_quantity=or_zero(row.bid_qty),
+            ask_price=or_zero(row.ask_price),
+            ask_quantity=or_zero(row.ask_qty),
+            update_id=row.last_update_id or 0,
+        )
+        for row in rows
+    )
+
+
+def open_interest(row: wire_market.OpenInterest) -> OpenInterest:
+    return OpenInterest(
+        venue=VENUE, symbol=row.symbol, venue_time_ms=row.time, quantity=needed(row.open_interest, "open interest")
+    )
+
+
+def open_interest_history(rows: Sequence[wire_market.OpenInterestStatistic]) -> tuple[OpenInterest, ...]:
+    return tuple(
+        OpenInterest(
+            venue=VENUE,
+            symbol=row.symbol,
+            venue_time_ms=whole(row.timestamp, "timestamp"),
+            quantity=needed(row.sumOpenInterest, "open interest"),
+            notional=number(row.sumOpenInterestValue),
+        )
+        for row in rows
+    )
+
+
+def funding_rates(rows: Sequence[wire_market.FundingRate]) -> tuple[FundingRate, ...]:
+    return tuple(
+        FundingRate(
+            venue=VENUE,
+            symbol=row.symbol,
+            venue_time_ms=row.funding_time,
+            rate=needed(row.funding_rate, "funding rate"),
+            mark_price=number(row.mark_price),
         )
         for row in rows
     )

@@ -106,3 +106,19 @@ def time_in_force(text: wire.Text) -> TimeInForce:
 
 def position_side(text: wire.Text) -> PositionSide:
     return PositionSide(text) if text else PositionSide.BOTH
+
+
+def whole(value: object, name: str) -> int:
+    """A whole number, which the venue has been seen to write as a text, too.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError(f"{name} {value!r} is no whole number")
+    return int(value)
+
+
+def from_float(value: float) -> Decimal:
+    """A JSON number, by its shortest decimal: exact for up to 15 digits."""
+    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)

@@ -23,7 +23,15 @@ from perpwire.venues.base import (
     TradeSession,
     Venue,
 )
-from perpwire.venues.binance_futures import endpoints, limits, requests, streams, trade_session
+from perpwire.venues.binance_futures import (
+    endpoints,
+    endpoints_account,
+    endpoints_market,
+    limits,
+    requests,
+    streams,
+    trade_session,
+)
 from perpwire.venues.binance_futures.account_calls import BinanceAccountCalls
 from perpwire.venues.binance_futures.book_rule import DiffDepthRule
 from perpwire.venues.binance_futures.calling import call, garbled
@@ -99,9 +107,12 @@ class BinanceFutures(BinanceMarketCalls, BinanceAccountCalls, BinanceOrderCalls,
             raise garbled(endpoint, f"{described(reply)} ({error})", reply.body) from error
 
     def reported_usage(self, endpoint: Endpoint, headers: Mapping[str, str]) -> Costs:
-        return limits.reported_usage(headers)
+        used = limits.reported_usage(headers)
+        if endpoint.http == endpoints_market.BOOK_TICKERS.http:
+            return {name: units for name, units in used.items() if name != limits.WEIGHT}
+        return used
 
-    rows = tuple(row for row in vars(endpoints).values() if isinstance(row, Endpoint))
+    rows = endpoints.ROWS
 
     def native_costs(self, path: str, weight: int | None) -> Costs:
         return limits.weight(1 if weight is None else weight)
@@ -144,8 +155,8 @@ class BinanceFutures(BinanceMarketCalls, BinanceAccountCalls, BinanceOrderCalls,
 
     def stream_token(self) -> StreamToken | None:
         return StreamToken(
-            create=call(endpoints.CREATE_LISTEN_KEY, {}, lambda reply: str(reply.listen_key)),
-            keep_alive=call(endpoints.KEEP_LISTEN_KEY, {}, lambda reply: None),
+            create=call(endpoints_account.CREATE_LISTEN_KEY, {}, lambda reply: str(reply.listen_key)),
+            keep_alive=call(endpoints_account.KEEP_LISTEN_KEY, {}, lambda reply: None),
             every_s=KEEP_ALIVE_S,
         )
 

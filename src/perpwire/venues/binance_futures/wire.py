@@ -225,7 +225,7 @@ class Order(Rest):
     price_rate: Unread = UNSET
 
 
-class UserTrade(Rest):
+class UserTrade(Rest, kw_only=True):
     """GET /fapi/v1/userTrades"""
 
     id: int
@@ -234,14 +234,14 @@ class UserTrade(Rest):
     side: str
     price: str
     qty: str
-    quote_qty: str
-    realized_pnl: str
-    commission: str
-    commission_asset: str
+    quote_qty: Unread = UNSET
+    realized_pnl: Number = UNSET
+    commission: Number = UNSET
+    commission_asset: Text = UNSET
     time: int
-    position_side: str
-    buyer: bool
-    maker: bool
+    position_side: Text = UNSET
+    buyer: Unread = UNSET
+    maker: Flag = UNSET
     pair: Text = UNSET
     base_qty: Number = UNSET
     margin_asset: Text = UNSET
@@ -380,17 +380,17 @@ class SymbolConfig(Rest):
 
     symbol: str
     margin_type: str
-    is_auto_add_margin: bool
     leverage: int
-    max_notional_value: str
+    max_notional_value: Number = UNSET
+    is_auto_add_margin: Unread = UNSET
 
 
 class Leverage(Rest):
     """POST /fapi/v1/leverage"""
 
     leverage: int
-    max_notional_value: str
-    symbol: str
+    max_notional_value: Unread = UNSET
+    symbol: Unread = UNSET
 
 
 class CommissionRate(Rest):
@@ -399,23 +399,24 @@ class CommissionRate(Rest):
     symbol: str
     maker_commission_rate: str
     taker_commission_rate: str
-    rpi_commission_rate: str
+    rpi_commission_rate: Unread = UNSET
 
 
 class Bracket(Rest):
     bracket: int
     initial_leverage: int
-    notional_cap: int
-    notional_floor: int
+    notional_cap: int | float
+    notional_floor: int | float
     maint_margin_ratio: float
     cum: float
 
 
 class SymbolBrackets(Rest):
-    """GET /fapi/v1/leverageBracket"""
+    """GET /fapi/v1/leverageBracket; the coefficient is there where the account's own brackets are larger or smaller."""
 
     symbol: str
     brackets: list[Bracket]
+    notional_coef: float | UnsetType | None = UNSET
 
 
 class PositionMode(Rest):

@@ -1,13 +1,10 @@
-"""Bodies of the REST calls about an account's settings and history that the connector does not read.
-
-See wire.py for the conventions.
-"""
+"""Bodies of the REST calls about an account's settings and history; see wire.py for the conventions."""
 
 from __future__ import annotations
 
-from msgspec import UNSET, Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
-from perpwire.venues.binance_futures.wire import Int, Rest
+from perpwire.venues.binance_futures.wire import Int, Rest, Text, Unread
 
 
 class Countdown(Rest):
@@ -77,17 +74,17 @@ class MarginChangeRow(Rest):
     position_side: str
 
 
-class Income(Rest):
+class Income(Rest, kw_only=True):
     """GET /fapi/v1/income; signed as it changes the balance."""
 
-    symbol: str
+    symbol: Text = UNSET
     income_type: str
     income: str
     asset: str
-    info: str
+    info: Unread = UNSET
     time: int
-    tran_id: int
-    trade_id: str
+    tran_id: int | str
+    trade_id: str | int | UnsetType | None = UNSET
 
 
 class DownloadId(Rest):

@@ -14,7 +14,8 @@ class AlgoOrder(Rest, kw_only=True):
     algo_id: int
     client_algo_id: Text = UNSET
     algo_type: Unread = UNSET
-    order_type: str
+    order_type: Text = UNSET
+    type: Text = UNSET  # where order_type is absent
     symbol: str
     side: str
     position_side: Text = UNSET

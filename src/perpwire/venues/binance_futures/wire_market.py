@@ -1,10 +1,10 @@
-"""Bodies of the REST market data calls that the connector does not read; see wire.py for the conventions."""
+"""Bodies of the REST market data calls; see wire.py for the conventions."""
 
 from __future__ import annotations
 
 from msgspec import UNSET, Struct
 
-from perpwire.venues.binance_futures.wire import Int, Rest
+from perpwire.venues.binance_futures.wire import Int, Number, Rest, Unread
 
 Kline = tuple[int, str, str, str, str, str, int, str, int, str, str, str]
 """Open time, open, high, low, close, volume, close time, quote volume, trades, what takers bought of both volumes, and
@@ -46,8 +46,8 @@ class FundingRate(Rest):
     symbol: str
     funding_time: int
     funding_rate: str
-    mark_price: str
-    rate_type: str
+    mark_price: Number = UNSET
+    rate_type: Unread = UNSET
 
 
 class FundingInfo(Rest):
@@ -61,14 +61,14 @@ class FundingInfo(Rest):
     update_time: int | None
 
 
-class OpenInterestStatistic(Struct):
+class OpenInterestStatistic(Struct, kw_only=True):
     """GET /futures/data/openInterestHist"""
 
     symbol: str
     sumOpenInterest: str
     sumOpenInterestValue: str
-    CMCCirculatingSupply: str
-    timestamp: int
+    CMCCirculatingSupply: Unread = UNSET
+    timestamp: int | str
 
 
 class LongShortRatio(Rest):

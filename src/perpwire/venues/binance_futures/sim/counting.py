@@ -162,7 +162,7 @@ class OrderCounts:
             found = self._accounts[account] = {
                 limit.name: Window(limit.limit, round(limit.period_s * 1000))
                 for limit in limits.LIMITS
-                if limit.name != limits.WEIGHT
+                if limit.name in (limits.ORDERS_10S, limits.ORDERS_1M)
             }
         return found
 

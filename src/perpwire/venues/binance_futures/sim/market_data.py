@@ -9,7 +9,7 @@ from perpwire.simulator.events import Traded
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import wire, wire_streams
-from perpwire.venues.binance_futures.endpoints import DEPTHS
+from perpwire.venues.binance_futures.endpoints_market import DEPTHS
 from perpwire.venues.binance_futures.sim.agg_trades import AggTrades
 from perpwire.venues.binance_futures.sim.gateway import Row, Rows
 from perpwire.venues.binance_futures.sim.listing import Listing

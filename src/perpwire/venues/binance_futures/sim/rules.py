@@ -51,6 +51,7 @@ def rate_limits() -> list[wire.RateLimit]:
             limit=limit.limit,
         )
         for limit in limits.LIMITS
+        if limit.name in kinds
     ]
 
 

@@ -21,7 +21,7 @@ from perpwire.simulator.faults import Answer, LoseRequest
 from perpwire.testing import World, offline
 from perpwire.venues import binance_futures, bybit, load
 from perpwire.venues.base import Endpoint
-from perpwire.venues.binance_futures import endpoints as of_binance
+from perpwire.venues.binance_futures import endpoints_account, endpoints_orders
 from perpwire.venues.bybit import endpoints as of_bybit
 
 assert binance_futures
@@ -82,7 +82,11 @@ TABLES = {"binance": BINANCE, "bybit": BYBIT}
 ROWS = [(venue, code, verdict) for venue, table in TABLES.items() for verdict, codes in table.items() for code in codes]
 
 CALLS: dict[str, dict[str, Endpoint]] = {
-    "binance": {"place": of_binance.PLACE_ORDER, "cancel": of_binance.CANCEL_ORDER, "read": of_binance.ACCOUNT},
+    "binance": {
+        "place": endpoints_orders.PLACE_ORDER,
+        "cancel": endpoints_orders.CANCEL_ORDER,
+        "read": endpoints_account.ACCOUNT,
+    },
     "bybit": {"place": of_bybit.PLACE_ORDER, "cancel": of_bybit.CANCEL_ORDER, "read": of_bybit.ACCOUNT},
 }
 

@@ -138,6 +138,10 @@ def test_a_ban_refuses_everything_of_an_address_and_ends(venue: str) -> None:
         assert host.journal.entries(kind="fault")[-1].text.startswith("could not ban: ")
         await world.clock.sleep(91)
         assert (await host.handle_http(request)).status == 200
+        host.faults.add(Act(do="ban", args={"seconds": "90"}))
+        host.faults.add(Act(do="forget_limits"))
+        assert "127.0.0.1" not in str(host.limits())
+        assert (await host.handle_http(request)).status == 200
 
     in_world(venue, test)
 

@@ -274,6 +274,11 @@ class ConnectorCore:
         return self.ledger.banned_until_ms(self._clock.monotonic_ns())
 
     @property
+    def journal(self) -> OrderJournal | None:
+        """The journal while the connector runs, if it has one."""
+        return None if self._parts is None else self._parts.journal
+
+    @property
     def start_up_report(self) -> StartUpReport:
         """What the journal's unsettled orders came to at the last start; empty without a journal."""
         report = self._start_up_report

@@ -85,6 +85,8 @@ class FillKeeper:
         self._task: asyncio.Task[None] | None = None
         self._offs: list[Callable[[], None]] = []
         self._resumes = False
+        self._symbols: set[str] = set()
+        """Those that we have seen traded."""
         self._orders: dict[str, tuple[str, str]] = {}
         """Id that a fill may bear -> id and client order id of the order it belongs to."""
         self.recovered_at_start = 0
@@ -103,6 +105,7 @@ class FillKeeper:
         if journal is not None:
             for key, time_ms in journal.delivered_fills():
                 fill_log.add(key, time_ms)
+                self._symbols.add(key[0])
             journal.fills_read_until(fill_log.read_ms)
         self._log = fill_log
         self._offs = [
@@ -174,6 +177,7 @@ class FillKeeper:
 
     def _note_order(self, order: Order) -> None:
         """Fills do not name the client order id everywhere, and may bear the id of what a trigger has made."""
+        self._symbols.add(order.symbol)
         names = (order.order_id, order.client_order_id)
         self._orders[order.order_id] = names
         if order.child_order_id is not None:
@@ -223,9 +227,8 @@ class FillKeeper:
         began_ms = self._sync.venue_ms()
         for order in self._state.open_orders:
             self._note_order(order)
-        symbols = {order.symbol for order in self._state.open_orders}
-        symbols.update(symbol for (symbol, _) in self._state.positions)
-        rows = await read_fills(self._requests, self._venue, fill_log.read_ms, symbols)
+        self._symbols.update(symbol for (symbol, _) in self._state.positions)
+        rows = await read_fills(self._requests, self._venue, fill_log.read_ms, self._symbols)
         await self._ask_whose([row for row in rows if not fill_log.has(row) and not row.client_order_id])
         live = {key_of(fill): fill for fill in self._held}
         fresh = [live.pop(key_of(row), row) for row in rows if not fill_log.has(row)]

@@ -132,6 +132,10 @@ class AddressLimits:
         """Refuse it until then, whatever it did."""
         self._address(peer).banned_until_ms = until_ms
 
+    def forget(self) -> None:
+        """Nobody has called, and nobody is banned."""
+        self._addresses.clear()
+
     def told(self, now_ms: int) -> dict[str, dict[str, int]]:
         """Every address: what it has used of each pool now, and until when it is banned (0: it is not)."""
         return {
@@ -165,6 +169,10 @@ class OrderCounts:
                 if limit.name in (limits.ORDERS_10S, limits.ORDERS_1M)
             }
         return found
+
+    def forget(self) -> None:
+        """Nobody has ordered."""
+        self._accounts.clear()
 
     def used(self, account: str, now_ms: int) -> OrderCost:
         windows = self._windows(account)

@@ -53,9 +53,9 @@ class BinanceDialect:
         self._hub = StreamHub(exchange, producers)
         self._users = UserStreams(exchange, words, options.user_event_delay_s)
         rows = rest_rows(exchange, Listing(words), agg_trades, self._users)
-        addresses = AddressLimits()
-        self.faults = venue_faults(self._users, addresses, exchange.now_ms)
-        self._doors = Doors(exchange, rows, addresses, OrderCounts())
+        addresses, orders = AddressLimits(), OrderCounts()
+        self.faults = venue_faults(self._users, addresses, orders, exchange.now_ms)
+        self._doors = Doors(exchange, rows, addresses, orders)
         self._gateway = Gateway(*self._doors)
         limit = options.connections_per_5_minutes
         self._attempts = ConnectionAttempts(CONNECTIONS_PER_5_MINUTES if limit is None else limit)

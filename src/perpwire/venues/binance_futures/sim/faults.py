@@ -14,7 +14,7 @@ import msgspec
 from perpwire.http_message import HttpReply
 from perpwire.simulator.dialect import Canned, IncomingRequest, Moment, VenueFaults
 from perpwire.venues.binance_futures import wire
-from perpwire.venues.binance_futures.sim.counting import AddressLimits
+from perpwire.venues.binance_futures.sim.counting import AddressLimits, OrderCounts
 from perpwire.venues.binance_futures.sim.users import UserStreams
 from perpwire.venues.binance_futures.sim.wsapi import PATH as TRADING_PATH
 
@@ -29,13 +29,16 @@ _RETRY_AFTER_S = 7
 """What is said where the fault has no end that could be counted down to."""
 
 
-def venue_faults(users: UserStreams, addresses: AddressLimits, now_ms: Callable[[], int]) -> VenueFaults:
+def venue_faults(
+    users: UserStreams, addresses: AddressLimits, orders: OrderCounts, now_ms: Callable[[], int]
+) -> VenueFaults:
     """What simulator/faults.py needs to know of this venue."""
     return VenueFaults(
         canned=CANNED,
         acts={
             "expire_listen_key": lambda args: _expire(users, args),
             "ban": lambda args: _ban(addresses, args, now_ms()),
+            "forget_limits": lambda args: _forget(addresses, orders),
         },
         maintenance="maintenance",
         order_paths=frozenset(
@@ -60,6 +63,12 @@ def _ban(addresses: AddressLimits, args: Mapping[str, str], now_ms: int) -> str:
     seconds, address = float(args.get("seconds", "120")), args.get("address", "127.0.0.1")
     addresses.ban(address, now_ms + round(seconds * 1000))
     return f"banned {address} for {seconds:g} s"
+
+
+def _forget(addresses: AddressLimits, orders: OrderCounts) -> str:
+    addresses.forget()
+    orders.forget()
+    return "what was counted against addresses and accounts is forgotten"
 
 
 # --- canned replies ---------------------------------------------------------------------------------------------------

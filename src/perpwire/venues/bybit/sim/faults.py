@@ -54,6 +54,10 @@ def venue_faults(services: Services, gate: Gate, now_ms: Callable[[], int]) -> V
         gate.ban(address, seconds)
         return f"banned {address} for {seconds:g} s"
 
+    def forget_limits(args: Mapping[str, str]) -> str:
+        gate.forget()
+        return "what was counted against addresses and accounts is forgotten"
+
     return VenueFaults(
         canned=CANNED,
         acts={
@@ -64,6 +68,7 @@ def venue_faults(services: Services, gate: Gate, now_ms: Callable[[], int]) -> V
             "announce": lambda args: notices.announce(args.get("title", "System maintenance"), args),
             "restart_trade": restart_trade,
             "ban": ban,
+            "forget_limits": forget_limits,
         },
         maintenance="unavailable",
         order_paths=frozenset(

@@ -68,6 +68,12 @@ class Gate:
         length_ns = round(seconds * SECOND_NS)
         self._bans[address] = _Ban(self._exchange.clock.monotonic_ns() + length_ns, length_ns)
 
+    def forget(self) -> None:
+        """Nobody has called, and nobody is banned."""
+        self._by_address.clear()
+        self._by_account.clear()
+        self._bans.clear()
+
     def told(self) -> dict[str, dict[str, float]]:
         """Every address: its calls of the last five seconds, and for how long it is banned. And every account: its
         calls of the last second by path."""

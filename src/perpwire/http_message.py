@@ -38,7 +38,7 @@ class HttpReply(msgspec.Struct, frozen=True, kw_only=True):
 _CAUSES = tuple(
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), name)
     for pattern, name in (
-        (r"^451 |restricted location|not available in your (country|region)|geograph", "geo-block"),
+        (r"^451 |restricted location|(from|in) your (country|region)|geograph", "geo-block"),
         (r"too frequent|rate limit|^4(29|18) ", "IP limit"),
         (r"^403 .*(cloudfront|cloudflare|akamai|request blocked|waf|captcha|access denied|forbidden)", "firewall"),
         (r"^50[234] |bad gateway|gateway time|upstream", "gateway"),
@@ -48,9 +48,10 @@ _CAUSES = tuple(
 
 
 def words_of(reply: HttpReply) -> str:
-    """The first 200 characters of its text, with markup and line breaks taken out."""
+    """The first 200 characters of its text, with markup, line breaks and what can't be shown taken out."""
     page = re.sub(r"(?is)<(script|style)\b.*?</\1>", " ", _text(reply))
-    return " ".join(re.sub(r"<[^>]*>", " ", page).split())[:200]
+    words = re.sub(r"<[^>]*>", " ", page)
+    return " ".join("".join(one if one.isprintable() else " " for one in words).split())[:200]
 
 
 def described(reply: HttpReply) -> str:
@@ -64,4 +65,6 @@ def described(reply: HttpReply) -> str:
 
 
 def _text(reply: HttpReply) -> str:
-    return reply.body[:4000].decode("utf-8", "replace")
+    body = reply.body[:4000]
+    is_utf_16 = body.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return body.decode("utf-16" if is_utf_16 else "utf-8", "replace")

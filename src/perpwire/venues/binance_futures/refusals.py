@@ -139,6 +139,7 @@ class _Message(msgspec.Struct):
     msg: str
 
 
+_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_message = msgspec.json.Decoder(_Message).decode
 
 
@@ -152,7 +153,11 @@ def _words(reply: HttpReply) -> str:
 
 
 def _is_json(body: bytes) -> bool:
-    return body.lstrip()[:1] == b"{"
+    try:
+        _decode_object(body)
+    except (msgspec.DecodeError, ValueError):
+        return False
+    return True
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 from aiohttp import web
@@ -12,6 +12,7 @@ from aiohttp import web
 from perpwire.http_message import HttpRequest
 from perpwire.transport.base import TransportFailed
 from perpwire.transport.http import AiohttpTransport
+from perpwire.transport.http1 import Http1Transport
 
 
 @asynccontextmanager
@@ -29,16 +30,24 @@ async def server(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
         await runner.cleanup()
 
 
-@asynccontextmanager
-async def client() -> AsyncIterator[AiohttpTransport]:
-    transport = AiohttpTransport(connect_timeout_s=1)
-    try:
-        yield transport
-    finally:
-        await transport.close()
+Http = AiohttpTransport | Http1Transport
+NewClient = Callable[[], AbstractAsyncContextManager[Http]]
 
 
-async def test_the_bytes_that_were_signed_are_the_bytes_that_arrive() -> None:
+@pytest.fixture(params=[AiohttpTransport, Http1Transport])
+def client(request: pytest.FixtureRequest) -> NewClient:
+    @asynccontextmanager
+    async def made() -> AsyncIterator[Http]:
+        transport = request.param(connect_timeout_s=1)
+        try:
+            yield transport
+        finally:
+            await transport.close()
+
+    return made
+
+
+async def test_the_bytes_that_were_signed_are_the_bytes_that_arrive(client: NewClient) -> None:
     seen: list[tuple[str, str, bytes, str | None]] = []
 
     async def handler(request: web.Request) -> web.Response:
@@ -55,7 +64,7 @@ async def test_the_bytes_that_were_signed_are_the_bytes_that_arrive() -> None:
     assert seen == [("DELETE", target, b"", None), ("POST", "/p", b"q=%20", "a/b")]
 
 
-async def test_a_refused_connection_was_surely_not_sent(unused_tcp_port: int) -> None:
+async def test_a_refused_connection_was_surely_not_sent(client: NewClient, unused_tcp_port: int) -> None:
     async with client() as http:
         with pytest.raises(TransportFailed) as caught:
             await http.exchange(
@@ -64,7 +73,7 @@ async def test_a_refused_connection_was_surely_not_sent(unused_tcp_port: int) ->
     assert not caught.value.may_have_been_sent
 
 
-async def test_a_server_that_never_answers_may_have_acted() -> None:
+async def test_a_server_that_never_answers_may_have_acted(client: NewClient) -> None:
     async def handler(request: web.Request) -> web.Response:
         await asyncio.sleep(30)
         return web.Response()
@@ -76,7 +85,9 @@ async def test_a_server_that_never_answers_may_have_acted() -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "GET"])
-async def test_a_connection_cut_before_the_answer_may_have_acted_and_nothing_is_sent_twice(method: str) -> None:
+async def test_a_connection_cut_before_the_answer_may_have_acted_and_nothing_is_sent_twice(
+    client: NewClient, method: str
+) -> None:
     seen = 0
 
     async def handler(request: web.Request) -> web.Response:

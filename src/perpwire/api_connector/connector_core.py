@@ -159,10 +159,10 @@ class ConnectorCore:
             return
         journal = self._open_journal()
         if self._http is None:
-            # Imported only when it is really wanted: it is most of the library's import time.
-            from perpwire.transport.http import AiohttpTransport
+            # Imported only when it is really wanted: its imports take longer than the rest of the library's.
+            from perpwire.transport.http1 import http_transport
 
-            self._http = AiohttpTransport()
+            self._http = http_transport()
         requests = RequestPath(
             self.venue,
             HttpRoute(self.venue, self._http, self._hosts.rest),

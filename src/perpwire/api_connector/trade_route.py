@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
@@ -21,6 +20,7 @@ from perpwire.errors import APIError, AuthenticationFailed, NotSent, OutcomeUnkn
 from perpwire.http_message import HttpReply
 from perpwire.model.incident import ConnectionFailing, ConnectionLost, ConnectionRecovered, FrameGarbled, Incident
 from perpwire.transport.base import Socket, SocketTransport, TransportFailed
+from perpwire.transport.patience import Patience
 from perpwire.venues.base import Control, Costs, Endpoint, Params, TradeReply, TradeSession, Venue
 
 log = logging.getLogger("perpwire.api_connector")
@@ -299,14 +299,6 @@ class TradeRoute:
             return None
 
 
-class _Due(NamedTuple):
-    """A request on its way."""
-
-    written_ns: int
-    timeout_s: float
-    answer: asyncio.Future[HttpReply]
-
-
 class _Line:
     """One socket from connecting to its end; see transport.base.SocketListener."""
 
@@ -321,9 +313,8 @@ class _Line:
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[str] = self._loop.create_future()
         self._is_lost = False
-        self._answered_ns = 0
-        self._dues: deque[_Due] = deque()
-        self._timer: asyncio.TimerHandle | None = None
+        self._answered = float("-inf")  # the loop's time of the last answer
+        self._patience = Patience(self._give_up)
         self._id_prefix = id_prefix
         self._number = 0
 
@@ -344,7 +335,7 @@ class _Line:
         try:
             if self._is_lost or self.socket is None or not self.socket.send(frame):
                 raise self._route.not_sent(call, "the socket is lost")
-            self._await_by(_Due(self._monotonic_ns(), timeout_s, answer))
+            self._patience.watch(answer, timeout_s)
             return await answer
         except TransportFailed as failure:
             raise self._route.doubt(call, failure.reason) from None
@@ -353,34 +344,9 @@ class _Line:
             if not self.waiting and self.ended.done():
                 self._drop()
 
-    def _await_by(self, due: _Due) -> None:
-        """One timer serves all requests, as they have the same patience: it looks at the oldest, and at the next one
-        when that is answered."""
-        dues = self._dues
-        while dues and dues[0].answer.done():
-            dues.popleft()
-        dues.append(due)
-        if self._timer is None:
-            self._timer = self._loop.call_later(due.timeout_s, self._look_at_the_oldest)
-
-    def _look_at_the_oldest(self) -> None:
-        self._timer = None
-        dues = self._dues
-        now_ns = self._monotonic_ns()
-        while dues:
-            due = dues[0]
-            left_s = due.timeout_s - (now_ns - due.written_ns) / 1e9
-            if due.answer.done() or left_s <= 0:
-                dues.popleft()
-                if not due.answer.done():
-                    self._give_up(due)
-                continue
-            self._timer = self._loop.call_later(left_s, self._look_at_the_oldest)
-            return
-
-    def _give_up(self, due: _Due) -> None:
-        due.answer.set_exception(TransportFailed(f"no answer within {due.timeout_s:g} s", may_have_been_sent=True))
-        if self._answered_ns < due.written_ns:
+    def _give_up(self, answer: asyncio.Future[HttpReply], began: float, seconds: float) -> None:
+        answer.set_exception(TransportFailed(f"no answer within {seconds:g} s", may_have_been_sent=True))
+        if self._answered < began:
             # Not one answer to anything since: whatever answers pings here, no venue is behind it.
             self.leave("requests are not answered")
 
@@ -417,9 +383,7 @@ class _Line:
 
     def _drop(self) -> None:
         self._is_lost = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._patience.close()
         self._route.gone(self)
         socket, self.socket = self.socket, None
         if socket is not None:
@@ -428,7 +392,7 @@ class _Line:
     # --- what the socket says; called from the read callback --------------------------------------------------------
 
     def on_frame(self, frame: bytes, received_ns: int) -> None:
-        self.heard_ns = now_ns = self._monotonic_ns()
+        self.heard_ns = self._monotonic_ns()
         try:
             said = self.session.on_frame(frame)
         except Exception as error:
@@ -439,7 +403,7 @@ class _Line:
             self._on_control(said)
             return
         assert type(said) is TradeReply
-        self._answered_ns = now_ns
+        self._answered = self._loop.time()
         answer = self.waiting.get(said.request_id)
         if answer is None or answer.done():
             self._route.late_answers += 1

@@ -142,7 +142,7 @@ def test_what_others_spent_leaves_after_one_period() -> None:
     assert wait_s(ledger, {"weight": 1}, Lane.CANCEL, 10 * S) == pytest.approx(50)
 
 
-def test_what_others_spent_is_over_when_a_stop_is() -> None:
+def test_a_window_that_others_have_filled_is_another_one_when_a_stop_is_over() -> None:
     ledger = RateLedger([MINUTE])
     receipt = took(ledger, {"weight": 1}, Lane.MARKET, 0)
     ledger.reported({"weight": 2400}, receipt, 0)
@@ -150,6 +150,14 @@ def test_what_others_spent_is_over_when_a_stop_is() -> None:
     ledger.stop("all", 7 * S, 0)
     assert ledger.take({"weight": 1}, Lane.MARKET, 7 * S - 1) is None
     assert ledger.take({"weight": 1}, Lane.MARKET, 7 * S) is not None
+
+
+def test_what_others_spent_of_a_window_that_was_not_full_stays_when_a_stop_is_over() -> None:
+    ledger = RateLedger([MINUTE])
+    receipt = took(ledger, {"weight": 1}, Lane.MARKET, 0)
+    ledger.reported({"weight": 400}, receipt, 0)
+    ledger.stop("all", 7 * S, 0)
+    assert ledger.used("weight", 8 * S) == 400
 
 
 def test_the_cap_that_the_account_really_has_is_used() -> None:

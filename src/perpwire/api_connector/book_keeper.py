@@ -14,7 +14,7 @@ from perpwire.model.incident import BookGap, BookRecovered, Incident
 from perpwire.model.market import BookDelta, BookSnapshot
 from perpwire.venues.base import Hosts, SnapshotSource, Topic, Venue
 
-SNAPSHOT_DEPTH = 1000
+SNAPSHOT_DEPTH = 500
 IN_SYNC_WITHIN_S = 30.0
 PAUSE_S = 0.5
 """Before a snapshot is asked for again; doubles up to 10 s, so that a bad hour does not eat the budget."""

@@ -89,7 +89,9 @@ class _Window:
         return max(queue[-1][0] for queue in (self.held, self.noted) if queue) - now_ns
 
     def clip_noted(self, until_ns: int) -> None:
-        """What the venue counted is over when it takes calls again."""
+        """Where the venue counted a full window, it is another one when the venue takes calls again."""
+        if self.used < self.limit:
+            return
         self.noted = deque((min(free_at_ns, until_ns), units) for free_at_ns, units in self.noted)
 
 

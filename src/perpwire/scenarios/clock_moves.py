@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
+from perpwire.api_connector.clock_sync import AT_ONCE
 from perpwire.errors import APIError, NotSent
 from perpwire.model.order import Order
 from perpwire.scenarios.registry import scenario
@@ -79,13 +80,13 @@ async def _trade(run: Run, until_s: float) -> None:
 
 async def _slow_answers(run: Run, watch: _Watch) -> None:
     """The time is asked for, and the answers take four seconds."""
-    before_ms, slow = watch.offset_ms, run.random.choice((1, 3))
-    run.fault(Delay(path=TIME[run.venue], seconds=4.0, count=slow, where=run.random.choice(("request", "answer"))))
+    before_ms = watch.offset_ms
+    run.fault(Delay(path=TIME[run.venue], seconds=4.0, count=AT_ONCE, where=run.random.choice(("request", "answer"))))
     await run.connector._path.measure_clock()
     await run.clock.sleep(5)
     # The wall clock does not move here; the venue's drifts by a quarter of a millisecond.
     moved_ms = abs(watch.offset_ms - before_ms)
-    run.check(moved_ms < 10, f"{slow} slow answers moved the offset by {moved_ms:.1f} ms")
+    run.check(moved_ms < 10, f"slow answers moved the offset by {moved_ms:.1f} ms")
 
 
 def _no_more_orders(run: Run, seconds: float) -> None:
@@ -147,10 +148,14 @@ class _Watch:
         refused = [one for one in run.tap.sent if b'"code":-1021' in one.answer or b'"retCode":10002' in one.answer]
         steps = [began_s + step_s for step_s, _ in STEPS]
         for step_s, end_s in zip(steps, (*steps[1:], run.now_s), strict=True):
-            of_step = [one for one in refused if step_s < one.at_s < end_s]
+            of_step = [one for one in refused if step_s < (one.answered_s or 0) < end_s]
             run.check(len(of_step) <= 1, f"{len(of_step)} requests were refused after the step at {step_s:.0f} s")
-        run.check(all(one.at_s > steps[0] for one in refused), "a request was refused before the first step")
-        run.check(any(one.at_s > steps[1] for one in refused), "no request was refused after the second step")
+        run.check(
+            all((one.answered_s or 0) > steps[0] for one in refused), "a request was refused before the first step"
+        )
+        run.check(
+            any((one.answered_s or 0) > steps[1] for one in refused), "no request was refused after the second step"
+        )
         cured_s = {step_s: self._cured_s(step_s, refused) for step_s in steps}
         for one in refused:
             told_s = one.answered_s or one.at_s
@@ -169,7 +174,7 @@ class _Watch:
     def _cured_s(self, step_s: float, refused: list[Sent]) -> float:
         """A few seconds after the first refusal that follows a step, or after the time was asked for."""
         asked_s = step_s + ASKED_S - STEPS[0][0]
-        return min([asked_s, *(one.at_s for one in refused if one.at_s > step_s)]) + 4
+        return min([asked_s, *(told_s for one in refused if (told_s := one.answered_s or 0) > step_s)]) + 4
 
     def _judge_orders(self, refused: list[Sent]) -> None:
         """Each order left once, or twice where the first was refused for its time or for the rate."""

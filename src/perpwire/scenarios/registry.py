@@ -13,7 +13,15 @@ from perpwire.simulator.simulation import SetupOptions
 if TYPE_CHECKING:
     from perpwire.scenarios.run import Run
 
-MODULES = ("cut_sockets", "lost_answers", "torn_books", "while_away", "clock_moves", "standard_hour")
+MODULES = (
+    "cut_sockets",
+    "lost_answers",
+    "torn_books",
+    "while_away",
+    "clock_moves",
+    "ban_spiral",
+    "standard_hour",
+)
 """Those of this package that hold scenarios."""
 
 Play = Callable[["Run"], Awaitable[None]]

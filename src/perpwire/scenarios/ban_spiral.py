@@ -28,7 +28,7 @@ FOREIGN = 400
 SYMBOLS = tuple(Listing(symbol=f"COIN{number}USDT", start_price=Decimal(100)) for number in range(BOOKS - 3))
 
 
-@scenario(options={"rate": 1.0, "symbols": SYMBOLS, "latency_s": 0.02})
+@scenario(options={"rate": 0.4, "symbols": SYMBOLS, "latency_s": 0.02})
 async def ban_spiral(run: Run) -> None:
     """Two dozen callers use up the budget while the venue says 429, sockets are lost, and the address is banned."""
     await run.follow()

@@ -15,6 +15,7 @@ PerpwireError
       ClockSkewed          the timestamp was outside the venue's window
       RateLimited          too fast                                          .retry_after_s
       Busy                 overloaded or in maintenance: surely not executed, try again later
+        Overloaded         refused to protect the system, which is not quite sure: an order is looked for first
       BadRequest           a parameter is wrong
       NoChange             already in the state asked for
       NotAllowed           key, permission, account state or region forbid it
@@ -27,9 +28,9 @@ PerpwireError
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import ClassVar, Literal, TypedDict, Unpack
+from typing import Any, ClassVar, Literal, TypedDict, Unpack
 
 
 class PerpwireError(Exception):
@@ -145,6 +146,8 @@ class OutcomeUnknown(APIError):
 
     Attributes:
         client_order_id: The id to ask for, where the call was about an order.
+        resolution: Where an order was placed: the search for it, which goes on. `await error.resolution` gives the
+            order, or raises NotSent where it was not placed, or OutcomeUnknown when the connector is closed.
     """
 
     default_advice = "Do not repeat it. Ask get_order(client_order_id=...) or read positions first."
@@ -153,6 +156,7 @@ class OutcomeUnknown(APIError):
     def __init__(self, reason: str, *, client_order_id: str | None = None, **about: Unpack[About]) -> None:
         super().__init__(reason, **about)
         self.client_order_id = client_order_id
+        self.resolution: Awaitable[Any] | None = None
 
 
 class Garbled(APIError):
@@ -238,6 +242,13 @@ class Busy(VenueRefused):
 
     default_advice = "The venue is overloaded or in maintenance; try again with growing pauses."
     verdict = Verdict.VENUE_DOWN
+
+
+class Overloaded(Busy):
+    """Refused to protect the system. Orders that were refused so have been seen to be placed all the same, so that
+    place_order looks for the order before it says that there is none."""
+
+    verdict = Verdict.THROTTLED
 
 
 class BadRequest(VenueRefused):

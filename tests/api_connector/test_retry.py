@@ -14,9 +14,10 @@ from perpwire.errors import (
     InsufficientBalance,
     NotSent,
     OutcomeUnknown,
+    Overloaded,
     RateLimited,
 )
-from perpwire.venues.base import Endpoint, Security
+from perpwire.venues.base import Endpoint, Lane, Security
 
 
 def endpoint(repeatable: bool) -> Endpoint:
@@ -33,9 +34,21 @@ def test_an_order_is_never_sent_again_after_a_lost_answer_or_a_refusal(error: AP
     assert RetryPolicy().pause_s(error, ORDER, 1, RNG) is None
 
 
-@pytest.mark.parametrize("error", [NotSent("refused"), Busy("503"), RateLimited("slow"), ClockSkewed("late")])
+@pytest.mark.parametrize("error", [NotSent("refused"), RateLimited("slow"), ClockSkewed("late")])
 def test_what_is_surely_not_done_is_sent_again(error: APIError) -> None:
     assert RetryPolicy().pause_s(error, ORDER, 1, RNG) is not None
+
+
+def test_an_order_that_the_venue_was_too_busy_for_is_sent_again_only_by_policy() -> None:
+    assert RetryPolicy().pause_s(Busy("503"), ORDER, 1, RNG) is None
+    assert (RetryPolicy(resend_orders=True).pause_s(Busy("503"), ORDER, 1, RNG) or 0) >= 0.5
+    assert RetryPolicy().pause_s(Busy("503"), READ, 1, RNG) is not None
+
+
+def test_only_what_closes_is_sent_again_after_a_refusal_for_overload_and_at_once() -> None:
+    for policy in (RetryPolicy(), RetryPolicy(resend_orders=True)):
+        assert policy.pause_s(Overloaded("-1008"), ORDER, 1, RNG) is None
+        assert 0 < (policy.pause_s(Overloaded("-1008"), ORDER, 1, RNG, Lane.REDUCE) or 0) < 0.2
 
 
 def test_a_read_is_repeated_after_a_lost_answer_but_not_for_ever() -> None:

@@ -78,7 +78,7 @@ def test_an_order_that_the_connector_does_not_know_of() -> None:
         order = await run.place("BTCUSDT", "BUY", "0.01", order_type="LIMIT", price="60000")
         assert order is not None
         await run.clock.sleep(1)
-        run.connector.account_state._open.clear()
+        run.connector.account_state.orders._orders.clear()
 
     (found,) = problems(trial)
     assert found.startswith("open orders: the exchange has {'run-1': Decimal('0")

@@ -25,6 +25,7 @@ from perpwire.api_connector.order_desk import OrderDesk
 from perpwire.api_connector.order_form import OrderForm
 from perpwire.api_connector.position_modes import PositionModes
 from perpwire.api_connector.private_stream import PrivateStream
+from perpwire.api_connector.reconcile import Desk
 from perpwire.api_connector.request_path import HttpRoute, RequestPath
 from perpwire.api_connector.retry import RetryPolicy
 from perpwire.api_connector.start_up import StartUp, StartUpReport
@@ -33,6 +34,7 @@ from perpwire.api_connector.websocket_manager import WebSocketManager, tell
 from perpwire.clock import Clock, SystemClock
 from perpwire.credentials import Credentials
 from perpwire.data_processor.account_state import AccountState
+from perpwire.data_processor.order_tracker import OrderTracker
 from perpwire.entropy import system_random
 from perpwire.errors import BadInput
 from perpwire.model.account import Position
@@ -116,7 +118,7 @@ class ConnectorCore:
         self._http = http
         self._own_http = http is None
         self.metrics = APIMetrics()
-        self.account_state = AccountState()
+        self.account_state = AccountState(OrderTracker(self._clock.monotonic_ns))
         self.ledger = RateLedger(venue.limits)
         self._sync = ClockSync(self._clock)
         self.streams = WebSocketManager(
@@ -178,16 +180,13 @@ class ConnectorCore:
             on_incident=self._tell,
         )
         requests.socket = trade = self._trade_route(requests)
+        desk = Desk(requests, self.venue, self._sync, self._clock, self.account_state.orders)
         orders = OrderDesk(
-            self.venue,
-            requests,
-            sync=self._sync,
-            clock=self._clock,
+            desk,
             modes=self.position_modes,
             journal=journal,
             patience_s=self._settle_patience_s,
             on_incident=self._tell,
-            on_order=self._note_order,
         )
         dead_man = DeadMan(self.venue, requests, self._clock, self._tell)
         books = BookKeeper(self.venue, self._hosts, self.streams, requests, self._clock, self._tell)
@@ -203,9 +202,8 @@ class ConnectorCore:
             await requests.start()
             if journal is not None:
                 self._start_up_report = await StartUp(
-                    self.venue, requests, journal,
-                    sync=self._sync, clock=self._clock, patience_s=self._settle_patience_s, on_incident=self._tell,
-                ).run()  # fmt: skip
+                    desk, journal, patience_s=self._settle_patience_s, on_incident=self._tell
+                ).run()
         except BaseException:
             await self.close()
             raise
@@ -216,6 +214,7 @@ class ConnectorCore:
         """Close streams and connections; open orders are left as they are."""
         parts, self._parts = self._parts, None
         if parts is not None:
+            await parts.orders.close()
             await parts.requests.close()
             if parts.trade is not None:
                 await parts.trade.close()
@@ -326,11 +325,6 @@ class ConnectorCore:
         if isinstance(incident, FrameGarbled) and self._parts is not None:
             self._parts.private.on_garbled(incident.connection)
         tell(incident, self._incident_handlers)
-
-    def _note_order(self, order: Order) -> None:
-        # Without the account's stream nothing would ever end what is noted here.
-        if self._parts is not None and self._parts.private.is_open:
-            self.account_state.on_order(order)
 
     async def _ask_instruments(self) -> tuple[Instrument, ...]:
         return await self._path.run(self.venue.instruments())

@@ -1,113 +1,348 @@
-"""Orders with a known outcome: placed, amended and cancelled so that nothing is ever in doubt without saying so."""
+"""Orders with a known outcome: placed, amended and cancelled so that nothing is ever in doubt without saying so.
+
+What goes well goes straight through here. What does not is settled by reconcile.py: by the account's stream and by
+questions, never by sending anything twice.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from perpwire.api_connector.clock_sync import ClockSync
+import msgspec
+
 from perpwire.api_connector.position_modes import PositionModes
-from perpwire.api_connector.reconcile import MARGIN_MS, settle_order
-from perpwire.api_connector.request_path import BeforeSend, RequestPath
+from perpwire.api_connector.reconcile import (
+    LAG_S,
+    LOST_ANSWER_S,
+    MARGIN_MS,
+    OVERLOAD_S,
+    Desk,
+    Resolution,
+    Seen,
+    watch_until,
+)
 from perpwire.clock import Clock
 from perpwire.errors import (
     APIError,
     BadInput,
+    Busy,
+    DuplicateOrder,
     Garbled,
     InsufficientBalance,
+    NoChange,
+    NotSent,
+    OrderRejected,
     OutcomeUnknown,
+    Overloaded,
     PositionModeMismatch,
     UnknownOrder,
 )
-from perpwire.model.incident import BalanceInsufficient, Incident, OrderDoubtful, OrderFailed
-from perpwire.model.order import Order, OrderRequest
-from perpwire.venues.base import Road, Venue
+from perpwire.model.incident import BalanceInsufficient, Incident, OrderDoubtful, OrderFailed, OrderResolved
+from perpwire.model.order import Order, OrderRequest, OrderStatus, Replaced
+from perpwire.venues.base import Road
 
 if TYPE_CHECKING:
     from perpwire.api_connector.order_journal import OrderJournal
 
+GONE_S = (0.0, 0.4)
+ENDED_S = (0.0, 0.5, 0.75, 0.75)
+"""Pauses before questions after an order that is said to be gone, then after one that was cancelled: its end is known
+within three seconds."""
+
+ACCEPTED_S = (0.3, 0.5, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""The same after one that was only acknowledged."""
+
+CHANGED_S = (0.1, 0.3, 0.6, 1.0, 1.0)
+"""The same after a change that was acknowledged."""
+
+Wait = Literal["accepted"]
+
+
+class _Sending:
+    """Notes when an order is sent, in the journal too where there is one; called right before each try."""
+
+    __slots__ = ("clock", "first_ms", "first_ns", "journal", "last_ms", "requests", "tries", "window_ms")
+
+    def __init__(
+        self, requests: Sequence[OrderRequest], window_ms: int, clock: Clock, journal: OrderJournal | None = None
+    ) -> None:
+        self.requests = requests
+        self.window_ms = window_ms
+        self.clock = clock
+        self.journal = journal
+        self.first_ms = self.first_ns = self.last_ms = self.tries = 0
+
+    def __call__(self, venue_ms: int) -> None:
+        if self.journal is not None:
+            self.journal.before_send(self.requests, venue_ms, venue_ms + self.window_ms)
+        self.last_ms = venue_ms
+        self.tries += 1
+        if self.tries == 1:
+            self.first_ms = venue_ms
+            self.first_ns = self.clock.monotonic_ns()
+
 
 class OrderDesk:
-    """One per running connector."""
+    """One per running connector.
+
+    Args:
+        patience_s: How long a caller waits for the outcome of an order; the search goes on after that.
+    """
 
     def __init__(
         self,
-        venue: Venue,
-        requests: RequestPath,
+        desk: Desk,
         *,
-        sync: ClockSync,
-        clock: Clock,
         modes: PositionModes,
         journal: OrderJournal | None = None,
         patience_s: float,
         on_incident: Callable[[Incident], None],
-        on_order: Callable[[Order], None],
     ) -> None:
-        self._venue = venue
-        self._requests = requests
-        self._sync = sync
-        self._clock = clock
+        self._desk = desk
+        self._venue = desk.venue
+        self._requests = desk.requests
+        self._orders = desk.orders
+        self._clock = desk.clock
         self._modes = modes
         self._journal = journal
         self._patience_s = patience_s
         self._on_incident = on_incident
-        self._on_order = on_order
+        self._unresolved: dict[str, Resolution] = {}
+        self._is_closed = False
 
-    async def place(self, request: OrderRequest, *, road: Road | None = None, deadline_ns: int | None = None) -> Order:
+    @property
+    def unresolved(self) -> tuple[Resolution, ...]:
+        """Orders whose outcome is not known yet."""
+        return tuple(self._unresolved.values())
+
+    async def close(self) -> None:
+        """Stop searching; what is not known is told, and stays open in the journal."""
+        self._is_closed = True
+        for resolution in self.unresolved:
+            await resolution.stop()
+
+    # --- place --------------------------------------------------------------------------------------------------------
+
+    async def place(
+        self,
+        request: OrderRequest,
+        *,
+        road: Road | None = None,
+        deadline_ns: int | None = None,
+        wait: Wait | None = None,
+    ) -> Order:
         """See OrderMethods.place_order."""
-        try:
-            try:
-                order = await self._place_once(request, road, deadline_ns)
-            except PositionModeMismatch:
-                order = await self._place_once(await self._in_other_mode(request), road, deadline_ns)
-        except InsufficientBalance as error:
-            self._tell(BalanceInsufficient, request, error)
-            self._note_outcome(request, error)
-            raise
-        except APIError as error:
-            self._tell(OrderFailed, request, error)
-            self._note_outcome(request, error)
-            raise
-        except asyncio.CancelledError:
-            given_up = APIError("the caller gave up while it was under way", code="CANCELLED")
-            self._tell(OrderDoubtful, request, given_up)
-            raise
-        self._note_outcome(request, order)
-        self._on_order(order)
-        return order
-
-    def _note_outcome(self, request: OrderRequest, outcome: Order | APIError) -> None:
-        if self._journal is not None:
-            self._journal.settled(request.client_order_id, outcome)
-
-    def _noting(self, request: OrderRequest) -> BeforeSend | None:
-        """What writes the order into the journal before it leaves."""
-        journal = self._journal
-        if journal is None:
-            return None
-        window_ms = self._venue.window_ms(request.venue_params) + MARGIN_MS
-        return lambda venue_ms: journal.before_send((request,), venue_ms, venue_ms + window_ms)
-
-    async def _place_once(self, request: OrderRequest, road: Road | None, deadline_ns: int | None) -> Order:
-        first_sent_ms = self._sync.venue_ms()
+        sending = _Sending((request,), self._window_ms(request), self._clock, self._journal)
         try:
             call = self._venue.place_order(request)
-            return await self._requests.run(call, road=road, deadline_ns=deadline_ns, before_send=self._noting(request))
-        except (OutcomeUnknown, Garbled) as doubt:
-            self._tell(OrderDoubtful, request, doubt)
-            return await settle_order(
-                self._requests, self._venue, self._sync, self._clock,
-                request=request,
-                first_sent_ms=first_sent_ms,
-                last_sent_ms=self._sync.venue_ms(), patience_s=self._patience_s, doubt=doubt,
-            )  # fmt: skip
+            order = await self._requests.run(call, road=road, deadline_ns=deadline_ns, before_send=sending)
+        except PositionModeMismatch as error:
+            request = await self._in_other_mode(request, error)
+            order = await self._place_in_mode(request, road, deadline_ns)
+        except (APIError, asyncio.CancelledError) as error:
+            order = await self._troubled(request, sending, error)
+        else:
+            order = self._placed(order)
+        if wait is not None and order.status is OrderStatus.PENDING_NEW:
+            return await self._accepted(order)
+        return order
 
-    async def _in_other_mode(self, request: OrderRequest) -> OrderRequest:
+    def _window_ms(self, request: OrderRequest) -> int:
+        """So long after its time stamp the venue surely refuses it."""
+        return self._venue.window_ms(request.venue_params) + MARGIN_MS
+
+    def _placed(self, order: Order) -> Order:
+        if self._journal is not None:
+            self._journal.settled(order.client_order_id, order)
+        return self._orders.on_answer(order)
+
+    async def _in_other_mode(self, request: OrderRequest, mismatch: PositionModeMismatch) -> OrderRequest:
         """The same order as the account's mode, read anew, wants it said."""
-        await self._modes.read(self._requests, request.symbol)
+        try:
+            await self._modes.read(self._requests, request.symbol)
+        except APIError:
+            self._failed(request, mismatch)
         return self._modes.restated(request)
+
+    async def _place_in_mode(self, request: OrderRequest, road: Road | None, deadline_ns: int | None) -> Order:
+        sending = _Sending((request,), self._window_ms(request), self._clock, self._journal)
+        try:
+            call = self._venue.place_order(request)
+            order = await self._requests.run(call, road=road, deadline_ns=deadline_ns, before_send=sending)
+        except (APIError, asyncio.CancelledError) as error:
+            return await self._troubled(request, sending, error)
+        return self._placed(order)
+
+    async def _troubled(
+        self, request: OrderRequest, sending: _Sending, error: APIError | asyncio.CancelledError
+    ) -> Order:
+        """What becomes of an order that did not go well: it is known, or is searched for."""
+        if isinstance(error, asyncio.CancelledError):
+            if sending.tries:  # it is on its way, whoever waits for it
+                self._search(request, sending, error)
+            raise error
+        if self._is_doubtful(error, sending):
+            return await self._search(request, sending, error).within(self._patience_s)
+        self._failed(request, error)
+
+    def _failed(self, request: OrderRequest, error: APIError) -> NoReturn:
+        """It does not exist.
+
+        Raises:
+            APIError: Always.
+        """
+        if isinstance(error, Busy):
+            error = _not_taken(error)
+        if not isinstance(error, BadInput):
+            kind = BalanceInsufficient if isinstance(error, InsufficientBalance) else OrderFailed
+            self._on_incident(self._about(kind, request, error))
+        self._settled(request.client_order_id, error)
+        raise error
+
+    def _is_doubtful(self, error: APIError, sending: _Sending) -> bool:
+        if isinstance(error, DuplicateOrder):
+            return sending.tries > 1  # an earlier try of ours, of which nothing seemed to have left
+        return isinstance(error, OutcomeUnknown | Garbled | Overloaded)
+
+    def _search(self, request: OrderRequest, sending: _Sending, error: APIError | asyncio.CancelledError) -> Resolution:
+        self._on_incident(self._about(OrderDoubtful, request, error))
+        return self.resolve(
+            request,
+            first_sent_ms=sending.first_ms,
+            certain_after_ms=sending.last_ms + sending.window_ms,
+            sent_ns=sending.first_ns,
+            doubt=error,
+        )
+
+    def resolve(
+        self,
+        request: OrderRequest,
+        *,
+        first_sent_ms: int,
+        certain_after_ms: int,
+        sent_ns: int = 0,
+        doubt: BaseException | None = None,
+    ) -> Resolution:
+        """Search for the outcome of an order; await what is given back, or let it go on by itself. See Resolution."""
+        running = self._unresolved.get(request.client_order_id)
+        if running is not None and running.request == request:
+            return running
+        resolution = Resolution(
+            self._desk,
+            request,
+            first_sent_ms=first_sent_ms,
+            certain_after_ms=0 if isinstance(doubt, Overloaded) else certain_after_ms,  # that one was answered
+            sent_ns=sent_ns,
+            doubt=doubt or OutcomeUnknown("the program ended before the answer came", code="RESTART"),
+            pauses_s=OVERLOAD_S if isinstance(doubt, Overloaded) else LOST_ANSWER_S,
+            on_end=self._resolved,
+        )
+        if self._is_closed:
+            resolution.give_up()
+        elif not resolution.is_done:
+            self._unresolved[request.client_order_id] = resolution
+        return resolution
+
+    def _resolved(self, resolution: Resolution, outcome: Order | APIError) -> None:
+        request = resolution.request
+        if self._unresolved.get(request.client_order_id) is resolution:
+            del self._unresolved[request.client_order_id]
+        match outcome:
+            case Order():
+                word, detail = "ACCEPTED", f"it is {outcome.status}"
+            case NotSent():
+                word, detail = "NOT_PLACED", "it was not placed"
+            case _:
+                word, detail = "UNRESOLVED", outcome.reason
+        self._settled(request.client_order_id, outcome)
+        self._on_incident(
+            OrderResolved(
+                venue=self._venue.name,
+                time_ns=self._clock.time_ns(),
+                detail=f"{_what(request)}, order {request.client_order_id}: {detail}",
+                symbol=request.symbol,
+                client_order_id=request.client_order_id,
+                outcome=word,
+                after_s=(self._clock.monotonic_ns() - resolution.began_ns) / 1e9,
+            )
+        )
+
+    def _settled(self, client_order_id: str, outcome: Order | APIError) -> None:
+        if self._journal is not None:
+            self._journal.settled(client_order_id, outcome)
+
+    async def _accepted(self, order: Order) -> Order:
+        """The order once the venue has said more than that it took it in.
+
+        Raises:
+            OrderRejected: The venue rejected it after all.
+            OutcomeUnknown: It has not said in time.
+        """
+        seen = await watch_until(
+            self._desk, order.symbol, order.order_id, None, lambda one: one.status is not OrderStatus.PENDING_NEW,
+            ACCEPTED_S,
+        )  # fmt: skip
+        if seen.order is None or not seen.is_so:
+            raise OutcomeUnknown(
+                f"the order was acknowledged, and nothing is known of it yet ({_why(None, seen)})",
+                client_order_id=order.client_order_id,
+                code="NOT_SEEN",
+                venue=self._venue.name,
+                call="place_order",
+            )
+        if seen.order.status is OrderStatus.REJECTED:
+            raise OrderRejected(
+                seen.order.reason or "rejected", code="REJECTED", venue=self._venue.name, call="place_order"
+            )
+        return seen.order
+
+    async def place_batch(
+        self,
+        requests: Sequence[OrderRequest],
+        *,
+        road: Road | None = None,
+        deadline_ns: int | None = None,
+    ) -> tuple[Order | APIError, ...]:
+        """One message of at most Venue.batch_size ordinary orders; a slot for each, in order. A lost answer is settled
+        order by order. Raises nothing but CancelledError, upon which what was sent goes on being searched for."""
+        sending = _Sending(requests, max(map(self._window_ms, requests)), self._clock, self._journal)
+        results: tuple[Order | APIError, ...]
+        try:
+            call = self._venue.place_orders(requests)
+            results = await self._requests.run(call, road=road, deadline_ns=deadline_ns, before_send=sending)
+        except asyncio.CancelledError as error:
+            if sending.tries:
+                for request in requests:
+                    self._search(request, sending, error)
+            raise
+        except APIError as error:
+            results = (error,) * len(requests)
+        slots = [
+            self._placed(result) if isinstance(result, Order) else self._slot(request, sending, result)
+            for request, result in zip(requests, results, strict=True)
+        ]
+        return tuple(await asyncio.gather(*(self._slot_outcome(one) for one in slots)))
+
+    def _slot(self, request: OrderRequest, sending: _Sending, error: APIError) -> APIError | Resolution:
+        if self._is_doubtful(error, sending):
+            return self._search(request, sending, error)
+        try:
+            self._failed(request, error)
+        except APIError as failure:
+            return failure
+
+    async def _slot_outcome(self, slot: Order | APIError | Resolution) -> Order | APIError:
+        if not isinstance(slot, Resolution):
+            return slot
+        try:
+            return await slot.within(self._patience_s)
+        except APIError as error:
+            return error
+
+    # --- amend --------------------------------------------------------------------------------------------------------
 
     async def amend(
         self,
@@ -119,8 +354,54 @@ class OrderDesk:
         deadline_ns: int | None = None,
     ) -> Order:
         """See OrderMethods.amend_order."""
-        call = self._venue.amend_order(order, price, quantity)
-        return await self._requests.run(call, road=road, deadline_ns=deadline_ns)
+
+        def is_amended(one: Order) -> bool:
+            return (price is None or one.price == price) and (quantity is None or one.quantity == quantity)
+
+        sending = _Sending((), self._venue.recv_window_ms + MARGIN_MS, self._clock)
+        doubt: APIError | None = None
+        try:
+            call = self._venue.amend_order(order, price, quantity)
+            answer = await self._requests.run(call, road=road, deadline_ns=deadline_ns, before_send=sending)
+        except (OutcomeUnknown, Garbled) as error:
+            doubt = error
+        except (NoChange, UnknownOrder) as error:
+            if not error.after_doubt:
+                raise
+            doubt = error
+        else:
+            answer = self._orders.on_answer(answer)
+            if is_amended(answer):
+                return answer
+        seen = await watch_until(
+            self._desk, order.symbol, order.order_id, None, lambda one: is_amended(one) or one.status.is_final,
+            CHANGED_S if doubt is None else LOST_ANSWER_S,
+        )  # fmt: skip
+        if seen.order is not None and is_amended(seen.order):
+            return seen.order
+        name = order.client_order_id or order.order_id
+        if seen.order is not None and seen.order.status.is_final:
+            raise UnknownOrder(
+                f"order {name} was {seen.order.status} before it was amended",
+                venue=self._venue.name, call="amend_order", code=None if doubt is None else doubt.code,
+            ) from doubt  # fmt: skip
+        if (
+            doubt is not None
+            and seen.trouble is None
+            and self._desk.sync.venue_ms() > sending.last_ms + sending.window_ms
+        ):
+            raise NotSent(
+                f"the answer was lost ({doubt.reason}), and order {name} is as it was: it was not amended",
+                venue=self._venue.name, call="amend_order", code=doubt.code,
+                advice="It is certain that the order was not changed: amending it again is safe.",
+            ) from doubt  # fmt: skip
+        raise OutcomeUnknown(
+            f"order {name} does not show the change yet ({_why(doubt, seen)})",
+            venue=self._venue.name, call="amend_order", code="NOT_SEEN" if doubt is None else doubt.code,
+            client_order_id=order.client_order_id or None,
+        ) from doubt  # fmt: skip
+
+    # --- cancel -------------------------------------------------------------------------------------------------------
 
     async def cancel(
         self,
@@ -132,28 +413,126 @@ class OrderDesk:
         deadline_ns: int | None = None,
     ) -> Order:
         """See OrderMethods.cancel_order."""
-        call = self._venue.cancel_order(symbol, order_id, client_order_id)
-        try:
-            order = await self._requests.run(call, road=road, deadline_ns=deadline_ns)
-        except UnknownOrder as gone:
-            if not gone.after_doubt:
-                raise
-            # The first answer was lost, and it is gone now: most likely by our own cancel.
-            order = await self._requests.run(self._venue.get_order(symbol, order_id, client_order_id))
-        self._on_order(order)
-        return order
+        sending = _Sending((), self._venue.recv_window_ms + MARGIN_MS, self._clock)
 
-    def _tell(self, kind: type[OrderFailed], request: OrderRequest, error: APIError) -> None:
-        if isinstance(error, BadInput):
-            return
-        what = f"{request.side} {request.quantity} {request.symbol}"
-        self._on_incident(
-            kind(
-                venue=self._venue.name,
-                time_ns=self._clock.time_ns(),
-                detail=f"{what}: {error.reason}",
-                symbol=request.symbol,
-                client_order_id=request.client_order_id,
-                code=error.code,
+        async def send() -> Order | APIError:
+            try:
+                call = self._venue.cancel_order(symbol, order_id, client_order_id)
+                answer = await self._requests.run(call, road=road, deadline_ns=deadline_ns, before_send=sending)
+            except (OutcomeUnknown, Garbled, UnknownOrder) as error:
+                return error
+            return self._orders.on_answer(answer)
+
+        def watch(pauses_s: Sequence[float]) -> Coroutine[Any, Any, Seen]:
+            return watch_until(self._desk, symbol, order_id, client_order_id, _has_ended, pauses_s)
+
+        answer = await send()
+        if isinstance(answer, UnknownOrder):
+            seen = await watch(GONE_S)
+            if seen.order is not None and not seen.is_so:
+                answer = await send()  # it came before the venue's books knew the order
+        if isinstance(answer, Order) and answer.status.is_final:
+            return answer
+        seen = await watch(LOST_ANSWER_S if isinstance(answer, OutcomeUnknown | Garbled) else ENDED_S)
+        if seen.order is not None and seen.is_so:
+            return seen.order
+        raise self._not_cancelled(client_order_id or order_id or "", answer, seen, sending)
+
+    def _not_cancelled(self, name: str, answer: Order | APIError, seen: Seen, sending: _Sending) -> APIError:
+        if isinstance(answer, UnknownOrder) and seen.order is None and seen.trouble is None:
+            return answer
+        venue, code = self._venue.name, answer.code if isinstance(answer, APIError) else "NOT_SEEN"
+        is_certain = self._desk.sync.venue_ms() > sending.last_ms + sending.window_ms
+        if isinstance(answer, OutcomeUnknown | Garbled) and seen.order is not None and not seen.trouble and is_certain:
+            return NotSent(
+                f"the answer was lost ({answer.reason}), and order {name} is open as before: it was not cancelled",
+                venue=venue,
+                call="cancel_order",
+                code=code,
+                advice="It is certain that this cancel was not carried out: cancel the order again.",
             )
+        return OutcomeUnknown(
+            f"order {name} is not known to have ended ({_why(answer, seen)})",
+            venue=venue,
+            call="cancel_order",
+            code=code,
         )
+
+    async def replace(
+        self,
+        symbol: str,
+        order_id: str | None,
+        client_order_id: str | None,
+        request: OrderRequest,
+        *,
+        even_if_filled: bool = False,
+        road: Road | None = None,
+        deadline_ns: int | None = None,
+    ) -> Replaced:
+        """See OrderMethods.replace_order. The new order is sent only once it is certain that the old one has ended, and
+        nothing of it was filled (unless told)."""
+        old = await self.cancel(symbol, order_id, client_order_id, road=road, deadline_ns=deadline_ns)
+        if old.filled_quantity and not even_if_filled:
+            return Replaced(old, None)
+        return Replaced(old, await self.place(request, road=road, deadline_ns=deadline_ns))
+
+    # --- read ---------------------------------------------------------------------------------------------------------
+
+    async def get(self, symbol: str, order_id: str | None, client_order_id: str | None) -> Order:
+        """See OrderMethods.get_order. What the stream said stands above what is read, and what was acknowledged a
+        moment ago is pending where the venue does not find it yet."""
+        try:
+            order = await self._requests.run(self._venue.get_order(symbol, order_id, client_order_id))
+        except UnknownOrder:
+            tracked = self._orders.tracked(symbol, order_id, client_order_id)
+            known = self._orders.find(symbol, order_id, client_order_id)
+            if tracked is None or known is None:
+                raise
+            if known.status.is_final:
+                return known
+            if self._clock.monotonic_ns() - tracked.told_ns >= LAG_S * 1e9:
+                raise
+            if known.status is OrderStatus.NEW and not tracked.by_stream:
+                return msgspec.structs.replace(known, status=OrderStatus.PENDING_NEW)
+            return known
+        return self._orders.on_answer(order)
+
+    def _about(
+        self, kind: type[OrderFailed], request: OrderRequest, error: APIError | asyncio.CancelledError
+    ) -> OrderFailed:
+        reason = error.reason if isinstance(error, APIError) else "the caller gave up while it was under way"
+        return kind(
+            venue=self._venue.name,
+            time_ns=self._clock.time_ns(),
+            detail=f"{_what(request)}: {reason}",
+            symbol=request.symbol,
+            client_order_id=request.client_order_id,
+            code=error.code if isinstance(error, APIError) else "CANCELLED",
+        )
+
+
+def _has_ended(order: Order) -> bool:
+    return order.status.is_final
+
+
+def _not_taken(error: Busy) -> NotSent:
+    """A refusal of which the venue says for certain that nothing came of it, and that has nothing against the order."""
+    refused = NotSent(
+        f"the venue did not take it: {error.reason}",
+        venue=error.venue,
+        call=error.call,
+        code=error.code,
+        advice="It is certain that the order does not exist. The venue is overloaded or in maintenance: place it again "
+        "after a pause.",
+    )
+    refused.__cause__ = error
+    return refused
+
+
+def _what(request: OrderRequest) -> str:
+    return f"{request.side} {request.quantity} {request.symbol}"
+
+
+def _why(doubt: Order | APIError | None, seen: Seen) -> str:
+    reasons = [error.reason for error in (doubt, seen.trouble) if isinstance(error, APIError)]
+    return "; then: ".join(reasons) or "nothing was heard of it"

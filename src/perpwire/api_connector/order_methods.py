@@ -184,7 +184,7 @@ class OrderMethods(MarketMethods, AccountMethods):
             UnknownOrder: The venue does not know it (any more).
         """
         one_id = self._one_id(order_id, client_order_id)
-        return await self._path.run(self.venue.get_order(self._symbol(symbol), one_id, client_order_id))
+        return await self._orders.get(self._symbol(symbol), one_id, client_order_id)
 
     async def get_open_orders(self, symbol: str | None = None) -> tuple[Order, ...]:
         """Open orders of one symbol, or of all; conditional ones too, each once."""

@@ -18,12 +18,13 @@ from perpwire.data_processor.account_state import AccountState
 from perpwire.errors import APIError, AuthenticationFailed, Busy, RateLimited, VenueRefused
 from perpwire.model.account import Balance, Position
 from perpwire.model.market import Event
-from perpwire.model.order import Order
+from perpwire.model.order import Fill, Order
 from perpwire.venues.base import Hosts, StreamToken, Venue
 
 log = logging.getLogger("perpwire.api_connector")
 
 STATE_EVENTS: tuple[type[Event], ...] = (Order, Position, Balance)
+_HEARD: tuple[type[Event], ...] = (*STATE_EVENTS, Fill)
 """What the account's state is made of."""
 
 
@@ -68,7 +69,8 @@ class PrivateStream:
             )  # fmt: skip
         self._opened = True
         self._fills.begin()
-        offs = [self._streams.on(kind, self._state.on_event) for kind in STATE_EVENTS]
+        self._state.follow()
+        offs = [self._streams.on(kind, self._state.on_event) for kind in _HEARD]
         try:
             self._connection = await self._streams.open(
                 self._venue,
@@ -80,7 +82,7 @@ class PrivateStream:
                 on_state=self._on_state,
             )
         except BaseException:
-            self._opened = False
+            self._opened = self._state.follows = False
             for off in offs:
                 off()
             raise

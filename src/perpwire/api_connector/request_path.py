@@ -306,7 +306,8 @@ class RequestPath:
                 if attempt.reply is not None:
                     error.http_status = attempt.reply.status
                     error.request_id = attempt.reply.headers.get(self._venue.request_id_header, "")
-                pause_s = None if self.is_closed else self._retry.pause_s(error, endpoint, tried, self._rng)
+                lane = endpoint.lane_of(params)
+                pause_s = None if self.is_closed else self._retry.pause_s(error, endpoint, tried, self._rng, lane)
                 if pause_s is None:
                     raise
                 if deadline_ns is not None and self._clock.monotonic_ns() + pause_s * 1e9 >= deadline_ns:

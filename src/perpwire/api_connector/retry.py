@@ -10,8 +10,18 @@ import random
 
 import msgspec
 
-from perpwire.errors import APIError, BadInput, Busy, ClockSkewed, Garbled, NotSent, OutcomeUnknown, RateLimited
-from perpwire.venues.base import Endpoint
+from perpwire.errors import (
+    APIError,
+    BadInput,
+    Busy,
+    ClockSkewed,
+    Garbled,
+    NotSent,
+    OutcomeUnknown,
+    Overloaded,
+    RateLimited,
+)
+from perpwire.venues.base import Endpoint, Lane
 
 GIVEN_UP = frozenset({"DEADLINE", "CLOSED", "HELD_BACK"})
 """Codes of ours for calls that were not sent and will not be: trying again would only wait again."""
@@ -26,6 +36,8 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
         cap_s: Longest pause.
         longest_wait_s: A venue's "come back in N seconds" is waited out up to this; beyond it, it is the caller's.
         longest_hold_s: A call may wait so long for its budget: a little more than the longest window.
+        resend_orders: Whether an order that the venue was too busy to take is sent again by itself, at the earliest
+            half a second later. Orders that can only make a position smaller are, at once: the venue exempts them.
     """
 
     attempts: int = 3
@@ -33,25 +45,39 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     cap_s: float = 3.0
     longest_wait_s: float = 15.0
     longest_hold_s: float = 70.0
+    resend_orders: bool = False
 
-    def pause_s(self, error: APIError, endpoint: Endpoint, tried: int, rng: random.Random) -> float | None:
-        """Seconds to wait before trying again, or None: raise it. `tried` counts the tries so far."""
+    def pause_s(
+        self, error: APIError, endpoint: Endpoint, tried: int, rng: random.Random, lane: Lane = Lane.ORDER
+    ) -> float | None:
+        """Seconds to wait before trying again, or None: raise it. `tried` counts the tries so far; `lane` is the
+        call's."""
         if tried >= self.attempts or isinstance(error, BadInput) or error.code in GIVEN_UP:
             return None
         if isinstance(error, ClockSkewed):
             return 0.0 if tried == 1 else None
         if isinstance(error, RateLimited):
             return error.retry_after_s if error.retry_after_s <= self.longest_wait_s else None
+        if isinstance(error, Busy) and not endpoint.repeatable:
+            if isinstance(error, Overloaded):
+                # Who may be told "no" and be placed all the same is looked for first (reconcile.py).
+                return rng.uniform(0.05, 0.15) if lane is Lane.REDUCE else None
+            return max(0.5, self._backoff_s(tried, rng)) if self.resend_orders else None
         surely_not_done = isinstance(error, NotSent | Busy)
         harmless_twice = endpoint.repeatable and isinstance(error, OutcomeUnknown | Garbled)
         if surely_not_done or harmless_twice:
-            return min(self.cap_s, self.base_s * 2.0 ** (tried - 1)) * rng.uniform(0.75, 1.0)
+            return self._backoff_s(tried, rng)
         return None
+
+    def _backoff_s(self, tried: int, rng: random.Random) -> float:
+        return min(self.cap_s, self.base_s * 2.0 ** (tried - 1)) * rng.uniform(0.75, 1.0)
 
 
 def is_safe(error: APIError, endpoint: Endpoint) -> bool:
     """Whether making the same call again can't do anything twice, and may pass."""
     if isinstance(error, BadInput) or error.code == "CLOSED":
+        return False
+    if isinstance(error, Overloaded) and not endpoint.repeatable:
         return False
     if isinstance(error, NotSent | Busy | RateLimited | ClockSkewed):
         return True

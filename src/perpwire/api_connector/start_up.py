@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from perpwire.api_connector.clock_sync import ClockSync
-from perpwire.api_connector.reconcile import settle_order
-from perpwire.api_connector.request_path import RequestPath
-from perpwire.clock import Clock
+from perpwire.api_connector.reconcile import Desk, settle_order
 from perpwire.errors import APIError, NotSent, OutcomeUnknown
 from perpwire.model.account import Position
 from perpwire.model.incident import Incident, OrderResolved
 from perpwire.model.order import Order
-from perpwire.venues.base import Call, Venue
+from perpwire.venues.base import Call
 
 if TYPE_CHECKING:
     from perpwire.api_connector.order_journal import JournalEntry, OrderJournal
@@ -61,20 +58,18 @@ class StartUp:
 
     def __init__(
         self,
-        venue: Venue,
-        requests: RequestPath,
+        desk: Desk,
         journal: OrderJournal,
         *,
-        sync: ClockSync,
-        clock: Clock,
         patience_s: float,
         on_incident: Callable[[Incident], None],
     ) -> None:
-        self._venue = venue
-        self._requests = requests
+        self._desk = desk
+        self._venue = desk.venue
+        self._requests = desk.requests
         self._journal = journal
-        self._sync = sync
-        self._clock = clock
+        self._sync = desk.sync
+        self._clock = desk.clock
         self._patience_s = patience_s
         self._on_incident = on_incident
 
@@ -121,12 +116,13 @@ class StartUp:
     async def _settle(self, entry: JournalEntry) -> Order | APIError:
         try:
             return await settle_order(
-                self._requests, self._venue, self._sync, self._clock,
-                request=entry.request,
-                first_sent_ms=entry.sent_ms, last_sent_ms=entry.sent_ms,
+                self._desk,
+                entry.request,
+                first_sent_ms=entry.sent_ms,
+                certain_after_ms=entry.certain_after_ms,
                 patience_s=self._patience_s,
                 doubt=APIError("the process ended before it", venue=self._venue.name, call="place_order"),
-            )  # fmt: skip
+            )
         except NotSent as absent:
             if self._sync.venue_ms() - entry.certain_after_ms < REMEMBERED_MS:
                 return absent

@@ -2,63 +2,53 @@
 
 from __future__ import annotations
 
+from perpwire.data_processor.order_tracker import OrderTracker
 from perpwire.model.account import Balance, Position
 from perpwire.model.market import Event
-from perpwire.model.order import Order, OrderStatus, PositionSide
+from perpwire.model.order import Fill, Order, PositionSide
 
-_RANK = {
-    OrderStatus.PENDING_NEW: 0,
-    OrderStatus.UNTRIGGERED: 1,
-    OrderStatus.NEW: 2,
-    OrderStatus.PARTIALLY_FILLED: 3,
-}
-"""How far along an open order is; final states rank above all."""
+LAG_S = 15.0
+"""What replies told of so lately may not be on the venue's list of open orders yet."""
 
 
 class AccountState:
-    """What we know of the account. A final order state is never taken back, and no fill is ever taken back."""
+    """What we know of the account. A final order state is never taken back, and no fill is ever taken back.
 
-    def __init__(self) -> None:
-        self._open: dict[str, Order] = {}
-        self._finished: dict[str, None] = {}
+    Attributes:
+        orders: All orders that we heard of (order_tracker.py).
+        follows: The account's stream is there. Without it nothing would end what replies tell of.
+    """
+
+    def __init__(self, orders: OrderTracker) -> None:
+        self.orders = orders
+        self.follows = False
         self.positions: dict[tuple[str, PositionSide], Position] = {}
         self.balances: dict[str, Balance] = {}
 
     @property
     def open_orders(self) -> tuple[Order, ...]:
-        """Oldest first."""
-        return tuple(self._open.values())
+        """Oldest first; () while the account's stream is not followed."""
+        return self.orders.open_orders if self.follows else ()
+
+    def follow(self) -> None:
+        """The account's stream is being opened. Of what replies told of long ago it may have missed the end."""
+        self.orders.forget_replies(LAG_S)
+        self.follows = True
 
     def on_event(self, event: Event) -> None:
-        """Take an order, position or balance; other events say nothing of the account's state."""
+        """Take an order, fill, position or balance; other events say nothing of the account's state."""
         match event:
             case Order():
-                self.on_order(event)
+                self.orders.on_event(event)
+            case Fill():
+                self.orders.on_fill(event)
             case Position():
                 self.on_position(event)
             case Balance():
                 self.on_balance(event)
-
-    def on_order(self, order: Order) -> None:
-        if order.order_id in self._finished:
-            return
-        if order.status.is_final:
-            self._open.pop(order.order_id, None)
-            self._finished[order.order_id] = None
-            # Late events of an order come within seconds; the newest ten thousand ends are plenty.
-            if len(self._finished) > 10_000:
-                del self._finished[next(iter(self._finished))]
-            return
-        known = self._open.get(order.order_id)
-        if known is None or _progress(order) >= _progress(known):
-            self._open[order.order_id] = order
 
     def on_position(self, position: Position) -> None:
         self.positions[position.symbol, position.position_side] = position
 
     def on_balance(self, balance: Balance) -> None:
         self.balances[balance.asset] = balance
-
-
-def _progress(order: Order) -> tuple[object, ...]:
-    return (order.filled_quantity, _RANK.get(order.status, 9), order.updated_time_ms or 0)

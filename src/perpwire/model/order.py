@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -191,6 +191,18 @@ class Order(Event, frozen=True, kw_only=True):
     @property
     def is_conditional(self) -> bool:
         return self.type in CONDITIONAL
+
+
+class Replaced(NamedTuple):
+    """What replace_order came to.
+
+    Attributes:
+        old: The order that was to be replaced, as it ended.
+        new: The order in its place; None where the old one was filled, in whole or in part, before it was cancelled.
+    """
+
+    old: Order
+    new: Order | None
 
 
 class Fill(Event, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from perpwire.errors import (
     NotAllowed,
     OrderRejected,
     OutcomeUnknown,
+    Overloaded,
     PositionModeMismatch,
     RateLimited,
     UnknownOrder,
@@ -139,13 +140,16 @@ def test_a_503_of_unknown_outcome_is_doubt_about_an_order(body: Any) -> None:
         {"code": -1000, "msg": "Service Unavailable."},
         {"code": -1001, "msg": INTERNAL_503},
         INTERNAL_503.encode(),
-        {"code": -1008, "msg": OVERLOAD_503},
         {"code": -1016, "msg": "This service is no longer available."},
     ],
 )
 @pytest.mark.parametrize("endpoint", [PLACE, CANCEL, READ], ids=lambda one: one.name)
 def test_a_503_that_failed_for_certain_is_busy(endpoint: Endpoint, body: Any) -> None:
     assert type(refused(endpoint, 503, body)) is Busy
+
+
+def test_a_refusal_for_overload_is_a_kind_of_its_own() -> None:
+    assert type(refused(PLACE, 503, {"code": -1008, "msg": OVERLOAD_503})) is Overloaded
 
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])

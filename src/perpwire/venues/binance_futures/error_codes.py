@@ -17,6 +17,7 @@ from perpwire.errors import (
     NotAllowed,
     OrderRejected,
     OutcomeUnknown,
+    Overloaded,
     PositionModeMismatch,
     RateLimited,
     UnknownOrder,
@@ -29,7 +30,9 @@ _BY_CLASS: dict[ErrorClass, tuple[int, ...]] = {
     # Execution status unknown; for a read it is as good as Busy. -4083 is the catch-all of batches.
     OutcomeUnknown: (-1000, -1006, -1007, -4083),
     # Failed for certain, try again later. -5043: an earlier amendment of this order is still under way.
-    Busy: (-1001, -1008, -1016, -5043, 239999),
+    Busy: (-1001, -1016, -5043, 239999),
+    # Reduce-only and closing orders are exempt; of others some have been placed all the same.
+    Overloaded: (-1008,),
     RateLimited: (-1003, -1015),
     # -5028: the time stamp was fine at the gateway and too old at the matching engine.
     ClockSkewed: (-1021, -5028),

@@ -19,6 +19,7 @@ from perpwire.errors import (
     Garbled,
     NotAllowed,
     OutcomeUnknown,
+    Overloaded,
     RateLimited,
     VenueRefused,
 )
@@ -79,7 +80,8 @@ def _server_failed(endpoint: Endpoint, reply: HttpReply, code: int | None, text:
     shown = f"HTTP {reply.status}: {text}" if _is_json(reply.body) else described(reply)
     number = code if code is not None else reply.status
     if code in _FAILED_CODES or (reply.status == 503 and text.startswith(_FAILED_TEXTS)):
-        return Busy(shown, venue=VENUE, call=endpoint.name, code=number)
+        kind = Overloaded if code in ERROR_CODES and ERROR_CODES[code] is Overloaded else Busy
+        return kind(shown, venue=VENUE, call=endpoint.name, code=number)
     if endpoint.writes:
         return OutcomeUnknown(shown, venue=VENUE, call=endpoint.name, code=number)
     if code is None and not text.startswith(_SERVER_TEXTS):

@@ -1,0 +1,253 @@
+"""Where our orders stand, from replies and events in whatever order they come and however often.
+
+What is known of an order is the meeting of all that was ever said of it: a final state is never taken back, the filled
+quantity never falls, of two equal states the one of the newer venue time holds, and what the stream says stands above a
+reply. So any order and any doubling of the same messages ends in the same place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from perpwire.model.order import Fill, Order, OrderStatus
+
+KEPT = 10_000
+"""So many orders are kept that have ended, or that only replies told of; open ones stay as long as they are open."""
+
+Key = tuple[str, str]
+"""Symbol and order id: a venue may count by symbol."""
+
+Evidence = Order | Fill
+
+Watcher = Callable[[Evidence], None]
+
+_RANK = {
+    OrderStatus.PENDING_NEW: 0,
+    OrderStatus.UNTRIGGERED: 1,
+    OrderStatus.TRIGGERED: 2,
+    # An amended order may be NEW again though part of it is filled; the filled quantity tells the two apart.
+    OrderStatus.NEW: 3,
+    OrderStatus.PARTIALLY_FILLED: 3,
+}
+_FINAL = 4
+
+
+def merged(known: Order, said: Order) -> Order:
+    """Both together; they are states of one order. Where both are as good, `said` holds."""
+    newer, older = (said, known) if _progress(said) >= _progress(known) else (known, said)
+    if newer is older or newer == older:
+        return newer
+    filled = older if older.filled_quantity > newer.filled_quantity else newer
+    average = filled.average_price
+    if average is None and newer.filled_quantity == older.filled_quantity:
+        average = older.average_price
+    created = [one.created_time_ms for one in (newer, older) if one.created_time_ms is not None]
+    client_order_id = newer.client_order_id or older.client_order_id
+    child_order_id = newer.child_order_id or older.child_order_id
+    created_time_ms = min(created, default=None)
+    reason = newer.reason or (older.reason if older.status is newer.status else "")
+    if (
+        filled is newer
+        and average == newer.average_price
+        and created_time_ms == newer.created_time_ms
+        and client_order_id == newer.client_order_id
+        and child_order_id == newer.child_order_id
+        and reason == newer.reason
+    ):
+        return newer
+    return replace(
+        newer,
+        filled_quantity=filled.filled_quantity,
+        average_price=average,
+        created_time_ms=created_time_ms,
+        client_order_id=client_order_id,
+        child_order_id=child_order_id,
+        reason=reason,
+    )
+
+
+def _progress(order: Order) -> tuple[object, ...]:
+    """How far along it is. What only the stream has is when its frame came; a reply has 0 there."""
+    rank = _RANK.get(order.status, _FINAL)
+    return (rank == _FINAL, order.filled_quantity, rank, order.updated_time_ms or 0, order.received_ns > 0)
+
+
+def _age_ms(order: Order) -> int:
+    return order.created_time_ms or order.updated_time_ms or 0
+
+
+def folded(parent: Order, child: Order) -> Order:
+    """A conditional order with what became of the order that its trigger made."""
+    status = parent.status if parent.status.is_final and not child.status.is_final else child.status
+    return replace(
+        parent,
+        status=status,
+        filled_quantity=max(parent.filled_quantity, child.filled_quantity),
+        average_price=child.average_price or parent.average_price,
+        updated_time_ms=max(parent.updated_time_ms or 0, child.updated_time_ms or 0) or None,
+        reason=child.reason or parent.reason,
+    )
+
+
+class Tracked:
+    """One order.
+
+    Attributes:
+        order: As it was told of itself; `OrderTracker.find` gives it with its child folded in.
+        first_ns, told_ns: When it was first and last told of, monotonic.
+        by_stream: The account's stream has told of it, or the venue listed it as open: its end will be told too.
+    """
+
+    __slots__ = ("by_stream", "first_ns", "order", "told_ns")
+
+    def __init__(self, order: Order, told_ns: int, by_stream: bool) -> None:
+        self.order = order
+        self.first_ns = self.told_ns = told_ns
+        self.by_stream = by_stream
+
+
+class OrderTracker:
+    """All our orders.
+
+    Args:
+        now_ns: Monotonic time.
+    """
+
+    def __init__(self, now_ns: Callable[[], int]) -> None:
+        self._now_ns = now_ns
+        self._orders: dict[Key, Tracked] = {}
+        self._by_client: dict[str, Key] = {}
+        self._parents: dict[Key, Key] = {}
+        """Child -> the conditional order that made it."""
+        self._fading: dict[Key, None] = {}
+        """What nothing more will be said of, or perhaps nothing: the oldest goes first."""
+        self._watchers: dict[str | Key, list[Watcher]] = {}
+
+    # --- what is said -------------------------------------------------------------------------------------------------
+
+    def on_answer(self, order: Order) -> Order:
+        """A reply of the venue told of it; gives what is known now."""
+        return self._take(order, False)
+
+    def on_event(self, order: Order) -> Order:
+        """The account's stream, or the venue's list of open orders, told of it; gives what is known now."""
+        return self._take(order, True)
+
+    def on_fill(self, fill: Fill) -> None:
+        """It shows that its order exists; the order's own message says how much of it is filled."""
+        if self._watchers:
+            self._show(fill.client_order_id, fill)
+
+    def _take(self, order: Order, by_stream: bool) -> Order:
+        key = (order.symbol, order.order_id)
+        tracked = self._orders.get(key)
+        if tracked is None:
+            tracked = self._orders[key] = Tracked(order, self._now_ns(), by_stream)
+            now = order
+        else:
+            now = tracked.order = merged(tracked.order, order)
+            tracked.told_ns = self._now_ns()
+            tracked.by_stream = tracked.by_stream or by_stream
+        if now.child_order_id is not None:
+            self._parents[order.symbol, now.child_order_id] = key
+        self._name(now, key)
+        told = self._told(key, now)
+        self._keep_or_fade(key, tracked, told)
+        if self._watchers:
+            for name in (now.client_order_id, key, self._parents.get(key)):
+                self._show(name, told)
+        return told
+
+    def _keep_or_fade(self, key: Key, tracked: Tracked, told: Order) -> None:
+        """What is over, and what nothing may ever end, is let go of when it is among the oldest of its kind."""
+        if not told.status.is_final and tracked.by_stream:
+            self._fading.pop(key, None)
+            return
+        for one in (key, self._parents.get(key)):
+            if one is not None and one in self._orders and one not in self._fading:
+                self._fading[one] = None
+        while len(self._fading) > KEPT:
+            self._forget(next(iter(self._fading)))
+
+    def _name(self, order: Order, key: Key) -> None:
+        """Note its client order id. It may be used again once an order has ended: the newer order has it then. What a
+        conditional order makes may bear its id too, and does not take it."""
+        name = order.client_order_id
+        holder_key = self._by_client.get(name)
+        if holder_key is None or holder_key not in self._orders:
+            self._by_client[name] = key
+        elif holder_key != key:
+            holder = self._orders[holder_key].order
+            is_child = holder.is_conditional and not order.is_conditional and holder.symbol == order.symbol
+            if not is_child and _age_ms(order) >= _age_ms(holder):
+                self._by_client[name] = key
+
+    def _forget(self, key: Key) -> None:
+        del self._fading[key]
+        order = self._orders.pop(key).order
+        if self._by_client.get(order.client_order_id) == key:
+            del self._by_client[order.client_order_id]
+        if order.child_order_id is not None:
+            self._parents.pop((order.symbol, order.child_order_id), None)
+
+    # --- what is known ------------------------------------------------------------------------------------------------
+
+    def find(self, symbol: str, order_id: str | None, client_order_id: str | None) -> Order | None:
+        """What is known of it; a child's id gives its parent."""
+        tracked = self.tracked(symbol, order_id, client_order_id)
+        return None if tracked is None else self._told((symbol, tracked.order.order_id), tracked.order)
+
+    def tracked(self, symbol: str, order_id: str | None, client_order_id: str | None) -> Tracked | None:
+        """See Tracked."""
+        key = (symbol, order_id) if order_id else self._by_client.get(client_order_id or "")
+        if key is None or key[0] != symbol:
+            return None
+        return self._orders.get(self._parents.get(key, key))
+
+    def _told(self, key: Key, order: Order) -> Order:
+        """As the user is told of it."""
+        parent_key = self._parents.get(key) if self._parents else None
+        if parent_key is not None:
+            parent = self._orders.get(parent_key)
+            return order if parent is None else folded(parent.order, order)
+        if order.child_order_id is not None:
+            child = self._orders.get((order.symbol, order.child_order_id))
+            if child is not None:
+                return folded(order, child.order)
+        return order
+
+    @property
+    def open_orders(self) -> tuple[Order, ...]:
+        """Oldest first; a conditional order and what it made are one."""
+        told = (self._told(key, one.order) for key, one in self._orders.items() if key not in self._parents)
+        return tuple(order for order in told if not order.status.is_final)
+
+    def forget_replies(self, older_s: float) -> None:
+        """Let go of open orders that only replies told of, that long ago: nothing may ever end them here."""
+        before_ns = self._now_ns() - round(older_s * 1e9)
+        for key in tuple(self._fading):
+            tracked = self._orders[key]
+            if not tracked.order.status.is_final and tracked.told_ns < before_ns:
+                self._forget(key)
+
+    # --- who waits ----------------------------------------------------------------------------------------------------
+
+    def watch(self, name: str | Key, watcher: Watcher) -> Callable[[], None]:
+        """Call `watcher` with all that is said of the order of this client order id, or of this symbol and order id,
+        until the function given back is called."""
+        watchers = self._watchers.setdefault(name, [])
+        watchers.append(watcher)
+
+        def off() -> None:
+            if watcher in watchers:
+                watchers.remove(watcher)
+                if not watchers:
+                    self._watchers.pop(name, None)
+
+        return off
+
+    def _show(self, name: str | Key | None, evidence: Evidence) -> None:
+        for watcher in tuple(self._watchers.get(name, ())) if name else ():
+            watcher(evidence)

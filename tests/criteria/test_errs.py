@@ -14,7 +14,7 @@ import pytest
 
 from perpwire.api_connector.retry import is_safe
 from perpwire.clock import ManualClock
-from perpwire.errors import APIError, OutcomeUnknown, VenueRefused, Verdict
+from perpwire.errors import APIError, NotSent, OutcomeUnknown, VenueRefused, Verdict
 from perpwire.http_message import HttpReply
 from perpwire.model.incident import Incident, UnknownCode
 from perpwire.simulator.faults import Answer, LoseRequest
@@ -90,7 +90,7 @@ CALLS: dict[str, dict[str, Endpoint]] = {
     "bybit": {"place": of_bybit.PLACE_ORDER, "cancel": of_bybit.CANCEL_ORDER, "read": of_bybit.ACCOUNT},
 }
 
-STATUS = {-1003: 429, -1015: 429, -1001: 503, -1016: 503, -1007: 408, -2014: 401, -2015: 401}
+STATUS = {-1008: 503, -1003: 429, -1015: 429, -1001: 503, -1016: 503, -1007: 408, -2014: 401, -2015: 401}
 """Binance's HTTP status where it is not 400."""
 
 
@@ -201,3 +201,87 @@ def test_errs_3_an_error_carries_all_that_is_known_of_it(venue: str) -> None:
         assert (type(again), str(again), again.attempts) == (type(error), str(error), 2)
 
     play(scene)
+
+
+# --- overload: Binance's -1008 ----------------------------------------------------------------------------------------
+
+OVERLOAD = (
+    '{"code":-1008,"msg":"Server is currently overloaded with other requests. Please try again in a few minutes."}'
+)
+
+
+def overload(*, executed: bool = False, count: int = 1) -> Answer:
+    return Answer(method="POST", path="/fapi/v1/order", status=503, body=OVERLOAD, executed=executed, count=count)
+
+
+def placings(world: World) -> list[float]:
+    """When an order was sent, in seconds."""
+    entries = world.simulation.journal["binance"].entries(kind="request")
+    return [entry.time_ns / 1e9 for entry in entries if entry.text.startswith("POST /fapi/v1/order?")]
+
+
+def questions(world: World, client_order_id: str) -> list[float]:
+    entries = world.simulation.journal["binance"].entries(kind="request")
+    asked = f"origClientOrderId={client_order_id}"
+    return [
+        entry.time_ns / 1e9 for entry in entries if entry.text.startswith("GET /fapi/v1/order?") and asked in entry.text
+    ]
+
+
+@pytest.mark.parametrize("closing", ["reduce-only", "hedge mode"])
+def test_errs_2_an_order_that_only_reduces_goes_out_again_at_once(closing: str) -> None:
+    """The venue exempts it."""
+
+    async def scene(world: World) -> None:
+        connector = world.binance
+        if closing == "hedge mode":
+            await connector.set_position_mode("HEDGE")
+        await connector.place_order("BTCUSDT", "BUY", "0.02")
+        before = len(placings(world))
+        world.simulation.faults["binance"].add(overload())
+        order = await connector.place_order("BTCUSDT", "SELL", "0.01", reduce_only=True)
+        assert order.filled_quantity == order.quantity
+        first, second = placings(world)[before:]
+        assert second - first < 0.2
+
+    play(scene)
+
+
+def test_errs_2_any_other_order_is_looked_for_three_times_in_three_seconds_and_not_sent_again() -> None:
+    """It ends as throttled, and whether to send it again is the caller's to say."""
+
+    async def scene(world: World) -> None:
+        world.simulation.faults["binance"].add(overload(count=10))
+        began = world.clock.monotonic_ns()
+        with pytest.raises(NotSent) as caught:
+            await world.binance.place_order("BTCUSDT", "BUY", "0.01", "LIMIT", price="60000", client_order_id="busy-1")
+        assert caught.value.code == -1008
+        assert (world.clock.monotonic_ns() - began) / 1e9 == pytest.approx(3.0, abs=0.3)
+        assert len(placings(world)) == 1
+        assert len(questions(world, "busy-1")) == 3
+        assert world.simulation.exchanges["binance"].open_orders("main", None) == []
+
+    play(scene)
+
+
+def test_errs_2_one_that_was_placed_all_the_same_is_found() -> None:
+    async def scene(world: World) -> None:
+        world.simulation.faults["binance"].add(overload(executed=True))
+        order = await world.binance.place_order(
+            "BTCUSDT", "BUY", "0.01", "LIMIT", price="60000", client_order_id="busy-2"
+        )
+        assert order.client_order_id == "busy-2"
+        assert len(placings(world)) == 1
+        assert len(world.simulation.exchanges["binance"].open_orders("main", None)) == 1
+
+    play(scene)
+
+
+def test_errs_2_the_code_is_throttled_and_not_safe_to_repeat_for_an_order() -> None:
+    """For a read it is."""
+    verdicts = {}
+    for call in ("place", "read"):
+        endpoint = CALLS["binance"][call]
+        error = answered("binance", endpoint, -1008)
+        verdicts[call] = (error.verdict, is_safe(error, endpoint), error.is_listed)
+    assert verdicts == {"place": (Verdict.THROTTLED, False, True), "read": (Verdict.THROTTLED, True, True)}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from perpwire.api_connector import order_journal
-from perpwire.api_connector.order_journal import FLUSH_S, JournalFile, OrderJournal
+from perpwire.api_connector.order_journal import FOLD_S, JournalFile, OrderJournal
 from perpwire.clock import ManualClock
 from perpwire.errors import (
     APIError,
@@ -142,13 +142,16 @@ def test_a_process_that_is_killed_without_warning_leaves_every_intent(path: Path
             journal.before_send((request(f"order-{number}"),), number, number + 7_000)
             if number % 2:
                 journal.settled(f"order-{number}", order(f"order-{number}"))
+            if number == 25:
+                journal.fold()
         journal.fill_delivered(fill("9", 5))
         os.kill(os.getpid(), signal.SIGKILL)
     assert os.waitpid(child, 0)[1] == signal.SIGKILL
     journal = opened(path)
     kept = {entry.client_order_id: entry.outcome for entry in journal.orders()}
     assert set(kept) == {f"order-{number}" for number in range(50)}
-    assert [name for name, outcome in kept.items() if outcome is None] == [f"order-{n}" for n in range(0, 50, 2)]
+    settled = [name for name, outcome in kept.items() if outcome is not None]
+    assert settled == [f"order-{n}" for n in range(1, 26, 2)], "what was noted last is asked of the venue again"
     assert journal.delivered_fills() == [(("BTCUSDT", "9", Side.BUY), 5)]
     journal.close()
 
@@ -159,9 +162,9 @@ def test_an_outcome_reaches_the_file_by_itself_a_moment_later(path: Path) -> Non
     journal.before_send((request("a"),), 1, 2)
     journal.settled("a", order("a"))
     ((delay_s, write),) = clock.due
-    assert delay_s == FLUSH_S
+    assert delay_s == FOLD_S
     with sqlite3.connect(path) as other:
-        assert other.execute("SELECT outcome FROM orders").fetchone() == (None,)
+        assert other.execute("SELECT outcome FROM orders").fetchone() is None
         write()  # type: ignore[operator]
         assert other.execute("SELECT outcome FROM orders").fetchone() == ("PLACED",)
     other.close()
@@ -172,16 +175,51 @@ def test_a_file_that_cannot_be_written_fails_the_order_as_not_sent_and_loses_not
     journal = opened(path)
     journal.before_send((request("a"),), 1, 2)
     journal.settled("a", order("a"))
-    journal._db.execute("PRAGMA query_only=ON")  # as a full disk would
+    file = journal._file._file
+    kept, broken = os.dup(file), os.open(path, os.O_RDONLY)
+    os.dup2(broken, file)  # as a full disk would
     with pytest.raises(NotSent) as caught:
         journal.before_send((request("b"),), 3, 4)
     assert caught.value.code == "JOURNAL"
     assert str(path) in caught.value.advice
     journal.settled("b", caught.value)
-    journal._db.execute("PRAGMA query_only=OFF")
+    os.dup2(kept, file)
+    os.close(kept)
+    os.close(broken)
     journal.before_send((request("c"),), 5, 6)
     assert [(one.client_order_id, one.outcome) for one in journal.orders()] == [("a", "PLACED"), ("c", None)]
     journal.close()
+
+
+def test_orders_go_on_while_the_database_is_locked_and_are_in_it_afterwards(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = opened(path)
+    journal._db.execute("PRAGMA query_only=ON")
+    for number in range(order_journal.FOLD_LINES + 10):
+        journal.before_send((request(f"order-{number}"),), 1, 2)
+    assert "can't be brought up to date" in caplog.text
+    journal._db.execute("PRAGMA query_only=OFF")
+    assert len(list(journal.orders())) == order_journal.FOLD_LINES + 10
+    journal.close()
+
+
+def test_lines_that_were_folded_but_not_yet_emptied_are_folded_again_to_no_effect(path: Path) -> None:
+    journal = opened(path)
+    journal.before_send((request("a"), request("b")), 1, 2)
+    journal.fill_delivered(fill("9", 5))
+    log = journal._file.path
+    lines = log.read_bytes()
+    journal.fold()
+    assert log.read_bytes() == b""
+    journal.close()
+    log.write_bytes(lines + b'["order",4,"half a li')  # killed between the two, and then in the middle of a write
+    later = opened(path)
+    assert [entry.client_order_id for entry in later.orders()] == ["a", "b"]
+    assert len(later.delivered_fills()) == 1
+    later.before_send((request("c"),), 1, 2)
+    assert [entry.client_order_id for entry in later.unsettled()] == ["a", "b", "c"]
+    later.close()
 
 
 def test_one_file_serves_several_venues_and_keys_and_each_sees_its_own(path: Path) -> None:
@@ -248,9 +286,9 @@ def test_the_point_to_which_fills_were_read_only_moves_forward(path: Path) -> No
 def test_old_rows_go_and_unsettled_orders_and_fills_that_may_be_read_again_stay(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(order_journal, "KEEP_ORDERS", 10)
-    monkeypatch.setattr(order_journal, "KEEP_FILLS", 10)
-    monkeypatch.setattr(order_journal, "TIDY_EVERY", 5)
+    monkeypatch.setattr(order_journal, "KEEP", 20)
+    monkeypatch.setattr(order_journal, "KEEP_FILLS", 20)
+    monkeypatch.setattr(order_journal, "TIDY_EVERY", 10)
     journal = opened(path)
     hour_ms = 3_600_000
     journal.fills_read_until(2 * hour_ms)
@@ -259,9 +297,12 @@ def test_old_rows_go_and_unsettled_orders_and_fills_that_may_be_read_again_stay(
         if number != 3:
             journal.settled(f"order-{number}", order(f"order-{number}"))
         journal.fill_delivered(fill(str(number), hour_ms - 20 + number))
+        if number % 5 == 0:
+            journal.fold()
     kept = [entry.client_order_id for entry in journal.orders()]
     assert kept[0] == "order-3"
     assert 10 <= len(kept) <= 20
+    monkeypatch.setattr(order_journal, "KEEP_FILLS", 1000)
     fills = [trade_id for (_, trade_id, _), _ in journal.delivered_fills()]
     assert fills[0] == "20", "an hour before the point and later all stay"
     assert fills[-1] == "99"

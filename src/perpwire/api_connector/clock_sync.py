@@ -29,6 +29,9 @@ BASELINE_S = 300.0
 LONGEST_BASELINE_S = 3600.0
 """and those that lie further apart than this say nothing of the drift of today."""
 
+SLOW_NS = 1_000_000_000
+"""An answer that took longer says nothing unless it contradicts: what delayed it may have delayed its time too."""
+
 GOOD_MS = 20.0
 """Known so well, the offset is good for the next five minutes."""
 
@@ -102,6 +105,8 @@ class ClockSync:
         low_ns = max(least_ns, self._offset_ns - self._error_ns)
         high_ns = min(most_ns, self._offset_ns + self._error_ns)
         fits = low_ns <= high_ns
+        if fits and sample.received_ns - sample.sent_ns > SLOW_NS and self._error_ns < SLOW_NS:
+            return True
         if not fits:
             low_ns, high_ns = least_ns, most_ns
             self._baseline = None

@@ -65,3 +65,22 @@ def test_by06_1_the_limit_of_the_address_stops_http_for_ten_minutes_and_nothing_
         await scene.connector.get_order_book("BTCUSDT", 5)
 
     play(scenario, "bybit")
+
+
+def test_by06_1_orders_go_on_by_the_trading_socket_while_http_is_stopped() -> None:
+    async def scenario(scene: Scene) -> None:
+        async with scene.world.connector("bybit", road="websocket") as connector:
+            await connector.get_instruments()
+            await scene.sleep(5)
+            assert connector.is_trade_socket_live
+            scene.host.faults.add(Answer(path="/v5/market/orderbook", canned="forbidden"))
+            with pytest.raises(RateLimited):
+                await connector.get_order_book("BTCUSDT", 5)
+            start = len(scene.tap.sent)
+            order = await connector.place_order("BTCUSDT", "BUY", "0.01")
+            assert order.order_id
+            with pytest.raises(RateLimited):
+                await connector.place_order("BTCUSDT", "BUY", "0.01", road="rest")
+            assert scene.tap.sent[start:] == []
+
+    play(scenario, "bybit")

@@ -118,11 +118,16 @@ class RateLedger:
 
     def __init__(self, limits: Sequence[Limit]) -> None:
         self._windows = {one.name: _Window(one) for one in limits}
+        self._rest_only = frozenset(one.name for one in limits if one.rest_only)
         self._unanswered: deque[Receipt] = deque()
         self._banned_until: tuple[int, int] | None = None
         self.stopped_until_ns = 0
 
     # --- spending -------------------------------------------------------------------------------------------------
+
+    def on_socket(self, costs: Costs) -> Costs:
+        """What a call uses that goes by the trading socket."""
+        return {name: cost for name, cost in costs.items() if name not in self._rest_only} if self._rest_only else costs
 
     def take(self, costs: Costs, lane: Lane, now_ns: int) -> Receipt | None:
         """Spend it if there is room for all of it now; None where there is not."""

@@ -269,7 +269,8 @@ class RequestPath:
 
     def _route(self, endpoint: Endpoint, road: Road | None) -> Route:
         """The trading socket where it is wished, serves the call and is live; REST otherwise. Decided when a request is
-        about to be signed, for each try anew; and only what surely never left is tried again."""
+        about to be signed, for each try anew; and only what surely never left is tried again. What it may use depends
+        on it, so that it is looked at before the budget, too."""
         socket = self.socket
         if (
             socket is not None
@@ -326,19 +327,28 @@ class RequestPath:
         attempt: _Try,
         before_send: BeforeSend | None = None,
     ) -> Any:
-        costs, lane = endpoint.costs_of(params), endpoint.lane_of(params)
-        receipt: Receipt | None = None
-        if deadline_ns is None or self._clock.monotonic_ns() < deadline_ns:
-            receipt = self.admission.admit_now(costs, lane)
-        if receipt is None:
-            receipt = await self.admission.admit(endpoint.name, costs, lane, deadline_ns)
+        lane = endpoint.lane_of(params)
+        while True:
+            costs = endpoint.costs_of(params)
+            route = self._route(endpoint, road)
+            if route is not self._http:
+                costs = self._ledger.on_socket(costs)
+            receipt: Receipt | None = None
+            if deadline_ns is None or self._clock.monotonic_ns() < deadline_ns:
+                receipt = self.admission.admit_now(costs, lane)
+            if receipt is None:
+                receipt = await self.admission.admit(endpoint.name, costs, lane, deadline_ns)
+                if self._route(endpoint, road) is not route:  # the socket came or went while it waited
+                    self.admission.refund(receipt)
+                    continue
+            break
         try:
             venue_ms = self._sync.venue_ms()
             if before_send is not None:
                 before_send(venue_ms)
                 venue_ms = self._sync.venue_ms()
             # From here to the first write nothing waits: the time stamp is as fresh as it can be.
-            request = self._route(endpoint, road).prepare(endpoint, params, self._credentials, venue_ms)
+            request = route.prepare(endpoint, params, self._credentials, venue_ms)
         except BaseException:
             self.admission.refund(receipt)  # what can't be written costs nothing
             raise

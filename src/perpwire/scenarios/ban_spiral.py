@@ -7,9 +7,10 @@ snapshot waits for its turn as it would then, at a tenth of the time that playin
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from decimal import Decimal
 
-from perpwire.errors import APIError, RateLimited
+from perpwire.errors import APIError, BookNotInSync, RateLimited
 from perpwire.model.incident import RateLimitHit
 from perpwire.scenarios.registry import scenario
 from perpwire.scenarios.run import Run
@@ -28,15 +29,14 @@ FOREIGN = 400
 SYMBOLS = tuple(Listing(symbol=f"COIN{number}USDT", start_price=Decimal(100)) for number in range(BOOKS - 3))
 
 
-@scenario(options={"rate": 0.4, "symbols": SYMBOLS, "latency_s": 0.02})
+@scenario(options={"rate": 0.6, "symbols": SYMBOLS, "latency_s": 0.02})
 async def ban_spiral(run: Run) -> None:
     """Two dozen callers use up the budget while the venue says 429, sockets are lost, and the address is banned."""
     await run.follow()
     await run.place("BTCUSDT", "BUY", "0.1")
     names = list(await run.connector.get_instruments())
-    books = await asyncio.gather(*(run.connector.open_book(name) for name in names))
-    run.books = dict(zip(names, books, strict=True))
-    await run.clock.sleep(70 - run.now_s)  # what the start has used is forgotten
+    await asyncio.gather(*(_open(run, name) for name in names))
+    await run.clock.sleep(60)  # what the start has used is forgotten
     callers = [asyncio.create_task(_call(run)) for _ in range(CALLERS)]
     try:
         await (_binance(run) if run.venue == "binance" else _bybit(run))
@@ -44,6 +44,13 @@ async def ban_spiral(run: Run) -> None:
         for caller in callers:
             caller.cancel()
         await asyncio.gather(*callers, return_exceptions=True)
+
+
+async def _open(run: Run, symbol: str) -> None:
+    """A quiet market may take its time until its book is proven."""
+    while symbol not in run.books:
+        with suppress(BookNotInSync):
+            run.books[symbol] = await run.connector.open_book(symbol)
 
 
 async def _call(run: Run) -> None:

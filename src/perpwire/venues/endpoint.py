@@ -49,6 +49,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
         limit: Units per window.
         period_s: Window length.
         scope: "ip": all calls from this address share it; "account": only calls like this one.
+        rest_only: Calls on the trading socket do not draw on it.
         fixed: True for windows that start at multiples of period_s of the venue's clock, False for rolling ones.
         source: Where it is published.
     """
@@ -59,6 +60,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     fixed: bool
     source: str
     scope: Literal["ip", "account"] = "account"
+    rest_only: bool = False
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from perpwire.venues.base import Costs, Limit, Params
 SOURCE = "docs/v5/rate-limit, as of 2026-07-24"
 
 IP_5S = "ip_5s"
-IP_LIMIT = Limit(name=IP_5S, limit=600, period_s=5.0, fixed=False, source=SOURCE, scope="ip")
+IP_LIMIT = Limit(name=IP_5S, limit=600, period_s=5.0, fixed=False, source=SOURCE, scope="ip", rest_only=True)
 """Every HTTP call of one IP address. A breach is answered by HTTP 403 for at least ten minutes."""
 
 IP_BAN_S = 600.0

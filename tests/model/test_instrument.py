@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from decimal import Decimal as D
 
+import msgspec
 import pytest
 from hypothesis import given, strategies as st
 
@@ -66,3 +67,14 @@ def test_rounding_gives_multiples_on_the_right_side(price: D) -> None:
     assert down % BTC.tick_size == up % BTC.tick_size == near % BTC.tick_size == 0
     assert down <= price <= up
     assert abs(near - price) <= BTC.tick_size / 2
+
+
+def test_a_market_order_goes_by_the_steps_of_its_own_where_there_are_such() -> None:
+    one = msgspec.structs.replace(BTC, market_quantity_step=D("0.01"), min_market_quantity=D("0.02"))
+    one.check_quantity(D("0.011"))
+    with pytest.raises(BadInput, match=r"step 0.01; nearest is 0.02"):
+        one.check_quantity(D("0.011"), market=True)
+    with pytest.raises(BadInput, match=r"below the least, 0.02"):
+        one.check_quantity(D("0.01"), market=True)
+    assert one.round_quantity(D("0.039"), "down", market=True) == D("0.03")
+    assert one.round_quantity(D("0.039"), "down") == D("0.039")

@@ -163,7 +163,7 @@ class OrderForm:
         if quantity is None:
             raise self._bad("quantity", "a quantity is needed")
         if rounding is not None:
-            quantity = instrument.round_quantity(quantity, rounding)
+            quantity = instrument.round_quantity(quantity, rounding, market=kind in AT_MARKET)
         instrument.check_quantity(quantity, market=kind in AT_MARKET)
         return quantity
 

@@ -29,6 +29,13 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         quantity_step: Quantities are multiples of it (base).
         min_quantity, max_quantity: Bounds of a limit order's quantity (base).
         max_market_quantity: Upper bound of a market order's quantity (base).
+        min_market_quantity, market_quantity_step: Of a market order's quantity (base), where they differ from those of
+            limit orders; None: the same.
+        max_buy_price_ratio, min_sell_price_ratio: A buy's limit price is at most mark price x this, a sell's at least;
+            None where the venue has no such rule or judges by itself.
+        max_open_orders: Of this contract, conditional ones not counted; None where not stated.
+        trigger_protect: How far last and mark price may be apart (share of the price) where a protected trigger fires;
+            None where the venue has no such protection.
         min_notional: Least price x quantity (quote) of an order that is not reduce-only.
         funding_interval_s: Seconds between fundings, None where not stated.
     """
@@ -46,6 +53,12 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     min_quantity: Decimal
     max_quantity: Decimal | None = None
     max_market_quantity: Decimal | None = None
+    min_market_quantity: Decimal | None = None
+    market_quantity_step: Decimal | None = None
+    max_buy_price_ratio: Decimal | None = None
+    min_sell_price_ratio: Decimal | None = None
+    max_open_orders: int | None = None
+    trigger_protect: Decimal | None = None
     min_notional: Decimal | None = None
     funding_interval_s: int | None = None
 
@@ -53,9 +66,16 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         """The multiple of tick_size below, above or nearest to `price`."""
         return _to_multiple(price, self.tick_size, rounding)
 
-    def round_quantity(self, quantity: Decimal, rounding: Rounding) -> Decimal:
-        """The multiple of quantity_step below, above or nearest to `quantity`."""
-        return _to_multiple(quantity, self.quantity_step, rounding)
+    def round_quantity(self, quantity: Decimal, rounding: Rounding, *, market: bool = False) -> Decimal:
+        """The multiple of quantity_step (of market_quantity_step for a market order) below, above or nearest to
+        `quantity`."""
+        return _to_multiple(quantity, self._step(market), rounding)
+
+    def _step(self, market: bool) -> Decimal:
+        return self.market_quantity_step if market and self.market_quantity_step is not None else self.quantity_step
+
+    def _least(self, market: bool) -> Decimal:
+        return self.min_market_quantity if market and self.min_market_quantity is not None else self.min_quantity
 
     def check_price(self, price: Decimal) -> None:
         """Raises BadInput, naming the nearest valid price, where the venue would refuse this limit price."""
@@ -77,21 +97,19 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
 
     def check_quantity(self, quantity: Decimal, *, market: bool = False) -> None:
         """Raises BadInput, naming the nearest valid quantity, where the venue would refuse this one."""
+        step, least = self._step(market), self._least(market)
         if quantity <= 0:
             raise self._bad(
-                "QUANTITY_NOT_POSITIVE",
-                f"quantity {plain(quantity)} must be above 0; the least is {plain(self.min_quantity)}",
+                "QUANTITY_NOT_POSITIVE", f"quantity {plain(quantity)} must be above 0; the least is {plain(least)}"
             )
-        if self.quantity_step and quantity % self.quantity_step:
-            near = plain(max(self.round_quantity(quantity, "nearest"), self.min_quantity))
+        if step and quantity % step:
+            near = plain(max(self.round_quantity(quantity, "nearest", market=market), least))
             raise self._bad(
                 "QUANTITY_OFF_STEP",
-                f"quantity {plain(quantity)} is not a multiple of step {plain(self.quantity_step)}; nearest is {near}",
+                f"quantity {plain(quantity)} is not a multiple of step {plain(step)}; nearest is {near}",
             )
-        if quantity < self.min_quantity:
-            raise self._bad(
-                "QUANTITY_TOO_SMALL", f"quantity {plain(quantity)} is below the least, {plain(self.min_quantity)}"
-            )
+        if quantity < least:
+            raise self._bad("QUANTITY_TOO_SMALL", f"quantity {plain(quantity)} is below the least, {plain(least)}")
         greatest = self.max_market_quantity if market else self.max_quantity
         if greatest is not None and quantity > greatest:
             raise self._bad(

@@ -161,6 +161,11 @@ def check_instrument(instrument: Instrument, row: dict[str, Any]) -> None:
     assert exactly(instrument.min_quantity, rules["LOT_SIZE"]["minQty"])
     assert exactly(instrument.max_quantity, rules["LOT_SIZE"]["maxQty"])
     assert exactly(instrument.max_market_quantity, rules["MARKET_LOT_SIZE"]["maxQty"])
+    assert exactly(instrument.min_market_quantity, rules["MARKET_LOT_SIZE"]["minQty"])
+    assert exactly(instrument.market_quantity_step, rules["MARKET_LOT_SIZE"]["stepSize"])
+    assert exactly(instrument.max_buy_price_ratio, rules["PERCENT_PRICE"]["multiplierUp"])
+    assert exactly(instrument.min_sell_price_ratio, rules["PERCENT_PRICE"]["multiplierDown"])
+    assert instrument.max_open_orders == rules["MAX_NUM_ORDERS"]["limit"]
     assert exactly(instrument.min_notional, rules.get("MIN_NOTIONAL", {}).get("notional"))
 
 

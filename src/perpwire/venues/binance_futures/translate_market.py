@@ -34,6 +34,8 @@ def instrument(info: wire.SymbolInfo) -> Instrument:
     lot = rules.get("LOT_SIZE", nothing)
     market_lot = rules.get("MARKET_LOT_SIZE", nothing)
     notional = rules.get("MIN_NOTIONAL", nothing)
+    percent = rules.get("PERCENT_PRICE", nothing)
+    orders = rules.get("MAX_NUM_ORDERS", nothing)
     return Instrument(
         venue=VENUE,
         symbol=info.symbol,
@@ -48,6 +50,12 @@ def instrument(info: wire.SymbolInfo) -> Instrument:
         min_quantity=or_zero(lot.min_qty),
         max_quantity=above_zero(lot.max_qty),
         max_market_quantity=above_zero(market_lot.max_qty),
+        min_market_quantity=number(market_lot.min_qty),
+        market_quantity_step=number(market_lot.step_size),
+        max_buy_price_ratio=above_zero(percent.multiplier_up),
+        min_sell_price_ratio=above_zero(percent.multiplier_down),
+        max_open_orders=orders.limit or None,
+        trigger_protect=above_zero(info.trigger_protect),
         min_notional=above_zero(notional.notional),
     )
 

@@ -74,10 +74,10 @@ class Filter(Rest):
     min_qty: Number = UNSET
     max_qty: Number = UNSET
     step_size: Number = UNSET
-    limit: Unread = UNSET
+    limit: Int = UNSET
     notional: Number = UNSET
-    multiplier_up: Unread = UNSET
-    multiplier_down: Unread = UNSET
+    multiplier_up: Number = UNSET
+    multiplier_down: Number = UNSET
     multiplier_decimal: Unread = UNSET
     position_control_side: Unread = UNSET
 
@@ -102,7 +102,7 @@ class SymbolInfo(Rest):
     underlying_type: Unread = UNSET
     underlying_sub_type: Unread = UNSET
     settle_plan: Unread = UNSET
-    trigger_protect: Unread = UNSET
+    trigger_protect: Number = UNSET
     liquidation_fee: Unread = UNSET
     market_take_bound: Unread = UNSET
     max_move_order_limit: Unread = UNSET

@@ -132,9 +132,12 @@ def cursor_after(key: int) -> str:
     return quote(f"page_token={key}&", safe="")
 
 
+_FIRST_KEY = 1_000_000_000
+
+
 def in_order(rows: Sequence[T]) -> list[tuple[int, T]]:
-    """Rows in the order in which they are to be shown, keyed for `paged`."""
-    return [(len(rows) - index, row) for index, row in enumerate(rows)]
+    """Rows in the order in which they are to be shown, keyed for `paged`: one more at the end changes no key."""
+    return [(_FIRST_KEY - index, row) for index, row in enumerate(rows)]
 
 
 def newest_first(rows: Sequence[T]) -> list[tuple[int, T]]:

@@ -25,7 +25,7 @@ from perpwire.api_connector.order_desk import OrderDesk
 from perpwire.api_connector.order_form import OrderForm
 from perpwire.api_connector.position_modes import PositionModes
 from perpwire.api_connector.private_stream import PrivateStream
-from perpwire.api_connector.reconcile import Desk
+from perpwire.api_connector.reconcile import Desk, Resolution
 from perpwire.api_connector.request_path import HttpRoute, RequestPath
 from perpwire.api_connector.retry import RetryPolicy
 from perpwire.api_connector.start_up import StartUp, StartUpReport
@@ -298,6 +298,12 @@ class ConnectorCore:
     def is_trade_socket_live(self) -> bool:
         """Whether orders that shall go by the trading socket do so now; else they go by REST."""
         return self.trade_route is not None and self.trade_route.is_live
+
+    @property
+    def unresolved_orders(self) -> tuple[Resolution, ...]:
+        """Orders whose outcome is not known yet, and is being searched for: await one for its order. What is left when
+        the connector is closed is told as an incident (OrderResolved, UNRESOLVED) and stays open in the journal."""
+        return () if self._parts is None else self._parts.orders.unresolved
 
     # --- inside ---------------------------------------------------------------------------------------------------
 

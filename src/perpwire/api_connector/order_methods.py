@@ -54,6 +54,7 @@ class OrderMethods(MarketMethods, AccountMethods):
         round: Rounding | Literal["passive"] | None = None,  # noqa: A002 - the word users expect
         road: Road | str | None = None,
         deadline_s: float | None = None,
+        wait: Literal["accepted"] | None = None,
         **venue_params: Any,
     ) -> Order:
         """Place one order. It is sent once, whatever happens.
@@ -66,6 +67,9 @@ class OrderMethods(MarketMethods, AccountMethods):
                 TRAILING_STOP_MARKET (Binance).
             road: "rest" or "websocket"; None: as the connector is set.
             deadline_s: Seconds from now; what is not sent by then never is (NotSent).
+            wait: "accepted": where the venue's answer is an acknowledgement (Bybit), wait until it says that the order
+                rests, was filled, or was rejected (OrderRejected with its reason); by the account's stream if that is
+                open, by questions else.
             price: Quote per base; for LIMIT, STOP and TAKE_PROFIT.
             time_in_force: GTC where not given, for types with a price.
             reduce_only: It may only make a position smaller.
@@ -113,9 +117,9 @@ class OrderMethods(MarketMethods, AccountMethods):
         self._placing += 1
         try:
             if not self.guard.is_on:
-                return await self._orders.place(request, road=_road(road), deadline_ns=deadline_ns)
+                return await self._orders.place(request, road=_road(road), deadline_ns=deadline_ns, wait=wait)
             async with self.guard.admitted(request):
-                return await self._orders.place(request, road=_road(road), deadline_ns=deadline_ns)
+                return await self._orders.place(request, road=_road(road), deadline_ns=deadline_ns, wait=wait)
         finally:
             self._placing -= 1
 

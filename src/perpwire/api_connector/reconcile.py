@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator, Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from perpwire.api_connector.clock_sync import ClockSync
@@ -15,7 +16,7 @@ from perpwire.api_connector.request_path import RequestPath
 from perpwire.clock import Clock
 from perpwire.data_processor.order_tracker import Evidence, Key, OrderTracker
 from perpwire.errors import APIError, Garbled, NotSent, OutcomeUnknown, UnknownOrder
-from perpwire.model.order import Fill, Order, OrderRequest, OrderStatus, TimeInForce
+from perpwire.model.order import Fill, Order, OrderRequest, OrderStatus, OrderType, TimeInForce
 from perpwire.venues.base import Venue
 
 MARGIN_MS = 2000
@@ -86,6 +87,7 @@ class Resolution:
         self._first_sent_ms = first_sent_ms
         self._certain_after_ms = certain_after_ms
         self._sent_ns = sent_ns
+        self._fills: dict[str, Fill] = {}
         self._pauses_s = pauses_s
         self._on_end = on_end
         loop = asyncio.get_running_loop()
@@ -160,7 +162,11 @@ class Resolution:
     def _on_evidence(self, evidence: Evidence) -> None:
         if isinstance(evidence, Fill):
             if evidence.side is self.request.side and evidence.venue_time_ms >= self._first_sent_ms - MARGIN_MS:
-                self._end(_from_fill(self.request, evidence))
+                self._fills[evidence.trade_id] = evidence
+                order = _from_fills(self.request, tuple(self._fills.values()))
+                # A part of an order that does not rest is not its outcome: how much there will be is not known yet.
+                if order.status is OrderStatus.FILLED or _rests(self.request):
+                    self._end(order)
         elif self._is_it(evidence):
             self._end(evidence)
 
@@ -330,27 +336,32 @@ async def watch_until(
     return Seen(found.result(), True, None) if found.done() else Seen(last, False, trouble)
 
 
-def _from_fill(request: OrderRequest, fill: Fill) -> Order:
-    """The order as a fill shows it, where nothing else has told of it yet."""
-    is_all = fill.quantity >= request.quantity > 0
+def _rests(request: OrderRequest) -> bool:
+    return request.type is OrderType.LIMIT and request.time_in_force not in (TimeInForce.IOC, TimeInForce.FOK)
+
+
+def _from_fills(request: OrderRequest, fills: Sequence[Fill]) -> Order:
+    """The order as its fills show it, where nothing else has told of it yet."""
+    last = fills[-1]
+    quantity = sum((fill.quantity for fill in fills), Decimal(0))
     return Order(
-        venue=fill.venue,
-        symbol=fill.symbol,
-        venue_time_ms=fill.venue_time_ms,
-        received_ns=fill.received_ns,
-        order_id=fill.order_id,
+        venue=last.venue,
+        symbol=last.symbol,
+        venue_time_ms=last.venue_time_ms,
+        received_ns=last.received_ns,
+        order_id=last.order_id,
         client_order_id=request.client_order_id,
         side=request.side,
         type=request.type,
-        status=OrderStatus.FILLED if is_all else OrderStatus.PARTIALLY_FILLED,
+        status=OrderStatus.FILLED if quantity >= request.quantity > 0 else OrderStatus.PARTIALLY_FILLED,
         time_in_force=request.time_in_force or TimeInForce.GTC,
         price=request.price,
         quantity=request.quantity,
-        filled_quantity=fill.quantity,
-        average_price=fill.price,
+        filled_quantity=quantity,
+        average_price=sum((fill.price * fill.quantity for fill in fills), Decimal(0)) / quantity,
         reduce_only=request.reduce_only,
         position_side=request.position_side,
-        updated_time_ms=fill.venue_time_ms or None,
+        updated_time_ms=last.venue_time_ms or None,
     )
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 MODULES = (
     "cut_sockets",
     "lost_answers",
+    "lost_response",
+    "the_503_family",
     "torn_books",
     "while_away",
     "clock_moves",

@@ -41,10 +41,6 @@ class Credentials:
         return self._api_key
 
     @property
-    def secret_key(self) -> str:
-        return self._reveal()[0]
-
-    @property
     def is_complete(self) -> bool:
         """There are both a key and a secret."""
         return bool(self._api_key) and self._secret != ""

@@ -98,7 +98,7 @@ class Stage:
         self.script = Script(clock)
         self.incidents: list[Incident] = []
         self.connector = VenueConnector(
-            load("binance"), "key", "secret", clock=clock, rng=random.Random(3), http=self.script
+            load("binance"), "key", "secret", clock=clock, rng=random.Random(3), http=self.script, check_key=False
         )
         self.connector.on_incident(self.incidents.append)
 
@@ -403,7 +403,9 @@ def test_an_order_that_shows_late_after_an_acknowledged_cancel_is_asked_for_agai
             "GET /v5/order/realtime": [(200, nothing), (200, nothing), (200, found)],
             "GET /v5/order/history": [(200, nothing)],
         }
-        async with VenueConnector(load("bybit"), "key", "secret", clock=clock, http=script) as connector:
+        async with VenueConnector(
+            load("bybit"), "key", "secret", clock=clock, http=script, check_key=False
+        ) as connector:
             cancelled = await connector.cancel_order("BTCUSDT", "o1")
             assert cancelled.status is OrderStatus.CANCELED
             script.answers["GET /v5/order/realtime"] = [(200, nothing)]

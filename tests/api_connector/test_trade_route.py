@@ -363,7 +363,7 @@ def test_an_order_past_its_deadline_is_never_written() -> None:
 
 def test_a_login_that_is_refused_leaves_orders_to_rest() -> None:
     async def scenario(world: World) -> None:
-        async with trader(world, "bybit", live=False, secret_key="wrong") as connector:
+        async with trader(world, "bybit", live=False, secret_key="wrong", check_key=False) as connector:
             told: list[Incident] = []
             connector.on_incident(told.append)
             await world.clock.sleep(5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import ssl
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from enum import StrEnum
@@ -19,6 +20,7 @@ from perpwire.api_connector.fill_keeper import FillKeeper
 from perpwire.api_connector.guards import Guard, Guards, View
 from perpwire.api_connector.history import History
 from perpwire.api_connector.instrument_cache import InstrumentCache
+from perpwire.api_connector.key_check import check_key
 from perpwire.api_connector.ledger import RateLedger
 from perpwire.api_connector.metrics import APIMetrics
 from perpwire.api_connector.order_desk import OrderDesk
@@ -37,14 +39,15 @@ from perpwire.data_processor.account_state import AccountState
 from perpwire.data_processor.order_tracker import OrderTracker
 from perpwire.entropy import system_random
 from perpwire.errors import BadInput
-from perpwire.model.account import Position
+from perpwire.model.account import KeyInfo, Position
 from perpwire.model.incident import FrameGarbled, Incident
 from perpwire.model.instrument import Instrument
 from perpwire.model.market import MarkPrice
 from perpwire.model.numbers import Number, exact
 from perpwire.model.order import Order
 from perpwire.transport.base import HttpTransport, SocketTransport
-from perpwire.venues.base import Call, Road, Venue
+from perpwire.transport.proxy import Proxy
+from perpwire.venues.base import Call, Hosts, Road, Venue
 
 if TYPE_CHECKING:
     from perpwire.api_connector.order_journal import JournalFile, OrderJournal
@@ -72,9 +75,16 @@ class ConnectorCore:
 
     Args:
         venue: The venue's tables.
-        api_key, secret_key: Empty for public data only.
+        api_key, secret_key: Empty for public data only. `secret_key` may be a private key; see Credentials.
+        credentials: In place of these.
         env: "live", "testnet" or "demo".
         url: Base URL of an embedded exchange (http://127.0.0.1:PORT), in place of `env`.
+        hosts: Hosts of your own, in place of both.
+        proxy: For REST and sockets alike: http, https, socks5 or socks5h ://user:password@host:port.
+        ssl_context: TLS settings of your own, for REST and sockets alike.
+        check_key: Ask at the start what the key may do. A key with the right to withdraw is refused (NotAllowed),
+            one that expires within two weeks or is not bound to addresses is warned of (KeyWarning).
+        allow_withdrawal_key: Take a key with the right to withdraw all the same.
         timeout_s: Longest wait for one answer.
         settle_patience_s: How long to go on asking after an order whose answer was lost.
         road: How orders travel: "rest", or "websocket" where the venue's trading socket is live (else REST). Each order
@@ -92,8 +102,14 @@ class ConnectorCore:
         api_key: str = "",
         secret_key: str = "",
         *,
+        credentials: Credentials | None = None,
         env: str = "live",
         url: str | None = None,
+        hosts: Hosts | None = None,
+        proxy: Proxy | str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        check_key: bool = True,
+        allow_withdrawal_key: bool = False,
         timeout_s: float = 10.0,
         settle_patience_s: float = 60.0,
         road: Road | str = Road.REST,
@@ -106,7 +122,17 @@ class ConnectorCore:
         sockets: SocketTransport | None = None,
     ) -> None:
         self.venue = venue
-        self._credentials = Credentials(api_key, secret_key) if api_key or secret_key else None
+        if credentials is None and (api_key or secret_key):
+            credentials = Credentials(api_key, secret_key)
+        proxy = Proxy(proxy) if isinstance(proxy, str) else proxy
+        del api_key, secret_key  # a traceback may show variables
+        self._credentials = credentials
+        self._proxy = proxy
+        self._ssl_context = ssl_context
+        self._checks_key = check_key
+        self._allows_withdrawal_key = allow_withdrawal_key
+        self.key_info: KeyInfo | None = None
+        """What the venue said at the start that the key may do; None where it was not asked, or could not be."""
         self._clock: Clock = clock or SystemClock()
         self._rng = rng or system_random()
         self._timeout_s = timeout_s
@@ -124,7 +150,10 @@ class ConnectorCore:
         self.streams = WebSocketManager(
             env=env,
             urls={} if url is None else {venue.name: url},
+            hosts={} if hosts is None else {venue.name: hosts},
             heartbeat_s=venue.heartbeat_s,
+            proxy=proxy,
+            ssl_context=ssl_context,
             clock=self._clock,
             rng=self._rng,
             sockets=sockets,
@@ -155,19 +184,24 @@ class ConnectorCore:
 
         Raises:
             NotSent: The venue can't be reached.
-            BadInput: The journal can't be used.
+            BadInput: The journal or the private key can't be used.
+            AuthenticationFailed: The venue refuses the key.
+            NotAllowed: The key may withdraw, which was not allowed (code WITHDRAWAL_RIGHTS).
         """
         if self._parts is not None:
             return
+        if self._credentials is not None and self._credentials.is_complete:
+            self._credentials.check()
         journal = self._open_journal()
         if self._http is None:
             # Imported only when it is really wanted: its imports take longer than the rest of the library's.
             from perpwire.transport.http1 import http_transport
 
-            self._http = http_transport()
+            self._http = http_transport(proxy=self._proxy, ssl_context=self._ssl_context)
         requests = RequestPath(
             self.venue,
-            HttpRoute(self.venue, self._http, self._hosts.rest),
+            HttpRoute(self.venue, self._http, self._hosts),
+            hosts=self._hosts,
             road=self._road,
             timeout_s=self._timeout_s,
             credentials=self._credentials,
@@ -200,6 +234,11 @@ class ConnectorCore:
         self._parts = _Parts(requests, orders, dead_man, books, private, journal, trade)
         try:
             await requests.start()
+            if self._checks_key and self._credentials is not None:
+                self.key_info = await check_key(
+                    self.venue, requests, self._clock, self._sync,
+                    allow_withdrawal=self._allows_withdrawal_key, on_incident=self._tell,
+                )  # fmt: skip
             if journal is not None:
                 self._start_up_report = await StartUp(
                     desk, journal, patience_s=self._settle_patience_s, on_incident=self._tell

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable
 from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.fill_keeper import FillKeeper
 from perpwire.api_connector.recovery import reread_account, subject
-from perpwire.api_connector.request_path import RequestPath
+from perpwire.api_connector.request_path import RequestPath, at_home
 from perpwire.api_connector.stream_connection import StreamConnection
 from perpwire.api_connector.websocket_manager import WebSocketManager
 from perpwire.clock import Clock
@@ -81,10 +81,12 @@ class PrivateStream:
                 venue_ms=self._sync.venue_ms,
                 on_state=self._on_state,
             )
-        except BaseException:
+        except BaseException as error:
             self._opened = self._state.follows = False
             for off in offs:
                 off()
+            if isinstance(error, AuthenticationFailed):
+                at_home(error, self._hosts)
             raise
         self._offs = offs
         # What the account holds now; the stream says only what changes.

@@ -13,11 +13,21 @@ from perpwire.api_connector.metrics import APIMetrics
 from perpwire.api_connector.retry import RetryPolicy, is_safe
 from perpwire.clock import Clock
 from perpwire.credentials import Credentials
-from perpwire.errors import APIError, ClockSkewed, Garbled, NotSent, OutcomeUnknown, RateLimited, UnknownOrder
+from perpwire.errors import (
+    APIError,
+    AuthenticationFailed,
+    ClockSkewed,
+    Garbled,
+    NotOffered,
+    NotSent,
+    OutcomeUnknown,
+    RateLimited,
+    UnknownOrder,
+)
 from perpwire.http_message import HttpReply, HttpRequest
 from perpwire.model.incident import ClockStepped, Incident, RateLimitHit, UnknownCode
 from perpwire.transport.base import HttpTransport, TransportFailed
-from perpwire.venues.base import Call, Costs, Endpoint, Lane, Params, Road, Venue
+from perpwire.venues.base import Call, Costs, Endpoint, Hosts, Lane, Params, Road, Venue
 
 T = TypeVar("T")
 
@@ -65,36 +75,47 @@ class SocketRoute(Route, Protocol):
         ...
 
 
-class HttpRoute:
-    """By HTTP to one base URL."""
+def at_home(error: AuthenticationFailed, hosts: Hosts) -> None:
+    """Say in the advice whose door it was: most keys that are refused belong to another environment."""
+    if hosts.rest not in error.advice:
+        error.advice = f"{error.advice} It was refused by environment {hosts.env!r} at {hosts.rest}."
 
-    def __init__(self, venue: Venue, transport: HttpTransport, base_url: str) -> None:
+
+class HttpRoute:
+    """By HTTP to the hosts of one environment."""
+
+    def __init__(self, venue: Venue, transport: HttpTransport, hosts: Hosts) -> None:
         self._venue = venue
         self._transport = transport
-        self._base_url = base_url
+        self._hosts = hosts
 
     def prepare(
         self, endpoint: Endpoint, params: Params, credentials: Credentials | None, venue_ms: int
     ) -> _HttpPrepared:
-        return _HttpPrepared(self, endpoint.name, self._venue.encode(endpoint, params, credentials, venue_ms))
+        base = self._hosts.base(endpoint)
+        if base is None:
+            raise NotOffered(
+                f"the environment {self._hosts.env} has no such service",
+                venue=self._venue.name, call=endpoint.name, code="NOT_IN_ENVIRONMENT",
+            )  # fmt: skip
+        return _HttpPrepared(self, base, endpoint.name, self._venue.encode(endpoint, params, credentials, venue_ms))
 
-    async def exchange(self, call: str, request: HttpRequest, timeout_s: float) -> HttpReply:
+    async def exchange(self, base: str, call: str, request: HttpRequest, timeout_s: float) -> HttpReply:
         try:
-            return await self._transport.exchange(self._base_url, request, timeout_s)
+            return await self._transport.exchange(base, request, timeout_s)
         except TransportFailed as failure:
             kind = OutcomeUnknown if failure.may_have_been_sent else NotSent
-            raise kind(
-                f"{self._base_url}: {failure.reason}", venue=self._venue.name, call=call, code="TRANSPORT"
-            ) from failure
+            raise kind(f"{base}: {failure.reason}", venue=self._venue.name, call=call, code="TRANSPORT") from failure
 
 
 class _HttpPrepared(NamedTuple):
     route: HttpRoute
+    base: str
     call: str
     request: HttpRequest
 
     async def exchange(self, timeout_s: float) -> HttpReply:
-        return await self.route.exchange(self.call, self.request, timeout_s)
+        return await self.route.exchange(self.base, self.call, self.request, timeout_s)
 
 
 class RequestPath:
@@ -105,6 +126,7 @@ class RequestPath:
         venue: Venue,
         http: Route,
         *,
+        hosts: Hosts,
         road: Road = Road.REST,
         timeout_s: float = 10.0,
         credentials: Credentials | None,
@@ -118,6 +140,7 @@ class RequestPath:
     ) -> None:
         self._venue = venue
         self._http = http
+        self._hosts = hosts
         self.socket: SocketRoute | None = None
         """The trading socket, where the venue has one."""
         self._road = road
@@ -364,6 +387,8 @@ class RequestPath:
             failure = error
             if self._credentials is not None:
                 error.redact(self._credentials.redact)
+            if isinstance(error, AuthenticationFailed):
+                at_home(error, self._hosts)
             if isinstance(error, RateLimited):
                 self._stop(error, costs)
             if not error.is_listed:

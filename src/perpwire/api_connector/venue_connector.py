@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from perpwire.api_connector.exchange_connector import ExchangeConnector
 from perpwire.api_connector.native_methods import NativeMethods
 from perpwire.api_connector.position_methods import PositionMethods
 from perpwire.api_connector.safety_methods import SafetyMethods
 from perpwire.api_connector.stream_methods import StreamMethods
+from perpwire.credentials import Credentials
+from perpwire.transport.proxy import Proxy
+
+
+def sealed(api_key: str, secret_key: str, options: dict[str, Any]) -> dict[str, Any]:
+    """A connector's options with the secrets among them in objects that don't show them, for its subclasses: should the
+    constructor raise, a traceback may show their variables."""
+    if isinstance(proxy := options.get("proxy"), str):
+        options["proxy"] = Proxy(proxy)
+    if (api_key or secret_key) and options.get("credentials") is None:
+        options["credentials"] = Credentials(api_key, secret_key)
+    return options
 
 
 class VenueConnector(PositionMethods, SafetyMethods, StreamMethods, NativeMethods, ExchangeConnector):

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar
+
+import msgspec
 
 from perpwire import venues
 from perpwire.api_connector.event_queue import EventQueue, Overflow
@@ -20,6 +23,7 @@ from perpwire.errors import BadInput
 from perpwire.model.incident import Incident
 from perpwire.model.market import Event
 from perpwire.transport.base import SocketTransport
+from perpwire.transport.proxy import Proxy
 from perpwire.venues.base import Hosts, Topic, Venue
 
 E = TypeVar("E", bound=Event)
@@ -41,7 +45,9 @@ class WebSocketManager:
     Args:
         env: "live", "testnet" or "demo".
         urls: Venue name -> base URL of an embedded exchange, in place of the venue's own hosts.
+        hosts: Venue name -> hosts of your own, in place of `env` and `urls`.
         heartbeat_s: Seconds between pings; a socket silent for two of them is replaced.
+        proxy, ssl_context: For every connection; see docs/keys-and-hosts.md.
     """
 
     def __init__(
@@ -49,13 +55,19 @@ class WebSocketManager:
         *,
         env: str = "live",
         urls: Mapping[str, str] | None = None,
+        hosts: Mapping[str, Hosts] | None = None,
         heartbeat_s: float = 20.0,
+        proxy: Proxy | str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
         clock: Clock | None = None,
         rng: random.Random | None = None,
         sockets: SocketTransport | None = None,
     ) -> None:
         self._env = env
         self._urls = dict(urls or {})
+        self._own_hosts = dict(hosts or {})
+        self._proxy = Proxy(proxy) if isinstance(proxy, str) else proxy
+        self._ssl_context = ssl_context
         self._heartbeat_s = heartbeat_s
         self._clock: Clock = clock or SystemClock()
         self._rng = rng or system_random()
@@ -149,7 +161,9 @@ class WebSocketManager:
         Raises:
             BadInput: The venue has no such environment.
         """
-        url = self._urls.get(venue.name)
+        own, url = self._own_hosts.get(venue.name), self._urls.get(venue.name)
+        if own is not None:
+            return own
         if url is not None:
             return hosts_at(url)
         if self._env not in venue.environments:
@@ -159,7 +173,7 @@ class WebSocketManager:
                 code="NO_SUCH_ENVIRONMENT",
                 advice="Name one of them, or give the url of an embedded exchange.",
             )
-        return venue.environments[self._env]
+        return msgspec.structs.replace(venue.environments[self._env], env=self._env)
 
     async def subscribe(
         self,
@@ -277,7 +291,7 @@ class WebSocketManager:
             # Imported only when a socket is really wanted: it is half of the library's import time.
             from perpwire.transport.websocket import PicowsTransport
 
-            self._sockets = PicowsTransport(self._clock)
+            self._sockets = PicowsTransport(self._clock, proxy=self._proxy, ssl_context=self._ssl_context)
         return self._sockets
 
     def _tell(self, incident: Incident) -> None:
@@ -298,4 +312,4 @@ def hosts_at(url: str) -> Hosts:
     """Everything of an embedded exchange at one http:// address."""
     base = url.rstrip("/")
     sockets = "ws" + base.removeprefix("http")
-    return Hosts(rest=base, streams=sockets, trade=sockets)
+    return Hosts(rest=base, streams=sockets, trade=sockets, wallet=base, env="sim")

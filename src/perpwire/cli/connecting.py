@@ -66,8 +66,7 @@ async def connectors(
             started[name] = await stack.enter_async_context(
                 VenueConnector(
                     load(name),
-                    keys.api_key if keys else "",
-                    keys.secret_key if keys else "",
+                    credentials=keys,
                     env=env,
                     url=url,
                     clock=SystemClock(),

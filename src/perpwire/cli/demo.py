@@ -64,7 +64,7 @@ class VenueJob:
         self.symbols = symbols
         self.symbol = symbols[0]
         self.simulation = simulation
-        self.connector = VenueConnector(load(name), SIM_KEY.api_key, SIM_KEY.secret_key, url=simulation.urls[name])
+        self.connector = VenueConnector(load(name), credentials=SIM_KEY, url=simulation.urls[name])
         self.delivered = Delivered()
         self.report = VenueReport(venue=name)
         self.rows = [Row(self.connector, symbol) for symbol in symbols]

@@ -18,6 +18,7 @@ from perpwire.model.incident import (
     FrameGarbled,
     HandlerFailed,
     Incident,
+    KeyWarning,
     OrderDoubtful,
     OrderFailed,
     RateLimitHit,
@@ -147,6 +148,10 @@ def _handler_failed(rules: Rules, incident: HandlerFailed) -> Alert:
     return _alert(incident, Severity.WARNING, key, f"Handler {incident.handler} failed")
 
 
+def _key_warning(rules: Rules, incident: KeyWarning) -> Alert:
+    return _alert(incident, Severity.WARNING, f"key {incident.venue} {incident.what}", f"API key: {incident.what}")
+
+
 def _frame_garbled(rules: Rules, incident: FrameGarbled) -> Alert:
     return _alert(incident, Severity.WARNING, f"garbled {incident.connection}", f"{incident.connection} unreadable")
 
@@ -169,6 +174,7 @@ _RULES: Mapping[type, Callable[[Rules, Any], Alert | None]] = {
     RateLimitHit: _rate_limit_hit,
     ClockStepped: _clock_stepped,
     HandlerFailed: _handler_failed,
+    KeyWarning: _key_warning,
     FrameGarbled: _frame_garbled,
     Incident: _unforeseen,
 }

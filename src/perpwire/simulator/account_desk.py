@@ -29,6 +29,9 @@ class AccountDesk(TriggerDesk):
     def account_by_key(self, api_key: str) -> AccountSpec | None:
         return self._by_key.get(api_key)
 
+    def account_spec(self, account: str) -> AccountSpec:
+        return self._accounts[account].spec
+
     def account_specs(self) -> Sequence[AccountSpec]:
         return tuple(account.spec for account in self._accounts.values())
 

@@ -20,10 +20,35 @@ _CASH_STEP = Decimal("1E-8")
 _TOO_MUCH_CASH = Decimal("1E+15")
 
 
+LOOPBACK: Final = ("127.0.0.1", "::1")
+
+
+class KeySpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an API key may do.
+
+    Attributes:
+        trading: Place orders, and change settings.
+        withdrawals: Take funds out.
+        ips: Addresses that it is taken from; none: any. Only loopback reaches an embedded exchange by itself, so that
+            LOOPBACK is told but not held against whoever comes.
+        expires_ms: Unix milliseconds, from which on it is refused; 0: never.
+    """
+
+    trading: bool = True
+    withdrawals: bool = False
+    ips: tuple[str, ...] = LOOPBACK
+    expires_ms: int = 0
+
+    def takes(self, address: str) -> bool:
+        """It may be used from `address`; "" is inside."""
+        return not self.ips or not address or self.ips == LOOPBACK or address in self.ips
+
+
 class AccountSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An account to be: its name, key pair and starting cash (in steps of 1e-8, from 0 to below 1e15).
 
-    With a public key (PEM: Ed25519 or RSA) its requests are signed by the private key to it, not by the secret.
+    With a public key (PEM: Ed25519 or RSA) its requests are signed by the private key to it, not by the secret. `key`
+    says what the key may do.
 
     Raises:
         ValueError: Other cash, or an asset other than SETTLE_ASSET.
@@ -35,6 +60,7 @@ class AccountSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     public_key: str = ""
     cash: Decimal = Decimal(100000)
     asset: str = SETTLE_ASSET
+    key: KeySpec = KeySpec()
 
     def __post_init__(self) -> None:
         cash = self.cash

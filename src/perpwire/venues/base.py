@@ -39,13 +39,20 @@ class Hosts(msgspec.Struct, frozen=True, kw_only=True):
     """Where one environment lives: bases without a trailing slash, such as https://... and wss://...
 
     `private_streams` is set where the private route lives on another host than the public ones; `trade` where there is
-    a trading socket.
+    a trading socket; `wallet` where what an API key may do is asked of another service (Binance) and the environment
+    has one. `env` is for messages.
     """
 
     rest: str
     streams: str
     private_streams: str | None = None
     trade: str | None = None
+    wallet: str | None = None
+    env: str = "custom"
+
+    def base(self, endpoint: Endpoint) -> str | None:
+        """Where the endpoint is served, or None where this environment has nothing for it."""
+        return self.wallet if endpoint.host == "wallet" else self.rest
 
 
 class Topic(msgspec.Struct, frozen=True):

@@ -74,6 +74,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         repeatable: Asking twice is harmless. False for what creates something.
         lane: Its priority while the budget is short; a function where that depends on the parameters. Not stated: that
             of the account for signed calls, of the market for others.
+        host: Which of the environment's hosts serves it: "rest", or "wallet" (see Hosts).
         socket_op: What the venue's trading socket calls it, such as "order.place"; None where it does not serve it.
         source: The venue's page and the date it was read.
     """
@@ -87,6 +88,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     repeatable: bool = True
     lane: Lane | Callable[[Params], Lane] | None = None
     socket_op: str | None = None
+    host: Literal["rest", "wallet"] = "rest"
 
     @property
     def method(self) -> str:

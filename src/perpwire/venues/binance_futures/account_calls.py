@@ -10,6 +10,7 @@ from perpwire.model.account import (
     AccountInfo,
     FeeRates,
     Income,
+    KeyInfo,
     MarginMode,
     Position,
     PositionMode,
@@ -19,7 +20,7 @@ from perpwire.model.account import (
 )
 from perpwire.model.order import PositionSide
 from perpwire.venues.base import AccountCalls, Call
-from perpwire.venues.binance_futures import endpoints_account as endpoints, translate_account, wire
+from perpwire.venues.binance_futures import endpoints_account as endpoints, key_info, translate_account, wire
 from perpwire.venues.binance_futures.calling import call
 from perpwire.venues.binance_futures.income_pages import income_pages
 from perpwire.venues.binance_futures.spans import check_span
@@ -31,6 +32,10 @@ class BinanceAccountCalls(AccountCalls):
 
     def account(self) -> Call[AccountInfo]:
         return call(endpoints.ACCOUNT, {}, translate_account.account)
+
+    def key_info(self) -> Call[KeyInfo]:
+        """Of the wallet service, which live has alone."""
+        return call(endpoints.KEY_INFO, {}, key_info.key_info)
 
     def positions(self, symbol: str | None) -> Call[tuple[Position, ...]]:
         if symbol is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from perpwire.api_connector.venue_connector import VenueConnector
+from perpwire.api_connector.venue_connector import VenueConnector, sealed
 from perpwire.venues.binance_futures.venue import VENUE
 
 
@@ -17,8 +17,10 @@ class BinanceFuturesConnector(VenueConnector):
     Args:
         api_key, secret_key: Of a key with futures permission; empty for public data only.
         env: "live" (fapi.binance.com), "testnet" or "demo".
-        options: As of VenueConnector: url (an embedded exchange), timeout_s, ...
+        options: As of VenueConnector: url (an embedded exchange), credentials, proxy, timeout_s, ...
     """
 
     def __init__(self, api_key: str = "", secret_key: str = "", *, env: str = "live", **options: Any) -> None:
-        super().__init__(VENUE, api_key, secret_key, env=env, **options)
+        options = sealed(api_key, secret_key, options)
+        del api_key, secret_key  # a traceback may show variables
+        super().__init__(VENUE, env=env, **options)

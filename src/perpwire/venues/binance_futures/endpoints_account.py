@@ -96,6 +96,19 @@ INCOME = Endpoint(
     costs=weight(30),
     source=pages.account("Get-Income-History"),
 )
+# --- the key ---
+
+# Of the wallet service: another host, with limits of its own that one call at the start does not come near.
+KEY_INFO = Endpoint(
+    name="key_info",
+    http="GET /sapi/v1/account/apiRestrictions",
+    security=Security.SIGNED,
+    reply=wire_account.KeyPermissions,
+    costs={},
+    source="wallet/account/api-key-permission, as of 2026-10",
+    host="wallet",
+)
+
 # --- user stream ---
 
 # Asking again while a key is alive gives the same key and 60 more minutes.

@@ -55,7 +55,10 @@ class BinanceFutures(BinanceMarketCalls, BinanceAccountCalls, BinanceOrderCalls,
     name = "binance"
     environments: Mapping[str, Hosts] = {
         "live": Hosts(
-            rest="https://fapi.binance.com", streams="wss://fstream.binance.com", trade="wss://ws-fapi.binance.com"
+            rest="https://fapi.binance.com",
+            streams="wss://fstream.binance.com",
+            trade="wss://ws-fapi.binance.com",
+            wallet="https://api.binance.com",
         ),
         # Demo trading took the testnet's place in 2025-11; the old hosts still answer.
         "demo": Hosts(
@@ -107,6 +110,8 @@ class BinanceFutures(BinanceMarketCalls, BinanceAccountCalls, BinanceOrderCalls,
             raise garbled(endpoint, f"{described(reply)} ({error})", reply.body) from error
 
     def reported_usage(self, endpoint: Endpoint, headers: Mapping[str, str]) -> Costs:
+        if endpoint.host != "rest":
+            return {}  # another service's
         used = limits.reported_usage(headers)
         if endpoint.http == endpoints_market.BOOK_TICKERS.http:
             return {name: units for name, units in used.items() if name != limits.WEIGHT}

@@ -135,6 +135,28 @@ class TradingStatus(Rest):
     update_time: int
 
 
+class KeyPermissions(Rest, omit_defaults=True):
+    """GET /sapi/v1/account/apiRestrictions
+
+    Source: wallet/account/api-key-permission, as of 2026-10.
+    """
+
+    ip_restrict: bool
+    create_time: int
+    enable_reading: bool
+    enable_withdrawals: bool
+    enable_internal_transfer: bool
+    enable_margin: bool
+    enable_futures: bool
+    permits_universal_transfer: bool
+    enable_vanilla_options: bool
+    enable_fix_api_trade: bool
+    enable_fix_read_only: bool
+    enable_spot_and_margin_trading: bool
+    enable_portfolio_margin_trading: bool
+    trading_authority_expiration_time: int | UnsetType = UNSET
+
+
 class SystemStatus(Rest):
     """GET /sapi/v1/system/status; 0 is normal."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from perpwire.api_connector.venue_connector import VenueConnector
+from perpwire.api_connector.venue_connector import VenueConnector, sealed
 from perpwire.venues.bybit.venue import VENUE
 
 
@@ -18,10 +18,12 @@ class BybitConnector(VenueConnector):
         api_key, secret_key: Of a key with contract permission; empty for public data only.
         testnet: api-testnet.bybit.com in place of api.bybit.com; short for env="testnet".
         env: "live", "testnet" or "demo".
-        options: As of VenueConnector: url (an embedded exchange), timeout_s, ...
+        options: As of VenueConnector: url (an embedded exchange), credentials, proxy, timeout_s, ...
     """
 
     def __init__(
         self, api_key: str = "", secret_key: str = "", testnet: bool = False, *, env: str = "live", **options: Any
     ) -> None:
-        super().__init__(VENUE, api_key, secret_key, env="testnet" if testnet else env, **options)
+        options = sealed(api_key, secret_key, options)
+        del api_key, secret_key  # a traceback may show variables
+        super().__init__(VENUE, env="testnet" if testnet else env, **options)

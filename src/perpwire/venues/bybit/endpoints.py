@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from perpwire.venues.base import Endpoint, Lane, Params, Security
-from perpwire.venues.bybit import limits, wire
+from perpwire.venues.bybit import key_info, limits, wire
 
 READ = "as of 2026-07-24"
 
@@ -53,6 +53,8 @@ INSTRUMENTS = _row(
 BOOK_SNAPSHOT = _row(
     "book_snapshot", "GET /v5/market/orderbook", Security.NONE, wire.BookReply[Decimal], "market/orderbook"
 )
+
+KEY_INFO = _row("key_info", "GET /v5/user/query-api", Security.SIGNED, key_info.ApiKey, "user/apikey-info")
 
 ACCOUNT = _row("account", "GET /v5/account/wallet-balance", Security.SIGNED, wire.Wallets, "account/wallet-balance")
 

@@ -8,12 +8,13 @@ from typing import Any
 from perpwire.credentials import Credentials
 from perpwire.errors import APIError
 from perpwire.http_message import HttpReply, HttpRequest
-from perpwire.model.account import AccountInfo, Position
+from perpwire.model.account import AccountInfo, KeyInfo, Position
 from perpwire.model.instrument import Instrument
 from perpwire.model.market import BookSnapshot, Event
 from perpwire.venues.base import BookRule, Call, Costs, Endpoint, Hosts, Params, Session, Topic, TradeSession, Venue
 from perpwire.venues.bybit import (
     endpoints,
+    key_info,
     limits,
     replies,
     requests,
@@ -95,6 +96,9 @@ class Bybit(BybitOrderCalls, Venue):
 
     def account(self) -> Call[AccountInfo]:
         return call(endpoints.ACCOUNT, {"accountType": "UNIFIED"}, translate_account.account)
+
+    def key_info(self) -> Call[KeyInfo]:
+        return call(endpoints.KEY_INFO, {}, key_info.key_info)
 
     def positions(self, symbol: str | None) -> Call[tuple[Position, ...]]:
         params = {"category": "linear", "limit": 200}

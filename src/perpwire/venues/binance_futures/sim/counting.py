@@ -18,13 +18,15 @@ IGNORED_418S = 100
 FIRST_BAN_MS = 120_000
 LONGEST_BAN_MS = 3 * 24 * 3600 * 1000
 
-Pool = Literal["rest", "socket", "funding", "statistics"]
+Pool = Literal["rest", "socket", "funding", "statistics", "wallet"]
 
 _MINUTE_MS = 60_000
 _POOLS: dict[Pool, tuple[int, int]] = {
     "rest": (2400, _MINUTE_MS),
     # The trading socket has a counter of its own (general-info of the WebSocket API, as of 2026-10-11).
     "socket": (2400, _MINUTE_MS),
+    # /sapi/*, which is another service.
+    "wallet": (12_000, _MINUTE_MS),
     # fundingRate and fundingInfo together; requests.
     "funding": (500, 5 * _MINUTE_MS),
     # /futures/data/*; requests.

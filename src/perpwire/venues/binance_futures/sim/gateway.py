@@ -17,6 +17,7 @@ from perpwire.simulator.refusals import Refused
 from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import limits, wire
 from perpwire.venues.binance_futures.sim.counting import NO_ORDER, AddressLimits, OrderCost, OrderCounts, Pool
+from perpwire.venues.binance_futures.sim.key_rules import may
 from perpwire.venues.binance_futures.sim.params import Args, whole
 from perpwire.venues.binance_futures.sim.signatures import is_signed_by
 from perpwire.venues.binance_futures.sim.words import Refusal, as_refusal, invalid, missing
@@ -112,6 +113,8 @@ class Gateway:
             raise Refusal(-2014, "API-key format invalid.", status=401)
         account = self._exchange.account_by_key(key)
         if account is None:
+            raise Refusal(-2015, "Invalid API-key, IP, or permissions for action", status=401)
+        if not may(account, request.method, request.path, request.peer, now_ms):
             raise Refusal(-2015, "Invalid API-key, IP, or permissions for action", status=401)
         if security is Security.SIGNED:
             check_time(args, now_ms)

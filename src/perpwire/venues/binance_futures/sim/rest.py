@@ -17,6 +17,7 @@ from perpwire.venues.binance_futures.sim.flags import Flags
 from perpwire.venues.binance_futures.sim.funding import FundingCalls
 from perpwire.venues.binance_futures.sim.gateway import Rows
 from perpwire.venues.binance_futures.sim.income import IncomeCalls
+from perpwire.venues.binance_futures.sim.key_calls import KeyCalls
 from perpwire.venues.binance_futures.sim.klines import KlineCalls
 from perpwire.venues.binance_futures.sim.listing import Listing
 from perpwire.venues.binance_futures.sim.margin_changes import MarginChangeCalls
@@ -38,6 +39,7 @@ def rest_rows(exchange: Exchange, listing: Listing, agg_trades: Mapping[str, Agg
     positions, flags = PositionCalls(exchange, listing), Flags(exchange)
     return {
         **StartUpCalls(exchange).rows(),
+        **KeyCalls(exchange).rows(),
         **MarketDataCalls(exchange, listing, agg_trades).rows(),
         **TickerCalls(exchange, listing).rows(),
         **KlineCalls(exchange, listing).rows(),

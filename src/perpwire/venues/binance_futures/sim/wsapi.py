@@ -21,6 +21,7 @@ from perpwire.venues.base import Security
 from perpwire.venues.binance_futures import limits, wire
 from perpwire.venues.binance_futures.sim.counting import NO_ORDER, AddressLimits, OrderCounts
 from perpwire.venues.binance_futures.sim.gateway import Row, Rows, check_time, was_empty
+from perpwire.venues.binance_futures.sim.key_rules import may
 from perpwire.venues.binance_futures.sim.signatures import is_signed_by, kind_of
 from perpwire.venues.binance_futures.sim.words import Refusal, as_refusal, missing
 from perpwire.venues.binance_futures.sim.wsapi_request import BadRequest, Request, read_request
@@ -200,6 +201,9 @@ class TradingSocket:
             account = self._account(params["apiKey"])
         if account is None:
             raise missing("apiKey")
+        verb, path = METHODS.get((request.version, request.method), ("GET", ""))
+        if not may(account, verb, path, self._address, self._exchange.now_ms()):
+            raise Refusal(-2015, "Invalid API-key, IP, or permissions for action.", status=401)
         if row.security is Security.SIGNED:
             check_time(params, self._exchange.now_ms())
             if "apiKey" in params or "signature" in params:

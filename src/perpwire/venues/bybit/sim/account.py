@@ -95,7 +95,7 @@ class AccountCalls:
             "permissions": {
                 "ContractTrade": ["Order", "Position"],
                 "Spot": [],
-                "Wallet": [],
+                "Wallet": ["Withdraw"] if account.key.withdrawals else [],
                 "Options": [],
                 "Derivatives": ["DerivativesTrade"],
                 "CopyTrading": [],

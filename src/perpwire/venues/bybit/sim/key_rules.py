@@ -1,7 +1,7 @@
 """What an account's API key may do: reading only, from which addresses, for which contracts, until when.
 
-Each is one of the account's saved flags (Exchange.set_setting); none of them is set at first. There is no call of the
-venue's to set them: its site does.
+The account says it (specs.KeySpec), and each can be set anew by one of its saved flags (Exchange.set_setting). There
+is no call of the venue's to set them: its site does.
 
 | flag | text | refused with |
 |---|---|---|
@@ -43,7 +43,7 @@ class KeyRules:
         if expires_ms and self._exchange.now_ms() >= expires_ms:
             raise CallRefused(33004, "Your api key has expired.")
         addresses = self._list(account, "key_ips")
-        if addresses and address and address not in addresses:
+        if not account.key.takes(address) or (addresses and address and address not in addresses):
             raise CallRefused(10010, "Unmatched IP, please check your API key's bound IP addresses.")
         if method == "POST" and self._is_read_only(account):
             raise CallRefused(10005, "Permission denied, please check your API key permissions.")
@@ -59,16 +59,16 @@ class KeyRules:
         left_ms = expires_ms - self._exchange.now_ms()
         return {
             "readOnly": int(self._is_read_only(account)),
-            "ips": self._list(account, "key_ips") or ["*"],
+            "ips": self._list(account, "key_ips") or list(account.key.ips) or ["*"],
             "deadlineDay": max(0, -(-left_ms // DAY_MS)) if expires_ms else -2,
             "expiredAt": _utc(expires_ms) if expires_ms else NEVER,
         }
 
     def _is_read_only(self, account: AccountSpec) -> bool:
-        return self._exchange.setting(account.name, "key_read_only") == "1"
+        return self._exchange.setting(account.name, "key_read_only", "0" if account.key.trading else "1") == "1"
 
     def _expires_ms(self, account: AccountSpec) -> int:
-        return whole(self._exchange.setting(account.name, "key_expires_ms")) or 0
+        return whole(self._exchange.setting(account.name, "key_expires_ms")) or account.key.expires_ms
 
     def _list(self, account: AccountSpec, name: str) -> list[str]:
         return [one for one in self._exchange.setting(account.name, name).split(",") if one]

@@ -91,12 +91,12 @@ def test_cancelling_it_by_any_id_ends_it_before_and_after_the_trigger() -> None:
                     if by_client_id
                     else await traders.me.cancel_order("BTCUSDT", placed.order_id)
                 )
-                assert gone.status is OrderStatus.CANCELED
+                assert (gone.order_id, gone.status) == (placed.order_id, OrderStatus.CANCELED)
                 assert await traders.me.get_open_orders() == ()
                 after = await traders.me.get_order("BTCUSDT", placed.order_id)
                 assert (after.order_id, after.status) == (placed.order_id, OrderStatus.CANCELED)
-                with pytest.raises(UnknownOrder):
-                    await traders.me.cancel_order("BTCUSDT", placed.order_id)
+                again = await traders.me.cancel_order("BTCUSDT", placed.order_id)
+                assert (again.order_id, again.status) == (placed.order_id, OrderStatus.CANCELED)
                 await traders.trade_at("62000")
 
     play(scenario)
@@ -122,7 +122,7 @@ def test_an_order_is_unknown_only_after_both_stores_were_asked() -> None:
             traders.sent.clear()
             with pytest.raises(UnknownOrder):
                 await ask("BTCUSDT", client_order_id="nobody")
-            assert {path.split(" ")[1] for path in traders.paths} == {"/fapi/v1/order", "/fapi/v1/algoOrder"}
+            assert {path.split(" ")[1] for path in traders.paths} >= {"/fapi/v1/order", "/fapi/v1/algoOrder"}
 
     play(scenario)
 

@@ -417,7 +417,8 @@ class OrderDesk:
 
         async def send() -> Order | APIError:
             try:
-                call = self._venue.cancel_order(symbol, order_id, client_order_id)
+                conditional = self._orders.is_conditional(symbol, order_id, client_order_id)
+                call = self._venue.cancel_order(symbol, order_id, client_order_id, conditional)
                 answer = await self._requests.run(call, road=road, deadline_ns=deadline_ns, before_send=sending)
             except (OutcomeUnknown, Garbled, UnknownOrder) as error:
                 return error
@@ -482,7 +483,8 @@ class OrderDesk:
         """See OrderMethods.get_order. What the stream said stands above what is read, and what was acknowledged a
         moment ago is pending where the venue does not find it yet."""
         try:
-            order = await self._requests.run(self._venue.get_order(symbol, order_id, client_order_id))
+            conditional = self._orders.is_conditional(symbol, order_id, client_order_id)
+            order = await self._requests.run(self._venue.get_order(symbol, order_id, client_order_id, conditional))
         except UnknownOrder:
             tracked = self._orders.tracked(symbol, order_id, client_order_id)
             known = self._orders.find(symbol, order_id, client_order_id)

@@ -305,13 +305,14 @@ async def watch_until(
     is_late = tracked is None or desk.clock.monotonic_ns() - tracked.told_ns > LAG_S * 1e9
     last: Order | None = None if is_late else known
     trouble: APIError | None = None
+    conditional = None if known is None else known.is_conditional
 
     async def ask() -> None:
         nonlocal last, trouble
         for pause_s in pauses_s:
             await desk.clock.sleep(pause_s)
             try:
-                answer = await desk.requests.run(desk.venue.get_order(symbol, order_id, client_order_id))
+                answer = await desk.requests.run(desk.venue.get_order(symbol, order_id, client_order_id, conditional))
             except UnknownOrder:
                 trouble = None
                 continue

@@ -199,6 +199,11 @@ class OrderTracker:
         tracked = self.tracked(symbol, order_id, client_order_id)
         return None if tracked is None else self._told((symbol, tracked.order.order_id), tracked.order)
 
+    def is_conditional(self, symbol: str, order_id: str | None, client_order_id: str | None) -> bool | None:
+        """None where nothing is known of it."""
+        known = self.find(symbol, order_id, client_order_id)
+        return None if known is None else known.is_conditional
+
     def tracked(self, symbol: str, order_id: str | None, client_order_id: str | None) -> Tracked | None:
         """See Tracked."""
         key = (symbol, order_id) if order_id else self._by_client.get(client_order_id or "")

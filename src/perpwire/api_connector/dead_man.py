@@ -15,11 +15,15 @@ from perpwire.venues.base import Venue
 log = logging.getLogger("perpwire.api_connector")
 
 
+LONGEST_TRY_S = 5.0
+"""A renewal that is not answered by then is tried anew."""
+
+
 class DeadMan:
     """One per running connector.
 
-    At Binance it is a countdown of each symbol, which is set anew at a third of its time; a third later, one failed try
-    leaves time for another. At Bybit it is set once, and the venue watches the account's stream instead.
+    At Binance it is a countdown of each symbol, which is set anew at a third of its time: that leaves time for several
+    tries. At Bybit it is set once, and the venue watches the account's stream instead.
     """
 
     def __init__(
@@ -29,7 +33,7 @@ class DeadMan:
         self._requests = requests
         self._clock = clock
         self._on_incident = on_incident
-        self._renewing: asyncio.Task[None] | None = None
+        self._renewing: list[asyncio.Task[None]] = []
         self.seconds = 0.0
         """What it is set to; 0: not armed."""
         self.symbols: tuple[str, ...] = ()
@@ -57,7 +61,10 @@ class DeadMan:
                 "%s: the dead man's switch is armed for %g s on %s; renewing it every %.1f s uses %s a minute",
                 self._venue.name, seconds, ", ".join(wanted), every_s, a_minute,
             )  # fmt: skip
-            self._renewing = asyncio.get_running_loop().create_task(self._renew(every_s), name="perpwire dead man")
+            loop = asyncio.get_running_loop()
+            self._renewing = [
+                loop.create_task(self._renew(one, every_s), name=f"perpwire dead man {one}") for one in wanted
+            ]
 
     async def disarm(self) -> None:
         """
@@ -72,13 +79,12 @@ class DeadMan:
         """Renew it no more. It stays armed at the venue: whoever wants the orders to stay disarms it first."""
         renewing = self._renewing
         self._stop()
-        if renewing is not None:
-            await asyncio.gather(renewing, return_exceptions=True)
+        await asyncio.gather(*renewing, return_exceptions=True)
 
     def _stop(self) -> None:
-        if self._renewing is not None:
-            self._renewing.cancel()
-            self._renewing = None
+        for task in self._renewing:
+            task.cancel()
+        self._renewing = []
 
     async def _set(self, symbol: str, seconds: float) -> None:
         deadline_ns = None
@@ -88,23 +94,27 @@ class DeadMan:
         await self._requests.run(self._venue.arm_countdown(symbol or None, seconds), deadline_ns=deadline_ns)
         self.renewed_ns[symbol] = self._clock.monotonic_ns()
 
-    async def _renew(self, every_s: float) -> None:
+    async def _renew(self, symbol: str, every_s: float) -> None:
+        patience_s = min(every_s / 2, LONGEST_TRY_S)
         while True:
-            await self._clock.sleep(every_s)
-            await asyncio.gather(*(self._renew_one(symbol, every_s) for symbol in self.symbols))
+            due_ns = self.renewed_ns[symbol] + round(every_s * 1e9)
+            await self._clock.sleep(max(0.0, (due_ns - self._clock.monotonic_ns()) / 1e9))
+            try:
+                async with asyncio.timeout(patience_s):
+                    await self._set(symbol, self.seconds)
+            except (APIError, TimeoutError) as error:
+                self._tell_failed(symbol, error)
+                await self._clock.sleep(min(1.0, every_s / 10))
 
-    async def _renew_one(self, symbol: str, every_s: float) -> None:
-        try:
-            async with asyncio.timeout(every_s):
-                await self._set(symbol, self.seconds)
-        except (APIError, TimeoutError) as error:
-            left_s = self.seconds - (self._clock.monotonic_ns() - self.renewed_ns[symbol]) / 1e9
-            self._on_incident(
-                DeadManFailed(
-                    venue=self._venue.name,
-                    time_ns=self._clock.time_ns(),
-                    detail=f"the dead man's switch of {symbol} could not be renewed "
-                    f"({getattr(error, 'reason', 'no answer in time')}); it fires in {max(left_s, 0.0):.0f} s",
-                    symbol=symbol,
-                )
+    def _tell_failed(self, symbol: str, error: Exception) -> None:
+        left_s = self.seconds - (self._clock.monotonic_ns() - self.renewed_ns[symbol]) / 1e9
+        why = getattr(error, "reason", "no answer in time")
+        self._on_incident(
+            DeadManFailed(
+                venue=self._venue.name,
+                time_ns=self._clock.time_ns(),
+                detail=f"the dead man's switch of {symbol} could not be renewed ({why}); "
+                + (f"it fires in {left_s:.0f} s" if left_s > 0 else "it has fired"),
+                symbol=symbol,
             )
+        )

@@ -8,13 +8,19 @@ from perpwire.model.incident import (
     BookGap,
     BookRecovered,
     ClockStepped,
+    DeadManFailed,
+    FillsRecovered,
     FrameGarbled,
+    GuardTripped,
     HandlerFailed,
     Incident,
+    ModeChanged,
     OrderDoubtful,
     OrderFailed,
+    OrderResolved,
     RateLimitHit,
     SubscriptionRefused,
+    UnknownCode,
 )
 from perpwire.notification.alert import Alert, Severity
 from perpwire.notification.rules import _RULES, Rules
@@ -117,3 +123,41 @@ def test_a_kind_without_a_rule_is_told_as_a_warning_rather_than_not_at_all() -> 
     alert = told(DiskFull(venue="", time_ns=NOW_NS, detail="", free_bytes=3))
     assert (alert.severity, alert.title, alert.sentence) == (Severity.WARNING, "DiskFull", "DiskFull.")
     assert alert.facts == {"free_bytes": "3"}
+
+
+def doubtful(client_order_id: str = "c1") -> OrderDoubtful:
+    return OrderDoubtful(**BASE, symbol="BTCUSDT", client_order_id=client_order_id, code=503)  # type: ignore[arg-type]
+
+
+def resolved(outcome: str, client_order_id: str = "c1") -> OrderResolved:
+    return OrderResolved(
+        **BASE,  # type: ignore[arg-type]
+        symbol="BTCUSDT", client_order_id=client_order_id, outcome=outcome, after_s=0.4,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("outcome", ["ACCEPTED", "NOT_PLACED"])
+def test_a_doubt_is_held_back_for_a_moment_and_ended_by_its_own_resolution(outcome: str) -> None:
+    assert told(doubtful()).severity is Severity.CRITICAL
+    assert 0 < told(doubtful()).hold_s <= 5
+    assert told(resolved(outcome)).resolves == told(doubtful()).key
+    assert told(resolved(outcome, "c2")).resolves != told(doubtful()).key
+
+
+def test_an_order_that_stays_in_doubt_is_critical_and_ends_nothing() -> None:
+    alert = told(resolved("UNRESOLVED"))
+    assert (alert.severity, alert.resolves) == (Severity.CRITICAL, None)
+
+
+def test_brakes_that_act_or_fail_are_critical_and_a_refused_order_is_a_warning() -> None:
+    guard = {"symbol": "BTCUSDT", **BASE}
+    assert told(GuardTripped(guard="kill_switch", **guard)).severity is Severity.CRITICAL  # type: ignore[arg-type]
+    assert told(GuardTripped(guard="price_collar", **guard)).severity is Severity.WARNING  # type: ignore[arg-type]
+    assert told(DeadManFailed(**guard)).severity is Severity.CRITICAL  # type: ignore[arg-type]
+
+
+def test_what_was_mended_by_itself_is_a_note_and_what_was_not_foreseen_a_warning() -> None:
+    assert told(FillsRecovered(count=3, **BASE)).severity is Severity.INFO  # type: ignore[arg-type]
+    assert told(ModeChanged(mode="HEDGE", **BASE)).severity is Severity.WARNING  # type: ignore[arg-type]
+    codes = [told(UnknownCode(call="place_order", code=code, **BASE)).key for code in (1, 2)]  # type: ignore[arg-type]
+    assert codes[0] != codes[1]

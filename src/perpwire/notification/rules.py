@@ -15,14 +15,20 @@ from perpwire.model.incident import (
     ConnectionFailing,
     ConnectionLost,
     ConnectionRecovered,
+    DeadManFailed,
+    FillsRecovered,
     FrameGarbled,
+    GuardTripped,
     HandlerFailed,
     Incident,
     KeyWarning,
+    ModeChanged,
     OrderDoubtful,
     OrderFailed,
+    OrderResolved,
     RateLimitHit,
     SubscriptionRefused,
+    UnknownCode,
 )
 from perpwire.notification.alert import Alert, Severity
 
@@ -35,12 +41,15 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
             told before.
         ban_from_s: A rate limit that holds calls back for this many seconds or longer is critical.
         clock_step_ms: A clock that is off by this many milliseconds or more is a warning; below, a note.
+        doubt_hold_s: An order of unknown outcome that is known within so many seconds is not told of: an event of the
+            account's stream comes sooner.
         book_gap_hold_s: A book that is in sync again within this many seconds is not told of.
     """
 
     failing_after_attempts: int = 5
     ban_from_s: float = 60.0
     clock_step_ms: float = 1000.0
+    doubt_hold_s: float = 3.0
     book_gap_hold_s: float = 10.0
 
     def alert(self, incident: Incident) -> Alert | None:
@@ -129,8 +138,44 @@ def _balance_insufficient(rules: Rules, incident: BalanceInsufficient) -> Alert:
 
 
 def _order_doubtful(rules: Rules, incident: OrderDoubtful) -> Alert:
-    key = f"order doubtful {incident.venue} {incident.client_order_id}"  # each such order is a matter of its own
-    return _alert(incident, Severity.CRITICAL, key, f"{incident.symbol} order of unknown outcome")
+    title = f"{incident.symbol} order of unknown outcome"
+    return _alert(incident, Severity.CRITICAL, _doubt_key(incident), title, hold_s=rules.doubt_hold_s)
+
+
+def _doubt_key(incident: OrderDoubtful | OrderResolved) -> str:
+    return f"order doubtful {incident.venue} {incident.client_order_id}"  # each such order is a matter of its own
+
+
+def _order_resolved(rules: Rules, incident: OrderResolved) -> Alert:
+    if incident.outcome == "UNRESOLVED":
+        title = f"{incident.symbol} order is still of unknown outcome"
+        return _alert(incident, Severity.CRITICAL, f"order unresolved {incident.client_order_id}", title)
+    key = _doubt_key(incident)
+    return _alert(incident, Severity.INFO, key, f"{incident.symbol} order {incident.outcome}", resolves=key)
+
+
+def _mode_changed(rules: Rules, incident: ModeChanged) -> Alert:
+    return _alert(incident, Severity.WARNING, f"mode {incident.venue}", f"Position mode is {incident.mode}")
+
+
+def _unknown_code(rules: Rules, incident: UnknownCode) -> Alert:
+    key = f"unknown code {incident.venue} {incident.code}"
+    return _alert(incident, Severity.WARNING, key, f"Code {incident.code} of {incident.call} is not known")
+
+
+def _dead_man_failed(rules: Rules, incident: DeadManFailed) -> Alert:
+    key = f"dead man {incident.venue} {incident.symbol}"
+    return _alert(incident, Severity.CRITICAL, key, f"Dead man's switch of {incident.symbol} not renewed")
+
+
+def _guard_tripped(rules: Rules, incident: GuardTripped) -> Alert:
+    severity = Severity.CRITICAL if incident.guard == "kill_switch" else Severity.WARNING
+    key = f"guard {incident.venue} {incident.guard} {incident.symbol}"
+    return _alert(incident, severity, key, f"Guard {incident.guard} refused an order")
+
+
+def _fills_recovered(rules: Rules, incident: FillsRecovered) -> Alert:
+    return _alert(incident, Severity.INFO, f"fills {incident.venue}", f"{incident.count} missed fills read back")
 
 
 def _rate_limit_hit(rules: Rules, incident: RateLimitHit) -> Alert:
@@ -171,6 +216,12 @@ _RULES: Mapping[type, Callable[[Rules, Any], Alert | None]] = {
     OrderFailed: _order_failed,
     BalanceInsufficient: _balance_insufficient,
     OrderDoubtful: _order_doubtful,
+    OrderResolved: _order_resolved,
+    ModeChanged: _mode_changed,
+    UnknownCode: _unknown_code,
+    DeadManFailed: _dead_man_failed,
+    GuardTripped: _guard_tripped,
+    FillsRecovered: _fills_recovered,
     RateLimitHit: _rate_limit_hit,
     ClockStepped: _clock_stepped,
     HandlerFailed: _handler_failed,

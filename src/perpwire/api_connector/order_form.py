@@ -97,7 +97,7 @@ class OrderForm:
         at_market = kind in AT_MARKET
         rounding, quantity_rounding = self._roundings(options.get("round"), which)
 
-        exact_quantity = self._quantity(instrument, quantity, closes, kind, quantity_rounding)
+        exact_quantity = self._quantity(instrument, quantity, closes, reduce_only, kind, quantity_rounding)
         price = self._price(instrument, options.get("price"), "price", rounding)
         if at_market and price is not None:
             raise self._bad("price", f"an order of type {kind} has no price")
@@ -151,7 +151,13 @@ class OrderForm:
         return known, known
 
     def _quantity(
-        self, instrument: Instrument, given: Number | None, closes: bool, kind: OrderType, rounding: Rounding | None
+        self,
+        instrument: Instrument,
+        given: Number | None,
+        closes: bool,
+        reduce_only: bool,
+        kind: OrderType,
+        rounding: Rounding | None,
     ) -> Decimal:
         quantity = self._exact(given, "quantity")
         if closes:
@@ -164,7 +170,9 @@ class OrderForm:
             raise self._bad("quantity", "a quantity is needed")
         if rounding is not None:
             quantity = instrument.round_quantity(quantity, rounding, market=kind in AT_MARKET)
-        instrument.check_quantity(quantity, market=kind in AT_MARKET)
+        instrument.check_quantity(
+            quantity, market=kind in AT_MARKET, any_size=reduce_only and self._venue.splits_oversized_closes
+        )
         return quantity
 
     def _price(

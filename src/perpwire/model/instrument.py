@@ -95,8 +95,9 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         if self.max_price is not None and price > self.max_price:
             raise self._bad("PRICE_TOO_HIGH", f"price {plain(price)} is above the greatest, {plain(self.max_price)}")
 
-    def check_quantity(self, quantity: Decimal, *, market: bool = False) -> None:
-        """Raises BadInput, naming the nearest valid quantity, where the venue would refuse this one."""
+    def check_quantity(self, quantity: Decimal, *, market: bool = False, any_size: bool = False) -> None:
+        """Raises BadInput, naming the nearest valid quantity, where the venue would refuse this one; with `any_size`
+        there is no upper bound."""
         step, least = self._step(market), self._least(market)
         if quantity <= 0:
             raise self._bad(
@@ -111,7 +112,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         if quantity < least:
             raise self._bad("QUANTITY_TOO_SMALL", f"quantity {plain(quantity)} is below the least, {plain(least)}")
         greatest = self.max_market_quantity if market else self.max_quantity
-        if greatest is not None and quantity > greatest:
+        if greatest is not None and quantity > greatest and not any_size:
             raise self._bad(
                 "QUANTITY_TOO_LARGE", f"quantity {plain(quantity)} is above the greatest, {plain(greatest)}"
             )

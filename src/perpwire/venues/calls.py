@@ -166,6 +166,9 @@ class OrderCalls(_Offers, ABC):
 
     cancel_all_needs_symbol: bool = False
 
+    splits_oversized_closes: bool = False
+    """Reduce-only orders of any size are taken: the venue splits them itself."""
+
     @abstractmethod
     def place_order(self, request: OrderRequest) -> Call[Order]: ...
 

@@ -59,6 +59,7 @@ class Bybit(BybitOrderCalls, Venue):
     private_route = streams.PRIVATE
     topics_per_connection = 500  # well inside session.ARGS_CHARACTERS, with the longest symbols
     request_id_header = "traceid"
+    splits_oversized_closes = True
     client_id_param = "orderLinkId"
 
     # --- requests -------------------------------------------------------------------------------------------------

@@ -117,9 +117,9 @@ class OrderMethods(MarketMethods, AccountMethods):
         self._placing += 1
         try:
             if not self.guard.is_on:
-                return await self._orders.place(request, road=_road(road), deadline_ns=deadline_ns, wait=wait)
+                return await self._orders.place(request, road=as_road(road), deadline_ns=deadline_ns, wait=wait)
             async with self.guard.admitted(request):
-                return await self._orders.place(request, road=_road(road), deadline_ns=deadline_ns, wait=wait)
+                return await self._orders.place(request, road=as_road(road), deadline_ns=deadline_ns, wait=wait)
         finally:
             self._placing -= 1
 
@@ -153,7 +153,7 @@ class OrderMethods(MarketMethods, AccountMethods):
             instrument.check_quantity(new_quantity)
         order = await self.get_order(symbol, order_id, client_order_id=client_order_id)
         return await self._orders.amend(
-            order, new_price, new_quantity, road=_road(road), deadline_ns=self._deadline_ns(deadline_s)
+            order, new_price, new_quantity, road=as_road(road), deadline_ns=self._deadline_ns(deadline_s)
         )
 
     async def cancel_order(
@@ -175,7 +175,7 @@ class OrderMethods(MarketMethods, AccountMethods):
             self._symbol(symbol),
             one_id,
             client_order_id,
-            road=_road(road),
+            road=as_road(road),
             deadline_ns=self._deadline_ns(deadline_s),
         )
 
@@ -280,5 +280,5 @@ class OrderMethods(MarketMethods, AccountMethods):
         return f"{self._id_prefix}{self._ids_made:x}"
 
 
-def _road(road: Road | str | None) -> Road | None:
+def as_road(road: Road | str | None) -> Road | None:
     return None if road is None else Road(road)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from perpwire.api_connector.batch_methods import BatchMethods
 from perpwire.api_connector.exchange_connector import ExchangeConnector
 from perpwire.api_connector.native_methods import NativeMethods
 from perpwire.api_connector.position_methods import PositionMethods
@@ -23,11 +24,11 @@ def sealed(api_key: str, secret_key: str, options: dict[str, Any]) -> dict[str, 
     return options
 
 
-class VenueConnector(PositionMethods, SafetyMethods, StreamMethods, NativeMethods, ExchangeConnector):
+class VenueConnector(BatchMethods, PositionMethods, SafetyMethods, StreamMethods, NativeMethods, ExchangeConnector):
     """A venue's calls, streams and local books behind one set of names; see ConnectorCore for its options.
 
     market_methods.py: instruments, candles, trades, prices. account_methods.py: balances, positions, settings.
-    order_methods.py: orders and fills. position_methods.py: closing, stops. safety_methods.py: kill switch, dead man's
-    switch. stream_methods.py: events, the account's stream, local books. native_methods.py: every other call of the
-    venue.
+    order_methods.py: orders and fills. batch_methods.py: several orders at once. position_methods.py: closing, stops.
+    safety_methods.py: kill switch, dead man's switch. stream_methods.py: events, the account's stream, local books.
+    native_methods.py: every other call of the venue.
     """

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`target` is path and query exactly as signed. Key and signature are in it: it shows nothing but its path."""
+    """`target` is path and query exactly as signed. Key and signature are in it: it shows nothing but its path.
+
+    `renew` gives it anew with a fresh signature, or raises NotSent: a transport sends that where the request had to
+    wait before it could be written, such as for a connection.
+    """
 
     method: str
     target: str
     headers: dict[str, str]
     body: bytes = b""
+    renew: Callable[[], HttpRequest] | None = None
 
     def __repr__(self) -> str:
         return f"<HttpRequest {self.method} {self.target.partition('?')[0]}>"

@@ -6,9 +6,13 @@ import asyncio
 
 import pytest
 from tests.criteria.tapped import PLACE, TIME, VENUES, Scene, play
+from tests.transport.peers import threaded_server
 
+from perpwire.errors import NotSent
+from perpwire.http_message import HttpRequest
 from perpwire.model.incident import ClockStepped
 from perpwire.simulator.faults import Delay
+from perpwire.transport.http1 import Http1Transport
 
 
 def error_ms(scene: Scene) -> float:
@@ -75,3 +79,27 @@ def test_clock_3_what_waits_for_its_turn_is_signed_when_its_turn_comes(venue: st
         assert len({one.window_ms for one in scene.tap.sent if one.timestamp_ms is not None}) == 1
 
     play(scenario, venue)
+
+
+async def test_clock_3_what_waited_for_a_connection_is_signed_when_there_is_one() -> None:
+    """And is not written at all where its deadline has passed, or its connector was closed, by then."""
+    signed: list[str] = []
+
+    def renew() -> HttpRequest:
+        signed.append(f"/order?signed={len(signed)}")
+        if len(signed) == 3:
+            raise NotSent("too late", code="DEADLINE")
+        return HttpRequest(method="POST", target=signed[-1], headers={})
+
+    order = HttpRequest(method="POST", target="/order?signed=early", headers={}, renew=renew)
+    with threaded_server() as server:
+        http = Http1Transport()
+        url = f"http://127.0.0.1:{server.port}"
+        await http.exchange(url, order, 5)  # connects
+        await http.exchange(url, order, 5)  # does not
+        await asyncio.gather(*(http.exchange(url, order, 5) for _ in range(2)))  # one of them connects
+        with pytest.raises(NotSent):
+            await asyncio.gather(*(http.exchange(url, order, 5) for _ in range(3)))
+        await http.close()
+    assert len(signed) == 3
+    assert server.requests == 4 + 2

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from typing import Any
 
 import pytest
 from tests.criteria.tapped import CANCEL, PLACE, VENUES, Scene, play
 
+from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.errors import NotSent
+from perpwire.http_message import HttpReply, HttpRequest
+from perpwire.threaded import ThreadedExchange
+from perpwire.transport.http1 import Http1Transport
+from perpwire.venues import load
 
 KLINES: dict[str, tuple[str, dict[str, Any]]] = {
     "binance": ("/fapi/v1/klines", {"symbol": "BTCUSDT", "interval": "1m", "limit": 10}),
@@ -92,3 +98,35 @@ def test_lim2_2_one_that_stands_in_line_is_told_in_time_too() -> None:
         assert sum(one.call == PLACE["bybit"] for one in scene.tap.sent) == 18
 
     play(scenario, "bybit")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_lim2_1_over_real_sockets_too_where_connections_are_few(venue: str) -> None:
+    """Two thousand reads are wanted; the pool has a hundred connections."""
+    left_s: list[float] = []
+
+    async def main(url: str) -> None:
+        class Watched(Http1Transport):
+            async def exchange(self, base_url: str, request: HttpRequest, timeout_s: float) -> HttpReply:
+                if (request.method, request.target.partition("?")[0]) == CANCEL[venue]:
+                    left_s.append(time.perf_counter())
+                return await super().exchange(base_url, request, timeout_s)
+
+        http = Watched()
+        async with VenueConnector(load(venue), "sim-key", "sim-secret", url=url, http=http) as connector:
+            order = await connector.place_order("BTCUSDT", "BUY", "0.01", "LIMIT", price="30000")
+            path, params = KLINES[venue]
+            reads = [asyncio.create_task(connector.call("GET", path, params, signed=False)) for _ in range(2000)]
+            await asyncio.sleep(0.3)
+            assert connector._path.admission.waiting > 100
+            submitted_s = time.perf_counter()
+            await connector.cancel_order("BTCUSDT", order.order_id)
+            assert left_s[0] - submitted_s < 0.02
+            for read in reads:
+                read.cancel()
+            await asyncio.gather(*reads, return_exceptions=True)
+        await http.close()
+
+    with ThreadedExchange(venues=(venue,)) as exchange:
+        asyncio.run(main(exchange.urls[venue]))

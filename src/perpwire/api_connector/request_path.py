@@ -53,8 +53,12 @@ class Route(Protocol):
 class Prepared(Protocol):
     """One signed request."""
 
-    async def exchange(self, timeout_s: float) -> HttpReply:
+    async def exchange(self, timeout_s: float, again: Callable[[], int]) -> HttpReply:
         """Write it at once, and wait for the answer.
+
+        Args:
+            again: Asked where it could not be written at once after all: gives the venue's time for a fresh signature,
+                or raises NotSent.
 
         Raises:
             NotSent, OutcomeUnknown: No answer.
@@ -98,24 +102,34 @@ class HttpRoute:
                 f"the environment {self._hosts.env} has no such service",
                 venue=self._venue.name, call=endpoint.name, code="NOT_IN_ENVIRONMENT",
             )  # fmt: skip
-        return _HttpPrepared(self, base, endpoint.name, self._venue.encode(endpoint, params, credentials, venue_ms))
-
-    async def exchange(self, base: str, call: str, request: HttpRequest, timeout_s: float) -> HttpReply:
-        try:
-            return await self._transport.exchange(base, request, timeout_s)
-        except TransportFailed as failure:
-            kind = OutcomeUnknown if failure.may_have_been_sent else NotSent
-            raise kind(f"{base}: {failure.reason}", venue=self._venue.name, call=call, code="TRANSPORT") from failure
+        request = self._venue.encode(endpoint, params, credentials, venue_ms)
+        return _HttpPrepared(self._venue, self._transport, base, endpoint, params, credentials, request)
 
 
 class _HttpPrepared(NamedTuple):
-    route: HttpRoute
-    base: str
-    call: str
+    venue: Venue
+    transport: HttpTransport
+    base_url: str
+    endpoint: Endpoint
+    params: Params
+    credentials: Credentials | None
     request: HttpRequest
 
-    async def exchange(self, timeout_s: float) -> HttpReply:
-        return await self.route.exchange(self.base, self.call, self.request, timeout_s)
+    async def exchange(self, timeout_s: float, again: Callable[[], int]) -> HttpReply:
+        def renew() -> HttpRequest:
+            return self.venue.encode(self.endpoint, self.params, self.credentials, again())
+
+        signed = self.request
+        request = HttpRequest(
+            method=signed.method, target=signed.target, headers=signed.headers, body=signed.body, renew=renew
+        )
+        try:
+            return await self.transport.exchange(self.base_url, request, timeout_s)
+        except TransportFailed as failure:
+            kind = OutcomeUnknown if failure.may_have_been_sent else NotSent
+            raise kind(
+                f"{self.base_url}: {failure.reason}", venue=self.venue.name, call=self.endpoint.name, code="TRANSPORT"
+            ) from failure
 
 
 class RequestPath:
@@ -365,20 +379,37 @@ class RequestPath:
                     self.admission.refund(receipt)
                     continue
             break
-        try:
+
+        def sending() -> int:
+            """The venue's time, for the signature of what is written next."""
             venue_ms = self._sync.venue_ms()
             if before_send is not None:
                 before_send(venue_ms)
                 venue_ms = self._sync.venue_ms()
+            attempt.sent_ns = self._clock.monotonic_ns()
+            return venue_ms
+
+        def sending_late() -> int:
+            if self.is_closed:
+                raise NotSent("the connector was closed", venue=self._venue.name, call=endpoint.name, code="CLOSED")
+            if deadline_ns is not None and self._clock.monotonic_ns() >= deadline_ns:
+                raise NotSent(
+                    "there was no connection by its deadline",
+                    venue=self._venue.name,
+                    call=endpoint.name,
+                    code="DEADLINE",
+                )
+            return sending()
+
+        try:
             # From here to the first write nothing waits: the time stamp is as fresh as it can be.
-            request = route.prepare(endpoint, params, self._credentials, venue_ms)
+            request = route.prepare(endpoint, params, self._credentials, sending())
         except BaseException:
             self.admission.refund(receipt)  # what can't be written costs nothing
             raise
-        attempt.sent_ns = self._clock.monotonic_ns()
         failure: BaseException | None = None
         try:
-            reply = await request.exchange(self._timeout_s)
+            reply = await request.exchange(self._timeout_s, sending_late)
             attempt.received_ns = self._clock.monotonic_ns()
             attempt.reply = reply
             self._heed(endpoint, reply, receipt)

@@ -434,5 +434,5 @@ class Prepared(NamedTuple):
     request_id: str
     frame: bytes
 
-    async def exchange(self, timeout_s: float) -> HttpReply:
+    async def exchange(self, timeout_s: float, again: Callable[[], int]) -> HttpReply:
         return await self.line.exchange(self.call, self.request_id, self.frame, timeout_s)

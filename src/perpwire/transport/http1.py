@@ -64,10 +64,19 @@ class Http1Transport:
     async def exchange(self, base_url: str, request: HttpRequest, timeout_s: float) -> HttpReply:
         host = self._hosts.get(base_url) or self._host(base_url)
         _check(request)
+        waits = self._free.locked()
         async with self._free:
             connection = host.kept()
             if connection is None:
+                waits = True
                 connection = await self._connect(host, min(timeout_s, self._connect_timeout_s))
+            if waits and request.renew is not None:
+                try:
+                    request = request.renew()
+                    _check(request)
+                except BaseException:
+                    connection.drop()
+                    raise
             if self._patience is None:
                 self._patience = Patience(_give_up)
             try:

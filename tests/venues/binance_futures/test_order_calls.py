@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.venues.binance_futures.two_traders import Traders, play
 
-from perpwire.errors import APIError, Garbled, InsufficientBalance, OrderRejected, UnknownOrder
+from perpwire.errors import APIError, BadInput, Garbled, InsufficientBalance, OrderRejected, UnknownOrder
 from perpwire.http_message import HttpReply
 from perpwire.model.order import Order, OrderRequest, OrderStatus, OrderType, Side, TimeInForce
 from perpwire.venues.base import Call
@@ -162,6 +162,13 @@ def test_fills_are_asked_for_no_further_back_than_the_venue_keeps_them_nor_beyon
     books = Books(START, trades=[])
     assert books.walk(VENUE.fills("BTCUSDT", 0, START + DAY)) == []
     assert books.asked.count("/fapi/v1/userTrades") == 14
+
+
+def test_a_start_that_is_still_to_come_is_now_and_a_span_that_is_kept_no_more_is_bad_input() -> None:
+    books = Books(START, trades=[a_trade(1, START)])
+    assert len(books.walk(VENUE.fills("BTCUSDT", START + 5, None))) == 1
+    with pytest.raises(BadInput, match="keeps 93 days"):
+        books.walk(VENUE.fills("BTCUSDT", None, START - 100 * DAY))
 
 
 def test_a_window_with_more_orders_than_a_page_is_read_backwards_and_handed_out_forwards() -> None:

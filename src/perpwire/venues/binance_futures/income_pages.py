@@ -33,7 +33,7 @@ def income_pages(
         return tuple(one for one in map(income, rows) if kind in (None, one.kind))
 
     def first(now_ms: int) -> Call[tuple[Income, ...]]:
-        begin_ms, last_ms = bounds(start_ms, end_ms, now_ms, KEPT_MS)
+        begin_ms, last_ms = bounds("income", start_ms, end_ms, now_ms, KEPT_MS)
 
         def page(place: int, from_ms: int, before: tuple[Income, ...]) -> Call[tuple[Income, ...]]:
             is_last_type = place == len(types) - 1

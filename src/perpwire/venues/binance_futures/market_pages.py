@@ -11,7 +11,7 @@ from perpwire.model.market import FundingRate, Kline, OpenInterest, PriceKind, T
 from perpwire.venues.base import Call, Params
 from perpwire.venues.binance_futures import endpoints_market as endpoints, translate_market, wire_market, wire_streams
 from perpwire.venues.binance_futures.calling import at_the_venues_time, call
-from perpwire.venues.binance_futures.spans import DAY_MS
+from perpwire.venues.binance_futures.spans import DAY_MS, bounds
 
 PAGE = 1000
 
@@ -129,15 +129,15 @@ def open_interest(
     asked_ms = start_ms
 
     def first(now_ms: int) -> Call[tuple[OpenInterest, ...]]:
-        last_ms = now_ms if end_ms is None else min(end_ms, now_ms)
         # A minute later than the oldest there is: it must still be there when the question arrives.
-        return window(max(asked_ms, now_ms - STATISTICS_KEPT_MS + 60_000), last_ms)
+        kept_ms = STATISTICS_KEPT_MS - 60_000
+        return window(*bounds("open_interest_history", asked_ms, end_ms, now_ms, kept_ms))
 
     def window(from_ms: int, last_ms: int) -> Call[tuple[OpenInterest, ...]]:
         until_ms = min(from_ms + (STATISTICS_PAGE - 1) * INTERVALS_MS[interval], last_ms)
         return call(
             endpoints.OPEN_INTEREST_HISTORY,
-            {**params, "startTime": from_ms, "endTime": max(until_ms, from_ms)},
+            {**params, "startTime": from_ms, "endTime": until_ms},
             translate_market.open_interest_history,
             next_page=lambda rows: window(until_ms + 1, last_ms) if until_ms < last_ms else None,
             row_key=_at,

@@ -53,7 +53,7 @@ class FillPages:
 
     def between(self, start_ms: int | None, end_ms: int | None) -> Call[tuple[Fill, ...]]:
         def first(now_ms: int) -> Call[tuple[Fill, ...]]:
-            return self._window(*bounds(start_ms, end_ms, now_ms, FILLS_KEPT_MS))
+            return self._window(*bounds("fills", start_ms, end_ms, now_ms, FILLS_KEPT_MS))
 
         return at_the_venues_time(first, _trade_id)
 
@@ -100,7 +100,7 @@ def order_history(symbol: str | None, start_ms: int | None, end_ms: int | None) 
     conditional orders of all symbols: with None there are ordinary ones only."""
 
     def first(now_ms: int) -> Call[tuple[Order, ...]]:
-        return _History(symbol, *bounds(start_ms, end_ms, now_ms, ORDERS_KEPT_MS)).first()
+        return _History(symbol, *bounds("order_history", start_ms, end_ms, now_ms, ORDERS_KEPT_MS)).first()
 
     return at_the_venues_time(first, _order_id)
 

@@ -13,6 +13,7 @@ from tests.criteria.tapped import CANCEL, PLACE, Scene, play
 from perpwire.errors import APIError, RateLimited
 from perpwire.http_message import HttpRequest
 from perpwire.model.incident import RateLimitHit
+from perpwire.simulator.dialect import IncomingRequest
 from perpwire.simulator.faults import Act, Answer
 from perpwire.venues.base import Lane
 
@@ -204,5 +205,21 @@ def test_ban_3_an_order_with_a_deadline_is_refused_here_with_the_time_that_is_le
         assert (type(caught.value).__name__, caught.value.code) == ("NotSent", "DEADLINE")
         assert "10.0 s" in caught.value.reason
         assert admission.waiting == 0
+
+    play(scenario, "binance")
+
+
+def test_ban_1_the_limits_that_the_venue_states_are_used() -> None:
+    """Those of exchangeInfo, which may be others than published."""
+
+    async def scenario(scene: Scene) -> None:
+        asked = IncomingRequest(method="GET", path="/fapi/v1/exchangeInfo", query="", headers={}, body=b"")
+        body = (await scene.host.handle_http(asked)).body.decode()
+        assert body.count('"limit":2400') == body.count('"limit":300') == 1
+        body = body.replace('"limit":2400', '"limit":1200').replace('"limit":300', '"limit":600')
+        scene.host.faults.add(Answer(path="/fapi/v1/exchangeInfo", status=200, body=body))
+        await scene.connector.get_instruments(refresh=True)
+        ledger = scene.connector.ledger
+        assert [ledger.limit(name) for name in ("weight_1m", "orders_10s", "orders_1m")] == [1200, 600, 1200]
 
     play(scenario, "binance")

@@ -413,7 +413,9 @@ class RequestPath:
             attempt.received_ns = self._clock.monotonic_ns()
             attempt.reply = reply
             self._heed(endpoint, reply, receipt)
-            return self._venue.decode(endpoint, reply)
+            decoded = self._venue.decode(endpoint, reply)
+            self._ledger.reported_limits(self._venue.stated_limits(decoded))
+            return decoded
         except APIError as error:
             failure = error
             if self._credentials is not None:

@@ -256,6 +256,10 @@ class Venue(MarketCalls, AccountCalls, OrderCalls, ABC):
     def reported_usage(self, endpoint: Endpoint, headers: Mapping[str, str]) -> Costs:
         """Limit name -> how much of its current window is used, as far as the headers tell."""
 
+    def stated_limits(self, reply: Any) -> Costs:
+        """Limit name -> how much its window takes, as far as a decoded reply is about that."""
+        return {}
+
     def reported_limits(self, endpoint: Endpoint, headers: Mapping[str, str]) -> Costs:
         """Limit name -> how much its window takes, as far as the headers tell: an account may have more than published,
         or less."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from perpwire.venues.base import Costs, Limit
 
@@ -57,6 +58,24 @@ A_FUNDING_QUESTION: Costs = {FUNDING_5M: 1}
 
 A_STATISTICS_QUESTION: Costs = {STATISTICS_5M: 1}
 """Of /futures/data."""
+
+
+_STATED: Mapping[tuple[Any, Any, Any], str] = {
+    ("REQUEST_WEIGHT", "MINUTE", 1): WEIGHT,
+    ("ORDERS", "SECOND", 10): ORDERS_10S,
+    ("ORDERS", "MINUTE", 1): ORDERS_1M,
+}
+
+
+def stated_limits(rate_limits: Any) -> Costs:
+    """What exchangeInfo.rateLimits says; rows that are no such limit say nothing."""
+    stated: dict[str, int] = {}
+    for row in rate_limits if isinstance(rate_limits, list) else ():
+        if isinstance(row, dict) and isinstance(limit := row.get("limit"), int) and limit > 0:
+            name = _STATED.get((row.get("rateLimitType"), row.get("interval"), row.get("intervalNum")))
+            if name is not None:
+                stated[name] = limit
+    return stated
 
 
 def weight(units: int) -> Costs:

@@ -39,6 +39,7 @@ from perpwire.venues.binance_futures.market_calls import BinanceMarketCalls
 from perpwire.venues.binance_futures.order_calls import BinanceOrderCalls
 from perpwire.venues.binance_futures.refusals import is_success, refusal
 from perpwire.venues.binance_futures.session import BinancePrivateSession, BinanceSession
+from perpwire.venues.binance_futures.wire import ExchangeInfo
 
 KEEP_ALIVE_S = 1800.0
 """A listen key lives for 60 minutes."""
@@ -108,6 +109,9 @@ class BinanceFutures(BinanceMarketCalls, BinanceAccountCalls, BinanceOrderCalls,
             return decode(reply.body)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise garbled(endpoint, f"{described(reply)} ({error})", reply.body) from error
+
+    def stated_limits(self, reply: Any) -> Costs:
+        return limits.stated_limits(reply.rate_limits) if isinstance(reply, ExchangeInfo) else {}
 
     def reported_usage(self, endpoint: Endpoint, headers: Mapping[str, str]) -> Costs:
         if endpoint.host != "rest":

@@ -15,7 +15,7 @@ from perpwire.model.account import Balance, Position
 from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, MarkPrice, Trade
 from perpwire.model.order import Fill, Order
 from perpwire.venues.base import Endpoint, Verdict
-from perpwire.venues.bybit import endpoints, translate, translate_account, translate_orders
+from perpwire.venues.bybit import endpoints, translate, translate_account, translate_market, translate_orders
 from perpwire.venues.bybit.venue import VENUE
 
 pytestmark = pytest.mark.fixtures
@@ -261,7 +261,7 @@ def test_execution_listings(fixtures: Path) -> None:
 @pytest.mark.parametrize("suffix", ["", "--2"])
 def test_position_listings(fixtures: Path, suffix: str) -> None:
     said, page = reply(fixtures, endpoints.POSITIONS, f"GET_v5_position_list{suffix}")
-    for row, position in zip(said["list"], translate.positions(page), strict=True):
+    for row, position in zip(said["list"], translate_account.positions(page), strict=True):
         assert_nothing_lost(row, position, POSITION)
 
 
@@ -282,7 +282,7 @@ def test_wallets(fixtures: Path, suffix: str) -> None:
 @pytest.mark.parametrize("suffix", ["", "--2"])
 def test_instruments(fixtures: Path, suffix: str) -> None:
     said, page = reply(fixtures, endpoints.INSTRUMENTS, f"GET_v5_market_instruments_info{suffix}")
-    for row, instrument in zip(said["list"], translate.instruments(page), strict=True):
+    for row, instrument in zip(said["list"], translate_market.instruments(page), strict=True):
         assert instrument.symbol == row["symbol"]
         assert (instrument.base, instrument.quote, instrument.settle) == (
             row["baseCoin"],
@@ -302,12 +302,12 @@ def test_instruments(fixtures: Path, suffix: str) -> None:
 
 def test_book_time_and_acknowledgements(fixtures: Path) -> None:
     said, book = reply(fixtures, endpoints.BOOK_SNAPSHOT, "GET_v5_market_orderbook")
-    snapshot = translate.book(book)
+    snapshot = translate_market.book(book)
     assert [[str(text) for text in level] for level in snapshot.bids] == said["b"]
     assert [[str(text) for text in level] for level in snapshot.asks] == said["a"]
     assert (snapshot.update_id, snapshot.venue_time_ms) == (said["u"], said["ts"])
     said, time = reply(fixtures, endpoints.SERVER_TIME, "GET_v5_market_time")
-    assert translate.server_time(time) == int(said["timeNano"]) // 10**6
+    assert translate_market.server_time(time) == int(said["timeNano"]) // 10**6
     for endpoint, name in (
         (endpoints.PLACE_ORDER, "POST_v5_order_create"),
         (endpoints.AMEND_ORDER, "POST_v5_order_amend"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from perpwire.venues.bybit import translate, translate_account, wire
+from perpwire.venues.bybit import translate_account, translate_market, wire
 
 D = Decimal
 
@@ -60,7 +60,7 @@ def test_an_account_that_is_not_there_and_a_balance_without_an_amount_are_loud()
 
 def test_sizes_with_more_digits_than_decimals_context_stay_exact() -> None:
     digits = "0.1234567890123456789012345678901"
-    position = translate.position(wire.PositionRow(symbol="X", side="Sell", size=digits, avgPrice="1"))
+    position = translate_account.position(wire.PositionRow(symbol="X", side="Sell", size=digits, avgPrice="1"))
     assert str(position.quantity) == f"-{digits}"
 
 
@@ -70,8 +70,8 @@ def test_dated_futures_are_no_perpetuals() -> None:
         return wire.InstrumentRow(symbol="BTCUSDT", priceFilter=prices, lotSizeFilter=lots, **fields)
 
     rows = [instrument(), instrument(contractType="LinearFutures"), instrument(status="PreLaunch")]
-    kept = translate.instruments(wire.Page(rows))
+    kept = translate_market.instruments(wire.Page(rows))
     assert [one.is_trading for one in kept] == [True, False]
     assert (str(kept[0].tick_size), kept[0].funding_interval_s) == ("0.10", 28800)
     assert (kept[0].max_price, kept[0].min_notional) == (None, None)
-    assert translate.instruments(wire.Page(None)) == ()
+    assert translate_market.instruments(wire.Page(None)) == ()

@@ -56,9 +56,89 @@ BOOK_SNAPSHOT = _row(
 
 KEY_INFO = _row("key_info", "GET /v5/user/query-api", Security.SIGNED, key_info.ApiKey, "user/apikey-info")
 
+STATUS = _row("status", "GET /v5/system/status", Security.NONE, wire.Rows[wire.StatusRow], "system-status")
+
+RECENT_TRADES = _row(
+    "recent_trades",
+    "GET /v5/market/recent-trade",
+    Security.NONE,
+    wire.Page[wire.RecentTradeRow],
+    "market/recent-trade",
+)
+
+TICKERS = _row(
+    "tickers", "GET /v5/market/tickers", Security.NONE, wire.Dated[wire.Page[wire.TickerRow]], "market/tickers"
+)
+
+
+def _candles(kind: str, page: str) -> Endpoint:
+    return _row("klines", f"GET /v5/market/{kind}", Security.NONE, wire.Dated[wire.Candles], f"market/{page}")
+
+
+KLINES = _candles("kline", "kline")
+MARK_KLINES = _candles("mark-price-kline", "mark-kline")
+INDEX_KLINES = _candles("index-price-kline", "index-kline")
+PREMIUM_KLINES = _candles("premium-index-price-kline", "premium-index-kline")
+
+OPEN_INTEREST = _row(
+    "open_interest_history",
+    "GET /v5/market/open-interest",
+    Security.NONE,
+    wire.Dated[wire.Page[wire.OpenInterestRow]],
+    "market/open-interest",
+)
+
+FUNDING_RATES = _row(
+    "funding_rates",
+    "GET /v5/market/funding/history",
+    Security.NONE,
+    wire.Page[wire.FundingRow],
+    "market/history-fund-rate",
+)
+
+BRACKETS = _row(
+    "brackets", "GET /v5/market/risk-limit", Security.NONE, wire.Page[wire.RiskLimitRow], "market/risk-limit"
+)
+
 ACCOUNT = _row("account", "GET /v5/account/wallet-balance", Security.SIGNED, wire.Wallets, "account/wallet-balance")
 
 POSITIONS = _row("positions", "GET /v5/position/list", Security.SIGNED, wire.Page[wire.PositionRow], "position")
+
+
+ACCOUNT_INFO = _row("account_info", "GET /v5/account/info", Security.SIGNED, wire.AccountInfoReply, "account/info")
+
+FEE_RATES = _row(
+    "fee_rates", "GET /v5/account/fee-rate", Security.SIGNED, wire.Rows[wire.FeeRateRow], "account/fee-rate"
+)
+
+INCOME = _row(
+    "income",
+    "GET /v5/account/transaction-log",
+    Security.SIGNED,
+    wire.Dated[wire.Page[wire.TransactionRow]],
+    "account/transaction-log",
+)
+
+SET_LEVERAGE = _row(
+    "set_leverage", "POST /v5/position/set-leverage", Security.SIGNED, dict[str, Any], "position/leverage"
+)
+
+SET_MARGIN_MODE = _row(
+    "set_margin_mode", "POST /v5/account/set-margin-mode", Security.SIGNED, dict[str, Any], "account/set-margin-mode"
+)
+
+SET_POSITION_MODE = _row(
+    "set_position_mode", "POST /v5/position/switch-mode", Security.SIGNED, dict[str, Any], "position/position-mode"
+)
+
+ADD_MARGIN = _row(
+    "adjust_margin",
+    "POST /v5/position/add-margin",
+    Security.SIGNED,
+    dict[str, Any],
+    "position/manual-add-margin",
+    repeatable=False,
+)
 
 
 def _batch_lane(params: Params) -> Lane:

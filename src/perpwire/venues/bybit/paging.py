@@ -6,10 +6,12 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
 from perpwire.errors import APIError, BadInput, Garbled
+from perpwire.model.market import Event
 from perpwire.venues.base import Call, Endpoint, Params
 from perpwire.venues.bybit import wire
 
 T = TypeVar("T")
+E = TypeVar("E", bound=Event)
 
 NAME = "bybit"
 SETTLE_COINS = ("USDT", "USDC")
@@ -142,3 +144,46 @@ class Log:
             return call(self._endpoint, {**params, **window, **cursor}, rows, next_page=next_page, row_key=row_key)
 
         return page({}, ())
+
+
+def backwards(
+    endpoint: Endpoint,
+    params: Mapping[str, Any],
+    start_ms: int | None,
+    end_ms: int | None,
+    translate_page: Callable[[Any], tuple[E, ...]],
+    *,
+    most: int,
+) -> Call[tuple[E, ...]]:
+    """A list without page tokens whose rows lie unevenly in time: each question goes on before the oldest row of the
+    last one, down to start_ms (without: one question). All rows come with the last page, oldest first.
+
+    Args:
+        most: Rows of a full page.
+    """
+
+    def page(last_ms: int | None, held: tuple[Any, ...]) -> Call[tuple[E, ...]]:
+        def rows_of(reply: Any) -> tuple[E, ...]:
+            return tuple(row for one in (*held, reply) for row in translate_page(one))
+
+        def oldest_ms(reply: Any) -> int | None:
+            """Where the next question ends; None: it is not needed."""
+            rows = translate_page(reply)
+            if start_ms is None or len(rows) < most or rows[-1].venue_time_ms <= start_ms:
+                return None
+            return rows[-1].venue_time_ms - 1
+
+        def rows(reply: Any) -> tuple[E, ...]:
+            if oldest_ms(reply) is not None:
+                return ()
+            return tuple(one for one in rows_of(reply)[::-1] if start_ms is None or one.venue_time_ms >= start_ms)
+
+        def next_page(reply: Any) -> Call[tuple[E, ...]] | None:
+            before_ms = oldest_ms(reply)
+            return None if before_ms is None else page(before_ms, (*held, reply))
+
+        # The venue takes no start without an end.
+        span = {"startTime": None if last_ms is None else start_ms, "endTime": last_ms}
+        return call(endpoint, {**params, **span}, rows, next_page=next_page, row_key=lambda one: one.venue_time_ms)
+
+    return page(end_ms, ())

@@ -235,7 +235,7 @@ def _executions(frame: bytes, received_ns: int) -> Sequence[Event]:
 
 
 def _positions(frame: bytes, received_ns: int) -> Sequence[Event]:
-    return _received([translate.position(row) for row in _read_positions(frame).data], received_ns)
+    return _received([translate_account.position(row) for row in _read_positions(frame).data], received_ns)
 
 
 def _wallets(frame: bytes, received_ns: int) -> Sequence[Event]:

@@ -8,30 +8,28 @@ from typing import Any
 from perpwire.credentials import Credentials
 from perpwire.errors import APIError
 from perpwire.http_message import HttpReply, HttpRequest
-from perpwire.model.account import AccountInfo, KeyInfo, Position
-from perpwire.model.instrument import Instrument
-from perpwire.model.market import BookSnapshot, Event
-from perpwire.venues.base import BookRule, Call, Costs, Endpoint, Hosts, Params, Session, Topic, TradeSession, Venue
+from perpwire.model.market import Event
+from perpwire.venues.base import BookRule, Costs, Endpoint, Hosts, Params, Session, Topic, TradeSession, Venue
 from perpwire.venues.bybit import (
     endpoints,
-    key_info,
     limits,
     replies,
     requests,
     streams,
     trade_session,
     translate,
-    translate_account,
 )
+from perpwire.venues.bybit.account_calls import BybitAccountCalls
 from perpwire.venues.bybit.book_rule import BybitBookRule
+from perpwire.venues.bybit.market_calls import BybitMarketCalls
 from perpwire.venues.bybit.order_calls import BybitOrderCalls
-from perpwire.venues.bybit.paging import bad, call, of_symbol_or_all, paged
+from perpwire.venues.bybit.paging import bad
 from perpwire.venues.bybit.session import BybitSession
 
 PATHS = {streams.PUBLIC: "/v5/public/linear", streams.PRIVATE: "/v5/private"}
 
 
-class Bybit(BybitOrderCalls, Venue):
+class Bybit(BybitMarketCalls, BybitAccountCalls, BybitOrderCalls, Venue):
     """Bybit v5, category linear, unified account.
 
     Listings that span symbols (positions and open orders without a symbol) ask for the contracts settled in USDT, then
@@ -86,30 +84,6 @@ class Bybit(BybitOrderCalls, Venue):
     def native_costs(self, path: str, weight: int | None) -> Costs:
         return limits.costs(path)
 
-    # --- calls ----------------------------------------------------------------------------------------------------
-
-    def server_time(self) -> Call[int]:
-        return call(endpoints.SERVER_TIME, {}, translate.server_time)
-
-    def instruments(self) -> Call[tuple[Instrument, ...]]:
-        """Perpetuals in trading; the venue leaves out those before their launch."""
-        return paged(endpoints.INSTRUMENTS, {"category": "linear", "limit": 1000}, translate.instruments)
-
-    def account(self) -> Call[AccountInfo]:
-        return call(endpoints.ACCOUNT, {"accountType": "UNIFIED"}, translate_account.account)
-
-    def key_info(self) -> Call[KeyInfo]:
-        return call(endpoints.KEY_INFO, {}, key_info.key_info)
-
-    def positions(self, symbol: str | None) -> Call[tuple[Position, ...]]:
-        params = {"category": "linear", "limit": 200}
-        return of_symbol_or_all(endpoints.POSITIONS, params, symbol, translate.positions, row_key=_position_key)
-
-    def book_snapshot(self, symbol: str, depth: int) -> Call[BookSnapshot]:
-        """Its update_id is of the 1000-level stream's count, not of the one that `topic` names."""
-        params = {"category": "linear", "symbol": symbol, "limit": min(max(depth, 1), 1000)}
-        return call(endpoints.BOOK_SNAPSHOT, params, translate.book)
-
     # --- streams --------------------------------------------------------------------------------------------------
 
     def topic(self, event: type[Event], symbol: str) -> Topic:
@@ -158,10 +132,6 @@ class Bybit(BybitOrderCalls, Venue):
             raise bad("symbol", "NO_SUCH_SYMBOL", f"{symbol!r} is a dated contract")
         base, slash, quote = pair.partition("/")
         return f"{base}PERP" if slash and quote == "USDC" else base + quote
-
-
-def _position_key(position: Position) -> tuple[str, str]:
-    return position.symbol, position.position_side
 
 
 _BOOK_RULE = BybitBookRule()

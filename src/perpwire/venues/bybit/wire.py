@@ -169,6 +169,79 @@ class RecentTradeRow(msgspec.Struct):
     seq: str = ""
 
 
+class TickerRow(msgspec.Struct, kw_only=True):
+    """One row of GET /v5/market/tickers. Volume in base, turnover in quote; rates as fractions."""
+
+    symbol: str
+    lastPrice: Text = ""
+    indexPrice: Text = ""
+    markPrice: Text = ""
+    prevPrice24h: Text = ""
+    highPrice24h: Text = ""
+    lowPrice24h: Text = ""
+    volume24h: Text = ""
+    turnover24h: Text = ""
+    openInterest: Text = ""
+    openInterestValue: Text = ""
+    singleOpenInterest: Text = ""
+    singleOpenInterestValue: Text = ""
+    fundingRate: Text = ""
+    nextFundingTime: Millis = ""
+    bid1Price: Text = ""
+    bid1Size: Text = ""
+    ask1Price: Text = ""
+    ask1Size: Text = ""
+
+
+class Candles(msgspec.Struct):
+    """GET /v5/market/kline and its three neighbours: start, open, high, low, close; of the last price also volume and
+    turnover."""
+
+    rows: list[tuple[str, ...]] | None = msgspec.field(name="list")
+    nextPageCursor: Text = ""
+
+
+class FundingRow(msgspec.Struct):
+    """One row of GET /v5/market/funding/history."""
+
+    symbol: str
+    fundingRate: str
+    fundingRateTimestamp: str
+
+
+class OpenInterestRow(msgspec.Struct, kw_only=True):
+    """openInterest counts both sides of each contract, singleOpenInterest one."""
+
+    openInterest: str
+    timestamp: str
+    singleOpenInterest: Text = ""
+
+
+class RiskLimitRow(msgspec.Struct, kw_only=True):
+    """One tier of GET /v5/market/risk-limit. Rates are fractions; the first tier's deduction is ""."""
+
+    id: int
+    symbol: str
+    riskLimitValue: str
+    maintenanceMargin: str
+    initialMargin: str
+    maxLeverage: str
+    isLowestRisk: Any = 0
+    mmDeduction: Text = ""
+
+
+class StatusRow(msgspec.Struct, kw_only=True):
+    """One row of GET /v5/system/status. serviceTypes: 1 trading, 2 HTTP, 3 WebSocket ...; product: 1 futures."""
+
+    title: Text = ""
+    state: Text = ""
+    begin: Millis = ""
+    end: Millis = ""
+    serviceTypes: list[int] | None = None
+    product: list[int] | None = None
+    uidSuffix: list[int] | None = None
+
+
 # --- REST: orders -------------------------------------------------------------------------------------------------
 
 
@@ -325,7 +398,7 @@ class PositionFields(msgspec.Struct, kw_only=True):
     unrealisedPnl: Text = ""
     updatedTime: Millis = ""
     riskId: Any = 1
-    riskLimitValue: Any = ""
+    riskLimitValue: Text = ""
     positionValue: Any = ""
     autoAddMargin: Any = 0
     positionStatus: Any = "Normal"
@@ -439,3 +512,31 @@ class AccountInfoReply(msgspec.Struct):
     dcpStatus: str = "OFF"
     timeWindow: int = 10
     smpGroup: int = 0
+
+
+class TransactionRow(msgspec.Struct, kw_only=True):
+    """One row of GET /v5/account/transaction-log: change = cashFlow + funding - fee. `size` is signed. Rows
+    of different types can have one id."""
+
+    id: str
+    transactionTime: str
+    type: Text
+    currency: str
+    change: str
+    symbol: Text = ""
+    category: Text = ""
+    funding: Text = ""
+    fee: Text = ""
+    cashFlow: Text = ""
+    tradeId: Text = ""
+    side: Any = ""
+    qty: Any = ""
+    size: Any = ""
+    tradePrice: Any = ""
+    cashBalance: Any = ""
+    feeRate: Any = ""
+    orderId: Any = ""
+    orderLinkId: Any = ""
+    transSubType: Any = ""
+    bonusChange: Any = ""
+    extraFees: Any = ""

@@ -18,27 +18,6 @@ class AccountInstrumentRow(InstrumentRow):
     myRpiPermission: bool = False
 
 
-class RiskLimitRow(msgspec.Struct, kw_only=True):
-    """One tier of GET /v5/market/risk-limit. Rates are fractions; the first tier's deduction is ""."""
-
-    id: int
-    symbol: str
-    riskLimitValue: str
-    maintenanceMargin: str
-    initialMargin: str
-    isLowestRisk: int
-    maxLeverage: str
-    mmDeduction: str
-
-
-class OpenInterestRow(msgspec.Struct, kw_only=True):
-    """openInterest counts both sides of each contract, singleOpenInterest one."""
-
-    openInterest: str
-    singleOpenInterest: str
-    timestamp: str
-
-
 class AccountRatioRow(msgspec.Struct):
     symbol: str
     buyRatio: str
@@ -88,33 +67,6 @@ class ClosedPnlRow(msgspec.Struct, kw_only=True):
     closeFee: str
     createdTime: str
     updatedTime: str
-
-
-class TransactionRow(msgspec.Struct, kw_only=True):
-    """One row of GET /v5/account/transaction-log: change = cashFlow + funding - fee. `size` is signed."""
-
-    id: str
-    symbol: str
-    category: str
-    side: str
-    transactionTime: str
-    type: str
-    qty: str
-    size: str
-    currency: str
-    tradePrice: str
-    funding: str
-    fee: str
-    cashFlow: str
-    change: str
-    cashBalance: str
-    feeRate: str
-    tradeId: str
-    orderId: str
-    orderLinkId: str
-    transSubType: str = ""
-    bonusChange: str = ""
-    extraFees: str = ""
 
 
 class PreCheckReply(msgspec.Struct, kw_only=True):

@@ -104,10 +104,10 @@ def _status(spec: SymbolSpec) -> str:
     return "Trading" if spec.instrument.is_trading else "Closed"
 
 
-def _tiers(spec: SymbolSpec) -> list[wire_sent.RiskLimitRow]:
+def _tiers(spec: SymbolSpec) -> list[wire.RiskLimitRow]:
     symbol = spec.instrument.symbol
     return [
-        wire_sent.RiskLimitRow(
+        wire.RiskLimitRow(
             id=tier.number,
             symbol=symbol,
             riskLimitValue=cut(tier.cap),

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from perpwire.simulator.exchange import Exchange
-from perpwire.venues.bybit import wire_sent
+from perpwire.venues.bybit import wire, wire_sent
 from perpwire.venues.bybit.sim.asked import Asked, cursor_after, cursor_key, is_linear, limit_of, optional_ms, spec_of
 from perpwire.venues.bybit.sim.numbers import cut, fit
 from perpwire.venues.bybit.sim.pool_feeds import RATIO_STEP, STOP_RATIO, TRIGGER_BALANCE, TRIGGER_RATIO
@@ -60,7 +60,7 @@ class MarketStatistics:
         )
         page, cursor = _page(found, limit)
         rows = [
-            wire_sent.OpenInterestRow(
+            wire.OpenInterestRow(
                 openInterest=fit(2 * one.quantity, step),
                 singleOpenInterest=fit(one.quantity, step),
                 timestamp=str(one.time_ms),

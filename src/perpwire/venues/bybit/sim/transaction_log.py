@@ -10,7 +10,7 @@ from typing import Any
 from perpwire.simulator.exchange import Exchange
 from perpwire.simulator.records import Booking
 from perpwire.simulator.specs import AccountSpec
-from perpwire.venues.bybit import wire_sent
+from perpwire.venues.bybit import wire
 from perpwire.venues.bybit.sim.asked import CATEGORIES, DAY_MS, Asked, choice, paged, period
 from perpwire.venues.bybit.sim.numbers import FUNDING, MAKER_EXECUTION, ORDER, TAKER_EXECUTION, bare, cut, id_text
 from perpwire.venues.bybit.sim.refusal import CallRefused
@@ -53,9 +53,9 @@ class TransactionLog:
     def _base(self, booking: Booking) -> str:
         return self._exchange.spec(booking.symbol).instrument.base if booking.symbol else ""
 
-    def _row(self, account: str, one: Booking) -> wire_sent.TransactionRow:
+    def _row(self, account: str, one: Booking) -> wire.TransactionRow:
         name = one.symbol or one.asset
-        row = wire_sent.TransactionRow(
+        row = wire.TransactionRow(
             id=f"{user_id(account)}_{name}_{one.number}",
             symbol=one.symbol,
             category=_category(one),

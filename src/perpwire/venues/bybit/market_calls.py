@@ -1,0 +1,131 @@
+"""The calls about the market."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from perpwire.errors import NotOffered
+from perpwire.model.instrument import Instrument
+from perpwire.model.market import (
+    BookSnapshot,
+    BookTicker,
+    FundingRate,
+    Kline,
+    MarkPrice,
+    OpenInterest,
+    PriceKind,
+    Ticker,
+    Trade,
+    VenueStatus,
+)
+from perpwire.venues.base import Call, MarketCalls, Params
+from perpwire.venues.bybit import endpoints, translate_market as translate
+from perpwire.venues.bybit.paging import Log, backwards, bad, call, paged
+
+LINEAR = {"category": "linear"}
+
+KLINES = {
+    PriceKind.LAST: endpoints.KLINES,
+    PriceKind.MARK: endpoints.MARK_KLINES,
+    PriceKind.INDEX: endpoints.INDEX_KLINES,
+    PriceKind.PREMIUM: endpoints.PREMIUM_KLINES,
+}
+MOST_KLINES = 1000
+MOST_INTERESTS = 200
+MOST_FUNDINGS = 200
+
+
+class BybitMarketCalls(MarketCalls):
+    """Lists of the past are asked for span after span, so that they come oldest first. The venue has no public trades
+    of the past but the newest thousand (recent_trades)."""
+
+    def server_time(self) -> Call[int]:
+        return call(endpoints.SERVER_TIME, {}, translate.server_time)
+
+    def status(self) -> Call[VenueStatus]:
+        return call(endpoints.STATUS, {}, translate.status)
+
+    def instruments(self) -> Call[tuple[Instrument, ...]]:
+        """Perpetuals in trading; the venue leaves out those before their launch."""
+        params = {**LINEAR, "limit": 1000}
+        return paged(endpoints.INSTRUMENTS, params, translate.instruments, row_key=lambda one: one.symbol)
+
+    def book_snapshot(self, symbol: str, depth: int) -> Call[BookSnapshot]:
+        """Its update_id is of the 1000-level stream's count, not of the one that `topic` names."""
+        params = {**LINEAR, "symbol": symbol, "limit": min(max(depth, 1), 1000)}
+        return call(endpoints.BOOK_SNAPSHOT, params, translate.book)
+
+    def recent_trades(self, symbol: str, limit: int) -> Call[tuple[Trade, ...]]:
+        """At most 1,000."""
+        params = {**LINEAR, "symbol": symbol, "limit": min(max(limit, 1), 1000)}
+        return call(endpoints.RECENT_TRADES, params, translate.trades)
+
+    def klines(
+        self, symbol: str, interval: str, start_ms: int | None, end_ms: int | None, price_kind: PriceKind
+    ) -> Call[tuple[Kline, ...]]:
+        """Without start_ms: the newest 1,000 (up to end_ms). There are no candles of 8h and 3d."""
+        if interval in ("8h", "3d"):
+            raise NotOffered(
+                f"there are no candles of {interval}", venue=self.name, call="klines", code="NOT_OFFERED",
+                advice="Make them of shorter ones.",
+            )  # fmt: skip
+        text, least_ms = _interval("klines", translate.INTERVALS, interval)
+
+        def within(one: Kline) -> bool:
+            return (start_ms is None or one.open_time_ms >= start_ms) and (end_ms is None or one.open_time_ms <= end_ms)
+
+        log = Log(KLINES[price_kind], span_ms=MOST_KLINES * least_ms, start="start", end="end")
+        return log.read(
+            {**LINEAR, "symbol": symbol, "interval": text, "limit": MOST_KLINES},
+            start_ms,
+            end_ms,
+            lambda reply: tuple(filter(within, translate.klines(reply, symbol, interval, price_kind))),
+            row_key=lambda one: one.open_time_ms,
+        )
+
+    def tickers(self, symbol: str | None) -> Call[tuple[Ticker, ...]]:
+        return call(endpoints.TICKERS, _of(symbol), partial(translate.of_tickers, one=translate.ticker))
+
+    def book_tickers(self, symbol: str | None) -> Call[tuple[BookTicker, ...]]:
+        """Without the book's counter: update_id is 0."""
+        return call(endpoints.TICKERS, _of(symbol), partial(translate.of_tickers, one=translate.book_ticker))
+
+    def mark_prices(self, symbol: str | None) -> Call[tuple[MarkPrice, ...]]:
+        return call(endpoints.TICKERS, _of(symbol), partial(translate.of_tickers, one=translate.mark_price))
+
+    def open_interest(self, symbol: str) -> Call[OpenInterest]:
+        def the_one(reply: object) -> OpenInterest:
+            found = translate.of_tickers(reply, translate.open_interest)  # type: ignore[arg-type]
+            if not found:
+                raise ValueError(f"no ticker of {symbol}")
+            return found[0]
+
+        return call(endpoints.TICKERS, _of(symbol), the_one)
+
+    def open_interest_history(
+        self, symbol: str, interval: str, start_ms: int | None, end_ms: int | None
+    ) -> Call[tuple[OpenInterest, ...]]:
+        """Without start_ms: as far back as the venue goes."""
+        text, step_ms = _interval("open_interest_history", translate.INTEREST_INTERVALS, interval)
+        return Log(endpoints.OPEN_INTEREST, span_ms=MOST_INTERESTS * step_ms).read(
+            {**LINEAR, "symbol": symbol, "intervalTime": text, "limit": MOST_INTERESTS},
+            start_ms,
+            end_ms,
+            lambda reply: translate.open_interests(reply.result, symbol),
+            row_key=lambda one: one.venue_time_ms,
+        )
+
+    def funding_rates(self, symbol: str, start_ms: int | None, end_ms: int | None) -> Call[tuple[FundingRate, ...]]:
+        """Without start_ms: the newest 200 (up to end_ms). With it, all come together, at the end."""
+        params = {**LINEAR, "symbol": symbol, "limit": MOST_FUNDINGS}
+        return backwards(endpoints.FUNDING_RATES, params, start_ms, end_ms, translate.funding_rates, most=MOST_FUNDINGS)
+
+
+def _of(symbol: str | None) -> Params:
+    return {**LINEAR, "symbol": symbol}
+
+
+def _interval(name: str, known: dict[str, tuple[str, int]], interval: str) -> tuple[str, int]:
+    if interval not in known:
+        raise bad(name, "BAD_INTERVAL", f"interval {interval!r} is not one of {', '.join(known)}")
+    return known[interval]

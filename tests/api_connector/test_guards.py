@@ -63,6 +63,7 @@ def test_a_limit_price_on_the_wrong_side_of_the_collar_is_refused_and_a_passive_
         closing: dict[str, Any] = {"reduce_only": True, **far}
         await refused(connector, "price_collar", "BTCUSDT", "SELL", "0.01", price=mark * Decimal("0.979"), **closing)
         await connector.place_order("BTCUSDT", "BUY", "0.01", price=mark * Decimal("0.97"), **far)
+        await world.clock.sleep(1.0)  # Bybit acknowledges before it places
         assert placed(world, venue) == 1
 
     play(venue, Guards(price_collar=Decimal("0.02")), scene)

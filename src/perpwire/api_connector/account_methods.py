@@ -96,8 +96,8 @@ class AccountMethods(ConnectorCore):
         start_ms: int | None = None,
         end_ms: int | None = None,
     ) -> History[Income]:
-        """Bookings to the account (funding, realised profit, fees, transfers ...), oldest first where the venue gives
-        them so (Binance), newest first at Bybit. `kind`: see model.account.Income."""
+        """Bookings to the account (funding, realised profit, fees, transfers ...), oldest first.
+        `kind`: see model.account.Income."""
         return self._history(self.venue.income(self._symbol_or_none(symbol), kind, start_ms, end_ms))
 
     def get_funding_payments(

@@ -95,4 +95,6 @@ def _parts(url: str) -> tuple[str, str, int, str, str] | None:
         return None
     if parts.scheme not in PORTS or not host or parts.path not in ("", "/") or parts.query or parts.fragment:
         return None
+    if parts.scheme.startswith("socks") and not (name + password).isascii():
+        return None  # python-socks can't write them
     return parts.scheme, host, port, name, password

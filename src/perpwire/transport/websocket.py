@@ -110,6 +110,7 @@ class PicowsTransport:
                     websocket_handshake_timeout=timeout_s,
                     max_redirects=0,
                     proxy=None if proxy is None or proxy.is_socks else proxy.url,
+                    proxy_ssl_context=self._ssl if proxy is not None and proxy.scheme == "https" else None,
                     socket_factory=None
                     if proxy is None or not proxy.is_socks
                     else lambda to: proxy.connect(to.host, to.port, timeout_s),

@@ -175,7 +175,8 @@ class ConnectorCore:
         self._parts: _Parts | None = None
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._hosts.rest}>"
+        hosts = getattr(self, "_hosts", None)  # none yet where the constructor raises
+        return f"<{type(self).__name__} {hosts.rest if hosts else 'unmade'}>"
 
     # --- life -----------------------------------------------------------------------------------------------------
 

@@ -144,7 +144,7 @@ class BybitOrderCalls(OrderCalls):
 
     def order_history(self, symbol: str | None, start_ms: int | None, end_ms: int | None) -> Call[tuple[Order, ...]]:
         """Finished orders, oldest first, then those that are still open. The venue forgets orders that ended without a
-        fill after a day, and none is listed under 7 days that has fills; its list lags by some seconds."""
+        fill after a day, and its list of finished orders lags. Without times: the last week."""
 
         def created_then(order: Order) -> bool:
             at = order.created_time_ms or 0

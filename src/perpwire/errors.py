@@ -169,6 +169,10 @@ class Garbled(APIError):
         super().__init__(reason, **about)
         self.raw = raw[:2000]
 
+    def redact(self, redacted: Callable[[str], str]) -> None:
+        super().redact(redacted)
+        self.raw = redacted(self.raw.decode("latin-1")).encode("latin-1")
+
 
 class VenueRefused(APIError):
     """The venue answered no; nothing was done."""

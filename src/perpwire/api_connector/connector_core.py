@@ -124,8 +124,8 @@ class ConnectorCore:
         self.venue = venue
         if credentials is None and (api_key or secret_key):
             credentials = Credentials(api_key, secret_key)
-        proxy = Proxy(proxy) if isinstance(proxy, str) else proxy
         del api_key, secret_key  # a traceback may show variables
+        proxy = Proxy(proxy) if isinstance(proxy, str) else proxy
         self._credentials = credentials
         self._proxy = proxy
         self._ssl_context = ssl_context

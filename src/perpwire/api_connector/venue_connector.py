@@ -11,6 +11,7 @@ from perpwire.api_connector.position_methods import PositionMethods
 from perpwire.api_connector.safety_methods import SafetyMethods
 from perpwire.api_connector.stream_methods import StreamMethods
 from perpwire.credentials import Credentials
+from perpwire.errors import BadInput
 from perpwire.transport.proxy import Proxy
 
 
@@ -18,7 +19,10 @@ def sealed(api_key: str, secret_key: str, options: dict[str, Any]) -> dict[str, 
     """A connector's options with the secrets among them in objects that don't show them, for its subclasses: should the
     constructor raise, a traceback may show their variables."""
     if isinstance(proxy := options.get("proxy"), str):
-        options["proxy"] = Proxy(proxy)
+        try:
+            options["proxy"] = Proxy(proxy)
+        except BadInput:
+            options["proxy"] = ""  # refused likewise, but not from here, where its text is at hand
     if (api_key or secret_key) and options.get("credentials") is None:
         options["credentials"] = Credentials(api_key, secret_key)
     return options

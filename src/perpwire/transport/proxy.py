@@ -27,6 +27,7 @@ class Proxy:
     __slots__ = ("_password", "_url", "_username", "host", "port", "scheme")
 
     def __init__(self, url: str) -> None:
+        self.scheme, self.host, self.port = "", "", 0
         parts = _parts(url)
         if parts is None:
             del url

@@ -31,6 +31,9 @@ class Envelope(msgspec.Struct):
     retExtInfo: Any = msgspec.field(default_factory=dict)
     time: Any = None
 
+    def __repr__(self) -> str:
+        return f"<Envelope {self.retCode}>"  # the venue repeats the key in its words
+
 
 class Page(msgspec.Struct, Generic[D]):
     """A listing. An empty token or an empty list is the end; the token is percent-encoded already."""

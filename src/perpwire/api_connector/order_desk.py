@@ -278,7 +278,7 @@ class OrderDesk:
         """The order once the venue has said more than that it took it in.
 
         Raises:
-            OrderRejected: The venue rejected it after all.
+            OrderRejected: The venue rejected it after all, or turned it away with nothing filled and said why.
             OutcomeUnknown: It has not said in time.
         """
         seen = await watch_until(
@@ -293,9 +293,11 @@ class OrderDesk:
                 venue=self._venue.name,
                 call="place_order",
             )
-        if seen.order.status is OrderStatus.REJECTED:
+        ended = seen.order.status
+        turned_away = ended.is_final and not seen.order.filled_quantity and seen.order.reason
+        if ended is OrderStatus.REJECTED or turned_away:
             raise OrderRejected(
-                seen.order.reason or "rejected", code="REJECTED", venue=self._venue.name, call="place_order"
+                seen.order.reason or "rejected", code=ended.value, venue=self._venue.name, call="place_order"
             )
         return seen.order
 

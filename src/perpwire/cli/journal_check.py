@@ -23,6 +23,11 @@ Key = tuple[Any, ...]
 """The numbers of one event as text."""
 
 
+MADE_UP = "algo-"
+"""Binance tells a conditional order and what it became as two, and the connector as one: such orders are compared by
+their fills, which bear the one's id."""
+
+
 class Delivered:
     """Collects what a connector's handlers got, by stream, in order."""
 
@@ -31,6 +36,8 @@ class Delivered:
         self.count = 0
 
     def on_event(self, event: Event) -> None:
+        if isinstance(event, Order) and event.order_id.startswith(MADE_UP):
+            return
         if event.received_ns:  # what was read back over REST after a loss never was on a stream
             stream, key = key_of(event)
             self.by_stream[stream].append(key)
@@ -105,6 +112,8 @@ def _binance() -> Reader:
     def pairs(levels: list[list[str]]) -> tuple[tuple[str, str], ...]:
         return tuple((price, quantity) for price, quantity in levels)
 
+    parents: dict[str, str] = {}
+
     def read(_connection: str, frame: Any) -> Found:
         data = frame.get("data", frame)
         symbol = data.get("s", "")
@@ -119,10 +128,15 @@ def _binance() -> Reader:
                 yield ("MarkPrice", symbol), (data["p"], data.get("i") or None, data["r"] or None)
             case "ORDER_TRADE_UPDATE":
                 order = data["o"]
-                yield ("Order", order["s"]), (str(order["i"]), order["c"], order["q"], order["z"])
+                order_id = parents.get(str(order["i"]), str(order["i"]))
+                if not order_id.startswith(MADE_UP):
+                    yield ("Order", order["s"]), (order_id, order["c"], order["q"], order["z"])
                 if order["x"] in ("TRADE", "CALCULATED") and Decimal(order["l"]):
-                    fill = (str(order["t"]), str(order["i"]), order["L"], order["l"], order.get("n"))
+                    fill = (str(order["t"]), order_id, order["L"], order["l"], order.get("n"))
                     yield ("Fill", order["s"]), fill
+            case "ALGO_UPDATE":
+                if data["o"]["ai"]:
+                    parents[data["o"]["ai"]] = f"{MADE_UP}{data['o']['aid']}"
             case "ACCOUNT_UPDATE":
                 for row in data["a"]["B"]:
                     yield ("Balance", row["a"]), (row["wb"],)

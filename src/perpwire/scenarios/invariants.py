@@ -39,7 +39,11 @@ async def of_state(run: Run) -> list[str]:
 
 def _each_order_was_placed_at_most_once(run: Run) -> Iterable[str]:
     """And was placed, where the caller was told so; and was not, where it was told that."""
-    placed = Counter(order.client_order_id for order in run.host.exchange.orders(ACCOUNT, None))
+    exchange = run.host.exchange
+    waiting = exchange.triggers(ACCOUNT, None)
+    became = {trigger.order_id for trigger in waiting if trigger.order_id}
+    placed = Counter(order.client_order_id for order in exchange.orders(ACCOUNT, None) if order.order_id not in became)
+    placed.update(trigger.intent.client_id for trigger in waiting)
     for attempt in run.attempts:
         count = placed[attempt.client_order_id]
         name = f"order {attempt.client_order_id}"
@@ -60,6 +64,7 @@ def _each_order_was_placed_at_most_once(run: Run) -> Iterable[str]:
 
 def _the_connector_knows_the_open_orders(run: Run) -> Iterable[str]:
     exchange = {order.client_order_id: order.filled_quantity for order in run.host.exchange.open_orders(ACCOUNT, None)}
+    exchange |= {one.intent.client_id: Decimal(0) for one in run.host.exchange.open_triggers(ACCOUNT, None)}
     known = {order.client_order_id: order.filled_quantity for order in run.connector.account_state.open_orders}
     if known != exchange:
         yield f"open orders: the exchange has {exchange}, the connector knows {known}"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MODULES = (
     "cut_sockets",
+    "life_of_a_stop",
     "lost_answers",
     "lost_response",
     "the_503_family",

@@ -14,7 +14,9 @@ from perpwire.model.incident import BookGap, BookRecovered, Incident
 from perpwire.model.market import BookDelta, BookSnapshot
 from perpwire.venues.base import Hosts, SnapshotSource, Topic, Venue
 
-SNAPSHOT_DEPTH = 500
+SNAPSHOT_DEPTH = 1000
+"""Levels a side that a book starts with where it is not said otherwise: the most there are."""
+
 IN_SYNC_WITHIN_S = 30.0
 PAUSE_S = 0.5
 """Before a snapshot is asked for again; doubles up to 10 s, so that a bad hour does not eat the budget."""
@@ -23,8 +25,9 @@ PAUSE_S = 0.5
 class _Kept:
     """One symbol's book and the state of fetching for it."""
 
-    def __init__(self, sync: BookSync, topic: Topic) -> None:
+    def __init__(self, sync: BookSync, topic: Topic, depth: int) -> None:
         self.sync = sync
+        self.depth = depth
         self.topic = topic
         self.fetching: asyncio.Task[None] | None = None
         self.tries = 0
@@ -52,10 +55,10 @@ class BookKeeper:
         self._on_incident = on_incident
         self._books: dict[str, _Kept] = {}
 
-    async def open(self, symbol: str, on_state: Callable[[str, bool], None]) -> LocalBook:
+    async def open(self, symbol: str, on_state: Callable[[str, bool], None], depth: int = SNAPSHOT_DEPTH) -> LocalBook:
         kept = self._books.get(symbol)
         if kept is None:
-            kept = self._keep(symbol)
+            kept = self._keep(symbol, depth)
             try:
                 await self._streams.subscribe(self._venue, self._hosts, [kept.topic], on_state=on_state)
             except BaseException:
@@ -102,7 +105,7 @@ class BookKeeper:
             self._let_go(kept)
             kept.sync.lost("closed")
 
-    def _keep(self, symbol: str) -> _Kept:
+    def _keep(self, symbol: str, depth: int) -> _Kept:
         def changed(in_sync: bool, why: str) -> None:
             if in_sync:
                 kept.tries = 0
@@ -129,6 +132,7 @@ class BookKeeper:
         kept = _Kept(
             BookSync(symbol, rule, renew=renew, changed=changed, depth=rule.depth),
             self._venue.topic(BookDelta, symbol),
+            depth,
         )
         self._books[symbol] = kept
         kept.offs.append(self._streams.on(BookDelta, kept.sync.on_delta, symbol))
@@ -145,7 +149,7 @@ class BookKeeper:
             kept.tries += 1
             try:
                 if self._venue.book_rule.source is SnapshotSource.REST:
-                    snapshot = await self._requests.run(self._venue.book_snapshot(symbol, SNAPSHOT_DEPTH))
+                    snapshot = await self._requests.run(self._venue.book_snapshot(symbol, kept.depth))
                     kept.fetching = None
                     kept.sync.on_snapshot(snapshot)
                 else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -13,6 +14,7 @@ from perpwire.clock import ManualClock
 from perpwire.errors import BadInput
 from perpwire.model.incident import DeadManFailed, Incident
 from perpwire.simulator.faults import LoseRequest
+from perpwire.simulator.server import running
 from perpwire.testing import World, offline
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
@@ -148,3 +150,42 @@ def test_closing_leaves_it_armed_as_nobody_looks_after_the_orders_then() -> None
         assert open_symbols(world, "binance") == {"ETHUSDT", "SOLUSDT"}
 
     play("binance", scene)
+
+
+TRADER = """
+import asyncio, sys
+from perpwire.venues import load
+from perpwire.api_connector.venue_connector import VenueConnector
+
+async def main(venue, url, seconds):
+    async with VenueConnector(load(venue), "sim-key", "sim-secret", url=url) as connector:
+        await connector.arm_dead_man(seconds, ["BTCUSDT"] if venue == "binance" else [])
+        await connector.place_order("BTCUSDT", "BUY", "0.01", "LIMIT", price="50000")
+        print("resting", flush=True)
+        await asyncio.sleep(600)
+
+asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3])))
+"""
+
+
+@pytest.mark.slow
+async def test_dms_1_a_killed_process_leaves_no_order_behind() -> None:
+    async with running(venues=("binance",)) as simulation:
+        exchange = simulation.hosts["binance"].exchange
+        trader = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", TRADER, "binance", simulation.urls["binance"], "1.5",
+            stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            assert trader.stdout is not None
+            assert await trader.stdout.readline() == b"resting\n"
+            # It outlives its countdown for as long as the process lives ...
+            await asyncio.sleep(2.5)
+            assert len(exchange.open_orders("main", None)) == 1
+        finally:
+            trader.kill()
+            await trader.wait()
+        # ... and ends with it. The bound is generous: this machine has other things to do.
+        async with asyncio.timeout(15):
+            while exchange.open_orders("main", None):  # noqa: ASYNC110 - the truth has no event
+                await asyncio.sleep(0.05)

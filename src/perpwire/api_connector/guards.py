@@ -121,33 +121,54 @@ class Guard:
     def lift(self) -> None:
         self.killed = None
 
-    @asynccontextmanager
-    async def admitted(self, request: OrderRequest) -> AsyncIterator[None]:
-        """Check the order, and count it as under way while the block runs.
+    async def admit(self, request: OrderRequest) -> None:
+        """Check the order, and count it as under way from now on, until `done`.
 
         Raises:
-            GuardRefused: It breaks a guard; nothing was sent.
-            APIError: What a guard needs to know can't be asked; nothing was sent.
+            GuardRefused: It breaks a guard; nothing was sent, and it does not count.
+            APIError: What a guard needs to know can't be asked; likewise.
         """
         self._check_killed(request)
         await self._check_price_and_size(request)
         if request.is_closing:
-            yield
             return
-        under_way = self._under_way.setdefault((request.symbol, request.position_side, request.side), {})
+        if self.guards.max_position_notional is None:
+            self._check_rate(request)
+            return
+        key = (request.symbol, request.position_side, request.side)
+        under_way = self._under_way.get(key)
+        if under_way is None:
+            under_way = self._under_way[key] = {}
         under_way[request.client_order_id] = (request.quantity, math.inf)
         try:
             await self._check_position(request, under_way)
             self._check_killed(request)  # it may have been thrown meanwhile
             self._check_rate(request)
-            yield
-        except NotSent:
-            del under_way[request.client_order_id]
+        except BaseException:
+            under_way.pop(request.client_order_id, None)
             raise
-        finally:
-            if request.client_order_id in under_way:
-                # Position and open orders may not show it for a moment yet.
-                under_way[request.client_order_id] = (request.quantity, self._now_s() + SETTLING_S)
+
+    def done(self, request: OrderRequest, error: BaseException | None) -> None:
+        """The call that `admit` let through is over; with an error where it did not end in an order."""
+        under_way = self._under_way.get((request.symbol, request.position_side, request.side))
+        if under_way is None or request.client_order_id not in under_way:
+            return
+        if isinstance(error, NotSent):
+            del under_way[request.client_order_id]
+        else:
+            # Position and open orders may not show it for a moment yet.
+            under_way[request.client_order_id] = (request.quantity, self._now_s() + SETTLING_S)
+
+    @asynccontextmanager
+    async def admitted(self, request: OrderRequest) -> AsyncIterator[None]:
+        """`admit`, then `done` when the block ends."""
+        await self.admit(request)
+        try:
+            yield
+        except BaseException as error:
+            self.done(request, error)
+            raise
+        self.done(request, None)
 
     def _check_killed(self, request: OrderRequest) -> None:
         if self.killed is not None and not request.is_closing:

@@ -8,12 +8,16 @@ from perpwire.venues.base import Endpoint, Lane, Params, Security
 from perpwire.venues.binance_futures import pages, wire, wire_account, wire_algo
 from perpwire.venues.binance_futures.limits import A_BATCH, AN_ORDER, weight
 
+_NO_FLAGS = (None, None)
+
 
 def order_lane(params: Params) -> Lane:
     """An order that can only make a position smaller goes before one that may open one."""
-    closes = (params.get("positionSide"), params.get("side")) in (("LONG", "SELL"), ("SHORT", "BUY"))
-    flags = (params.get("reduceOnly"), params.get("closePosition"))
-    return Lane.REDUCE if closes or any(str(flag).lower() == "true" for flag in flags) else Lane.ORDER
+    get = params.get
+    if (get("positionSide"), get("side")) in (("LONG", "SELL"), ("SHORT", "BUY")):
+        return Lane.REDUCE
+    flags = (get("reduceOnly"), get("closePosition"))
+    return Lane.REDUCE if flags != _NO_FLAGS and any(str(flag).lower() == "true" for flag in flags) else Lane.ORDER
 
 
 def batch_lane(params: Params) -> Lane:

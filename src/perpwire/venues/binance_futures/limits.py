@@ -82,7 +82,13 @@ def weight(units: int) -> Costs:
     return {WEIGHT: units}
 
 
+_HEADERS = tuple(HEADERS.items())
+
+
 def reported_usage(headers: Mapping[str, str]) -> Costs:
     """What the headers tell; a header that is absent or no number tells nothing."""
-    texts = {name: headers.get(header, "") for name, header in HEADERS.items()}
-    return {name: int(text) for name, text in texts.items() if text.isascii() and text.isdigit()}
+    return {
+        name: int(text)
+        for name, header in _HEADERS
+        if (text := headers.get(header)) is not None and text.isascii() and text.isdigit()
+    }

@@ -121,7 +121,11 @@ def _request(endpoint: Endpoint, query: str, headers: dict[str, str]) -> HttpReq
 def _query(endpoint: Endpoint, params: Params) -> str:
     """Percent-encoded text, in the order given; what is None is left out."""
     try:
-        return "&".join(f"{quoted(name)}={quoted(_text(value))}" for name, value in params.items() if value is not None)
+        return "&".join(
+            f"{quoted(name)}={quoted(value if type(value) is str else _text(value))}"
+            for name, value in params.items()
+            if value is not None
+        )
     except BadInput as error:
         raise _bad(endpoint, error.reason, error.code) from None
     except (TypeError, UnicodeEncodeError) as error:

@@ -58,7 +58,9 @@ def message_args(endpoint: Endpoint, params: Params) -> dict[str, Any]:
         BadInput: A parameter can't be written.
     """
     return {
-        _encodable(endpoint, name, name): _json_value(endpoint, name, value)
+        (name if name.isascii() else _encodable(endpoint, name, name)): (
+            value if type(value) is str and value.isascii() else _json_value(endpoint, name, value)
+        )
         for name, value in params.items()
         if value is not None
     }

@@ -171,7 +171,9 @@ class TradeRoute:
             failures = 0 if lived_s >= SHORT_LIFE_S else failures + 1
             self._change(Change.LOST)
             self._tell_lost(reason, failures, was_live=began_ns is not None)
-            await self.clock.sleep(reconnect_pause_s(failures, self._rng))
+            # The first loss of a socket that was live is mended at once, however short it lived.
+            in_a_row = failures if began_ns is None else max(0, failures - 1)
+            await self.clock.sleep(reconnect_pause_s(in_a_row, self._rng))
             self._change(Change.RETRY)
 
     async def _bring_up(self, change: Callable[[Change], None]) -> _Line:

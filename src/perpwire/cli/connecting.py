@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from perpwire.api_connector.guards import CAUTIOUS
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.clock import SystemClock
 from perpwire.credentials import Credentials
@@ -70,6 +71,7 @@ async def connectors(
                     env=env,
                     url=url,
                     clock=SystemClock(),
+                    guards=CAUTIOUS,  # what is typed by hand is held to more than what a program does
                 )
             )
         yield started

@@ -13,6 +13,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from perpwire.api_connector.guards import CAUTIOUS
 from perpwire.api_connector.lifecycle import State
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.cli.checkpoints import BookCheck, expectations
@@ -33,6 +34,7 @@ from perpwire.simulator.faults import Answer, LoseAnswer
 from perpwire.simulator.server import running
 from perpwire.simulator.simulation import Simulation
 from perpwire.venues import load
+from perpwire.venues.base import Road
 
 STEP_TIMEOUT_S = 20.0
 """No step waits longer than this for what it expects; then the demo fails and says so."""
@@ -64,7 +66,9 @@ class VenueJob:
         self.symbols = symbols
         self.symbol = symbols[0]
         self.simulation = simulation
-        self.connector = VenueConnector(load(name), credentials=SIM_KEY, url=simulation.urls[name])
+        self.connector = VenueConnector(
+            load(name), credentials=SIM_KEY, url=simulation.urls[name], road="websocket", guards=CAUTIOUS
+        )
         self.delivered = Delivered()
         self.report = VenueReport(venue=name)
         self.rows = [Row(self.connector, symbol) for symbol in symbols]
@@ -90,6 +94,7 @@ class VenueJob:
             self._open_streams,
             self._rest_amend_and_cancel,
             self._open_position,
+            self._protect_position,
             self._lose_an_answer,
             self._survive_an_error_page,
             self._lose_every_socket,
@@ -136,12 +141,26 @@ class VenueJob:
         shown = self._orders[order.client_order_id]
         self._say(self.name, f"market order filled: {shown.filled_quantity} at {shown.average_price}")
 
+    async def _protect_position(self) -> None:
+        """A stop with one id from its placing to its end, whatever the venue makes of it."""
+        trigger = await self._price_below_market(Decimal("0.1"))
+        stop = await self.connector.place_order(
+            self.symbol, Side.SELL, self._position(), OrderType.STOP_MARKET, trigger_price=trigger, reduce_only=True
+        )
+        await self._until(lambda: self._status(stop) is OrderStatus.UNTRIGGERED, "the stop waiting")
+        listed = [order.order_id for order in await self.connector.get_open_orders(self.symbol)]
+        if listed != [stop.order_id]:
+            raise StepFailed(f"{self.name}: the stop is listed as {listed}")
+        await self._cancel(stop)
+        self._say(self.name, f"position protected by a stop at {trigger}, which is cancelled again")
+
     async def _lose_an_answer(self) -> None:
         """The exchange takes the order in, and its answer is lost. It must be found, and not be placed twice."""
         before = len(self.simulation.exchanges[self.name].orders("main", None))
         self.report.faults += 1
         self.simulation.faults[self.name].add(LoseAnswer(method="POST", path="*/order*"))
-        order = await self._place(Side.BUY, OrderType.LIMIT, price=await self._price_below_market(Decimal("0.02")))
+        price = await self._price_below_market(Decimal("0.02"))
+        order = await self._place(Side.BUY, OrderType.LIMIT, price=price, road=Road.REST)
         placed = len(self.simulation.exchanges[self.name].orders("main", None)) - before
         if placed != 1:
             raise StepFailed(f"{self.name}: an order whose answer was lost stands {placed} times at the exchange")
@@ -193,12 +212,14 @@ class VenueJob:
 
     # --- small pieces ---------------------------------------------------------------------------------------------
 
-    async def _place(self, side: Side, kind: OrderType, price: Decimal | None = None) -> Order:
+    async def _place(
+        self, side: Side, kind: OrderType, price: Decimal | None = None, road: Road | None = None
+    ) -> Order:
         instrument = await self.connector.get_instrument(self.symbol)
         reference = price or (self.rows[0].ticker.ask_price if self.rows[0].ticker else Decimal(1))
         least = max(instrument.min_quantity, (instrument.min_notional or Decimal(0)) * 2 / reference)
         quantity = instrument.round_quantity(least, "up")
-        order = await self.connector.place_order(self.symbol, side, quantity, kind, price=price)
+        order = await self.connector.place_order(self.symbol, side, quantity, kind, price=price, road=road)
         self.report.placed += 1
         return order
 
@@ -233,7 +254,7 @@ class VenueJob:
                     self._orders[event.client_order_id] = event
                     if event.status is OrderStatus.FILLED:
                         self.report.filled += 1
-                    elif event.status is OrderStatus.CANCELED:
+                    elif event.status is OrderStatus.CANCELED and not event.is_conditional:
                         self.report.cancelled += 1
             case Fill():
                 self._filled[event.order_id] = self._filled.get(event.order_id, Decimal(0)) + event.quantity

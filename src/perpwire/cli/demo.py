@@ -308,7 +308,9 @@ class VenueJob:
             len(self.delivered.by_stream[stream][: len(keys)]) for stream, keys in expected.items()
         )
         self._count_at_exchange()
+        trading = self.connector.trade_route
         self.report.reconnects = sum(self.connector.streams.reconnects.values())
+        self.report.reconnects += trading.reconnects if trading is not None else 0
         stats = self.connector.metrics.get_stats()
         self.report.requests = int(stats["total_requests"])
         self.report.response_ms = {

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from perpwire.venues.base import Endpoint
+from perpwire.venues.base import Endpoint, Security
 from perpwire.venues.bybit import endpoints
 from perpwire.venues.bybit.venue import VENUE
 
@@ -13,7 +13,7 @@ def test_every_call_costs_one_of_the_address_limit_and_signed_ones_one_of_their_
         costs = row.costs_of({})
         assert costs["ip_5s"] == 1
         assert set(costs) <= names
-        assert len(costs) == (1 if row.path.startswith("/v5/market/") else 2)
+        assert len(costs) == (2 if row.security is Security.SIGNED else 1)
     assert endpoints.PLACE_ORDER.costs_of({}) == {"ip_5s": 1, "place_1s": 1}
     assert endpoints.CANCEL_ORDER.costs_of({}) == {"ip_5s": 1, "cancel_1s": 1}
 

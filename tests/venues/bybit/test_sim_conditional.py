@@ -224,7 +224,8 @@ async def test_the_clients_own_stop_order_is_understood(desk: Desk) -> None:
         type=OrderType.STOP_MARKET,
         quantity=D("0.01"),
         client_order_id="stop",
-        venue_params={"triggerPrice": "63000"},
+        trigger_price=D(63000),
+        trigger_rises=False,
     )
     placed = desk.call(VENUE.place_order(request))
     await moment()

@@ -72,3 +72,11 @@ def test_reconnects_wait_two_four_eight_sixteen_then_thirty_seconds_for_ever() -
         assert max(pauses) <= longest
         assert min(pauses) >= longest * 0.8
     assert max(reconnect_pause_s(0, RNG) for _ in range(50)) <= 0.25
+
+
+def test_nothing_is_tried_again_when_its_time_is_up() -> None:
+    error = NotSent("connection refused")
+    error.elapsed_ms = 59_999.0
+    assert RetryPolicy().pause_s(error, READ, 1, RNG) is not None
+    error.elapsed_ms = 60_000.0
+    assert RetryPolicy().pause_s(error, READ, 1, RNG) is None

@@ -32,6 +32,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         attempts: Tries in all, the first included.
+        longest_s: Nothing is tried again so long after its first try, waits for budget included.
         base_s: Pause before the second try; doubles each time.
         cap_s: Longest pause.
         longest_wait_s: A venue's "come back in N seconds" is waited out up to this; beyond it, it is the caller's.
@@ -41,6 +42,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     attempts: int = 3
+    longest_s: float = 60.0
     base_s: float = 0.2
     cap_s: float = 3.0
     longest_wait_s: float = 15.0
@@ -52,7 +54,9 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     ) -> float | None:
         """Seconds to wait before trying again, or None: raise it. `tried` counts the tries so far; `lane` is the
         call's."""
-        if tried >= self.attempts or isinstance(error, BadInput) or error.code in GIVEN_UP:
+        if tried >= self.attempts or error.elapsed_ms >= self.longest_s * 1000:
+            return None
+        if isinstance(error, BadInput) or error.code in GIVEN_UP:
             return None
         if isinstance(error, ClockSkewed):
             return 0.0 if tried == 1 else None

@@ -298,7 +298,9 @@ class Account:
 
 
 def _is_same(unified: str, native: str) -> bool:
-    return unified.removeprefix("algo-").rsplit("-", 1)[-1].lstrip("0") == native or native in unified
+    """The exchange counts its orders; Bybit writes most numbers as the second half of a UUID."""
+    shown = unified.removeprefix("algo-").replace("-", "")
+    return shown == native or (len(shown) == 32 and int(shown[16:], 16) == int(native))
 
 
 def _hear(wire: Connection) -> bytes:

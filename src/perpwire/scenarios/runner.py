@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--venue", action="append", help="one venue; all where none is given")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
-    parser.add_argument("--minutes", type=float, default=20.0, help="stop beginning new ones after so long")
+    parser.add_argument("--minutes", type=float, default=40.0, help="stop beginning new ones after so long")
     parser.add_argument("--twice", action="store_true", help="play each twice: the journals must be equal to the byte")
     parser.add_argument("-v", "--verbose", action="store_true", help="tell of each one")
     asked = parser.parse_args(arguments)

@@ -41,7 +41,7 @@ from perpwire.errors import (
     UnknownOrder,
 )
 from perpwire.model.incident import BalanceInsufficient, Incident, OrderDoubtful, OrderFailed, OrderResolved
-from perpwire.model.order import Order, OrderRequest, OrderStatus, Replaced
+from perpwire.model.order import Order, OrderRequest, OrderStatus, Replaced, TimeInForce
 from perpwire.venues.base import Road
 
 if TYPE_CHECKING:
@@ -293,11 +293,9 @@ class OrderDesk:
                 venue=self._venue.name,
                 call="place_order",
             )
-        ended = seen.order.status
-        turned_away = ended.is_final and not seen.order.filled_quantity and seen.order.reason
-        if ended is OrderStatus.REJECTED or turned_away:
+        if _was_rejected(seen.order):
             raise OrderRejected(
-                seen.order.reason or "rejected", code=ended.value, venue=self._venue.name, call="place_order"
+                seen.order.reason or "rejected", code=seen.order.status.value, venue=self._venue.name, call="place_order"
             )
         return seen.order
 
@@ -517,6 +515,12 @@ class OrderDesk:
 
 def _has_ended(order: Order) -> bool:
     return order.status.is_final
+
+
+def _was_rejected(order: Order) -> bool:
+    """Some venues call it cancelled when a post-only order would have taken."""
+    would_take = order.status is OrderStatus.CANCELED and order.time_in_force is TimeInForce.POST_ONLY
+    return order.status is OrderStatus.REJECTED or (would_take and not order.filled_quantity)
 
 
 def _not_taken(error: Busy) -> NotSent:

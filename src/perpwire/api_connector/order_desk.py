@@ -294,9 +294,8 @@ class OrderDesk:
                 call="place_order",
             )
         if _was_rejected(seen.order):
-            raise OrderRejected(
-                seen.order.reason or "rejected", code=seen.order.status.value, venue=self._venue.name, call="place_order"
-            )
+            why = seen.order.reason or "rejected"
+            raise OrderRejected(why, code=seen.order.status.value, venue=self._venue.name, call="place_order")
         return seen.order
 
     async def place_batch(

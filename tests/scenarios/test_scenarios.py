@@ -13,6 +13,7 @@ import pytest
 from perpwire.errors import NotSent
 from perpwire.model.market import Trade
 from perpwire.model.order import OrderType, Side, TimeInForce
+from perpwire.scenarios import kill
 from perpwire.scenarios.registry import Scenario, scenarios
 from perpwire.scenarios.run import KEY, Attempt, Run, play
 from perpwire.scenarios.runner import main, play_twice
@@ -30,6 +31,21 @@ def test_a_scenario_holds(name: str, venue: str) -> None:
     outcome = play(ALL[name], venue, 1000)
     assert outcome.problems == [], outcome.again
     assert outcome.facts["faults"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_thousand_orders_on_a_brutal_day_are_all_accounted_for(venue: str) -> None:
+    outcome = play(ALL["brutal_orders"], venue, 0)
+    assert outcome.problems == [], outcome.again
+    assert outcome.facts["orders"] == 1000
+    # Whatever a later answer of the venue can settle is settled: here it always can.
+    assert outcome.facts["settled"] == outcome.facts["doubted"] > 20
+
+
+@pytest.mark.slow
+def test_a_trading_process_that_is_killed_again_and_again_forgets_and_doubles_nothing() -> None:
+    assert kill.main(["--kills", "20", "--seed", "7"]) == 0
 
 
 @pytest.mark.slow

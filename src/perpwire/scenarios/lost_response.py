@@ -205,7 +205,7 @@ VARIANTS: tuple[Callable[[Trial], Awaitable[None]], ...] = (
 )
 
 
-@scenario(options={"rate": 0.5, "latency_s": 0.01, "order_latency_s": 0.005})
+@scenario(settle_s=330.0, options={"rate": 0.5, "latency_s": 0.01, "order_latency_s": 0.005})
 async def lost_response(run: Run) -> None:
     """Orders whose answers are lost, one after the other in every way: known in time, and sent once."""
     await run.follow()

@@ -23,6 +23,7 @@ MODULES = (
     "while_away",
     "clock_moves",
     "ban_spiral",
+    "brutal_orders",
     "standard_hour",
 )
 """Those of this package that hold scenarios."""

@@ -20,7 +20,7 @@ from perpwire.clock import ManualClock
 from perpwire.data_processor.book_sync import LocalBook
 from perpwire.errors import APIError, NotSent, OutcomeUnknown, VenueRefused
 from perpwire.model.account import Balance, Position
-from perpwire.model.incident import Incident
+from perpwire.model.incident import Incident, OrderDoubtful, OrderResolved
 from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, MarkPrice, Trade
 from perpwire.model.order import Fill, Order
 from perpwire.scenarios import invariants
@@ -77,6 +77,8 @@ class Run:
         self.books: dict[str, LocalBook] = {}
         self.symbols: tuple[str, ...] = ()
         self.follows_account = False
+        self.fills_before = 0
+        """Of the exchange, when the account's stream was opened."""
         self._ids = 0
         for kind in (*PUBLIC, *PRIVATE):
             self.connector.on(kind, self.delivered.on_event)
@@ -106,6 +108,7 @@ class Run:
     async def follow(self, *symbols: str, books: Iterable[str] = ()) -> None:
         """Open the account stream, the symbols' public streams, and local books."""
         self.symbols = symbols
+        self.fills_before = len(self.host.exchange.fills(KEY.name, None))
         await self.connector.open_account_stream()
         self.follows_account = True
         if symbols:
@@ -245,7 +248,15 @@ def _told(context: dict[str, Any]) -> str:
 def _facts(run: Run) -> dict[str, int]:
     told: Sequence[object] = [attempt.told for attempt in run.attempts]
     journal = run.host.journal.entries()
+    doubted = {one.client_order_id for one in run.incidents if isinstance(one, OrderDoubtful)}
+    settled = {
+        one.client_order_id
+        for one in run.incidents
+        if isinstance(one, OrderResolved) and one.outcome in ("ACCEPTED", "NOT_PLACED")
+    }
     return {
+        "doubted": len(doubted),
+        "settled": len(doubted & settled),
         "orders": len(told),
         "not_sent": sum(isinstance(one, NotSent) for one in told),
         "refused": sum(isinstance(one, VenueRefused) for one in told),

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import hashlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from random import Random
@@ -16,7 +16,7 @@ import msgspec
 
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.cli.journal_check import Delivered
-from perpwire.clock import ManualClock
+from perpwire.clock import ManualClock, SystemClock
 from perpwire.data_processor.book_sync import LocalBook
 from perpwire.errors import APIError, NotSent, OutcomeUnknown, VenueRefused
 from perpwire.model.account import Balance, Position
@@ -26,6 +26,7 @@ from perpwire.model.order import Fill, Order
 from perpwire.scenarios import invariants
 from perpwire.scenarios.registry import Scenario
 from perpwire.scenarios.tapping import Tap
+from perpwire.scenarios.wires import Wires, over_sockets
 from perpwire.simulator.faults import AnyFault
 from perpwire.simulator.host import Host
 from perpwire.simulator.specs import AccountSpec
@@ -36,6 +37,11 @@ KEY = AccountSpec(api_key="canary-key-7f3a91", secret_key="canary-secret-c04e55"
 
 LONGEST_S = 3 * 3600.0
 """Virtual seconds; what takes longer hangs."""
+
+SLACK_S = 1.0
+"""What a busy machine may take longer over real sockets than a limit says; nothing in virtual time."""
+
+SOCKETS_SETTLE_S = 3.0
 
 PUBLIC: tuple[type[Event], ...] = (Trade, BookTicker, BookDelta, BookSnapshot, MarkPrice)
 PRIVATE: tuple[type[Event], ...] = (Order, Fill, Position, Balance)
@@ -56,6 +62,8 @@ class Run:
         random: Of the seed; everything that a scenario leaves to chance is drawn from it.
         attempts: Orders placed by `place`.
         symbols: Those whose streams are followed.
+        is_real: Whether it is played over real sockets, by the machine's clock.
+        slack_s: What may be added to every limit of time there.
         follows_account: Whether the account stream was opened: then the connector has to know the account.
         tap: What the connector sends.
         broken: What a scenario found not to hold; see `check`.
@@ -68,6 +76,8 @@ class Run:
         self.connector: VenueConnector = world.connectors[venue]
         self.tap = Tap(world.network, world.clock, world.simulation.urls[venue], self.connector._sync.venue_ms)
         self.broken: list[str] = []
+        self.is_real = isinstance(world.network, Wires)
+        self.slack_s = SLACK_S if self.is_real else 0.0
         self.host: Host = world.simulation.hosts[venue]
         self.random = Random(f"{seed}/{venue}/{name}")
         self.attempts: list[Attempt] = []
@@ -149,6 +159,15 @@ class Run:
                     await self.connector.cancel_order(symbol, chosen.order_id)
             await self.clock.sleep(self.random.uniform(0.0, 2 * pause_s))
 
+    async def in_turn(self, parts: Iterable[Awaitable[None]]) -> None:
+        """One part after the other; all at once where time is real, as they do not touch each other."""
+        if self.is_real:
+            await asyncio.gather(*parts)
+            return
+        for part in parts:
+            await part
+            await self.clock.sleep(self.random.uniform(0.5, 2.0))
+
     # --- afterwards ---------------------------------------------------------------------------------------------------
 
     @property
@@ -166,6 +185,7 @@ class Outcome(msgspec.Struct):
         fingerprint: Of the journal, to the byte.
         virtual_s: How long it lasted by its own clock.
         facts: Counts that show that something happened.
+        sockets: It was played over real ones, in real time.
     """
 
     scenario: str
@@ -175,11 +195,13 @@ class Outcome(msgspec.Struct):
     fingerprint: str = ""
     virtual_s: float = 0.0
     facts: dict[str, int] = msgspec.field(default_factory=dict)
+    sockets: bool = False
 
     @property
     def again(self) -> str:
         """The command that plays it again."""
-        return f"python -m perpwire.scenarios {self.scenario} --venue {self.venue} --first {self.seed} --seeds 1 -v"
+        command = f"python -m perpwire.scenarios {self.scenario} --venue {self.venue} --first {self.seed} --seeds 1 -v"
+        return f"{command} --sockets" if self.sockets else command
 
 
 class _Ear(logging.Handler):
@@ -193,10 +215,11 @@ class _Ear(logging.Handler):
         self.records.append(record)
 
 
-def play(scenario: Scenario, venue: str, seed: int) -> Outcome:
-    """Play it in virtual time, settle, and check what must hold."""
-    clock = ManualClock()
-    outcome = Outcome(scenario=scenario.name, venue=venue, seed=seed, problems=[])
+def play(scenario: Scenario, venue: str, seed: int, *, sockets: bool = False) -> Outcome:
+    """Play it in virtual time, or over real sockets in real time; settle, and check what must hold."""
+    clock = SystemClock() if sockets else ManualClock()
+    began_ns = clock.monotonic_ns()
+    outcome = Outcome(scenario=scenario.name, venue=venue, seed=seed, problems=[], sockets=sockets)
     ear = _Ear()
     heard_of = [logging.getLogger(name) for name in ("perpwire", "asyncio")]
     before = [logger.propagate for logger in heard_of]
@@ -204,7 +227,11 @@ def play(scenario: Scenario, venue: str, seed: int) -> Outcome:
         logger.addHandler(ear)
         logger.propagate = False
     try:
-        clock.run(_within(scenario, venue, seed, clock, outcome))
+        whole = _within(scenario, venue, seed, clock, outcome)
+        if isinstance(clock, ManualClock):
+            clock.run(whole)
+        else:
+            asyncio.run(whole)
         gc.collect()  # what nobody asked for the end of says so when it goes
     except Exception as error:
         outcome.problems.append(f"the scenario itself failed: {type(error).__name__}: {error}")
@@ -212,28 +239,36 @@ def play(scenario: Scenario, venue: str, seed: int) -> Outcome:
         for logger, propagate in zip(heard_of, before, strict=True):
             logger.removeHandler(ear)
             logger.propagate = propagate
-    outcome.virtual_s = clock.monotonic_ns() / 1e9
+    outcome.virtual_s = (clock.monotonic_ns() - began_ns) / 1e9
     outcome.problems += invariants.of_logs(ear.records, (KEY.api_key, KEY.secret_key))
     return outcome
 
 
-async def _within(scenario: Scenario, venue: str, seed: int, clock: ManualClock, outcome: Outcome) -> None:
+async def _within(
+    scenario: Scenario, venue: str, seed: int, clock: ManualClock | SystemClock, outcome: Outcome
+) -> None:
     loop = asyncio.get_running_loop()
     unheard: list[str] = []
     loop.set_exception_handler(lambda _, context: unheard.append(_told(context)))
     tasks_before = asyncio.all_tasks()
     async with asyncio.timeout(LONGEST_S):
-        options = {"rate": 5.0, "journal_capacity": 5_000_000, "accounts": (KEY,), **scenario.options}
-        async with offline(clock=clock, venues=(venue,), seed=seed, **options) as world:  # type: ignore[arg-type]
+        options: Any = {"rate": 5.0, "journal_capacity": 5_000_000, "accounts": (KEY,), **scenario.options}
+        options |= {"venues": (venue,), "seed": seed}
+        settle_s = scenario.settle_s
+        if isinstance(clock, SystemClock):
+            opened, settle_s = over_sockets(clock, **options), min(settle_s, SOCKETS_SETTLE_S)
+        else:
+            opened = offline(clock=clock, **options)
+        async with opened as world:
             run = Run(world, venue, seed, scenario.name)
             await scenario.play(run)
             outcome.problems += run.broken
             run.host.faults.clear()
-            await clock.sleep(scenario.settle_s)
+            await clock.sleep(settle_s)
             outcome.problems += await invariants.of_state(run)
             outcome.facts = _facts(run)
     for _ in range(5):
-        await asyncio.sleep(0)
+        await asyncio.sleep(SLACK_S / 5 if run.is_real else 0)
     outcome.problems += invariants.of_ends(run, asyncio.all_tasks() - tasks_before)
     outcome.problems += [f"an exception that nobody retrieved: {one}" for one in unheard]
     journals = run.journals

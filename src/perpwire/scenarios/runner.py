@@ -28,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--minutes", type=float, default=40.0, help="stop beginning new ones after so long")
     parser.add_argument("--twice", action="store_true", help="play each twice: the journals must be equal to the byte")
+    parser.add_argument("--sockets", action="store_true", help="over loopback and in real time; for short ones")
     parser.add_argument("-v", "--verbose", action="store_true", help="tell of each one")
     asked = parser.parse_args(arguments)
     unknown = [name for name in asked.names if name not in known]
@@ -48,9 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began_ns = clock.monotonic_ns()
     failed: list[Outcome] = []
     played: defaultdict[str, list[Outcome]] = defaultdict(list)
+    how = play_over_sockets if asked.sockets else play_twice if asked.twice else play_once
     jobs = max(1, min(asked.jobs, len(cases)))
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        for outcome in pool.imap_unordered(play_twice if asked.twice else play_once, cases):
+        for outcome in pool.imap_unordered(how, cases):
             played[outcome.scenario].append(outcome)
             if outcome.problems:
                 failed.append(outcome)
@@ -83,6 +85,11 @@ def _recovered(outcomes: Sequence[Outcome]) -> str:
 def play_once(case: Case) -> Outcome:
     name, venue, seed = case
     return play(scenarios()[name], venue, seed)
+
+
+def play_over_sockets(case: Case) -> Outcome:
+    name, venue, seed = case
+    return play(scenarios()[name], venue, seed, sockets=True)
 
 
 def play_twice(case: Case) -> Outcome:

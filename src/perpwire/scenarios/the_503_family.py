@@ -40,7 +40,7 @@ async def _2_unknown_and_not_placed(trial: Trial) -> None:
     _answered(trial, UNKNOWN[trial.run.venue], executed=False)
     told = await trial.place()
     trial.check(isinstance(told, NotSent), "not told that it does not exist")
-    trial.check(10.0 <= trial.told_s <= 13.0, "told at another time")
+    trial.check(10.0 <= trial.told_s <= 13.0 + trial.run.slack_s, "told at another time")
     trial.check_counts(0)
     trial.check_words("NOT_PLACED")
 
@@ -50,7 +50,7 @@ async def _3_unavailable(trial: Trial) -> None:
     _answered(trial, "unavailable", executed=False)
     told = await trial.place()
     trial.check(isinstance(told, NotSent), "not told that it does not exist")
-    trial.check(trial.told_s <= 0.05, "told late")
+    trial.check(trial.told_s <= 0.05 + trial.run.slack_s, "told late")
     trial.check_counts(0)
     trial.check(not trial.sent("GET", FIRST_READ[trial.run.venue]), "looked for")
 
@@ -59,7 +59,7 @@ async def _4_overloaded(trial: Trial) -> None:
     _answered(trial, "overloaded_anyway", executed=False)
     told = await trial.place()
     trial.check(isinstance(told, NotSent) and told.code == -1008, "not told that it does not exist")
-    trial.check(3.0 <= trial.told_s <= 3.5, "told at another time")
+    trial.check(3.0 <= trial.told_s <= 3.5 + trial.run.slack_s, "told at another time")
     trial.check_counts(0)
     trial.check(len(trial.sent("GET", FIRST_READ[trial.run.venue])) == 3, "not looked for three times")
     trial.check_words("NOT_PLACED")
@@ -81,7 +81,7 @@ async def _6_overloaded_and_closing(trial: Trial) -> None:
     _answered(trial, "overloaded_anyway", executed=False)
     order = await run.connector.place_order("BTCUSDT", "SELL", "0.02", client_order_id=trial.name, reduce_only=True)
     first, second = trial.sent("POST", PLACE[run.venue])
-    trial.check(second.at_s - first.at_s <= 0.2, f"sent again after {second.at_s - first.at_s:.3f} s")
+    trial.check(second.at_s - first.at_s <= 0.2 + run.slack_s, f"sent again after {second.at_s - first.at_s:.3f} s")
     trial.check(order.status is OrderStatus.FILLED, f"it is {order.status}")
     trial.check(trial.placed == 1, f"{trial.placed} orders at the exchange")
 
@@ -144,10 +144,8 @@ async def the_503_family(run: Run) -> None:
     """Nine orders that a venue in trouble answers badly: each outcome is known in time, and none is placed twice."""
     await run.follow()
     await run.connector.get_instruments()
-    for one in ALL:
-        if run.venue == "binance" or one not in ONLY_BINANCE:
-            await one(Trial(run, f"bad-{one.__name__[1]}"))
-            await run.clock.sleep(run.random.uniform(0.5, 2.0))
-    await run.clock.sleep(8)
+    chosen = [one for one in ALL if run.venue == "binance" or one not in ONLY_BINANCE]
+    await run.in_turn(one(Trial(run, f"bad-{one.__name__[1]}")) for one in chosen)
+    await run.clock.sleep(1 if run.is_real else 8)
     for order in run.connector.account_state.open_orders:
         await run.connector.cancel_order(order.symbol, order.order_id)

@@ -34,7 +34,9 @@ def histories(draw: st.DrawFn) -> list[Order]:
     states.append(an_order())
     for step in draw(st.lists(st.sampled_from(["fill", "amend"]), max_size=5)):
         is_fill = step == "fill" and filled < QUANTITY - 1
-        time_ms += draw(st.sampled_from((0, 0, 1, 50) if is_fill else (1, 2, 50)))  # fills may come within one millisecond
+        time_ms += draw(
+            st.sampled_from((0, 0, 1, 50) if is_fill else (1, 2, 50))
+        )  # fills may come within one millisecond
         if is_fill:
             filled += draw(st.integers(1, int(QUANTITY) - 1 - filled))
         else:

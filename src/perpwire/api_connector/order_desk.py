@@ -7,6 +7,7 @@ questions, never by sending anything twice.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
@@ -46,6 +47,8 @@ from perpwire.venues.base import Road
 
 if TYPE_CHECKING:
     from perpwire.api_connector.order_journal import OrderJournal
+
+log = logging.getLogger("perpwire.api_connector")
 
 GONE_S = (0.0, 0.4)
 ENDED_S = (0.0, 0.5, 0.75, 0.75)
@@ -257,6 +260,7 @@ class OrderDesk:
                 word, detail = "NOT_PLACED", "it was not placed"
             case _:
                 word, detail = "UNRESOLVED", outcome.reason
+                log.warning("order %s is unresolved: %s", request.client_order_id, outcome)
         self._settled(request.client_order_id, outcome)
         self._on_incident(
             OrderResolved(

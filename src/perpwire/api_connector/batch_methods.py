@@ -9,7 +9,7 @@ from typing import Any, Required
 
 from perpwire.api_connector.order_form import OrderOptions
 from perpwire.api_connector.order_methods import OrderMethods, as_road
-from perpwire.errors import APIError
+from perpwire.errors import APIError, BadInput
 from perpwire.model.numbers import Number
 from perpwire.model.order import Order, OrderRequest, OrderType, Replaced, Side
 from perpwire.venues.base import Road
@@ -26,6 +26,7 @@ class NewOrder(OrderOptions, total=False):
 
 
 _OWN = ("symbol", "side", "quantity", "order_type", "venue_params")
+_WORDS = frozenset(NewOrder.__annotations__)
 
 
 class BatchMethods(OrderMethods):
@@ -50,6 +51,7 @@ class BatchMethods(OrderMethods):
         """
         by_road, deadline_ns = as_road(road), self._deadline_ns(deadline_s)
         desk = self._orders
+        names: set[str] = set()
         slots: dict[int, Order | APIError] = {}
         ready: dict[int, OrderRequest] = {}
         self._placing += 1
@@ -58,6 +60,11 @@ class BatchMethods(OrderMethods):
                 for n, order in enumerate(orders):
                     try:
                         request = await self._request_of(order)
+                        # What the venue can't be told spoils this order alone, not those that share its message.
+                        self.venue.place_order(request)
+                        if request.client_order_id in names:
+                            raise self._bad_order("two of the orders have the same client_order_id", "SAME_ID")
+                        names.add(request.client_order_id)
                         if self.guard.is_on:
                             await stack.enter_async_context(self.guard.admitted(request))
                         ready[n] = request
@@ -123,6 +130,7 @@ class BatchMethods(OrderMethods):
             OutcomeUnknown: What became of one of the two is not known; see `client_order_id` for which.
         """
         request = await self._request_of(new)
+        self.venue.place_order(request)  # what the venue can't be told must not cost the old order
         old_id = self._one_id(order_id, client_order_id)
         self._placing += 1
         try:
@@ -142,6 +150,13 @@ class BatchMethods(OrderMethods):
             self._placing -= 1
 
     async def _request_of(self, order: NewOrder) -> OrderRequest:
+        unknown = [name for name in order if name not in _WORDS]
+        if unknown:
+            # A misspelt reduce_only that is left out would open a position.
+            raise self._bad_order(f"an order has no {', '.join(map(repr, unknown))}", "BAD_WORD")
+        missing = [name for name in ("symbol", "side", "quantity") if name not in order]
+        if missing:
+            raise self._bad_order(f"the order lacks {', '.join(missing)}", "MISSING_WORD")
         options = OrderOptions(**{name: value for name, value in order.items() if name not in _OWN})  # type: ignore[typeddict-item]
         return await self._request(
             order["symbol"],
@@ -151,3 +166,6 @@ class BatchMethods(OrderMethods):
             options,
             dict(order.get("venue_params", {})),
         )
+
+    def _bad_order(self, reason: str, code: str) -> BadInput:
+        return BadInput(reason, venue=self.venue.name, call="place_orders", code=code)

@@ -26,6 +26,9 @@ W = TypeVar("W", bound=StrEnum)
 PLACED = (OrderType.MARKET, OrderType.LIMIT, *sorted(CONDITIONAL))
 """Types that a caller may place."""
 
+AT_MARKET_FORCES = (None, TimeInForce.GTC, TimeInForce.IOC)
+"""What may be said of an order without a price; it makes no difference."""
+
 _RISING = {
     # A stop goes with the market, a take-profit against it.
     (OrderType.STOP, Side.BUY): True,
@@ -107,6 +110,9 @@ class OrderForm:
             instrument.check_notional(price, exact_quantity)
         given_force = options.get("time_in_force")
         force = None if given_force is None else self._word(TimeInForce, given_force, "time_in_force")
+        if at_market and force not in AT_MARKET_FORCES:
+            # Left out, it would take where the caller meant to make, or fill in part where he meant all or nothing.
+            raise self._bad("time_in_force", f"an order of type {kind} can't be {force}")
         given_side = options.get("position_side")
         own_id = venue_params.get(self._venue.client_id_param) or options.get("client_order_id") or client_order_id
         trigger_price = self._price(instrument, options.get("trigger_price"), "trigger_price", rounding)

@@ -281,4 +281,13 @@ class OrderMethods(MarketMethods, AccountMethods):
 
 
 def as_road(road: Road | str | None) -> Road | None:
-    return None if road is None else Road(road)
+    """
+    Raises:
+        BadInput: There is no such road.
+    """
+    if road is None:
+        return None
+    try:
+        return Road(str(road).lower())
+    except ValueError:
+        raise BadInput(f"road {road!r} is not one of {', '.join(Road)}", code="BAD_ROAD") from None

@@ -23,7 +23,11 @@ def exact(value: Number, name: str = "number") -> Decimal:
     if isinstance(value, bool) or not isinstance(value, _KINDS):
         raise BadInput(f"{name} must be a Decimal, int, str or float, not {type(value).__name__}", code="NOT_A_NUMBER")
     try:
-        number = value if isinstance(value, Decimal) else Decimal(repr(value) if isinstance(value, float) else value)
+        number = (
+            value
+            if isinstance(value, Decimal)
+            else Decimal(float.__repr__(value) if isinstance(value, float) else value)
+        )
     except InvalidOperation:
         raise BadInput(f"{name} {value!r} is not a number", code="NOT_A_NUMBER") from None
     if not number.is_finite():

@@ -75,6 +75,8 @@ def _common(request: OrderRequest, client_id_name: str) -> dict[str, Any]:
             f"client order id {request.client_order_id!r} is not 1 to 36 letters, digits or any of . : / _ -",
             "BAD_CLIENT_ORDER_ID",
         )
+    if request.expires_time_ms is not None and request.time_in_force is not TimeInForce.GTD:
+        raise _bad("expires_time_ms goes with time in force GTD", "BAD_TIME_IN_FORCE")
     if request.take_profit is not None or request.stop_loss is not None:
         _lacks("take_profit and stop_loss can't be attached to an order here: place closing conditional orders")
     params: dict[str, Any] = {
@@ -109,9 +111,9 @@ def _limit(params: dict[str, Any], request: OrderRequest) -> None:
     if word is None:
         raise _bad(f"the venue has no time in force {ours}", "BAD_TIME_IN_FORCE")
     params["timeInForce"] = word
+    if ours is TimeInForce.GTD and request.expires_time_ms is None and "goodTillDate" not in request.venue_params:
+        raise _bad("time in force GTD needs expires_time_ms", "NO_EXPIRES_TIME")
     if request.expires_time_ms is not None:
-        if ours is not TimeInForce.GTD:
-            raise _bad("expires_time_ms goes with time in force GTD", "BAD_TIME_IN_FORCE")
         params["goodTillDate"] = request.expires_time_ms
 
 

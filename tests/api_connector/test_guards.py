@@ -158,3 +158,47 @@ def test_the_cautious_set_has_every_guard_on() -> None:
     assert None not in (
         CAUTIOUS.max_order_notional, CAUTIOUS.max_position_notional, CAUTIOUS.price_collar, CAUTIOUS.max_orders
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_an_order_cant_be_changed_into_one_that_a_guard_would_refuse(venue: str) -> None:
+    async def scene(world: World, connector: VenueConnector) -> None:
+        order = await connector.place_order("BTCUSDT", "BUY", "0.05", "LIMIT", price="60000")
+        await world.clock.sleep(1.0)
+        changes: tuple[tuple[str, dict[str, Any]], ...] = (
+            ("max_order_notional", {"quantity": "0.2"}),
+            ("price_collar", {"price": "68000"}),
+            ("max_position_notional", {"quantity": "0.14"}),
+        )
+        for guard, change in changes:
+            with pytest.raises(GuardRefused) as caught:
+                await connector.amend_order("BTCUSDT", order.order_id, **change)
+            assert caught.value.code == guard.upper()
+        await world.clock.sleep(1.0)
+        stands = await connector.get_order("BTCUSDT", order.order_id)
+        assert (stands.price, stands.quantity) == (Decimal(60000), Decimal("0.05"))
+        # It is counted once, as what it becomes: not as the old and the new one together.
+        changed = await connector.amend_order("BTCUSDT", order.order_id, quantity="0.12", price="60100")
+        assert (changed.price, changed.quantity) == (Decimal(60100), Decimal("0.12"))
+
+    greatest = {"max_order_notional": Decimal(10000), "max_position_notional": Decimal(8000)}
+    play(venue, Guards(price_collar=Decimal("0.05"), max_orders=1, per_s=60.0, **greatest), scene)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_with_the_kill_switch_thrown_no_order_is_changed_and_the_sides_of_hedge_mode_can_be_closed(venue: str) -> None:
+    async def scene(world: World, connector: VenueConnector) -> None:
+        await connector.set_position_mode("HEDGE", None if venue == "binance" else "BTCUSDT")
+        await connector.place_order("BTCUSDT", "BUY", "0.2")
+        order = await connector.place_order("BTCUSDT", "BUY", "0.05", "LIMIT", price="60000")
+        await world.clock.sleep(1.0)
+        connector.guard.throw("test")
+        with pytest.raises(GuardRefused):
+            await connector.amend_order("BTCUSDT", order.order_id, quantity="0.06")
+        await refused(connector, "kill_switch", "BTCUSDT", "BUY", "0.1", position_side="LONG")
+        await refused(connector, "kill_switch", "BTCUSDT", "SELL", "0.1", position_side="SHORT")
+        await connector.place_order("BTCUSDT", "SELL", "0.2", position_side="LONG")
+        await world.clock.sleep(1.0)
+        assert not any(one.quantity for one in await connector.get_positions("BTCUSDT"))
+
+    play(venue, None, scene)

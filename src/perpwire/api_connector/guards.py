@@ -121,8 +121,12 @@ class Guard:
     def lift(self) -> None:
         self.killed = None
 
-    async def admit(self, request: OrderRequest) -> None:
+    async def admit(self, request: OrderRequest, *, changes: Order | None = None) -> None:
         """Check the order, and count it as under way from now on, until `done`.
+
+        Args:
+            changes: The open order that becomes like `request`, which has its client order id. It is no further order
+                for `max_orders`.
 
         Raises:
             GuardRefused: It breaks a guard; nothing was sent, and it does not count.
@@ -130,22 +134,29 @@ class Guard:
         """
         self._check_killed(request)
         await self._check_price_and_size(request)
-        if request.is_closing:
+        if request.can_only_reduce:
             return
         if self.guards.max_position_notional is None:
-            self._check_rate(request)
+            if changes is None:
+                self._check_rate(request)
             return
         key = (request.symbol, request.position_side, request.side)
         under_way = self._under_way.get(key)
         if under_way is None:
             under_way = self._under_way[key] = {}
-        under_way[request.client_order_id] = (request.quantity, math.inf)
+        before = under_way.get(request.client_order_id)
+        # What was filled already is in the position.
+        left = request.quantity if changes is None else request.quantity - changes.filled_quantity
+        under_way[request.client_order_id] = (left, math.inf)
         try:
             await self._check_position(request, under_way)
             self._check_killed(request)  # it may have been thrown meanwhile
-            self._check_rate(request)
+            if changes is None:
+                self._check_rate(request)
         except BaseException:
             under_way.pop(request.client_order_id, None)
+            if before is not None:
+                under_way[request.client_order_id] = before
             raise
 
     def done(self, request: OrderRequest, error: BaseException | None) -> None:
@@ -157,12 +168,13 @@ class Guard:
             del under_way[request.client_order_id]
         else:
             # Position and open orders may not show it for a moment yet.
-            under_way[request.client_order_id] = (request.quantity, self._now_s() + SETTLING_S)
+            quantity, _ = under_way[request.client_order_id]
+            under_way[request.client_order_id] = (quantity, self._now_s() + SETTLING_S)
 
     @asynccontextmanager
-    async def admitted(self, request: OrderRequest) -> AsyncIterator[None]:
+    async def admitted(self, request: OrderRequest, *, changes: Order | None = None) -> AsyncIterator[None]:
         """`admit`, then `done` when the block ends."""
-        await self.admit(request)
+        await self.admit(request, changes=changes)
         try:
             yield
         except BaseException as error:
@@ -171,14 +183,14 @@ class Guard:
         self.done(request, None)
 
     def _check_killed(self, request: OrderRequest) -> None:
-        if self.killed is not None and not request.is_closing:
+        if self.killed is not None and not request.can_only_reduce:
             raise self._refused(
                 "kill_switch", request, f"the kill switch was thrown ({self.killed}): only closing orders pass"
             )
 
     async def _check_price_and_size(self, request: OrderRequest) -> None:
         guards = self.guards
-        sizes = guards.max_order_notional is not None and not request.is_closing
+        sizes = guards.max_order_notional is not None and not request.can_only_reduce
         collars = guards.price_collar is not None and request.price is not None and not request.is_conditional
         if not sizes and not collars:
             return

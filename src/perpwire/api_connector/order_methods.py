@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from typing import Any, Literal
 
 from perpwire.api_connector.account_methods import AccountMethods
@@ -136,8 +137,11 @@ class OrderMethods(MarketMethods, AccountMethods):
     ) -> Order:
         """Change the price or the (total) quantity of a resting limit order.
 
+        Binance cancels an order whose new quantity is filled already, and a POST_ONLY one whose new price would take.
+
         Raises:
             BadInput: Nothing to change, or a value breaks the contract's rules.
+            GuardRefused: A guard of your own would not let such an order pass; it stays as it was.
             UnknownOrder: It is not open.
         """
         if price is None and quantity is None:
@@ -152,9 +156,11 @@ class OrderMethods(MarketMethods, AccountMethods):
         if new_quantity is not None:
             instrument.check_quantity(new_quantity)
         order = await self.get_order(symbol, order_id, client_order_id=client_order_id)
-        return await self._orders.amend(
-            order, new_price, new_quantity, road=as_road(road), deadline_ns=self._deadline_ns(deadline_s)
-        )
+        by_road, deadline_ns = as_road(road), self._deadline_ns(deadline_s)
+        if not self.guard.is_on:
+            return await self._orders.amend(order, new_price, new_quantity, road=by_road, deadline_ns=deadline_ns)
+        async with self.guard.admitted(_changed(order, new_price, new_quantity), changes=order):
+            return await self._orders.amend(order, new_price, new_quantity, road=by_road, deadline_ns=deadline_ns)
 
     async def cancel_order(
         self,
@@ -278,6 +284,22 @@ class OrderMethods(MarketMethods, AccountMethods):
     def _new_client_id(self) -> str:
         self._ids_made += 1
         return f"{self._id_prefix}{self._ids_made:x}"
+
+
+def _changed(order: Order, price: Decimal | None, quantity: Decimal | None) -> OrderRequest:
+    """The order as it is to become, for the guards to judge."""
+    return OrderRequest(
+        symbol=order.symbol,
+        side=order.side,
+        type=order.type,
+        quantity=order.quantity if quantity is None else quantity,
+        price=order.price if price is None else price,
+        client_order_id=order.client_order_id or order.order_id,
+        reduce_only=order.reduce_only,
+        position_side=order.position_side,
+        trigger_price=order.trigger_price,
+        close_position=order.close_position,
+    )
 
 
 def as_road(road: Road | str | None) -> Road | None:

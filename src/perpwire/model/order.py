@@ -143,8 +143,15 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_closing(self) -> bool:
-        """It can only make a position smaller."""
+        """It says that it may only make a position smaller."""
         return self.reduce_only or self.close_position
+
+    @property
+    def can_only_reduce(self) -> bool:
+        """It says so, or its sides do: in hedge mode a sell of the long side opens nothing."""
+        return self.is_closing or (
+            self.hedged and (self.position_side is PositionSide.LONG) is (self.side is Side.SELL)
+        )
 
 
 class Order(Event, frozen=True, kw_only=True):

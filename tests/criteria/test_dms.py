@@ -7,13 +7,14 @@ import logging
 import sys
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pytest
 
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.clock import ManualClock
-from perpwire.errors import BadInput
+from perpwire.errors import APIError, BadInput
 from perpwire.model.incident import DeadManFailed, Incident
-from perpwire.simulator.faults import LoseRequest
+from perpwire.simulator.faults import Answer, LoseRequest
 from perpwire.simulator.server import running
 from perpwire.testing import World, offline
 
@@ -189,3 +190,55 @@ async def test_dms_1_a_killed_process_leaves_no_order_behind() -> None:
         async with asyncio.timeout(15):
             while exchange.open_orders("main", None):  # noqa: ASYNC110 - the truth has no event
                 await asyncio.sleep(0.05)
+
+
+REFUSAL = Answer(
+    method="POST", path="/fapi/v1/countdownCancelAll", status=400, body='{"code":-1102,"msg":"no"}', count=1
+)
+
+
+def test_what_could_be_armed_in_part_only_is_set_back_so_that_nothing_fires_unrenewed() -> None:
+    async def scene(world: World, connector: VenueConnector) -> None:
+        await rest(connector)
+        faults = world.simulation.faults["binance"]
+        faults.add(REFUSAL)
+        with pytest.raises(APIError):
+            await connector.arm_dead_man(10.0, SYMBOLS)
+        await world.clock.sleep(15.0)
+        assert open_symbols(world, "binance") == {"BTCUSDT", "ETHUSDT", "SOLUSDT"}
+        # A shorter time than it is renewed for must not stay behind either.
+        await connector.arm_dead_man(60.0, ["BTCUSDT", "ETHUSDT"])
+        faults.add(REFUSAL)
+        with pytest.raises(APIError):
+            await connector.arm_dead_man(10.0, SYMBOLS)
+        await world.clock.sleep(120.0)
+        assert open_symbols(world, "binance") == {"BTCUSDT", "ETHUSDT", "SOLUSDT"}
+
+    play("binance", scene)
+
+
+def test_symbols_that_stay_armed_are_renewed_though_another_could_not_be_disarmed() -> None:
+    async def scene(world: World, connector: VenueConnector) -> None:
+        await rest(connector)
+        await connector.arm_dead_man(30.0, SYMBOLS)
+        world.simulation.faults["binance"].add(msgspec.structs.replace(REFUSAL, contains="countdownTime=0"))
+        with pytest.raises(APIError):
+            await connector.arm_dead_man(30.0, ["BTCUSDT"])
+        await world.clock.sleep(120.0)
+        assert open_symbols(world, "binance") == {"BTCUSDT", "SOLUSDT"}
+
+    play("binance", scene)
+
+
+def test_a_switch_that_could_not_be_disarmed_can_be_disarmed_again() -> None:
+    async def scene(world: World, connector: VenueConnector) -> None:
+        await rest(connector)
+        await connector.arm_dead_man(10.0, ["BTCUSDT"])
+        world.simulation.faults["binance"].add(REFUSAL)
+        with pytest.raises(APIError):
+            await connector.disarm_dead_man()
+        await connector.disarm_dead_man()
+        await world.clock.sleep(20.0)
+        assert open_symbols(world, "binance") == {"BTCUSDT", "ETHUSDT", "SOLUSDT"}
+
+    play("binance", scene)

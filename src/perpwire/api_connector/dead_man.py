@@ -44,15 +44,20 @@ class DeadMan:
         """Arm it, or arm it otherwise. Symbols that were armed and are not named any more are disarmed.
 
         Raises:
-            APIError: The venue did not confirm; what was armed before is still renewed.
+            APIError: The venue did not confirm; what was armed before is set as it was, and still renewed. Or it did
+                not confirm that a symbol is disarmed: the others are armed.
         """
         by_symbol = self._venue.countdown_by_symbol
-        wanted = tuple(symbols) if by_symbol else ("",)
-        await asyncio.gather(*(self._set(symbol, seconds) for symbol in wanted))
+        wanted = tuple(dict.fromkeys(symbols)) if by_symbol else ("",)
+        set_now = await asyncio.gather(*(self._set(symbol, seconds) for symbol in wanted), return_exceptions=True)
+        failed = next((one for one in set_now if one is not None), None)
+        if failed is not None:
+            if by_symbol:
+                await self._set_back(wanted)
+            raise failed
         gone = [symbol for symbol in self.symbols if symbol not in wanted]
         self._stop()
         self.seconds, self.symbols = seconds, wanted
-        await asyncio.gather(*(self._set(symbol, 0.0) for symbol in gone))
         if by_symbol and seconds:
             every_s = seconds / 3
             costs = self._venue.arm_countdown(wanted[0], seconds).endpoint.costs_of({})
@@ -65,21 +70,30 @@ class DeadMan:
             self._renewing = [
                 loop.create_task(self._renew(one, every_s), name=f"perpwire dead man {one}") for one in wanted
             ]
+        await asyncio.gather(*(self._set(symbol, 0.0) for symbol in gone))
 
     async def disarm(self) -> None:
         """
         Raises:
-            APIError: The venue did not confirm: it may still fire.
+            APIError: The venue did not confirm: it may still fire. Disarm it again.
         """
         self._stop()
-        symbols, self.symbols, self.seconds = self.symbols, (), 0.0
-        await asyncio.gather(*(self._set(symbol, 0.0) for symbol in symbols))
+        await asyncio.gather(*(self._set(symbol, 0.0) for symbol in self.symbols))
+        self.symbols, self.seconds = (), 0.0
 
     async def close(self) -> None:
         """Renew it no more. It stays armed at the venue: whoever wants the orders to stay disarms it first."""
         renewing = self._renewing
         self._stop()
         await asyncio.gather(*renewing, return_exceptions=True)
+
+    async def _set_back(self, symbols: Sequence[str]) -> None:
+        """As they were before: a countdown that nobody renews would fire while we are well."""
+        before = [(symbol, self.seconds if symbol in self.symbols else 0.0) for symbol in symbols]
+        results = await asyncio.gather(*(self._set(*one) for one in before), return_exceptions=True)
+        for (symbol, _), result in zip(before, results, strict=True):
+            if isinstance(result, APIError):
+                log.warning("%s: the countdown of %s may still run: %s", self._venue.name, symbol, result)
 
     def _stop(self) -> None:
         for task in self._renewing:

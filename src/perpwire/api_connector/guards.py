@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -171,16 +170,9 @@ class Guard:
             quantity, _ = under_way[request.client_order_id]
             under_way[request.client_order_id] = (quantity, self._now_s() + SETTLING_S)
 
-    @asynccontextmanager
-    async def admitted(self, request: OrderRequest, *, changes: Order | None = None) -> AsyncIterator[None]:
+    def admitted(self, request: OrderRequest, *, changes: Order | None = None) -> Admitted:
         """`admit`, then `done` when the block ends."""
-        await self.admit(request, changes=changes)
-        try:
-            yield
-        except BaseException as error:
-            self.done(request, error)
-            raise
-        self.done(request, None)
+        return Admitted(self, request, changes)
 
     def _check_killed(self, request: OrderRequest) -> None:
         if self.killed is not None and not request.can_only_reduce:
@@ -281,6 +273,20 @@ class Guard:
         self._on_incident(
             GuardTripped(venue=self._venue, time_ns=self._clock.time_ns(), detail=detail, guard=guard, symbol=symbol)
         )
+
+
+class Admitted(NamedTuple):
+    """See Guard.admitted."""
+
+    guard: Guard
+    request: OrderRequest
+    changes: Order | None
+
+    async def __aenter__(self) -> None:
+        await self.guard.admit(self.request, changes=self.changes)
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self.guard.done(self.request, error)
 
 
 _NONE = Guards()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Literal, TypedDict, TypeVar, get_args
+from typing import Any, Literal, TypedDict, TypeVar, cast, get_args
 
 from perpwire.errors import BadInput
 from perpwire.model.instrument import ROUNDINGS, Instrument, Rounding
@@ -22,6 +22,11 @@ from perpwire.model.order import (
 from perpwire.venues.base import Venue
 
 W = TypeVar("W", bound=StrEnum)
+
+_WORDS: dict[type[StrEnum], dict[str, StrEnum]] = {
+    words: {one.value: one for one in words} for words in (OrderType, Side, TimeInForce, PositionSide, TriggerBy)
+}
+"""To look a word up is much cheaper than to make it."""
 
 PLACED = (OrderType.MARKET, OrderType.LIMIT, *sorted(CONDITIONAL))
 """Types that a caller may place."""
@@ -89,7 +94,8 @@ class OrderForm:
         Raises:
             BadInput: An argument breaks a rule of the contract, or does not go with the others.
         """
-        venue_params = {name: value for name, value in venue_params.items() if value is not None}
+        if venue_params:
+            venue_params = {name: value for name, value in venue_params.items() if value is not None}
         kind = self._word(OrderType, order_type, "order_type")
         if kind not in PLACED:
             raise self._bad("order_type", f"order_type {kind} can't be placed; {', '.join(PLACED)} can")
@@ -184,9 +190,9 @@ class OrderForm:
     def _price(
         self, instrument: Instrument, given: Number | None, name: str, rounding: Rounding | None
     ) -> Decimal | None:
-        price = self._exact(given, name)
-        if price is None:
+        if given is None:
             return None
+        price = self._number(given, name)
         if rounding is not None:
             price = instrument.round_price(price, rounding)
         instrument.check_price(price)
@@ -208,14 +214,18 @@ class OrderForm:
     def _word(self, words: type[W], text: str, name: str) -> W:
         if type(text) is words:
             return text
+        known = _WORDS[words].get(text) if type(text) is str else None
+        if known is not None:
+            return cast(W, known)
         try:
             return words(str(text).upper())
         except ValueError:
             raise self._bad(name, f"{name} {text!r} is not one of {', '.join(words)}") from None
 
     def _exact(self, value: Number | None, name: str) -> Decimal | None:
-        if value is None:
-            return None
+        return None if value is None else self._number(value, name)
+
+    def _number(self, value: Number, name: str) -> Decimal:
         try:
             return exact(value, name)
         except BadInput as error:

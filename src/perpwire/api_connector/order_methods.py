@@ -264,6 +264,7 @@ class OrderMethods(MarketMethods, AccountMethods):
         """The order as it will be sent, or BadInput."""
         instrument = await self.get_instrument(symbol)
         form = self._form
+        side = form.side(side)
         closing = bool(options.get("reduce_only") or options.get("close_position"))
         return form.request(
             instrument,
@@ -273,7 +274,7 @@ class OrderMethods(MarketMethods, AccountMethods):
             options,
             venue_params,
             client_order_id=self._new_client_id(),
-            position_side=self.position_modes.side_of(instrument.symbol, form.side(side), closing),
+            position_side=self.position_modes.side_of(instrument.symbol, side, closing),
         )
 
     def _one_id(self, order_id: str | int | None, client_order_id: str | None) -> str | None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, NamedTuple
 
 from perpwire.api_connector.lifecycle import NEXT, Change, State
 from perpwire.api_connector.retry import reconnect_pause_s
@@ -436,5 +436,5 @@ class Prepared(NamedTuple):
     request_id: str
     frame: bytes
 
-    async def exchange(self, timeout_s: float, again: Callable[[], int]) -> HttpReply:
-        return await self.line.exchange(self.call, self.request_id, self.frame, timeout_s)
+    def exchange(self, timeout_s: float, again: Callable[[], int]) -> Coroutine[Any, Any, HttpReply]:
+        return self.line.exchange(self.call, self.request_id, self.frame, timeout_s)

@@ -11,7 +11,7 @@ MOST_DIGITS = 16
 
 Number = Decimal | int | str | float
 
-_KINDS = (str, Decimal, int, float)
+_KINDS = (Decimal, str, int, float)
 
 
 def exact(value: Number, name: str = "number") -> Decimal:
@@ -32,14 +32,15 @@ def exact(value: Number, name: str = "number") -> Decimal:
         raise BadInput(f"{name} {value!r} is not a number", code="NOT_A_NUMBER") from None
     if not number.is_finite():
         raise BadInput(f"{name} {value!r} is not finite", code="NOT_A_NUMBER")
-    if number and not (-MOST_DIGITS <= number.adjusted() < MOST_DIGITS and _is_short(value, number)):
+    if number and not (-MOST_DIGITS <= number.adjusted() < MOST_DIGITS and _is_short(number)):
         raise BadInput(f"{name} {value!r} is beyond any price or quantity", code="NOT_A_NUMBER")
     return number
 
 
-def _is_short(value: Number, number: Decimal) -> bool:
-    """It has no more digits than arithmetic carries."""
-    return (isinstance(value, str) and len(value) <= 28) or len(number.as_tuple().digits) <= 28
+def _is_short(number: Decimal) -> bool:
+    """It has no more digits than arithmetic carries. A text that short is so for certain, and is much sooner made than
+    the tuple."""
+    return len(str(number)) <= 28 or len(number.as_tuple().digits) <= 28
 
 
 def plain(number: Decimal) -> str:

@@ -85,11 +85,11 @@ def message_params(
     return written
 
 
-_AS_THEY_ARE = (str, int, bool)
+_AS_THEY_ARE = frozenset({str, int, bool})
 
 
 def _scalar(value: Any) -> str | int | bool:
-    return value if isinstance(value, bool | int) else _text(value)
+    return value if isinstance(value, int) else _text(value)
 
 
 def _stamps(endpoint: Endpoint, params: Params, timestamp_ms: int, recv_window_ms: int) -> dict[str, int]:
@@ -143,8 +143,8 @@ def _text(value: Any) -> str:
         BadInput: A number that is not finite.
         TypeError: A kind of value that has no spelling.
     """
-    if type(value) is str:
-        return value
+    if type(value) is Decimal:
+        return plain(exact(value))
     if isinstance(value, str):
         return str(value)
     if isinstance(value, bool):

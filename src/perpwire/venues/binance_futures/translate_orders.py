@@ -8,7 +8,7 @@ import msgspec
 
 from perpwire.errors import APIError
 from perpwire.http_message import HttpReply
-from perpwire.model.order import Fill, Order, Side
+from perpwire.model.order import Fill, Order
 from perpwire.venues.base import Endpoint
 from perpwire.venues.binance_futures import wire
 from perpwire.venues.binance_futures.refusals import is_success, refusal
@@ -21,6 +21,7 @@ from perpwire.venues.binance_futures.translate_words import (
     order_status,
     order_type,
     position_side,
+    side,
     time_in_force,
     time_ms,
     words,
@@ -35,7 +36,7 @@ def order(order: wire.Order) -> Order:
         venue_time_ms=updated_ms or 0,
         order_id=str(order.order_id),
         client_order_id=words(order.client_order_id),
-        side=Side(order.side),
+        side=side(order.side),
         type=order_type(order.type),
         status=order_status(order.status),
         time_in_force=time_in_force(order.time_in_force),
@@ -93,7 +94,7 @@ def fill(trade: wire.UserTrade, parents: Mapping[str, Order] | None = None) -> F
         trade_id=str(trade.id),
         order_id=str(trade.order_id) if parent is None else parent.order_id,
         client_order_id="" if parent is None else parent.client_order_id,
-        side=Side(trade.side),
+        side=side(trade.side),
         price=needed(trade.price, "price"),
         quantity=needed(trade.qty, "quantity"),
         fee=number(trade.commission),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from perpwire.model.order import OrderStatus, OrderType, PositionSide, TimeInForce
+from perpwire.model.order import OrderStatus, OrderType, PositionSide, Side, TimeInForce
 from perpwire.venues.binance_futures import wire
 
 VENUE = "binance"
@@ -23,6 +23,8 @@ _STATUSES = {
 }
 
 _TYPES = {kind.value: kind for kind in OrderType}
+_SIDES = {one.value: one for one in Side}
+_POSITION_SIDES = {one.value: one for one in PositionSide}
 
 _TIMES_IN_FORCE = {
     "GTC": TimeInForce.GTC,
@@ -71,6 +73,14 @@ def or_zero(text: wire.Number) -> Decimal:
     return Decimal(0) if value is None else value
 
 
+def side(text: str) -> Side:
+    """
+    Raises:
+        ValueError: Neither BUY nor SELL.
+    """
+    return _SIDES.get(text) or Side(text)
+
+
 def above_zero(text: wire.Number) -> Decimal | None:
     """Where the venue writes 0 for "there is none"."""
     return number(text) or None
@@ -105,7 +115,7 @@ def time_in_force(text: wire.Text) -> TimeInForce:
 
 
 def position_side(text: wire.Text) -> PositionSide:
-    return PositionSide(text) if text else PositionSide.BOTH
+    return _POSITION_SIDES.get(text) or PositionSide(text) if text else PositionSide.BOTH
 
 
 def whole(value: object, name: str) -> int:

@@ -105,7 +105,9 @@ def _plain_text(endpoint: Endpoint, name: str, value: Any) -> str:
 
 def _json_value(endpoint: Endpoint, name: str, value: Any) -> Any:
     """Amounts become texts, as the venue has them; int and bool stay JSON values, as positionIdx wants it."""
-    if value is None or isinstance(value, bool | int):
+    if type(value) is Decimal:
+        return _amount(endpoint, name, value)
+    if value is None or isinstance(value, int):
         return value
     if isinstance(value, str):
         return _encodable(endpoint, name, value)

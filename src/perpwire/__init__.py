@@ -10,54 +10,98 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-_HOME = {
-    "ExchangeConnector": "perpwire.api_connector.exchange_connector",
-    "BinanceFuturesConnector": "perpwire.venues.binance_futures.connector",
-    "BybitConnector": "perpwire.venues.bybit.connector",
-    "WebSocketManager": "perpwire.api_connector.websocket_manager",
-    "RateLimiter": "perpwire.api_connector.rate_limiter",
-    "APIMetrics": "perpwire.api_connector.metrics",
-    "ConsumerTooSlow": "perpwire.api_connector.event_queue",
-    "LocalBook": "perpwire.data_processor.book_sync",
-    "Alert": "perpwire.notification.alert",
-    "Notifier": "perpwire.notification.notifier",
-    "AppriseSink": "perpwire.notification.sinks",
-    "CallableSink": "perpwire.notification.sinks",
-    "LogSink": "perpwire.notification.sinks",
-    "Credentials": "perpwire.credentials",
-    **dict.fromkeys(
-        (
-            "APIError", "AuthenticationFailed", "BadInput", "BadRequest", "BookNotInSync", "Busy", "ClockSkewed",
-            "DuplicateOrder", "Garbled", "InsufficientBalance", "NoChange", "NotAllowed", "NotSent", "OrderRejected",
-            "OutcomeUnknown", "PerpwireError", "RateLimited", "StreamRefused", "UnknownOrder", "VenueRefused",
-        ),
-        "perpwire.errors",
+_NAMES = {
+    "perpwire.api_connector.batch_methods": ("NewOrder",),
+    "perpwire.api_connector.event_queue": ("ConsumerTooSlow", "EventQueue", "Overflow"),
+    "perpwire.api_connector.exchange_connector": ("ExchangeConnector",),
+    "perpwire.api_connector.guards": ("CAUTIOUS", "Guards"),
+    "perpwire.api_connector.history": ("History", "Rows"),
+    "perpwire.api_connector.lifecycle": ("State",),
+    "perpwire.api_connector.metrics": ("APIMetrics", "CallStats", "RequestStats"),
+    "perpwire.api_connector.order_journal": ("JournalEntry", "JournalFile", "OrderJournal"),
+    "perpwire.api_connector.rate_limiter": ("RateLimiter",),
+    "perpwire.api_connector.reconcile": ("Resolution",),
+    "perpwire.api_connector.retry": ("RetryPolicy",),
+    "perpwire.api_connector.start_up": ("StartUpReport",),
+    "perpwire.api_connector.stream_connection": ("StreamConnection",),
+    "perpwire.api_connector.trade_route": ("TradeRoute",),
+    "perpwire.api_connector.venue_connector": ("VenueConnector",),
+    "perpwire.api_connector.websocket_manager": ("WebSocketManager",),
+    "perpwire.clock": ("Clock", "ManualClock", "SystemClock"),
+    "perpwire.credentials": ("Credentials",),
+    "perpwire.data_processor.account_state": ("AccountState",),
+    "perpwire.data_processor.book_sync": ("LocalBook",),
+    "perpwire.errors": (
+        "APIError", "AuthenticationFailed", "BadInput", "BadRequest", "BookNotInSync", "Busy", "ClockSkewed",
+        "DuplicateOrder", "Garbled", "GuardRefused", "InsufficientBalance", "NoChange", "NotAllowed",
+        "NotOffered", "NotSent", "OrderRejected", "OutcomeUnknown", "Overloaded", "PerpwireError",
+        "PositionModeMismatch", "RateLimited", "StreamRefused", "UnknownOrder", "VenueRefused", "Verdict",
     ),
-    **dict.fromkeys(("AccountInfo", "Balance", "Position"), "perpwire.model.account"),
-    **dict.fromkeys(("Instrument",), "perpwire.model.instrument"),
-    **dict.fromkeys(
-        ("BookDelta", "BookSnapshot", "BookTicker", "Event", "MarkPrice", "Trade"), "perpwire.model.market"
+    "perpwire.model.account": (
+        "AccountInfo", "Balance", "CountDown", "FeeRates", "Income", "KeyInfo", "MarginMode", "Position",
+        "PositionMode", "RiskBracket", "Setting", "SymbolSettings",
     ),
-    **dict.fromkeys(
-        ("Fill", "Order", "OrderStatus", "OrderType", "PositionSide", "Side", "TimeInForce"), "perpwire.model.order"
+    "perpwire.model.incident": (
+        "BalanceInsufficient", "BookGap", "BookRecovered", "ClockStepped", "ConnectionFailing",
+        "ConnectionLost", "ConnectionRecovered", "DeadManFailed", "FillsRecovered", "FrameGarbled",
+        "GuardTripped", "HandlerFailed", "Incident", "KeyWarning", "ModeChanged", "OrderDoubtful",
+        "OrderFailed", "OrderResolved", "RateLimitHit", "SubscriptionRefused", "UnknownCode",
     ),
-    **dict.fromkeys(
-        (
-            "BalanceInsufficient", "BookGap", "BookRecovered", "ClockStepped", "ConnectionFailing", "ConnectionLost",
-            "ConnectionRecovered", "FrameGarbled", "HandlerFailed", "Incident", "OrderDoubtful", "OrderFailed",
-            "RateLimitHit", "SubscriptionRefused",
-        ),
-        "perpwire.model.incident",
+    "perpwire.model.instrument": ("Instrument", "Rounding"),
+    "perpwire.model.market": (
+        "BookDelta", "BookSnapshot", "BookTicker", "Event", "FundingRate", "Kline", "Level", "MarkPrice",
+        "OpenInterest", "PriceKind", "Ticker", "Trade", "VenueStatus",
     ),
+    "perpwire.model.numbers": ("Number",),
+    "perpwire.model.order": (
+        "Fill", "Order", "OrderRequest", "OrderStatus", "OrderType", "PositionSide", "Replaced", "Side",
+        "TimeInForce", "TriggerBy",
+    ),
+    "perpwire.notification.alert": ("Alert",),
+    "perpwire.notification.notifier": ("Notifier",),
+    "perpwire.notification.sinks": ("AppriseSink", "CallableSink", "LogSink"),
+    "perpwire.transport.base": ("HttpTransport", "SocketTransport"),
+    "perpwire.transport.proxy": ("Proxy",),
+    "perpwire.venues.base": ("Hosts", "Topic", "Venue"),
+    "perpwire.venues.endpoint": ("Road",),
+    "perpwire.venues.binance_futures.connector": ("BinanceFuturesConnector",),
+    "perpwire.venues.bybit.connector": ("BybitConnector",),
 }  # fmt: skip
 
+_HOME = {name: home for home, names in _NAMES.items() for name in names}
+
 if TYPE_CHECKING:
-    from perpwire.api_connector.event_queue import ConsumerTooSlow as ConsumerTooSlow
+    from perpwire.api_connector.batch_methods import NewOrder as NewOrder
+    from perpwire.api_connector.event_queue import (
+        ConsumerTooSlow as ConsumerTooSlow,
+        EventQueue as EventQueue,
+        Overflow as Overflow,
+    )
     from perpwire.api_connector.exchange_connector import ExchangeConnector as ExchangeConnector
-    from perpwire.api_connector.metrics import APIMetrics as APIMetrics
+    from perpwire.api_connector.guards import CAUTIOUS as CAUTIOUS, Guards as Guards
+    from perpwire.api_connector.history import History as History, Rows as Rows
+    from perpwire.api_connector.lifecycle import State as State
+    from perpwire.api_connector.metrics import (
+        APIMetrics as APIMetrics,
+        CallStats as CallStats,
+        RequestStats as RequestStats,
+    )
+    from perpwire.api_connector.order_journal import (
+        JournalEntry as JournalEntry,
+        JournalFile as JournalFile,
+        OrderJournal as OrderJournal,
+    )
     from perpwire.api_connector.rate_limiter import RateLimiter as RateLimiter
+    from perpwire.api_connector.reconcile import Resolution as Resolution
+    from perpwire.api_connector.retry import RetryPolicy as RetryPolicy
+    from perpwire.api_connector.start_up import StartUpReport as StartUpReport
+    from perpwire.api_connector.stream_connection import StreamConnection as StreamConnection
+    from perpwire.api_connector.trade_route import TradeRoute as TradeRoute
+    from perpwire.api_connector.venue_connector import VenueConnector as VenueConnector
     from perpwire.api_connector.websocket_manager import WebSocketManager as WebSocketManager
+    from perpwire.clock import Clock as Clock, ManualClock as ManualClock, SystemClock as SystemClock
     from perpwire.credentials import Credentials as Credentials
+    from perpwire.data_processor.account_state import AccountState as AccountState
     from perpwire.data_processor.book_sync import LocalBook as LocalBook
     from perpwire.errors import (
         APIError as APIError,
@@ -69,19 +113,37 @@ if TYPE_CHECKING:
         ClockSkewed as ClockSkewed,
         DuplicateOrder as DuplicateOrder,
         Garbled as Garbled,
+        GuardRefused as GuardRefused,
         InsufficientBalance as InsufficientBalance,
         NoChange as NoChange,
         NotAllowed as NotAllowed,
+        NotOffered as NotOffered,
         NotSent as NotSent,
         OrderRejected as OrderRejected,
         OutcomeUnknown as OutcomeUnknown,
+        Overloaded as Overloaded,
         PerpwireError as PerpwireError,
+        PositionModeMismatch as PositionModeMismatch,
         RateLimited as RateLimited,
         StreamRefused as StreamRefused,
         UnknownOrder as UnknownOrder,
         VenueRefused as VenueRefused,
+        Verdict as Verdict,
     )
-    from perpwire.model.account import AccountInfo as AccountInfo, Balance as Balance, Position as Position
+    from perpwire.model.account import (
+        AccountInfo as AccountInfo,
+        Balance as Balance,
+        CountDown as CountDown,
+        FeeRates as FeeRates,
+        Income as Income,
+        KeyInfo as KeyInfo,
+        MarginMode as MarginMode,
+        Position as Position,
+        PositionMode as PositionMode,
+        RiskBracket as RiskBracket,
+        Setting as Setting,
+        SymbolSettings as SymbolSettings,
+    )
     from perpwire.model.incident import (
         BalanceInsufficient as BalanceInsufficient,
         BookGap as BookGap,
@@ -90,37 +152,59 @@ if TYPE_CHECKING:
         ConnectionFailing as ConnectionFailing,
         ConnectionLost as ConnectionLost,
         ConnectionRecovered as ConnectionRecovered,
+        DeadManFailed as DeadManFailed,
+        FillsRecovered as FillsRecovered,
         FrameGarbled as FrameGarbled,
+        GuardTripped as GuardTripped,
         HandlerFailed as HandlerFailed,
         Incident as Incident,
+        KeyWarning as KeyWarning,
+        ModeChanged as ModeChanged,
         OrderDoubtful as OrderDoubtful,
         OrderFailed as OrderFailed,
+        OrderResolved as OrderResolved,
         RateLimitHit as RateLimitHit,
         SubscriptionRefused as SubscriptionRefused,
+        UnknownCode as UnknownCode,
     )
-    from perpwire.model.instrument import Instrument as Instrument
+    from perpwire.model.instrument import Instrument as Instrument, Rounding as Rounding
     from perpwire.model.market import (
         BookDelta as BookDelta,
         BookSnapshot as BookSnapshot,
         BookTicker as BookTicker,
         Event as Event,
+        FundingRate as FundingRate,
+        Kline as Kline,
+        Level as Level,
         MarkPrice as MarkPrice,
+        OpenInterest as OpenInterest,
+        PriceKind as PriceKind,
+        Ticker as Ticker,
         Trade as Trade,
+        VenueStatus as VenueStatus,
     )
+    from perpwire.model.numbers import Number as Number
     from perpwire.model.order import (
         Fill as Fill,
         Order as Order,
+        OrderRequest as OrderRequest,
         OrderStatus as OrderStatus,
         OrderType as OrderType,
         PositionSide as PositionSide,
+        Replaced as Replaced,
         Side as Side,
         TimeInForce as TimeInForce,
+        TriggerBy as TriggerBy,
     )
     from perpwire.notification.alert import Alert as Alert
     from perpwire.notification.notifier import Notifier as Notifier
     from perpwire.notification.sinks import AppriseSink as AppriseSink, CallableSink as CallableSink, LogSink as LogSink
+    from perpwire.transport.base import HttpTransport as HttpTransport, SocketTransport as SocketTransport
+    from perpwire.transport.proxy import Proxy as Proxy
+    from perpwire.venues.base import Hosts as Hosts, Topic as Topic, Venue as Venue
     from perpwire.venues.binance_futures.connector import BinanceFuturesConnector as BinanceFuturesConnector
     from perpwire.venues.bybit.connector import BybitConnector as BybitConnector
+    from perpwire.venues.endpoint import Road as Road
 
 __all__ = sorted([*_HOME, "__version__"])
 

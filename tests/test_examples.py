@@ -13,6 +13,19 @@ ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 READMES = ["README.md", "README.ko.md"]
 
+SAID = {
+    "guards": ("not sent: MAX_ORDER_NOTIONAL", "1 order cancelled", "open positions: ()"),
+    "history": ("['FILLED', 'FILLED', 'FILLED'] and more", "2400 candles"),
+    "journal_and_restart": ("in doubt: ['pw-", "it was placed: pw-", "not placed: () still unknown: ()"),
+    "lost_answer": ("OrderDoubtful", "OrderResolved", "placed: FILLED 0.01"),
+    "many_orders": ("0.01 at", "0.00001 BadInput QUANTITY_OFF_STEP", "CANCELED", "2 more cancelled, 0 left"),
+    "own_call": ("BTCUSDT long 0.", "-4028"),
+    "protect_a_position": ("binance FILLED", "algo-", "bybit FILLED", "STOP_MARKET UNTRIGGERED 63360"),
+    "stream_two_venues": ("binance", "bybit"),
+    "trade_offline": ("filled 0.01", "FILLED"),
+}
+"""What a program prints, among other things."""
+
 
 def run(*arguments: str) -> str:
     done = subprocess.run(
@@ -28,7 +41,12 @@ def test_an_example_runs_and_is_short(path: Path) -> None:
     is_program = "__main__" in path.read_text()
     printed = run(str(path)) if is_program else run("-m", "pytest", "-p", "no:cacheprovider", str(path))
     assert is_program or "1 passed" in printed or "100%" in printed
+    assert [said for said in SAID.get(path.stem, ()) if said not in printed] == []
     assert len(path.read_text().splitlines()) <= 40
+
+
+def test_of_every_program_it_is_known_what_it_prints() -> None:
+    assert {path.stem for path in EXAMPLES if "def test_" not in path.read_text()} == set(SAID)
 
 
 @pytest.mark.slow

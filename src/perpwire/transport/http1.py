@@ -9,14 +9,17 @@ from __future__ import annotations
 import asyncio
 import re
 import select
+import socket
 import ssl
-import zlib
 from functools import partial
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from aiohappyeyeballs import start_connection
+
 from perpwire.http_message import HttpReply, HttpRequest
 from perpwire.transport.base import HttpTransport, TransportFailed
+from perpwire.transport.http1_reply import ReplyReader
 from perpwire.transport.patience import Patience
 from perpwire.transport.proxy import Proxy
 
@@ -24,11 +27,11 @@ KEPT_FOR_S = 55.0
 """An idle connection is given up after this: just before the minute at which the usual balancers drop it."""
 
 MOST_CONNECTIONS = 100
-LONGEST_HEAD = 1 << 16
-LARGEST_BODY = 1 << 28
+
+NEXT_ADDRESS_S = 0.25
+"""A host's next address is tried after this, beside the one before."""
 
 _TARGET = re.compile(r"/[!-~]*").fullmatch
-_STATUS = re.compile(rb"HTTP/1\.([01]) (\d{3})(?: [^\r\n]*)?").fullmatch
 
 
 class Http1Transport:
@@ -62,22 +65,21 @@ class Http1Transport:
     async def exchange(self, base_url: str, request: HttpRequest, timeout_s: float) -> HttpReply:
         host = self._hosts.get(base_url) or self._host(base_url)
         waits = self._free.locked()
-        async with self._free:
+        await (self._turn(timeout_s) if waits else self._free.acquire())
+        try:
             connection = host.kept()
             if connection is None:
                 waits = True
                 connection = await self._connect(host, min(timeout_s, self._connect_timeout_s))
-            if waits and request.renew is not None:
-                try:
-                    request = request.renew()
-                except BaseException:
-                    connection.drop()
-                    raise
             if self._patience is None:
                 self._patience = Patience(_give_up)
             try:
+                if waits and request.renew is not None:
+                    request = request.renew()
+                if connection.is_closing:
+                    raise TransportFailed("the server closed the connection at once", may_have_been_sent=False)
                 # What is written is nobody's variable: a traceback shows no key and no signature.
-                answer = connection.ask(_written(request, host), request.method)
+                answer = connection.ask(_written(request, host))
                 self._patience.watch(answer, timeout_s)
                 reply = await answer
             except BaseException:
@@ -88,6 +90,17 @@ class Http1Transport:
             else:
                 connection.drop()
             return reply
+        finally:
+            self._free.release()
+
+    async def _turn(self, timeout_s: float) -> None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._free.acquire()
+            return
+        except TimeoutError:
+            pass
+        raise TransportFailed(f"no connection was free within {timeout_s:g} s", may_have_been_sent=False)
 
     async def close(self) -> None:
         self._is_closed = True
@@ -119,17 +132,26 @@ class Http1Transport:
             async with asyncio.timeout(timeout_s):
                 if self._proxy is not None:
                     through = await self._proxy.connect(host.name, host.port, timeout_s)
-                    _, made = await loop.create_connection(partial(_Connection, host), sock=through, **security)
                 else:
-                    if isinstance(loop, asyncio.BaseEventLoop):  # others, such as uvloop's, do not know it
-                        security["happy_eyeballs_delay"] = 0.25
-                    _, made = await loop.create_connection(partial(_Connection, host), host.name, host.port, **security)
+                    through = await _dialled(loop, host.name, host.port)
+                through.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                _, made = await loop.create_connection(partial(_Connection, host), sock=through, **security)
+            if not self._is_closed:
                 return made
+            made.drop()
+            words = "the transport is closed"
         except TimeoutError:
             pass
-        except (OSError, ssl.SSLError) as error:
+        except (OSError, ValueError) as error:  # a ValueError: the name is none
             words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         raise TransportFailed(words, may_have_been_sent=False)
+
+
+async def _dialled(loop: asyncio.AbstractEventLoop, name: str, port: int) -> socket.socket:
+    """A socket connected to the first of the host's addresses that can be reached. One that does not answer holds up
+    the others for a moment only, and not for as long as a connection may take."""
+    addresses = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    return await start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS_S, interleave=1, loop=loop)
 
 
 def _give_up(answer: asyncio.Future[HttpReply], began: float, seconds: float) -> None:
@@ -152,14 +174,14 @@ class _Host:
 
     def __init__(self, base_url: str) -> None:
         parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not parts.hostname or not _TARGET(f"/{parts.netloc}{parts.path}"):
             raise ValueError("no such scheme")
         self.is_secure = parts.scheme == "https"
         self.name = parts.hostname
         self.port = parts.port or (443 if self.is_secure else 80)
         self.path = parts.path.rstrip("/")
         name = parts.netloc.rpartition("@")[2]
-        self.line = f" HTTP/1.1\r\nHost: {name}\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate\r\n"
+        self.line = f" HTTP/1.1\r\nHost: {name}\r\nAccept: */*\r\nAccept-Encoding: gzip\r\n"
         self.breaks = self.line.count("\n") + 1
         self.connections: set[_Connection] = set()
         self._kept: list[_Connection] = []
@@ -197,9 +219,7 @@ class _Connection(asyncio.Protocol):
         self.kept_since = 0.0
         self._host = host
         self._answer: asyncio.Future[HttpReply] | None = None
-        self._method = ""
-        self._buffer = bytearray()
-        self._reply = _Reply()
+        self._replies = ReplyReader()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -218,9 +238,13 @@ class _Connection(asyncio.Protocol):
             and not self._is_readable()
         )
 
-    def ask(self, text: bytes, method: str) -> asyncio.Future[HttpReply]:
+    @property
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def ask(self, text: bytes) -> asyncio.Future[HttpReply]:
         self._answer = answer = self.loop.create_future()
-        self._method = method
+        self._replies.begin()
         self.is_reusable = False
         self._transport.write(text)
         return answer
@@ -234,14 +258,15 @@ class _Connection(asyncio.Protocol):
         if answer is None or answer.done():
             self.drop()  # said unasked, or too late
             return
-        self._buffer += data
         try:
-            done = self._reply.read(self._buffer, self._method)
-        except (ValueError, zlib.error) as error:
+            reply = self._replies.feed(data)
+        except ValueError as error:
             self._fail(f"the answer is no HTTP: {error}")
             return
-        if done is not None:
-            self._finish(done, is_reusable=self._reply.keeps_alive and not self._buffer)
+        if reply is not None:
+            # What is answered before it was read whole leaves its rest in the way of the next.
+            is_written = not self._transport.get_write_buffer_size()
+            self._finish(reply, is_reusable=self._replies.is_reusable and is_written)
 
     def eof_received(self) -> bool | None:
         return False
@@ -254,11 +279,13 @@ class _Connection(asyncio.Protocol):
         answer = self._answer
         if answer is None or answer.done():
             return
-        if error is None and self._reply.ends_with_connection:
-            try:
-                self._finish(self._reply.whole(self._buffer), is_reusable=False)
-            except (ValueError, zlib.error) as broken:
-                self._fail(f"the answer is no HTTP: {broken}")
+        try:
+            reply = self._replies.ended() if error is None else None
+        except ValueError as broken:
+            self._fail(f"the answer is no HTTP: {broken}")
+            return
+        if reply is not None:
+            self._finish(reply, is_reusable=False)
             return
         self._fail(
             "the server closed the connection" if error is None else f"{type(error).__name__}: {error}".rstrip(": ")
@@ -266,7 +293,6 @@ class _Connection(asyncio.Protocol):
 
     def _finish(self, reply: HttpReply, *, is_reusable: bool) -> None:
         answer, self._answer = self._answer, None
-        self._reply = _Reply()
         self.is_reusable = is_reusable
         assert answer is not None
         answer.set_result(reply)
@@ -276,121 +302,6 @@ class _Connection(asyncio.Protocol):
         if answer is not None and not answer.done():
             answer.set_exception(TransportFailed(words, may_have_been_sent=True))
         self.drop()
-
-
-class _Reply:
-    """One reply, as far as it has come."""
-
-    __slots__ = ("_body", "_headers", "_is_chunked", "_length", "_status", "ends_with_connection", "keeps_alive")
-
-    def __init__(self) -> None:
-        self._status = 0
-        self._headers: dict[str, str] = {}
-        self._length = 0
-        self._is_chunked = False
-        self._body = bytearray()
-        self.ends_with_connection = False
-        self.keeps_alive = False
-
-    def read(self, buffer: bytearray, method: str) -> HttpReply | None:
-        """Take from the buffer what belongs to it; the reply once it is whole.
-
-        Raises:
-            ValueError: It is no HTTP.
-            zlib.error: It is not compressed as it says.
-        """
-        while not self._status:
-            end = buffer.find(b"\r\n\r\n")
-            if end > LONGEST_HEAD or (end < 0 and len(buffer) > LONGEST_HEAD):
-                raise ValueError("the head does not end")
-            if end < 0:
-                return None
-            self._read_head(bytes(buffer[:end]), method)
-            del buffer[: end + 4]
-        if self.ends_with_connection:
-            if len(buffer) > LARGEST_BODY:
-                raise ValueError("the body does not end")
-            return None
-        if self._is_chunked:
-            return self._read_chunks(buffer)
-        if len(buffer) < self._length:
-            return None
-        body = bytes(buffer[: self._length])
-        del buffer[: self._length]
-        return self.whole(body)
-
-    def whole(self, body: bytes | bytearray) -> HttpReply:
-        encoding = self._headers.get("content-encoding", "")
-        if encoding in ("gzip", "x-gzip", "deflate") and body:
-            # 32: it says by itself whether it is gzip or zlib.
-            unpacking = zlib.decompressobj(zlib.MAX_WBITS + 32)
-            body = unpacking.decompress(body, LARGEST_BODY)
-            if not unpacking.eof:
-                raise ValueError("the compressed body is cut short, or too large")
-        return HttpReply(status=self._status, headers=self._headers, body=bytes(body))
-
-    def _read_head(self, head: bytes, method: str) -> None:
-        first, _, rest = head.partition(b"\r\n")
-        status = _STATUS(first)
-        if status is None:
-            raise ValueError("no status line")
-        number = int(status[2])
-        if 100 <= number < 200:
-            if number == 101:
-                raise ValueError("another protocol was not asked for")
-            return  # a remark; the reply follows
-        headers: dict[str, str] = {}
-        for line in rest.decode("latin-1").split("\r\n") if rest else ():
-            name, colon, value = line.partition(":")
-            if not colon or not name or name[0] in " \t":
-                raise ValueError("a header without a name")
-            name, value = name.lower(), value.strip()
-            if name == "content-length" and headers.get(name, value) != value:
-                raise ValueError("two lengths")
-            headers[name] = value
-        self._headers, self._status = headers, number
-        connection = headers.get("connection", "").lower()
-        self.keeps_alive = "close" not in connection and (status[1] == b"1" or "keep-alive" in connection)
-        length, coding = headers.get("content-length"), headers.get("transfer-encoding", "").lower()
-        if method == "HEAD" or number in (204, 304):
-            return
-        if coding:
-            if coding != "chunked":
-                raise ValueError(f"transfer encoding {coding[:40]!r}")
-            self._is_chunked = True
-        elif length is None:
-            self.ends_with_connection = True
-            self.keeps_alive = False
-        elif not (length.isascii() and length.isdigit()) or int(length) > LARGEST_BODY:
-            raise ValueError("no length")
-        else:
-            self._length = int(length)
-
-    def _read_chunks(self, buffer: bytearray) -> HttpReply | None:
-        while True:
-            end = buffer.find(b"\r\n")
-            if end < 0:
-                if len(buffer) > LONGEST_HEAD:
-                    raise ValueError("a chunk without a size")
-                return None
-            size = int(bytes(buffer[:end]).partition(b";")[0].strip(), 16)
-            if not 0 <= size <= LARGEST_BODY - len(self._body):
-                raise ValueError("a chunk of impossible size")
-            if size == 0:
-                # Trailers, which nobody needs, end with an empty line.
-                last = buffer.find(b"\r\n\r\n", end)
-                if last < 0:
-                    if len(buffer) > LONGEST_HEAD:
-                        raise ValueError("the trailers do not end")
-                    return None
-                del buffer[: last + 4]
-                return self.whole(self._body)
-            if len(buffer) < end + 2 + size + 2:
-                return None
-            self._body += buffer[end + 2 : end + 2 + size]
-            if buffer[end + 2 + size : end + 4 + size] != b"\r\n":
-                raise ValueError("a chunk longer than it says")
-            del buffer[: end + 4 + size]
 
 
 def _written(request: HttpRequest, host: _Host) -> bytes:
@@ -417,13 +328,14 @@ def _text(request: HttpRequest, host: _Host) -> bytes | None:
         or head.count("\r") != breaks
         or not head.isascii()
         or not _TARGET(target)
-        or not request.method.isalpha()
+        or request.method not in _METHODS
         or any(":" in name for name in lines)
     ):
         return None
     return head.encode() + body
 
 
+_METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")  # no HEAD: its replies look like those to GET, and are not
 _WITH_LENGTH = ("POST", "PUT", "PATCH")
 
 

@@ -12,12 +12,13 @@ import msgspec
 import pytest
 
 from perpwire.api_connector.order_form import OrderForm, OrderOptions
+from perpwire.api_connector.position_modes import PositionModes
 from perpwire.clock import ManualClock
 from perpwire.credentials import Credentials
 from perpwire.errors import BadInput
 from perpwire.model.instrument import Instrument
 from perpwire.model.numbers import Number, exact
-from perpwire.model.order import PositionSide, Side
+from perpwire.model.order import Side
 from perpwire.testing import offline
 from perpwire.venues import load
 from perpwire.venues.base import Venue
@@ -64,9 +65,7 @@ def written(
     options: OrderOptions,
 ) -> list[dict[str, str]]:
     """The parameters of the final bytes: by REST, and by the trading socket."""
-    request = form.request(
-        instrument, side, quantity, kind, options, {}, client_order_id="c-1", position_side=PositionSide.BOTH
-    )
+    request = form.request(instrument, side, quantity, kind, {}, "c-1", **options)
     call = venue.place_order(request)
     sent = venue.encode(call.endpoint, call.params, KEY, 1_790_000_000_000)
     by_rest = json.loads(sent.body) if sent.body else dict(parse_qsl(sent.target.partition("?")[2]))
@@ -80,7 +79,7 @@ def written(
 @pytest.mark.slow
 def test_exact_1_ten_thousand_numbers_are_plain_multiples_rounded_down_and_to_the_passive_side(name: str) -> None:
     venue, chance = load(name), random.Random(f"exact {name}")
-    form = OrderForm(venue)
+    form = OrderForm(venue, PositionModes(venue, ManualClock(), lambda incident: None))
     count = 0
     for _ in range(10_000):
         tick, step = a_step(chance), a_step(chance)

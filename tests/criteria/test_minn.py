@@ -14,7 +14,7 @@ from perpwire.api_connector.order_form import OrderForm, OrderOptions
 from perpwire.clock import ManualClock
 from perpwire.errors import BadInput, VenueRefused
 from perpwire.model.instrument import Instrument
-from perpwire.model.order import OrderRequest, OrderType, PositionSide, Side, TimeInForce
+from perpwire.model.order import OrderRequest, OrderType, Side, TimeInForce
 from perpwire.simulator.specs import AccountSpec
 from perpwire.testing import World, offline
 
@@ -79,10 +79,9 @@ async def verdict_here(form: OrderForm, instrument: Instrument, case: Case) -> s
             case.side,
             case.quantity,
             case.type,
-            options,
             {},
-            client_order_id="c",
-            position_side=PositionSide.BOTH,
+            "c",
+            **options,
         )
     except BadInput as refused:
         return str(refused.code)

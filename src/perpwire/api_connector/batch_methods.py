@@ -158,13 +158,14 @@ class BatchMethods(OrderMethods):
         if missing:
             raise self._bad_order(f"the order lacks {', '.join(missing)}", "MISSING_WORD")
         options = OrderOptions(**{name: value for name, value in order.items() if name not in _OWN})  # type: ignore[typeddict-item]
-        return await self._request(
-            order["symbol"],
+        return self._form.request(
+            await self.get_instrument(order["symbol"]),
             order["side"],
             order["quantity"],
             order.get("order_type", OrderType.MARKET),
-            options,
             dict(order.get("venue_params", {})),
+            self._new_client_id(),
+            **options,
         )
 
     def _bad_order(self, reason: str, code: str) -> BadInput:

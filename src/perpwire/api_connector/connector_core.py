@@ -167,7 +167,7 @@ class ConnectorCore:
         self.guard = Guard(guards, view, venue=venue.name, clock=self._clock, on_incident=self._tell)
         if guards is not None:
             self.streams.on(MarkPrice, self.guard.on_mark_price)
-        self._form = OrderForm(venue)
+        self._form = OrderForm(venue, self.position_modes)
         self._id_prefix = f"pw-{self._rng.getrandbits(80):020x}-"
         self._ids_made = 0
         self._placing = 0

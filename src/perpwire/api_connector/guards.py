@@ -98,6 +98,8 @@ class Guard:
         self._clock = clock
         self._on_incident = on_incident
         self._marks: dict[str, tuple[Decimal, int]] = {}
+        self._is_guarded = self.guards != _NONE
+        self._per_ns = round(self.guards.per_s * 1e9)
         self._sent_ns: deque[int] = deque()
         # Orders between here and the account's state: symbol and side -> client order id -> quantity and until when.
         self._under_way: dict[tuple[str, PositionSide, Side], dict[str, tuple[Decimal, float]]] = {}
@@ -110,7 +112,7 @@ class Guard:
 
     @property
     def is_on(self) -> bool:
-        return self.killed is not None or self.guards != _NONE
+        return self._is_guarded or self.killed is not None
 
     def throw(self, reason: str) -> None:
         """Refuse every order from now on but those that close."""
@@ -119,6 +121,26 @@ class Guard:
 
     def lift(self) -> None:
         self.killed = None
+
+    def admit_now(self, request: OrderRequest) -> bool:
+        """`admit` of an order of which nothing has to be asked, and that need not be followed: there is no `done`.
+        False, and nothing happened, where that is not so.
+
+        Raises:
+            GuardRefused: See admit.
+        """
+        reduces = request.can_only_reduce
+        if self.guards.max_position_notional is not None and not reduces:
+            return False
+        mark = None
+        if self._needs_mark(request, reduces):
+            mark = self._known_mark(request.symbol)
+            if mark is None:
+                return False
+        self._check(request, reduces, mark)
+        if not reduces:
+            self._check_rate(request)
+        return True
 
     async def admit(self, request: OrderRequest, *, changes: Order | None = None) -> None:
         """Check the order, and count it as under way from now on, until `done`.
@@ -131,9 +153,11 @@ class Guard:
             GuardRefused: It breaks a guard; nothing was sent, and it does not count.
             APIError: What a guard needs to know can't be asked; likewise.
         """
-        self._check_killed(request)
-        await self._check_price_and_size(request)
-        if request.can_only_reduce:
+        reduces = request.can_only_reduce
+        self._check_killed(request, reduces)
+        mark = await self._mark(request.symbol) if self._needs_mark(request, reduces) else None
+        self._check(request, reduces, mark)  # the kill switch, too, which may have been thrown meanwhile
+        if reduces:
             return
         if self.guards.max_position_notional is None:
             if changes is None:
@@ -149,7 +173,7 @@ class Guard:
         under_way[request.client_order_id] = (left, math.inf)
         try:
             await self._check_position(request, under_way)
-            self._check_killed(request)  # it may have been thrown meanwhile
+            self._check_killed(request, reduces)
             if changes is None:
                 self._check_rate(request)
         except BaseException:
@@ -174,38 +198,43 @@ class Guard:
         """`admit`, then `done` when the block ends."""
         return Admitted(self, request, changes)
 
-    def _check_killed(self, request: OrderRequest) -> None:
-        if self.killed is not None and not request.can_only_reduce:
+    def _check_killed(self, request: OrderRequest, reduces: bool) -> None:
+        if self.killed is not None and not reduces:
             raise self._refused(
                 "kill_switch", request, f"the kill switch was thrown ({self.killed}): only closing orders pass"
             )
 
-    async def _check_price_and_size(self, request: OrderRequest) -> None:
-        guards = self.guards
-        sizes = guards.max_order_notional is not None and not request.can_only_reduce
-        collars = guards.price_collar is not None and request.price is not None and not request.is_conditional
-        if not sizes and not collars:
-            return
+    def _collars(self, request: OrderRequest) -> bool:
+        return self.guards.price_collar is not None and request.price is not None and not request.is_conditional
+
+    def _needs_mark(self, request: OrderRequest, reduces: bool) -> bool:
+        if self._collars(request):
+            return True
         # A conditional order trades near its trigger, whatever the mark price is now.
-        price = request.price if request.price is not None else request.trigger_price
-        mark = await self._mark(request.symbol) if collars or price is None else price
-        if sizes and guards.max_order_notional is not None:
-            notional = (price if price is not None else mark) * request.quantity
-            if notional > guards.max_order_notional:
+        has_price = request.price is not None or request.trigger_price is not None
+        return self.guards.max_order_notional is not None and not reduces and not has_price
+
+    def _check(self, request: OrderRequest, reduces: bool, mark: Decimal | None) -> None:
+        """The kill switch, and what the order itself says; `mark` where that is needed."""
+        self._check_killed(request, reduces)
+        guards = self.guards
+        most, collar, price = guards.max_order_notional, guards.price_collar, request.price
+        if most is not None and not reduces:
+            near = price if price is not None else request.trigger_price
+            near = near if near is not None else mark
+            if near is not None and (notional := near * request.quantity) > most:
                 raise self._refused(
-                    "max_order_notional",
-                    request,
-                    f"its notional {plain(notional)} is above {plain(guards.max_order_notional)}",
+                    "max_order_notional", request, f"its notional {plain(notional)} is above {plain(most)}"
                 )
-        if collars and guards.price_collar is not None and request.price is not None:
+        if collar is not None and price is not None and mark is not None and self._collars(request):
             buys = request.side is Side.BUY
-            bound = mark * (1 + guards.price_collar if buys else 1 - guards.price_collar)
-            if request.price > bound if buys else request.price < bound:
+            bound = mark * (1 + collar if buys else 1 - collar)
+            if price > bound if buys else price < bound:
                 raise self._refused(
                     "price_collar",
                     request,
-                    f"price {plain(request.price)} is beyond {plain(bound)}, "
-                    f"{plain(guards.price_collar * 100)} % from the mark price {plain(mark)}",
+                    f"price {plain(price)} is beyond {plain(bound)}, "
+                    f"{plain(collar * 100)} % from the mark price {plain(mark)}",
                 )
 
     async def _check_position(self, request: OrderRequest, under_way: dict[str, tuple[Decimal, float]]) -> None:
@@ -249,7 +278,7 @@ class Guard:
         if most is None:
             return
         now_ns = self._clock.monotonic_ns()
-        while self._sent_ns and self._sent_ns[0] <= now_ns - self.guards.per_s * 1e9:
+        while self._sent_ns and self._sent_ns[0] <= now_ns - self._per_ns:
             self._sent_ns.popleft()
         if len(self._sent_ns) >= most:
             raise self._refused("max_orders", request, f"{most} orders were sent within {self.guards.per_s:g} s")
@@ -258,12 +287,20 @@ class Guard:
     def _now_s(self) -> float:
         return self._clock.monotonic_ns() / 1e9
 
-    async def _mark(self, symbol: str) -> Decimal:
+    def _known_mark(self, symbol: str) -> Decimal | None:
+        """The mark price, where it is fresh."""
         known = self._marks.get(symbol)
         if known is None or self._clock.monotonic_ns() - known[1] > FRESH_S * 1e9:
-            self.on_mark_price(await self._view.mark_price(symbol))
-            known = self._marks[symbol]
+            return None
         return known[0]
+
+    async def _mark(self, symbol: str) -> Decimal:
+        known = self._known_mark(symbol)
+        if known is None:
+            event = await self._view.mark_price(symbol)
+            self.on_mark_price(event)
+            known = event.mark_price
+        return known
 
     def _refused(self, guard: str, request: OrderRequest, reason: str) -> GuardRefused:
         self._tell(guard, request.symbol, f"{request.side} {plain(request.quantity)} {request.symbol}: {reason}")

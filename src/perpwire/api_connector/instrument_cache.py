@@ -15,6 +15,7 @@ log = logging.getLogger("perpwire.api_connector")
 
 OLD_S = 900.0
 """Contracts change a few times a week: a quarter of an hour is seldom too old, and 96 questions a day cost nothing."""
+_OLD_NS = round(OLD_S * 1e9)
 
 
 class InstrumentCache:
@@ -41,9 +42,15 @@ class InstrumentCache:
         """
         if refresh or self._asked_ns is None:
             await self._fetch(anew=refresh)
-        elif self._clock.monotonic_ns() - self._asked_ns > OLD_S * 1e9 and self._refreshing is None:
+        elif self._clock.monotonic_ns() - self._asked_ns > _OLD_NS and self._refreshing is None:
             self._refreshing = asyncio.get_running_loop().create_task(self._refresh(), name="perpwire instruments")
         return self._known
+
+    def known(self, symbol: object) -> Instrument | None:
+        """One that can be told without asking, by exactly the venue's symbol; else None: see `one`."""
+        if self._asked_ns is None or self._clock.monotonic_ns() - self._asked_ns > _OLD_NS:
+            return None
+        return self._known.get(symbol) if type(symbol) is str else None
 
     async def one(self, name: str, given: str) -> Instrument:
         """By the venue's symbol; `given` is what the caller wrote.

@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal, TypedDict, TypeVar, cast, get_args
 
+from perpwire.api_connector.position_modes import PositionModes
 from perpwire.errors import BadInput
 from perpwire.model.instrument import ROUNDINGS, Instrument, Rounding
 from perpwire.model.numbers import Number, exact
@@ -33,6 +34,9 @@ PLACED = (OrderType.MARKET, OrderType.LIMIT, *sorted(CONDITIONAL))
 
 AT_MARKET_FORCES = (None, TimeInForce.GTC, TimeInForce.IOC)
 """What may be said of an order without a price; it makes no difference."""
+
+_LAST, _GTC, _TRAILING = TriggerBy.LAST, TimeInForce.GTC, OrderType.TRAILING_STOP_MARKET
+"""To look up a member of an enumeration takes as long as to multiply."""
 
 _RISING = {
     # A stop goes with the market, a take-profit against it.
@@ -68,10 +72,11 @@ class OrderOptions(TypedDict, total=False):
 
 
 class OrderForm:
-    """Checks one venue's orders."""
+    """Checks one venue's orders, and says them as the account's mode wants it."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: Venue, modes: PositionModes) -> None:
         self._venue = venue
+        self._modes = modes
 
     def request(
         self,
@@ -79,71 +84,83 @@ class OrderForm:
         side: Side | str,
         quantity: Number | None,
         order_type: OrderType | str,
-        options: OrderOptions,
         venue_params: dict[str, Any],
+        own_id: str,
         *,
-        client_order_id: str,
-        position_side: PositionSide,
+        price: Number | None = None,
+        time_in_force: TimeInForce | str | None = None,
+        reduce_only: bool = False,
+        position_side: PositionSide | str | None = None,
+        client_order_id: str | None = None,
+        trigger_price: Number | None = None,
+        trigger_by: TriggerBy | str = _LAST,
+        callback_rate: Number | None = None,
+        activation_price: Number | None = None,
+        close_position: bool = False,
+        take_profit: Number | None = None,
+        stop_loss: Number | None = None,
+        expires_time_ms: int | None = None,
+        round: Rounding | Literal["passive"] | None = None,  # noqa: A002 - as in place_order
     ) -> OrderRequest:
         """The order as it will be sent.
 
         Args:
-            client_order_id: Made by us; one that the caller gave wins.
-            position_side: Where the caller leaves it to the account's mode.
+            own_id: The client order id where the caller gives none.
 
         Raises:
             BadInput: An argument breaks a rule of the contract, or does not go with the others.
         """
         if venue_params:
             venue_params = {name: value for name, value in venue_params.items() if value is not None}
+            self._venue.window_ms(venue_params)
+        which = self.side(side)
         kind = self._word(OrderType, order_type, "order_type")
         if kind not in PLACED:
             raise self._bad("order_type", f"order_type {kind} can't be placed; {', '.join(PLACED)} can")
-        self._venue.window_ms(venue_params)
-        closes = options.get("close_position", False)
-        reduce_only = options.get("reduce_only", False)
-        which = self.side(side)
         at_market = kind in AT_MARKET
-        rounding, quantity_rounding = self._roundings(options.get("round"), which)
+        rounding = quantity_rounding = None
+        if round is not None:
+            rounding, quantity_rounding = self._roundings(round, which)
 
-        exact_quantity = self._quantity(instrument, quantity, closes, reduce_only, kind, quantity_rounding)
-        price = self._price(instrument, options.get("price"), "price", rounding)
-        if at_market and price is not None:
+        exact_quantity = self._quantity(instrument, quantity, close_position, reduce_only, kind, quantity_rounding)
+        exact_price = self._price(instrument, price, "price", rounding)
+        if at_market and exact_price is not None:
             raise self._bad("price", f"an order of type {kind} has no price")
-        if not at_market and price is None and not venue_params:
+        if not at_market and exact_price is None and not venue_params:
             raise self._bad("price", f"an order of type {kind} needs a price")
-        if price is not None and not reduce_only and not closes:
-            instrument.check_notional(price, exact_quantity)
-        given_force = options.get("time_in_force")
-        force = None if given_force is None else self._word(TimeInForce, given_force, "time_in_force")
-        if at_market and force not in AT_MARKET_FORCES:
+        if exact_price is not None and not reduce_only and not close_position:
+            instrument.check_notional(exact_price, exact_quantity)
+        force = None if time_in_force is None else self._word(TimeInForce, time_in_force, "time_in_force")
+        if not at_market:
+            force = force or _GTC
+        elif force not in AT_MARKET_FORCES:
             # Left out, it would take where the caller meant to make, or fill in part where he meant all or nothing.
             raise self._bad("time_in_force", f"an order of type {kind} can't be {force}")
-        given_side = options.get("position_side")
-        own_id = venue_params.get(self._venue.client_id_param) or options.get("client_order_id") or client_order_id
-        trigger_price = self._price(instrument, options.get("trigger_price"), "trigger_price", rounding)
-        self._check_trigger(kind, trigger_price, options)
+        exact_trigger = self._price(instrument, trigger_price, "trigger_price", rounding)
+        self._check_trigger(kind, exact_trigger, callback_rate, activation_price)
+        if venue_params:
+            client_order_id = venue_params.get(self._venue.client_id_param) or client_order_id
         return OrderRequest(
             symbol=instrument.symbol,
             side=which,
             type=kind,
             quantity=exact_quantity,
-            price=price,
-            time_in_force=force if force is not None else (None if at_market else TimeInForce.GTC),
+            client_order_id=str(client_order_id or own_id),
+            price=exact_price,
+            time_in_force=force,
             reduce_only=reduce_only,
-            position_side=position_side
-            if given_side is None
-            else self._word(PositionSide, given_side, "position_side"),
-            client_order_id=str(own_id),
-            trigger_price=trigger_price,
-            trigger_by=self._word(TriggerBy, options.get("trigger_by", TriggerBy.LAST), "trigger_by"),
+            position_side=self._modes.side_of(instrument.symbol, which, reduce_only or close_position)
+            if position_side is None
+            else self._word(PositionSide, position_side, "position_side"),
+            trigger_price=exact_trigger,
+            trigger_by=self._word(TriggerBy, trigger_by, "trigger_by"),
             trigger_rises=_RISING.get((kind, which)),
-            callback_rate=self._exact(options.get("callback_rate"), "callback_rate"),
-            activation_price=self._price(instrument, options.get("activation_price"), "activation_price", rounding),
-            close_position=closes,
-            take_profit=self._price(instrument, options.get("take_profit"), "take_profit", rounding),
-            stop_loss=self._price(instrument, options.get("stop_loss"), "stop_loss", rounding),
-            expires_time_ms=options.get("expires_time_ms"),
+            callback_rate=None if callback_rate is None else self._number(callback_rate, "callback_rate"),
+            activation_price=self._price(instrument, activation_price, "activation_price", rounding),
+            close_position=close_position,
+            take_profit=self._price(instrument, take_profit, "take_profit", rounding),
+            stop_loss=self._price(instrument, stop_loss, "stop_loss", rounding),
+            expires_time_ms=expires_time_ms,
             venue_params=venue_params,
         )
 
@@ -151,12 +168,10 @@ class OrderForm:
         """In any case; BadInput for anything else."""
         return self._word(Side, side, "side")
 
-    def _roundings(self, wanted: str | None, side: Side) -> tuple[Rounding | None, Rounding | None]:
+    def _roundings(self, wanted: str, side: Side) -> tuple[Rounding, Rounding]:
         """How prices are rounded, and how quantities."""
         if wanted == "passive":
             return ("down" if side is Side.BUY else "up"), "down"
-        if wanted is None:
-            return None, None
         known = next((one for one in get_args(Rounding) if one == wanted), None)
         if known is None:
             raise self._bad("round", f"round {wanted!r} is not one of {', '.join(ROUNDINGS)} and passive")
@@ -171,7 +186,7 @@ class OrderForm:
         kind: OrderType,
         rounding: Rounding | None,
     ) -> Decimal:
-        quantity = self._exact(given, "quantity")
+        quantity = None if given is None else self._number(given, "quantity")
         if closes:
             if quantity:
                 raise self._bad("quantity", "with close_position there is no quantity: the whole position is closed")
@@ -198,17 +213,24 @@ class OrderForm:
         instrument.check_price(price)
         return price
 
-    def _check_trigger(self, kind: OrderType, trigger_price: Decimal | None, options: OrderOptions) -> None:
-        trailing = kind is OrderType.TRAILING_STOP_MARKET
-        if kind in CONDITIONAL and not trailing and trigger_price is None:
-            raise self._bad("trigger_price", f"an order of type {kind} needs a trigger_price")
+    def _check_trigger(
+        self,
+        kind: OrderType,
+        trigger_price: Decimal | None,
+        callback_rate: Number | None,
+        activation_price: Number | None,
+    ) -> None:
         if kind not in CONDITIONAL and trigger_price is not None:
             raise self._bad(
                 "trigger_price", f"an order of type {kind} has no trigger_price; {', '.join(CONDITIONAL)} have"
             )
-        if trailing and options.get("callback_rate") is None:
-            raise self._bad("callback_rate", "a trailing stop needs a callback_rate in percent")
-        if not trailing and (options.get("callback_rate") or options.get("activation_price")) is not None:
+        if kind is _TRAILING:
+            if callback_rate is None:
+                raise self._bad("callback_rate", "a trailing stop needs a callback_rate in percent")
+            return
+        if kind in CONDITIONAL and trigger_price is None:
+            raise self._bad("trigger_price", f"an order of type {kind} needs a trigger_price")
+        if callback_rate is not None or activation_price is not None:
             raise self._bad("callback_rate", "callback_rate and activation_price are for trailing stops")
 
     def _word(self, words: type[W], text: str, name: str) -> W:
@@ -221,9 +243,6 @@ class OrderForm:
             return words(str(text).upper())
         except ValueError:
             raise self._bad(name, f"{name} {text!r} is not one of {', '.join(words)}") from None
-
-    def _exact(self, value: Number | None, name: str) -> Decimal | None:
-        return None if value is None else self._number(value, name)
 
     def _number(self, value: Number, name: str) -> Decimal:
         try:

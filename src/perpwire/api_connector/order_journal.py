@@ -1,27 +1,23 @@
 """The write-ahead journal: an order is on disk before it leaves, so that a killed process can settle it later.
 
-What is about to be sent is one line added to a file (append_log.py), which costs a few microseconds; every tenth of a
-second the lines are folded into a database (SQLite), with what became of the orders, and the file is emptied. A process
-that is killed at any instant has lost nothing that was written. A power cut, or a crash of the machine, may lose the
-last moments with synchronous NORMAL, though the database stays whole; FULL waits for the disk at each order.
-
-Rows carry the venue and a fingerprint of the key, never the key; one database serves any number of venues and keys,
-each of which may be in use by one connector at a time.
+What is about to be sent is one line added to a file (append_log.py), and so is what became of it, which costs a
+microsecond each; every now and then the lines are folded into a database (journal_store.py), and the file is emptied.
+A process that is killed at any instant has lost nothing that was written. A power cut, or a crash of the machine, may
+lose the last moments with synchronous NORMAL, though the database stays whole; FULL waits for the disk at each order.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from perpwire.api_connector.append_log import AppendLog
+from perpwire.api_connector.journal_store import JournalStore, Outcome, unusable
 from perpwire.clock import Clock, Timer
 from perpwire.data_processor.fill_log import FillKey, key_of
 from perpwire.errors import APIError, BadInput, DuplicateOrder, NotSent, VenueRefused
@@ -29,48 +25,15 @@ from perpwire.model.order import Fill, Order, OrderRequest, Side
 
 log = logging.getLogger("perpwire.api_connector")
 
-FORMAT = 1
-"""Of the tables. A file of another format is refused rather than guessed at."""
-
-KEEP = 100_000
-"""Of each key so many of the newest entries stay; what is not settled, or may be read again, stays in any case."""
-
-KEEP_FILLS = 20_000
-"""Of them so many are looked at for fills that have been delivered."""
-
-TIDY_EVERY = 1_000
-
-FOLD_S = 0.1
-FOLD_LINES = 500
+FOLD_S = 1.0
+FOLD_LINES = 1_000
 """Lines are folded into the database so soon, or as soon as there are so many."""
-
-_TABLES = (
-    "CREATE TABLE account (id INTEGER PRIMARY KEY, venue TEXT, fingerprint TEXT, fills_read_ms INTEGER)",
-    "CREATE TABLE orders (account INTEGER, number INTEGER, client_order_id TEXT, sent_ms INTEGER,"
-    " certain_after_ms INTEGER, request TEXT, outcome TEXT, order_id TEXT, detail TEXT,"
-    " PRIMARY KEY (account, number)) WITHOUT ROWID",
-    "CREATE TABLE fill (account INTEGER, number INTEGER, symbol TEXT, trade_id TEXT, side TEXT, time_ms INTEGER,"
-    " PRIMARY KEY (account, number)) WITHOUT ROWID",
-)
-_ORDER = (
-    "INSERT INTO orders"
-    " (number, client_order_id, sent_ms, certain_after_ms, request, outcome, order_id, detail, account)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET sent_ms = excluded.sent_ms,"
-    " certain_after_ms = excluded.certain_after_ms, request = excluded.request,"
-    # A line that is folded a second time, after a kill, knows less than what stands there.
-    " outcome = coalesce(excluded.outcome, outcome), order_id = coalesce(excluded.order_id, order_id),"
-    " detail = coalesce(excluded.detail, detail)"
-)
-_FILL = "INSERT OR IGNORE INTO fill (number, symbol, trade_id, side, time_ms, account) VALUES (?, ?, ?, ?, ?, ?)"
-_SETTLE = "UPDATE orders SET outcome = ?, order_id = ?, detail = ? WHERE number = ? AND account = ?"
-_FILLS_READ = "UPDATE account SET fills_read_ms = ? WHERE id = ?"
-_COLUMNS = "client_order_id, request, sent_ms, certain_after_ms, outcome, order_id, detail"
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 _decode = msgspec.json.Decoder(OrderRequest).decode
 
 
-class _OrderLine(msgspec.Struct, frozen=True, array_like=True, tag="order"):
+class _OrderLine(msgspec.Struct, frozen=True, array_like=True, tag="order", gc=False):
     number: int
     client_order_id: str
     sent_ms: int
@@ -78,7 +41,14 @@ class _OrderLine(msgspec.Struct, frozen=True, array_like=True, tag="order"):
     request: msgspec.Raw
 
 
-class _FillLine(msgspec.Struct, frozen=True, array_like=True, tag="fill"):
+class _OutcomeLine(msgspec.Struct, frozen=True, array_like=True, tag="outcome", gc=False):
+    number: int
+    outcome: str
+    order_id: str | None
+    detail: str | None
+
+
+class _FillLine(msgspec.Struct, frozen=True, array_like=True, tag="fill", gc=False):
     number: int
     symbol: str
     trade_id: str
@@ -86,12 +56,9 @@ class _FillLine(msgspec.Struct, frozen=True, array_like=True, tag="fill"):
     time_ms: int
 
 
-_Line = _OrderLine | _FillLine
+_OPEN: Outcome = (None, None, None)
 
-_OPEN = (None, None, None)
-"""Outcome, order id and detail of an order that is not settled."""
-
-_decode_line = msgspec.json.Decoder(_Line).decode
+_decode_line = msgspec.json.Decoder(_OrderLine | _OutcomeLine | _FillLine).decode
 
 
 class JournalFile(msgspec.Struct, frozen=True):
@@ -134,7 +101,7 @@ class OrderJournal:
         file: Where it is.
         venue: Its name.
         api_key: Only its fingerprint is kept.
-        clock: For the timer of what may be written a moment later.
+        clock: For the timer of what may be done a moment later.
 
     Raises:
         BadInput: It can't be opened or is no journal (code JOURNAL), or another process or connector uses it for this
@@ -145,48 +112,52 @@ class OrderJournal:
         self._path = file.path
         self._venue = venue
         self._clock = clock
-        self._fingerprint = hashlib.sha256(api_key.encode()).hexdigest()[:16]
-        self._lines: list[_Line] = []
-        """In the file, and not yet in the database."""
-        self._outcomes: dict[int, tuple[str, str | None, str | None]] = {}
-        """Number -> outcome, order id and detail of what is not in the database."""
+        # What is in the file and not yet in the database.
+        self._orders: list[_OrderLine] = []
+        self._fills: list[_FillLine] = []
+        self._outcomes: dict[int, Outcome] = {}
         self._is_point_new = False
+        self._is_behind = False
+        """The database could not be brought up to date the last time: that is tried by the timer alone."""
         self._timer: Timer | None = None
-        self._number = self._tidied = 0
-        """Of the newest entry, and that at the last tidying."""
-        self._lock = self._locked()
         try:
-            self._open(file)
+            self._store = JournalStore(file.path, venue, api_key)
+        except sqlite3.Error as error:
+            raise self._unusable(error) from None
+        try:
+            self._log = AppendLog(self._store.beside("log"), is_synced=file.synchronous == "FULL")
+            try:
+                self._take_up(self._log.read())
+            except BaseException:
+                self._log.close()
+                raise
         except (OSError, sqlite3.Error, msgspec.DecodeError) as error:
-            self._lock.close()
-            raise self._unusable(str(error)) from None
+            self._store.close()
+            raise self._unusable(error) from None
         except BaseException:
-            self._lock.close()
+            self._store.close()
             raise
 
-    def _open(self, file: JournalFile) -> None:
-        self._db = sqlite3.connect(file.path, isolation_level=None, check_same_thread=False, timeout=5.0)
-        try:
-            self._account, self._fills_read_ms = self._prepare()
-            self._file = AppendLog(self._beside("log"), is_synced=file.synchronous == "FULL")
-            try:
-                self._lines += map(_decode_line, self._file.read())
-                self.fold()
-            except BaseException:
-                self._file.close()
-                raise
-            ours = [self._account]
-            newest = "SELECT max(number) FROM (SELECT max(number) AS number FROM orders WHERE account = ?1 UNION ALL"
-            newest += " SELECT max(number) FROM fill WHERE account = ?1)"
-            self._number = self._tidied = self._db.execute(newest, ours).fetchone()[0] or 0
-            find = "SELECT client_order_id, number FROM orders WHERE account = ? AND outcome IS NULL"
-            self._unsettled: dict[str, int] = dict(self._db.execute(find, ours).fetchall())
-        except BaseException:
-            self._db.close()
-            raise
+    def _take_up(self, lines: Sequence[bytes]) -> None:
+        """Begin where an earlier life ended."""
+        self._fills_read_ms = self._store.fills_read_ms
+        for line in map(_decode_line, lines):
+            match line:
+                case _OrderLine():
+                    self._orders.append(line)
+                case _FillLine():
+                    self._fills.append(line)
+                case _OutcomeLine(number, outcome, order_id, detail):
+                    self._outcomes[number] = (outcome, order_id, detail)
+        self._number = 0
+        """Of the newest entry."""
+        self.fold()
+        self._number = self._store.newest()
+        self._unsettled = self._store.unsettled()
+        """Client order id -> number."""
 
     def __repr__(self) -> str:
-        return f"<OrderJournal {self._path} {self._venue} {self._fingerprint}>"
+        return f"<OrderJournal {self._path} {self._venue} {self._store.fingerprint}>"
 
     # --- orders -----------------------------------------------------------------------------------------------------
 
@@ -206,7 +177,7 @@ class OrderJournal:
             raw = msgspec.Raw(_encode(request))
             lines.append(_OrderLine(noted, request.client_order_id, sent_ms, certain_after_ms, raw))
         try:
-            self._file.write(b"".join([_encode(line) + b"\n" for line in lines]))
+            self._log.add(b"\n".join([_encode(line) for line in lines]))
         except OSError as error:
             raise NotSent(
                 f"the journal can't be written: {error}",
@@ -218,12 +189,13 @@ class OrderJournal:
         self._number = number
         for line in lines:
             self._unsettled[line.client_order_id] = line.number
-        self._lines += lines
-        self._fold_soon()
+        self._orders += lines
+        if self._timer is None or len(self._orders) >= FOLD_LINES:
+            self._fold_soon()
 
     def settled(self, client_order_id: str, outcome: Order | APIError) -> None:
-        """Note what became of an order. OutcomeUnknown, and what says nothing of this very request, leave it open. It
-        is on disk a moment later: what is lost of it is asked of the venue at the next start."""
+        """Note what became of an order; on disk when this returns. OutcomeUnknown, and what says nothing of this very
+        request, leave it open. What can't be written is asked of the venue at the next start."""
         words: tuple[str, str | None, str | None]
         match outcome:
             case Order():
@@ -235,24 +207,28 @@ class OrderJournal:
             case _:
                 return
         number = self._unsettled.pop(client_order_id, None)
-        if number is not None:
-            self._outcomes[number] = words
+        if number is None:
+            return
+        self._outcomes[number] = words
+        try:
+            self._log.add(_encode(_OutcomeLine(number, *words)))
+        except OSError as error:
+            self._not_written(error)
+        if self._timer is None:
             self._fold_soon()
 
     def unsettled(self) -> tuple[JournalEntry, ...]:
         """Orders whose outcome is not known, oldest first."""
         self.fold()
-        return tuple(self._entries("AND outcome IS NULL"))
+        return tuple(self._entries(only_unsettled=True))
 
     def orders(self) -> Iterator[JournalEntry]:
         """Every order that is kept, oldest first."""
         self.fold()
-        return self._entries("")
+        return self._entries(only_unsettled=False)
 
-    def _entries(self, where: str) -> Iterator[JournalEntry]:
-        rows = self._db.execute(
-            f"SELECT {_COLUMNS} FROM orders WHERE account = ? {where} ORDER BY number", [self._account]  # noqa: S608
-        )  # fmt: skip
+    def _entries(self, *, only_unsettled: bool) -> Iterator[JournalEntry]:
+        rows = self._store.orders(only_unsettled=only_unsettled)
         for client_order_id, request, sent_ms, certain_after_ms, outcome, order_id, detail in rows:
             yield JournalEntry(
                 client_order_id=client_order_id,
@@ -269,14 +245,15 @@ class OrderJournal:
     def fill_delivered(self, fill: Fill) -> None:
         """Note that the handlers have had it; on disk when this returns. Where that fails, it is told in the log, and
         the fill may be delivered once more at the next start."""
-        line = _FillLine(self._number + 1, *key_of(fill), fill.venue_time_ms)
-        try:
-            self._file.write(_encode(line) + b"\n")
-        except OSError as error:
-            log.warning("the journal %s can't be written: %s", self._path, error)
         self._number += 1
-        self._lines.append(line)
-        self._fold_soon()
+        line = _FillLine(self._number, *key_of(fill), fill.venue_time_ms)
+        try:
+            self._log.add(_encode(line))
+        except OSError as error:
+            self._not_written(error)
+        self._fills.append(line)
+        if self._timer is None or len(self._fills) >= FOLD_LINES:
+            self._fold_soon()
 
     @property
     def fills_read_ms(self) -> int | None:
@@ -293,11 +270,7 @@ class OrderJournal:
     def delivered_fills(self) -> list[tuple[FillKey, int]]:
         """Those that are kept, in order of delivery, with the venue's time of each (Unix ms)."""
         self.fold()
-        rows = self._db.execute(
-            "SELECT symbol, trade_id, side, time_ms FROM fill"
-            " WHERE account = ? AND (number > ? OR time_ms >= ?) ORDER BY number",
-            (self._account, self._number - KEEP_FILLS, self._fills_read_ms or 0),
-        )
+        rows = self._store.fills(self._number, self._fills_read_ms or 0)
         return [((symbol, trade_id, Side(side)), time_ms) for symbol, trade_id, side, time_ms in rows]
 
     # --- the file ---------------------------------------------------------------------------------------------------
@@ -306,51 +279,40 @@ class OrderJournal:
         """Bring the database up to date, and empty the file of lines.
 
         Raises:
-            sqlite3.Error, OSError: It can't be done now; nothing is lost.
+            sqlite3.Error: It can't be done now; nothing is lost.
         """
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if not (self._lines or self._outcomes or self._is_point_new):
+        if not (self._orders or self._fills or self._outcomes or self._is_point_new):
             return
-        account, outcomes = self._account, dict(self._outcomes)
-        orders, fills = [], []
-        for line in self._lines:
-            if isinstance(line, _FillLine):
-                fills.append((line.number, line.symbol, line.trade_id, line.side, line.time_ms, account))
-            else:
-                request, outcome = bytes(line.request).decode(), outcomes.pop(line.number, _OPEN)
-                orders.append(
-                    (line.number, line.client_order_id, line.sent_ms, line.certain_after_ms, request, *outcome, account)
-                )
-        db = self._db
-        try:
-            db.execute("BEGIN IMMEDIATE")
-            db.executemany(_ORDER, orders)
-            db.executemany(_FILL, fills)
-            db.executemany(_SETTLE, [(*words, number, account) for number, words in outcomes.items()])
-            if self._is_point_new:
-                db.execute(_FILLS_READ, (self._fills_read_ms, self._account))
-            db.execute("COMMIT")
-        except sqlite3.Error:
-            self._roll_back()
-            raise
-        if self._lines:
-            self._file.clear()
-        self._lines.clear()
+        account, outcomes = self._store.account, self._outcomes.copy()
+        orders = [
+            (
+                account, line.number, line.client_order_id, line.sent_ms, line.certain_after_ms,
+                str(line.request, "utf-8"), *outcomes.pop(line.number, _OPEN),
+            )
+            for line in self._orders
+        ]  # fmt: skip
+        fills = [(account, line.number, line.symbol, line.trade_id, line.side, line.time_ms) for line in self._fills]
+        self._store.put(orders, fills, outcomes.items(), self._fills_read_ms if self._is_point_new else None)
+        self._log.clear()
+        self._orders.clear()
+        self._fills.clear()
         self._outcomes.clear()
         self._is_point_new = False
-        self._tidy()
+        self._store.tidy(self._number)
 
     def close(self) -> None:
         """Write the rest and let go of the file."""
         self._fold_quietly()
-        self._file.close()
-        self._db.close()
-        self._lock.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._log.close()
+        self._store.close()
 
     def _fold_soon(self) -> None:
-        if len(self._lines) >= FOLD_LINES:
+        if max(len(self._orders), len(self._fills)) >= FOLD_LINES and not self._is_behind:
             self._fold_quietly()
         elif self._timer is None:
             self._timer = self._clock.call_later(FOLD_S, self._fold_quietly)
@@ -358,82 +320,14 @@ class OrderJournal:
     def _fold_quietly(self) -> None:
         try:
             self.fold()
-        except (sqlite3.Error, OSError) as error:
+            self._is_behind = False
+        except sqlite3.Error as error:
+            self._is_behind = True
+            self._timer = self._clock.call_later(FOLD_S, self._fold_quietly)
             log.warning("the journal %s can't be brought up to date: %s", self._path, error)
 
-    def _tidy(self) -> None:
-        if self._number - self._tidied < TIDY_EVERY:
-            return
-        self._tidied = self._number
-        oldest = self._number - KEEP
-        with suppress(sqlite3.Error):  # the next time is soon enough
-            self._db.execute(
-                "DELETE FROM orders WHERE account = ? AND number < ? AND outcome IS NOT NULL", (self._account, oldest)
-            )
-            self._db.execute(
-                "DELETE FROM fill WHERE account = ? AND number < ? AND time_ms < ?",
-                (self._account, oldest, (self._fills_read_ms or 0) - 3_600_000),
-            )
+    def _not_written(self, error: OSError) -> None:
+        log.warning("the journal %s can't be written: %s", self._path, error)
 
-    def _roll_back(self) -> None:
-        if self._db.in_transaction:
-            with suppress(sqlite3.Error):
-                self._db.execute("ROLLBACK")
-
-    def _locked(self) -> sqlite3.Connection:
-        """Held until it is closed, or the process ends, in whatever way."""
-        path = self._beside("lock")
-        try:
-            lock = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
-        except sqlite3.Error as error:
-            raise self._unusable(str(error)) from None
-        try:
-            lock.execute("PRAGMA journal_mode=MEMORY")  # no further file for a transaction in which nothing is written
-            lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.Error as error:
-            lock.close()
-            if "locked" not in str(error):
-                raise self._unusable(str(error)) from None
-            raise BadInput(
-                f"the journal {self._path} is in use for this key by another process or connector",
-                venue=self._venue,
-                code="JOURNAL_IN_USE",
-                advice="End the other one, or give this one a journal of its own (and a key of its own).",
-            ) from None
-        return lock
-
-    def _beside(self, what: str) -> str:
-        return f"{Path(self._path).resolve()}-{self._venue}-{self._fingerprint}-{what}"
-
-    def _unusable(self, why: str) -> BadInput:
-        return BadInput(
-            f"the journal {self._path} can't be used: {why}",
-            venue=self._venue,
-            code="JOURNAL",
-            advice="Give the path of a journal, or of a file that does not exist, in a folder that can be written.",
-        )
-
-    def _prepare(self) -> tuple[int, int | None]:
-        db = self._db
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=NORMAL")
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0 and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
-                for table in _TABLES:
-                    db.execute(table)
-                db.execute(f"PRAGMA user_version={FORMAT}")
-            elif version != FORMAT or not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'fill'").fetchone():
-                raise self._unusable("it is no journal, or one of another version of perpwire")
-            who = (self._venue, self._fingerprint)
-            find = "SELECT id, fills_read_ms FROM account WHERE venue = ? AND fingerprint = ?"
-            row = db.execute(find, who).fetchone()
-            if row is None:
-                db.execute("INSERT INTO account (venue, fingerprint) VALUES (?, ?)", who)
-                row = db.execute(find, who).fetchone()
-            db.execute("COMMIT")
-        except BaseException:
-            self._roll_back()
-            raise
-        return row[0], row[1]
+    def _unusable(self, why: Exception) -> BadInput:
+        return unusable(self._path, self._venue, str(why))

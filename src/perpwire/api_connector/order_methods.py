@@ -9,7 +9,6 @@ from typing import Any, Literal
 from perpwire.api_connector.account_methods import AccountMethods
 from perpwire.api_connector.history import History
 from perpwire.api_connector.market_methods import MarketMethods
-from perpwire.api_connector.order_form import OrderOptions
 from perpwire.errors import BadInput, OutcomeUnknown
 from perpwire.model.instrument import Rounding
 from perpwire.model.numbers import Number
@@ -97,7 +96,14 @@ class OrderMethods(MarketMethods, AccountMethods):
             The order as far as the venue's answer tells. At Bybit that is an acknowledgement (PENDING_NEW): what
             becomes of it says the order stream, or get_order.
         """
-        options = OrderOptions(
+        instrument = self.instruments.known(symbol) or await self.get_instrument(symbol)
+        request = self._form.request(
+            instrument,
+            side,
+            quantity,
+            order_type,
+            venue_params,
+            self._new_client_id(),
             price=price,
             time_in_force=time_in_force,
             reduce_only=reduce_only,
@@ -113,14 +119,15 @@ class OrderMethods(MarketMethods, AccountMethods):
             expires_time_ms=expires_time_ms,
             round=round,
         )
-        request = await self._request(symbol, side, quantity, order_type, options, venue_params)
-        deadline_ns = self._deadline_ns(deadline_s)
+        by_road = None if road is None else as_road(road)
+        deadline_ns = None if deadline_s is None else self._deadline_ns(deadline_s)
+        guard = self.guard
         self._placing += 1
         try:
-            if not self.guard.is_on:
-                return await self._orders.place(request, road=as_road(road), deadline_ns=deadline_ns, wait=wait)
-            async with self.guard.admitted(request):
-                return await self._orders.place(request, road=as_road(road), deadline_ns=deadline_ns, wait=wait)
+            if not guard.is_on or guard.admit_now(request):
+                return await self._orders.place(request, road=by_road, deadline_ns=deadline_ns, wait=wait)
+            async with guard.admitted(request):
+                return await self._orders.place(request, road=by_road, deadline_ns=deadline_ns, wait=wait)
         finally:
             self._placing -= 1
 
@@ -251,31 +258,6 @@ class OrderMethods(MarketMethods, AccountMethods):
         return self._history(self.venue.fills(self._symbol_or_none(symbol), start_ms, end_ms, one_id))
 
     # --- inside ---------------------------------------------------------------------------------------------------
-
-    async def _request(
-        self,
-        symbol: str,
-        side: Side | str,
-        quantity: Number | None,
-        order_type: OrderType | str,
-        options: OrderOptions,
-        venue_params: dict[str, Any],
-    ) -> OrderRequest:
-        """The order as it will be sent, or BadInput."""
-        instrument = await self.get_instrument(symbol)
-        form = self._form
-        side = form.side(side)
-        closing = bool(options.get("reduce_only") or options.get("close_position"))
-        return form.request(
-            instrument,
-            side,
-            quantity,
-            order_type,
-            options,
-            venue_params,
-            client_order_id=self._new_client_id(),
-            position_side=self.position_modes.side_of(instrument.symbol, side, closing),
-        )
 
     def _one_id(self, order_id: str | int | None, client_order_id: str | None) -> str | None:
         if order_id is None and client_order_id is None:

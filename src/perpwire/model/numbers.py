@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
+from typing import cast
 
 from perpwire.errors import BadInput
 
@@ -20,27 +21,30 @@ def exact(value: Number, name: str = "number") -> Decimal:
     Raises:
         BadInput: Not a finite number.
     """
-    if isinstance(value, bool) or not isinstance(value, _KINDS):
-        raise BadInput(f"{name} must be a Decimal, int, str or float, not {type(value).__name__}", code="NOT_A_NUMBER")
+    kind = type(value)
     try:
-        number = (
-            value
-            if isinstance(value, Decimal)
-            else Decimal(float.__repr__(value) if isinstance(value, float) else value)
-        )
+        if kind is str:
+            number = Decimal(value)
+        elif kind is Decimal:
+            number = cast(Decimal, value)
+        elif isinstance(value, bool) or not isinstance(value, _KINDS):
+            raise BadInput(f"{name} must be a Decimal, int, str or float, not {kind.__name__}", code="NOT_A_NUMBER")
+        elif isinstance(value, Decimal):
+            number = value
+        else:
+            number = Decimal(float.__repr__(value) if isinstance(value, float) else value)
     except InvalidOperation:
         raise BadInput(f"{name} {value!r} is not a number", code="NOT_A_NUMBER") from None
     if not number.is_finite():
         raise BadInput(f"{name} {value!r} is not finite", code="NOT_A_NUMBER")
-    if number and not (-MOST_DIGITS <= number.adjusted() < MOST_DIGITS and _is_short(number)):
+    if number and not (
+        -MOST_DIGITS <= number.adjusted() < MOST_DIGITS
+        # No more digits than arithmetic carries. A text that short has no more for certain, and is much sooner made
+        # than the tuple.
+        and (len(str(number)) <= 28 or len(number.as_tuple().digits) <= 28)
+    ):
         raise BadInput(f"{name} {value!r} is beyond any price or quantity", code="NOT_A_NUMBER")
     return number
-
-
-def _is_short(number: Decimal) -> bool:
-    """It has no more digits than arithmetic carries. A text that short is so for certain, and is much sooner made than
-    the tuple."""
-    return len(str(number)) <= 28 or len(number.as_tuple().digits) <= 28
 
 
 def plain(number: Decimal) -> str:

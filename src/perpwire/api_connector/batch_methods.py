@@ -30,7 +30,8 @@ _WORDS = frozenset(NewOrder.__annotations__)
 
 
 class BatchMethods(OrderMethods):
-    """Results come in the order of what was asked, one for each, and an error stands in its own place."""
+    """Results come in the order of what was asked, one for each, and an error stands in its own place: it is not
+    raised (Raises: see each method)."""
 
     async def place_orders(
         self,
@@ -39,7 +40,7 @@ class BatchMethods(OrderMethods):
         road: Road | str | None = None,
         deadline_s: float | None = None,
     ) -> tuple[Order | APIError, ...]:
-        """Place several orders at once: in as few messages as the venue allows (Binance 5, Bybit 20 an order message),
+        """Place several orders at once: in as few messages as the venue allows (Binance 5 orders, Bybit 10 in one),
         conditional ones and what is left over one by one. They are carried out side by side: which one is matched first
         is not said.
 
@@ -47,7 +48,9 @@ class BatchMethods(OrderMethods):
         A lost answer is settled order by order, as for a single one.
 
         Raises:
-            NotSent: The connector is not started. Nothing else.
+            BadInput: The connector is not started, or there is no such road. Nothing else.
+
+        Source: Binance Place-Multiple-Orders; Bybit order/batch-place.
         """
         by_road, deadline_ns = as_road(road), self._deadline_ns(deadline_s)
         desk = self._orders
@@ -98,6 +101,8 @@ class BatchMethods(OrderMethods):
 
         A slot holds the order as it ended (it may have been filled meanwhile), or the error that cancel_order would
         have raised for it.
+
+        Source: Binance Cancel-Order; Bybit order/cancel-order.
         """
 
         async def cancel(order: Order) -> Order | APIError:
@@ -128,6 +133,8 @@ class BatchMethods(OrderMethods):
             BadInput, GuardRefused: `new` breaks a rule; the old order stands.
             UnknownOrder: The venue does not know the old order; nothing was placed.
             OutcomeUnknown: What became of one of the two is not known; see `client_order_id` for which.
+
+        Source: Binance Cancel-Order, New-Order; Bybit order/cancel-order, order/create-order.
         """
         request = await self._request_of(new)
         self.venue.place_order(request)  # what the venue can't be told must not cost the old order

@@ -29,7 +29,13 @@ CANCEL_ROUNDS = 5
 
 
 class OrderMethods(MarketMethods, AccountMethods):
-    """Every method raises APIError (errors.py); see there for what the caller may do next."""
+    """Prices are quote per base, quantities base, times Unix milliseconds of the venue's clock.
+
+    Raises (all methods, beside what each names; those that give a History for what the venue says while it is walked):
+        APIError: The venue can't be asked, or refuses; errors.py says what the caller may do next.
+        BadInput: An argument breaks a rule; nothing was sent.
+        NotOffered: The venue has no such thing; nothing was sent.
+    """
 
     async def place_order(
         self,
@@ -89,12 +95,14 @@ class OrderMethods(MarketMethods, AccountMethods):
             GuardRefused: A guard of your own refused it; nothing was sent.
             NotSent: It is certain that the order does not exist.
             VenueRefused: The venue refused it (InsufficientBalance, OrderRejected ...).
-            OutcomeUnknown: The answer was lost and the venue could not be asked what became of the order. It carries
-                the client order id to ask for later.
+            OutcomeUnknown: The answer was lost, and the venue could not be asked what became of the order within
+                `settle_patience_s`. It carries the client order id, and `resolution`, the search that goes on.
 
         Returns:
             The order as far as the venue's answer tells. At Bybit that is an acknowledgement (PENDING_NEW): what
             becomes of it says the order stream, or get_order.
+
+        Source: Binance New-Order, New-Algo-Order; Bybit order/create-order.
         """
         instrument = self.instruments.known(symbol) or await self.get_instrument(symbol)
         request = self._form.request(
@@ -145,11 +153,19 @@ class OrderMethods(MarketMethods, AccountMethods):
         """Change the price or the (total) quantity of a resting limit order.
 
         Binance cancels an order whose new quantity is filled already, and a POST_ONLY one whose new price would take.
+        Its conditional orders can't be changed before their trigger (NotOffered).
 
         Raises:
             BadInput: Nothing to change, or a value breaks the contract's rules.
             GuardRefused: A guard of your own would not let such an order pass; it stays as it was.
             UnknownOrder: It is not open.
+            NotSent: It is certain that it was not changed.
+            OutcomeUnknown: Whether it was changed could not be asked.
+
+        Returns:
+            The order with the change in it.
+
+        Source: Binance Modify-Order; Bybit order/amend-order.
         """
         if price is None and quantity is None:
             raise BadInput(
@@ -178,10 +194,16 @@ class OrderMethods(MarketMethods, AccountMethods):
         road: Road | str | None = None,
         deadline_s: float | None = None,
     ) -> Order:
-        """Cancel one open order; returns it as it then stands.
+        """Cancel one open order, conditional ones too.
 
         Raises:
-            UnknownOrder: It is not open: filled, cancelled, or never placed.
+            UnknownOrder: The venue knows it nowhere.
+            OutcomeUnknown: What became of it could not be asked.
+
+        Returns:
+            The order as it ended: cancelled, or filled where the cancel came too late.
+
+        Source: Binance Cancel-Order, Cancel-Algo-Order; Bybit order/cancel-order.
         """
         one_id = self._one_id(order_id, client_order_id)
         return await self._orders.cancel(
@@ -195,16 +217,24 @@ class OrderMethods(MarketMethods, AccountMethods):
     async def get_order(
         self, symbol: str, order_id: str | int | None = None, *, client_order_id: str | None = None
     ) -> Order:
-        """One order as it stands, conditional ones too.
+        """One order as it stands, conditional ones too; PENDING_NEW for up to 15 s where the venue took it in and does
+        not show it yet. Venues forget what ended without a fill: Bybit after a day, Binance after three.
 
         Raises:
             UnknownOrder: The venue does not know it (any more).
+
+        Source: Binance Query-Order, Query-Algo-Order; Bybit order/open-order, order/order-list.
         """
         one_id = self._one_id(order_id, client_order_id)
         return await self._orders.get(self._symbol(symbol), one_id, client_order_id)
 
     async def get_open_orders(self, symbol: str | None = None) -> tuple[Order, ...]:
-        """Open orders of one symbol, or of all; conditional ones too, each once."""
+        """Open orders of one symbol, or of all; conditional ones too, each once. Binance: all symbols cost 40 times the
+        weight of one.
+
+        Source: Binance Current-All-Algo-Open-Orders, Current-All-Open-Orders, Query-All-Algo-Orders; Bybit
+            order/open-order.
+        """
         return await self._path.run(self.venue.open_orders(self._symbol_or_none(symbol)))
 
     async def cancel_all(self, symbol: str | None = None) -> tuple[Order, ...]:
@@ -216,6 +246,8 @@ class OrderMethods(MarketMethods, AccountMethods):
 
         Raises:
             OutcomeUnknown: Some are still open after several rounds.
+
+        Source: Binance Cancel-All-Open-Orders, Cancel-All-Algo-Open-Orders; Bybit order/cancel-all.
         """
         name = self._symbol_or_none(symbol)
         found: dict[str, Order] = {}
@@ -242,7 +274,13 @@ class OrderMethods(MarketMethods, AccountMethods):
     def get_order_history(
         self, symbol: str | None = None, *, start_ms: int | None = None, end_ms: int | None = None
     ) -> History[Order]:
-        """Orders of any state by creation time (Unix milliseconds, venue's clock)."""
+        """Orders of any state by creation time, oldest first. Without a start: the last week.
+
+        Binance keeps 90 days; of all symbols it has ordinary orders only. Bybit gives finished orders first, then those
+        that are open, and forgets after a day what ended without a fill.
+
+        Source: Binance Query-All-Algo-Orders, All-Orders; Bybit order/order-list.
+        """
         return self._history(self.venue.order_history(self._symbol_or_none(symbol), start_ms, end_ms))
 
     def get_fills(
@@ -253,7 +291,13 @@ class OrderMethods(MarketMethods, AccountMethods):
         end_ms: int | None = None,
         order_id: str | int | None = None,
     ) -> History[Fill]:
-        """Executions. Binance needs a symbol."""
+        """Executions, oldest first. Without a start: the last week, or with an order id all of that order.
+
+        Binance needs a symbol (BadInput), keeps three months and states no client order ids (""); by the id of a
+        conditional order it gives the fills of what that has become. Bybit has liquidations and deleveraging, too.
+
+        Source: Binance Account-Trade-List; Bybit order/execution.
+        """
         one_id = None if order_id is None else str(order_id)
         return self._history(self.venue.fills(self._symbol_or_none(symbol), start_ms, end_ms, one_id))
 

@@ -13,7 +13,10 @@ from perpwire.model.order import Order, OrderType, PositionSide, Side, TriggerBy
 
 
 class PositionMethods(OrderMethods):
-    """Orders that go by what is held."""
+    """Orders that go by what is held.
+
+    Raises (all methods, beside what each names): what get_positions and place_order raise.
+    """
 
     async def close_position(
         self, symbol: str, position_side: PositionSide | str | None = None, **options: Any
@@ -26,6 +29,8 @@ class PositionMethods(OrderMethods):
 
         Raises:
             BadInput: Both sides are open, and which one to close is not said.
+
+        Source: Binance New-Order; Bybit order/create-order.
         """
         wanted = None if position_side is None else self._word(PositionSide, position_side, "position_side", "close")
         open_now = [
@@ -76,6 +81,8 @@ class PositionMethods(OrderMethods):
         Raises:
             BadInput: A price off the contract's steps; there is no position.
             OutcomeUnknown: Whether the old one is gone, or the new one placed, is not known: no further one was sent.
+
+        Source: Binance New-Algo-Order; Bybit position/trading-stop.
         """
         instrument = await self.get_instrument(symbol)
         which = self._word(TriggerBy, trigger_by, "trigger_by", "set_position_stops")

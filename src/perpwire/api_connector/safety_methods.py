@@ -18,6 +18,8 @@ class SafetyMethods(OrderMethods):
 
         Raises:
             APIError: Not all could be cancelled; orders stay refused.
+
+        Source: Binance Cancel-All-Open-Orders, Cancel-All-Algo-Open-Orders; Bybit order/cancel-all.
         """
         self.guard.throw(reason)
         cancelled = await self.cancel_all()
@@ -27,7 +29,7 @@ class SafetyMethods(OrderMethods):
         return cancelled
 
     def resume(self) -> None:
-        """Take orders again after `kill`."""
+        """Take orders again after `kill`. Raises nothing, sends nothing."""
         self.guard.lift()
 
     async def arm_dead_man(self, seconds: float, symbols: Sequence[str] = ()) -> None:
@@ -44,6 +46,8 @@ class SafetyMethods(OrderMethods):
         Raises:
             BadInput: No symbols where the venue needs them, or seconds that it does not take.
             APIError: The venue did not confirm it.
+
+        Source: Binance Auto-Cancel-All-Open-Orders; Bybit order/dcp.
         """
         if self.venue.countdown_by_symbol and not symbols:
             raise BadInput("name the symbols", venue=self.venue.name, call="arm_dead_man", code="NO_SYMBOLS")
@@ -54,5 +58,12 @@ class SafetyMethods(OrderMethods):
         await self._running.dead_man.arm(seconds, names)
 
     async def disarm_dead_man(self) -> None:
-        """Orders stay whatever becomes of us."""
+        """Orders stay whatever becomes of us.
+
+        Raises:
+            APIError: The venue did not confirm it: it may still fire. Disarm it again.
+            NotOffered: Bybit has no call that switches it off; it watches for as long as the account's stream is open.
+
+        Source: Binance Auto-Cancel-All-Open-Orders.
+        """
         await self._running.dead_man.disarm()

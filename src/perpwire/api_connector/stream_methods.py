@@ -16,17 +16,20 @@ E = TypeVar("E", bound=Event)
 
 
 class StreamMethods(MarketMethods):
+    """Streams that come back by themselves, with what was subscribed, for as long as the connector runs.
+
+    Raises (all methods that open one, beside what each names):
+        BadInput: No such contract, or no such stream; nothing was sent.
+        NotSent: The first connection can't be made. A later loss is repaired, not raised.
+        StreamRefused: The venue refuses it.
+    """
+
     def on(self, kind: type[E], handler: Callable[[E], None], symbol: str | None = None) -> Callable[[], None]:
         """Call `handler` with each event of `kind`; see WebSocketManager.on. `subscribe` makes them come."""
         return self.streams.on(kind, handler, None if symbol is None else self.venue.normal_symbol(symbol))
 
     async def subscribe(self, kinds: Iterable[type[Event]], symbols: Iterable[str]) -> None:
-        """Subscribe public events (Trade, BookTicker, BookDelta, MarkPrice) of symbols; returns when acknowledged.
-
-        Raises:
-            BadInput: No such contract.
-            NotSent, StreamRefused: See WebSocketManager.connect.
-        """
+        """Subscribe public events (Trade, BookTicker, BookDelta, MarkPrice) of symbols; returns when acknowledged."""
         names = [(await self.get_instrument(symbol)).symbol for symbol in symbols]
         topics = [self.venue.topic(kind, name) for kind in kinds for name in names]
         await self.streams.subscribe(self.venue, self._hosts, topics, on_state=self._on_public_state)
@@ -34,7 +37,13 @@ class StreamMethods(MarketMethods):
     async def watch(
         self, kind: type[E], symbol: str, *, limit: int = 10_000, overflow: Overflow = "raise"
     ) -> EventQueue[E]:
-        """Subscribe a public event of a symbol and give an async iterator over it: `async for trade in await ...`."""
+        """Subscribe a public event of a symbol and give an async iterator over it: `async for trade in await ...`.
+
+        Args:
+            limit: Events that may wait for you.
+            overflow: What becomes of one more: "raise": the iteration ends in ConsumerTooSlow; "drop_oldest"; "latest":
+                of each symbol only the newest event waits at all.
+        """
         queue = self.streams.watch(kind, self.venue.normal_symbol(symbol), limit=limit, overflow=overflow)
         try:
             await self.subscribe([kind], [symbol])
@@ -44,10 +53,12 @@ class StreamMethods(MarketMethods):
         return queue
 
     async def open_account_stream(self) -> None:
-        """Begin to receive Order, Fill, Position and Balance events, and keep account_state by them.
+        """Begin to receive Order, Fill, Position and Balance events, and keep account_state by them. The account is
+        read at the beginning and after every loss; fills that were missed come then, with `recovered`.
 
         Raises:
-            NotSent, StreamRefused, APIError: It can't be opened.
+            APIError: The account can't be read.
+            AuthenticationFailed: There is no API key.
         """
         await self._running.private.open()
 
@@ -60,7 +71,6 @@ class StreamMethods(MarketMethods):
 
         Raises:
             BookNotInSync: Not within half a minute.
-            NotSent, StreamRefused: The stream can't be opened.
         """
         name = (await self.get_instrument(symbol)).symbol
         return await self._running.books.open(name, self._on_public_state, depth)

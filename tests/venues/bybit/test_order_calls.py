@@ -293,6 +293,18 @@ def test_the_countdown_is_for_the_whole_account_and_takes_what_the_venue_takes()
     assert call.endpoint is endpoints.COUNTDOWN
     assert call.params == {"product": "DERIVATIVES", "timeWindow": 30}
     assert call.translate({}).seconds == 30
-    for symbol, seconds in ((None, 0), (None, 2), (None, 301), (None, 10.5), ("BTCUSDT", 30)):
+    for symbol, seconds in ((None, 2), (None, 301), (None, 10.5), ("BTCUSDT", 30)):
         with pytest.raises(BadInput):
             VENUE.arm_countdown(symbol, seconds)
+
+
+def test_stops_of_a_position_wait_with_orders_that_reduce_and_the_countdown_with_cancels() -> None:
+    stops = VENUE.set_position_stops("BTCUSDT", PositionSide.BOTH, None, D("60000"), TriggerBy.LAST)
+    assert stops.endpoint.lane_of(stops.params) is Lane.REDUCE
+    countdown = VENUE.arm_countdown(None, 30)
+    assert countdown.endpoint.lane_of(countdown.params) is Lane.CANCEL
+
+
+def test_the_countdown_cannot_be_switched_off_here() -> None:
+    with pytest.raises(NotOffered, match="no call that switches it off"):
+        VENUE.arm_countdown(None, 0)

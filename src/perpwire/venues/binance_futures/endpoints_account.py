@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from perpwire.venues.base import Endpoint, Security
+from perpwire.venues.base import Endpoint, Lane, Security
 from perpwire.venues.binance_futures import pages, wire, wire_account
 from perpwire.venues.binance_futures.limits import weight
 
@@ -119,6 +119,7 @@ CREATE_LISTEN_KEY = Endpoint(
     reply=wire.ListenKey,
     costs=weight(1),
     source=pages.streams("Start-User-Data-Stream"),
+    lane=Lane.ACCOUNT,
 )
 KEEP_LISTEN_KEY = Endpoint(
     name="keep_listen_key",
@@ -127,4 +128,5 @@ KEEP_LISTEN_KEY = Endpoint(
     reply=wire.Empty,
     costs=weight(1),
     source=pages.streams("Keepalive-User-Data-Stream"),
+    lane=Lane.ACCOUNT,
 )

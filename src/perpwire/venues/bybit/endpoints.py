@@ -236,9 +236,19 @@ FILLS = _row(
 )
 
 POSITION_STOPS = _row(
-    "set_position_stops", "POST /v5/position/trading-stop", Security.SIGNED, dict[str, Any], "position/trading-stop"
+    "set_position_stops",
+    "POST /v5/position/trading-stop",
+    Security.SIGNED,
+    dict[str, Any],
+    "position/trading-stop",
+    lane=Lane.REDUCE,
 )
 
 COUNTDOWN = _row(
-    "arm_countdown", "POST /v5/order/disconnected-cancel-all", Security.SIGNED, dict[str, Any], "order/dcp"
+    "arm_countdown",
+    "POST /v5/order/disconnected-cancel-all",
+    Security.SIGNED,
+    dict[str, Any],
+    "order/dcp",
+    lane=Lane.CANCEL,
 )

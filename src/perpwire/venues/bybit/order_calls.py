@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from perpwire.errors import APIError, OutcomeUnknown
+from perpwire.errors import APIError, NotOffered, OutcomeUnknown
 from perpwire.model.account import CountDown, Setting
 from perpwire.model.order import Fill, Order, OrderRequest, PositionSide, TriggerBy
 from perpwire.venues.base import Call, Endpoint, OrderCalls, Params
@@ -215,9 +215,9 @@ class BybitOrderCalls(OrderCalls):
         if symbol is not None:
             raise bad("arm_countdown", "BAD_SYMBOL", "it is for the whole account here; give no symbol")
         if seconds == 0:
-            raise bad(
-                "arm_countdown", "NO_DISARM", "the venue has no call that switches it off",
-                "Unsubscribe dcp.future before you close the connection, or ask your account manager.",
+            raise NotOffered(
+                "the venue has no call that switches it off", venue=self.name, call="arm_countdown", code="NO_DISARM",
+                advice="Unsubscribe dcp.future before you close the connection, or ask your account manager.",
             )  # fmt: skip
         whole = round(seconds)
         if whole != seconds or not LEAST_COUNTDOWN_S <= whole <= MOST_COUNTDOWN_S:

@@ -169,6 +169,7 @@ class AccountMethods(ConnectorCore):
 
         Source: Binance Get-Income-History; Bybit account/transaction-log.
         """
+        self._check_span(start_ms, end_ms)
         return self._history(self.venue.income(self._symbol_or_none(symbol), kind, start_ms, end_ms))
 
     def get_funding_payments(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import ssl
 from collections.abc import Callable, Iterable
@@ -51,6 +52,9 @@ from perpwire.venues.base import Call, Hosts, Road, Venue
 
 if TYPE_CHECKING:
     from perpwire.api_connector.order_journal import JournalFile, OrderJournal
+
+_FIRST_MS, _LAST_MS = 10**11, 10**14
+"""1973 and 5138: what is outside is no time in milliseconds, but in seconds or microseconds."""
 
 T = TypeVar("T")
 W = TypeVar("W", bound=StrEnum)
@@ -376,7 +380,7 @@ class ConnectorCore:
         return await self._path.run(self.venue.instruments())
 
     async def _mark_price(self, symbol: str) -> MarkPrice:
-        return (await self._path.run(self.venue.mark_prices(symbol)))[0]
+        return self._only(await self._path.run(self.venue.mark_prices(symbol)), symbol)
 
     async def _positions_of(self, symbol: str) -> Iterable[Position]:
         if self._running.private.is_open:
@@ -389,7 +393,9 @@ class ConnectorCore:
         return await self._path.run(self.venue.open_orders(symbol))
 
     def _deadline_ns(self, deadline_s: float | None) -> int | None:
-        return None if deadline_s is None else self._clock.monotonic_ns() + round(deadline_s * 1e9)
+        if deadline_s is None:
+            return None
+        return self._clock.monotonic_ns() + round(self._seconds(deadline_s, "deadline_s") * 1e9)
 
     def _symbol(self, symbol: str) -> str:
         return self.venue.normal_symbol(symbol)
@@ -399,6 +405,38 @@ class ConnectorCore:
 
     def _history(self, call: Call[tuple[T, ...]]) -> History[T]:
         return History(lambda: self._path.pages(call))
+
+    def _seconds(self, value: float, name: str) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise self._bad_value(f"{name} {value!r} is no number of seconds", name)
+        return value
+
+    def _whole(self, value: int, name: str, least: int, most: int | None = None) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least or (most or value) < value:
+            bounds = f"of {least} or more" if most is None else f"from {least} to {most}"
+            raise self._bad_value(f"{name} {value!r} is no whole number {bounds}", name)
+        return value
+
+    def _check_span(self, start_ms: int | None, end_ms: int | None) -> None:
+        """Ends of a span: None, 0 for the beginning of time, or a plausible number of milliseconds."""
+        for name, value in (("start_ms", start_ms), ("end_ms", end_ms)):
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise self._bad_value(f"{name} {value!r} is no whole number of milliseconds (int)", name)
+            if value and not _FIRST_MS <= value < _LAST_MS:
+                # Seconds would ask for half a century, page by page.
+                raise self._bad_value(f"{name} {value} is no Unix time in milliseconds", name)
+        if start_ms is not None and end_ms is not None and start_ms > end_ms:
+            raise self._bad_value(f"the span ends ({end_ms}) before it begins ({start_ms})", "span")
+
+    def _only(self, rows: tuple[T, ...], symbol: str) -> T:
+        if len(rows) != 1:
+            raise self.venue._no_symbol(symbol, "is none of the venue's perpetual contracts")
+        return rows[0]
+
+    def _bad_value(self, reason: str, name: str) -> BadInput:
+        return BadInput(reason, venue=self.venue.name, code=f"BAD_{name.upper()}")
 
     def _word(self, words: type[W], text: str, name: str, call: str) -> W:
         try:

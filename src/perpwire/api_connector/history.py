@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from typing import Generic, TypeVar
 
+from perpwire.errors import BadInput
+
 T = TypeVar("T")
 
 
@@ -44,7 +46,13 @@ class History(Generic[T]):
         return Rows(rows)
 
     async def first(self, count: int) -> Rows[T]:
-        """At most `count` rows; `truncated` tells whether there are more."""
+        """At most `count` rows; `truncated` tells whether there are more.
+
+        Raises:
+            BadInput: `count` is no whole number of 0 or more.
+        """
+        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+            raise BadInput(f"count {count!r} is no whole number of 0 or more", code="BAD_COUNT")
         rows: list[T] = []
         async for page in self._pages():
             rows += page

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from perpwire.api_connector.connector_core import ConnectorCore
 from perpwire.api_connector.history import History
 from perpwire.errors import BadInput
@@ -70,18 +72,23 @@ class MarketMethods(ConnectorCore):
         """The book at one moment, best first; see open_book for one that is kept.
 
         Args:
-            depth: Levels a side, up to 1,000. Binance has 5, 10, 20, 50, 100, 500 or 1,000, and gives the next of them.
+            depth: Levels a side, 1 to 1,000. Binance is asked for the next of 5, 10, 20, 50, 100, 500 and 1,000.
 
         Source: Binance Order-Book; Bybit market/orderbook.
         """
-        return await self._path.run(self.venue.book_snapshot(self._symbol(symbol), depth))
+        levels = self._whole(depth, "depth", 1, 1000)
+        book = await self._path.run(self.venue.book_snapshot(self._symbol(symbol), levels))
+        if max(len(book.bids), len(book.asks)) <= levels:
+            return book
+        return msgspec.structs.replace(book, bids=book.bids[:levels], asks=book.asks[:levels])
 
     async def get_recent_trades(self, symbol: str, limit: int = 500) -> tuple[Trade, ...]:
         """The newest public trades, oldest first; at most 1,000. Binance's are single ones, not aggregated.
 
         Source: Binance Recent-Trades-List; Bybit market/recent-trade.
         """
-        return await self._path.run(self.venue.recent_trades(self._symbol(symbol), limit))
+        count = self._whole(limit, "limit", 1, 1000)
+        return await self._path.run(self.venue.recent_trades(self._symbol(symbol), count))
 
     def get_trades(self, symbol: str, start_ms: int | None = None, end_ms: int | None = None) -> History[Trade]:
         """Public trades of the past. Binance: aggregated ones of the last 48 hours; without a start the newest 1,000.
@@ -89,6 +96,7 @@ class MarketMethods(ConnectorCore):
 
         Source: Binance Compressed-Aggregate-Trades-List.
         """
+        self._check_span(start_ms, end_ms)
         return self._history(self.venue.trades(self._symbol(symbol), start_ms, end_ms))
 
     def get_klines(
@@ -98,7 +106,7 @@ class MarketMethods(ConnectorCore):
         start_ms: int | None = None,
         end_ms: int | None = None,
         *,
-        price_kind: PriceKind = PriceKind.LAST,
+        price_kind: PriceKind | str = PriceKind.LAST,
     ) -> History[Kline]:
         """Candles; the last one may still be open (is_closed False). Without a start, the newest page (Binance 499,
         Bybit 1,000).
@@ -111,14 +119,16 @@ class MarketMethods(ConnectorCore):
             Premium-Index-Kline-Data; Bybit market/kline, market/mark-kline, market/index-kline,
             market/premium-index-kline.
         """
-        return self._history(self.venue.klines(self._symbol(symbol), interval, start_ms, end_ms, price_kind))
+        self._check_span(start_ms, end_ms)
+        kind = self._word(PriceKind, price_kind, "price_kind", "get_klines")
+        return self._history(self.venue.klines(self._symbol(symbol), interval, start_ms, end_ms, kind))
 
     async def get_ticker(self, symbol: str) -> Ticker:
         """Rolling 24 hours of one symbol: prices in quote per base, volume in base and quote.
 
         Source: Binance 24hr-Ticker-Price-Change-Statistics; Bybit market/tickers.
         """
-        return (await self._path.run(self.venue.tickers(self._symbol(symbol))))[0]
+        return self._only(await self._path.run(self.venue.tickers(self._symbol(symbol))), symbol)
 
     async def get_tickers(self) -> tuple[Ticker, ...]:
         """Rolling 24 hours of every symbol, as get_ticker. Binance: 40 times as much weight as for one.
@@ -139,7 +149,7 @@ class MarketMethods(ConnectorCore):
 
         Source: Binance Mark-Price; Bybit market/tickers.
         """
-        return (await self._path.run(self.venue.mark_prices(self._symbol(symbol))))[0]
+        return self._only(await self._path.run(self.venue.mark_prices(self._symbol(symbol))), symbol)
 
     async def get_mark_prices(self) -> tuple[MarkPrice, ...]:
         """Mark price, index price and coming funding of every symbol, as get_mark_price.
@@ -168,6 +178,7 @@ class MarketMethods(ConnectorCore):
 
         Source: Binance Open-Interest-Statistics; Bybit market/open-interest.
         """
+        self._check_span(start_ms, end_ms)
         return self._history(self.venue.open_interest_history(self._symbol(symbol), interval, start_ms, end_ms))
 
     def get_funding_rates(
@@ -178,4 +189,5 @@ class MarketMethods(ConnectorCore):
 
         Source: Binance Get-Funding-Rate-History; Bybit market/history-fund-rate.
         """
+        self._check_span(start_ms, end_ms)
         return self._history(self.venue.funding_rates(self._symbol(symbol), start_ms, end_ms))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Literal, TypedDict, TypeVar, cast, get_args
+from typing import Any, Literal, TypedDict, TypeVar, cast
 
 from perpwire.api_connector.position_modes import PositionModes
 from perpwire.errors import BadInput
@@ -113,6 +113,9 @@ class OrderForm:
         if venue_params:
             venue_params = {name: value for name, value in venue_params.items() if value is not None}
             self._venue.window_ms(venue_params)
+        if reduce_only is not False or close_position is not False:
+            self._check_flag(reduce_only, "reduce_only")
+            self._check_flag(close_position, "close_position")
         which = self.side(side)
         kind = self._word(OrderType, order_type, "order_type")
         if kind not in PLACED:
@@ -137,7 +140,15 @@ class OrderForm:
             # Left out, it would take where the caller meant to make, or fill in part where he meant all or nothing.
             raise self._bad("time_in_force", f"an order of type {kind} can't be {force}")
         exact_trigger = self._price(instrument, trigger_price, "trigger_price", rounding)
-        self._check_trigger(kind, exact_trigger, callback_rate, activation_price)
+        rate = None if callback_rate is None else self._number(callback_rate, "callback_rate")
+        self._check_trigger(kind, exact_trigger, rate, activation_price)
+        watched = self._word(TriggerBy, trigger_by, "trigger_by")
+        if watched is not _LAST and kind not in CONDITIONAL and take_profit is None and stop_loss is None:
+            raise self._bad("trigger_by", f"an order of type {kind} has no trigger")
+        if expires_time_ms is not None and (isinstance(expires_time_ms, bool) or not isinstance(expires_time_ms, int)):
+            raise self._bad("expires_time_ms", f"expires_time_ms {expires_time_ms!r} is no whole number (int)")
+        if client_order_id == "":
+            raise self._bad("client_order_id", "client_order_id is empty; leave it out to have one made")
         if venue_params:
             client_order_id = venue_params.get(self._venue.client_id_param) or client_order_id
         return OrderRequest(
@@ -153,9 +164,9 @@ class OrderForm:
             if position_side is None
             else self._word(PositionSide, position_side, "position_side"),
             trigger_price=exact_trigger,
-            trigger_by=self._word(TriggerBy, trigger_by, "trigger_by"),
+            trigger_by=watched,
             trigger_rises=_RISING.get((kind, which)),
-            callback_rate=None if callback_rate is None else self._number(callback_rate, "callback_rate"),
+            callback_rate=rate,
             activation_price=self._price(instrument, activation_price, "activation_price", rounding),
             close_position=close_position,
             take_profit=self._price(instrument, take_profit, "take_profit", rounding),
@@ -163,6 +174,10 @@ class OrderForm:
             expires_time_ms=expires_time_ms,
             venue_params=venue_params,
         )
+
+    def _check_flag(self, value: bool, name: str) -> None:
+        if value is not True and value is not False:
+            raise self._bad(name, f"{name} {value!r} is neither True nor False")  # "false" would count as true
 
     def side(self, side: Side | str) -> Side:
         """In any case; BadInput for anything else."""
@@ -172,7 +187,7 @@ class OrderForm:
         """How prices are rounded, and how quantities."""
         if wanted == "passive":
             return ("down" if side is Side.BUY else "up"), "down"
-        known = next((one for one in get_args(Rounding) if one == wanted), None)
+        known = next((one for one in ROUNDINGS if one == wanted), None)
         if known is None:
             raise self._bad("round", f"round {wanted!r} is not one of {', '.join(ROUNDINGS)} and passive")
         return known, known
@@ -217,7 +232,7 @@ class OrderForm:
         self,
         kind: OrderType,
         trigger_price: Decimal | None,
-        callback_rate: Number | None,
+        callback_rate: Decimal | None,
         activation_price: Number | None,
     ) -> None:
         if kind not in CONDITIONAL and trigger_price is not None:
@@ -225,8 +240,10 @@ class OrderForm:
                 "trigger_price", f"an order of type {kind} has no trigger_price; {', '.join(CONDITIONAL)} have"
             )
         if kind is _TRAILING:
-            if callback_rate is None:
-                raise self._bad("callback_rate", "a trailing stop needs a callback_rate in percent")
+            if callback_rate is None or callback_rate <= 0:
+                raise self._bad("callback_rate", "a trailing stop needs a callback_rate above 0, in percent")
+            if trigger_price is not None:
+                raise self._bad("trigger_price", "a trailing stop has no trigger_price, but an activation_price")
             return
         if kind in CONDITIONAL and trigger_price is None:
             raise self._bad("trigger_price", f"an order of type {kind} needs a trigger_price")

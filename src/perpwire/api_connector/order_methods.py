@@ -127,6 +127,8 @@ class OrderMethods(MarketMethods, AccountMethods):
             expires_time_ms=expires_time_ms,
             round=round,
         )
+        if wait is not None and wait != "accepted":
+            raise self._bad_value(f"wait {wait!r} is neither None nor 'accepted'", "wait")
         by_road = None if road is None else as_road(road)
         deadline_ns = None if deadline_s is None else self._deadline_ns(deadline_s)
         guard = self.guard
@@ -281,6 +283,7 @@ class OrderMethods(MarketMethods, AccountMethods):
 
         Source: Binance Query-All-Algo-Orders, All-Orders; Bybit order/order-list.
         """
+        self._check_span(start_ms, end_ms)
         return self._history(self.venue.order_history(self._symbol_or_none(symbol), start_ms, end_ms))
 
     def get_fills(
@@ -298,7 +301,8 @@ class OrderMethods(MarketMethods, AccountMethods):
 
         Source: Binance Account-Trade-List; Bybit order/execution.
         """
-        one_id = None if order_id is None else str(order_id)
+        self._check_span(start_ms, end_ms)
+        one_id = None if order_id is None else self._one_id(order_id, None)
         return self._history(self.venue.fills(self._symbol_or_none(symbol), start_ms, end_ms, one_id))
 
     # --- inside ---------------------------------------------------------------------------------------------------
@@ -306,6 +310,9 @@ class OrderMethods(MarketMethods, AccountMethods):
     def _one_id(self, order_id: str | int | None, client_order_id: str | None) -> str | None:
         if order_id is None and client_order_id is None:
             raise BadInput("neither order_id nor client_order_id is given", venue=self.venue.name, code="NO_ID")
+        for value, name in ((order_id, "order_id"), (client_order_id, "client_order_id")):
+            if value is not None and (value == "" or isinstance(value, bool) or not isinstance(value, str | int)):
+                raise self._bad_value(f"{name} {value!r} is no id", name)
         return None if order_id is None else str(order_id)
 
     def _new_client_id(self) -> str:

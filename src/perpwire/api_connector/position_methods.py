@@ -35,7 +35,7 @@ class PositionMethods(OrderMethods):
         wanted = None if position_side is None else self._word(PositionSide, position_side, "position_side", "close")
         open_now = [
             one
-            for one in await self.get_positions(symbol)
+            for one in await self.get_positions(self._symbol(symbol))
             if one.quantity and (wanted is None or one.position_side is wanted)
         ]
         if not open_now:

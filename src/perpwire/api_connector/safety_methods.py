@@ -51,7 +51,7 @@ class SafetyMethods(OrderMethods):
         """
         if self.venue.countdown_by_symbol and not symbols:
             raise BadInput("name the symbols", venue=self.venue.name, call="arm_dead_man", code="NO_SYMBOLS")
-        if not seconds > 0:
+        if self._seconds(seconds, "seconds") <= 0:
             raise BadInput(f"{seconds} s is no time", venue=self.venue.name, call="arm_dead_man", code="BAD_SECONDS")
         names = [(await self.get_instrument(symbol)).symbol for symbol in symbols]
         await self._running.private.watch_countdown()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_UP, Decimal
+from decimal import Decimal
 from typing import Literal
 
 import msgspec
 
 from perpwire.errors import BadInput
-from perpwire.model.numbers import plain
+from perpwire.model.numbers import ARITHMETIC, plain
 
 Rounding = Literal["down", "up", "nearest"]
-ROUNDINGS = {"down": ROUND_DOWN, "up": ROUND_UP, "nearest": ROUND_HALF_EVEN}
+ROUNDINGS: tuple[Rounding, ...] = ("down", "up", "nearest")
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,12 +63,13 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     funding_interval_s: int | None = None
 
     def round_price(self, price: Decimal, rounding: Rounding) -> Decimal:
-        """The multiple of tick_size below, above or nearest to `price`."""
+        """The multiple of tick_size below, above or nearest to `price` (half-way: the even one); 0 where that is the
+        multiple below, which no order is taken with."""
         return _to_multiple(price, self.tick_size, rounding)
 
     def round_quantity(self, quantity: Decimal, rounding: Rounding, *, market: bool = False) -> Decimal:
         """The multiple of quantity_step (of market_quantity_step for a market order) below, above or nearest to
-        `quantity`."""
+        `quantity`; see round_price."""
         return _to_multiple(quantity, self._step(market), rounding)
 
     def _step(self, market: bool) -> Decimal:
@@ -84,8 +85,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
                 "PRICE_NOT_POSITIVE",
                 f"price {plain(price)} must be above 0; the least is {plain(self.min_price or self.tick_size)}",
             )
-        if self.tick_size and price % self.tick_size:
-            near = plain(self.round_price(price, "nearest"))
+        if self.tick_size and ARITHMETIC.remainder(price, self.tick_size):
+            near = plain(_within(self.round_price(price, "nearest"), self.min_price or self.tick_size, self.max_price))
             raise self._bad(
                 "PRICE_OFF_TICK",
                 f"price {plain(price)} is not a multiple of tick size {plain(self.tick_size)}; nearest is {near}",
@@ -99,38 +100,48 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         """Raises BadInput, naming the nearest valid quantity, where the venue would refuse this one; with `any_size`
         there is no upper bound."""
         step, least = self._step(market), self._least(market)
+        greatest = None if any_size else self.max_market_quantity if market else self.max_quantity
         if quantity <= 0:
             raise self._bad(
                 "QUANTITY_NOT_POSITIVE", f"quantity {plain(quantity)} must be above 0; the least is {plain(least)}"
             )
-        if step and quantity % step:
-            near = plain(max(self.round_quantity(quantity, "nearest", market=market), least))
+        if step and ARITHMETIC.remainder(quantity, step):
+            near = plain(_within(self.round_quantity(quantity, "nearest", market=market), least, greatest))
             raise self._bad(
                 "QUANTITY_OFF_STEP",
                 f"quantity {plain(quantity)} is not a multiple of step {plain(step)}; nearest is {near}",
             )
         if quantity < least:
             raise self._bad("QUANTITY_TOO_SMALL", f"quantity {plain(quantity)} is below the least, {plain(least)}")
-        greatest = self.max_market_quantity if market else self.max_quantity
-        if greatest is not None and quantity > greatest and not any_size:
+        if greatest is not None and quantity > greatest:
             raise self._bad(
                 "QUANTITY_TOO_LARGE", f"quantity {plain(quantity)} is above the greatest, {plain(greatest)}"
             )
 
     def check_notional(self, price: Decimal, quantity: Decimal) -> None:
-        """Raises BadInput where price x quantity is below the venue's least."""
-        if self.min_notional is not None and price * quantity < self.min_notional:
+        """Raises BadInput, naming the least quantity at this price, where the notional is too small."""
+        if self.min_notional is not None and ARITHMETIC.multiply(price, quantity) < self.min_notional:
+            least = self.round_quantity(ARITHMETIC.divide(self.min_notional, price), "up")
             raise self._bad(
                 "NOTIONAL_TOO_SMALL",
                 f"{plain(price)} x {plain(quantity)} is below the least notional, "
-                f"{plain(self.min_notional)} {self.quote}",
+                f"{plain(self.min_notional)} {self.quote}; the least quantity at this price is {plain(least)}",
             )
 
     def _bad(self, code: str, reason: str) -> BadInput:
         return BadInput(f"{self.symbol}: {reason}", venue=self.venue, call="place_order", code=code)
 
 
+def _within(value: Decimal, least: Decimal, greatest: Decimal | None) -> Decimal:
+    return max(value, least) if greatest is None or value <= greatest else greatest
+
+
 def _to_multiple(value: Decimal, step: Decimal, rounding: Rounding) -> Decimal:
     if not step:
         return value
-    return (value / step).quantize(Decimal(1), rounding=ROUNDINGS[rounding]) * step
+    count, rest = ARITHMETIC.divmod(value, step)
+    if rest and rounding != "down":
+        twice = ARITHMETIC.multiply(2, abs(rest))
+        if rounding == "up" or twice > step or (twice == step and ARITHMETIC.remainder(count, 2)):
+            count = ARITHMETIC.add(count, 1 if value > 0 else -1)
+    return ARITHMETIC.multiply(count, step)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 from typing import cast
 
 from perpwire.errors import BadInput
 
 MOST_DIGITS = 16
 """Before and after the point; arithmetic on such numbers is exact in the 28 digits that Decimals carry."""
+
+ARITHMETIC = Context(prec=64, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
+"""For products and remainders of such numbers: exact, whatever the program has set its own decimal context to."""
 
 Number = Decimal | int | str | float
 
@@ -35,6 +38,9 @@ def exact(value: Number, name: str = "number") -> Decimal:
             number = Decimal(float.__repr__(value) if isinstance(value, float) else value)
     except InvalidOperation:
         raise BadInput(f"{name} {value!r} is not a number", code="NOT_A_NUMBER") from None
+    if isinstance(value, str) and (not value.isascii() or "_" in value):
+        # Decimal takes 1_000 and the digits of other scripts, which nobody writes on purpose.
+        raise BadInput(f"{name} {value!r} is not a number", code="NOT_A_NUMBER")
     if not number.is_finite():
         raise BadInput(f"{name} {value!r} is not finite", code="NOT_A_NUMBER")
     if number and not (
@@ -43,7 +49,8 @@ def exact(value: Number, name: str = "number") -> Decimal:
         # than the tuple.
         and (len(str(number)) <= 28 or len(number.as_tuple().digits) <= 28)
     ):
-        raise BadInput(f"{name} {value!r} is beyond any price or quantity", code="NOT_A_NUMBER")
+        # Not repr(value): Python does not write an int of thousands of digits.
+        raise BadInput(f"{name} {number:.6g} is beyond any price or quantity", code="NOT_A_NUMBER")
     return number
 
 

@@ -351,12 +351,30 @@ class Venue(MarketCalls, AccountCalls, OrderCalls, ABC):
         """The venue's own symbol for what a caller wrote: BTCUSDT, btcusdt or BTC/USDT:USDT.
 
         Raises:
-            BadInput: No text, or a dated contract in that notation: taking it for the perpetual would be wrong.
+            BadInput: No symbol; or, in that notation, a contract that is not linear, or dated: to take it for the
+                perpetual would be wrong.
         """
-        pair, _, settle = symbol.partition(":")
+        if type(symbol) is str and symbol.isalnum():
+            return symbol.upper()
+        if not isinstance(symbol, str):
+            raise self._no_symbol(symbol, "is no symbol")
+        pair, colon, settle = symbol.upper().partition(":")
+        base, slash, quote = pair.partition("/")
         if "-" in settle:
-            raise BadInput(f"{symbol!r} is a dated contract", venue=self.name, code="UNKNOWN_SYMBOL")
-        return pair.replace("/", "").upper()
+            raise self._no_symbol(symbol, "is a dated contract")
+        if colon and settle != quote:
+            raise self._no_symbol(symbol, "is no linear contract: those are settled in what they are quoted in")
+        name = self.symbol_of_pair(base, quote) if slash else pair
+        if not name.replace("_", "").replace("-", "").isalnum():
+            raise self._no_symbol(symbol, "is no symbol")
+        return name
+
+    def symbol_of_pair(self, base: str, quote: str) -> str:
+        """The venue's symbol for the perpetual contract of two assets."""
+        return base + quote
+
+    def _no_symbol(self, symbol: object, why: str) -> BadInput:
+        return BadInput(f"{symbol!r} {why}", venue=self.name, code="UNKNOWN_SYMBOL")
 
     def window_ms(self, params: Params) -> int:
         """How long after its time stamp the venue takes a request with these parameters, milliseconds."""

@@ -134,9 +134,7 @@ def test_an_answer_that_can_be_decoded_but_not_understood_is_garbled() -> None:
     assert caught.value.call == "open_orders"
 
 
-def test_a_book_snapshot_is_asked_for_within_the_depths_that_exist() -> None:
-    assert VENUE.book_snapshot("BTCUSDT", 5000).params["limit"] == 1000
-    assert VENUE.book_snapshot("BTCUSDT", 0).params["limit"] == 1
+def test_a_book_snapshot_is_best_first_with_the_time_of_its_matching() -> None:
     body = b'{"retCode":0,"result":{"s":"X","b":[["1.10","2"]],"a":[["1.2","3"]],"ts":5,"u":9,"seq":1,"cts":4}}'
     reply = VENUE.decode(endpoints.BOOK_SNAPSHOT, HttpReply(status=200, headers={}, body=body))
     book = VENUE.book_snapshot("X", 5).translate(reply)

@@ -10,13 +10,21 @@ DEPTHS = (5, 10, 20, 50, 100, 500, 1000)
 """The numbers of levels that a book may be asked for."""
 
 
+def _limit(params: Params) -> int:
+    """Of a caller's own call it may be a text, or anything; the venue will say so."""
+    try:
+        return int(params.get("limit", 500))
+    except (TypeError, ValueError):
+        return 500
+
+
 def _depth_costs(params: Params) -> Costs:
-    limit = params.get("limit", 500)
+    limit = _limit(params)
     return weight(2 if limit <= 50 else 5 if limit <= 100 else 10 if limit <= 500 else 20)
 
 
 def _kline_costs(params: Params) -> Costs:
-    limit = params.get("limit", 500)
+    limit = _limit(params)
     return weight(1 if limit < 100 else 2 if limit < 500 else 5 if limit <= 1000 else 10)
 
 

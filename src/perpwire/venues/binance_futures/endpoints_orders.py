@@ -22,7 +22,8 @@ def order_lane(params: Params) -> Lane:
 
 def batch_lane(params: Params) -> Lane:
     """A batch is as urgent as the least urgent order in it."""
-    lanes = [order_lane(one) for one in params.get("batchOrders", ())]
+    orders = params.get("batchOrders")
+    lanes = [order_lane(one) for one in orders if isinstance(one, dict)] if isinstance(orders, list | tuple) else ()
     return max(lanes, key=lambda lane: lane.value, default=Lane.ORDER)
 
 

@@ -55,6 +55,8 @@ def algo_params(request: OrderRequest) -> dict[str, Any]:
         raise _bad("give the id as client_order_id, not as clientAlgoId", "BAD_CLIENT_ORDER_ID")
     params = _common(request, "clientAlgoId") | {"algoType": "CONDITIONAL", "workingType": working_type}
     if request.close_position:
+        if request.type not in (OrderType.STOP_MARKET, OrderType.TAKE_PROFIT_MARKET):
+            _lacks(f"close_position is for STOP_MARKET and TAKE_PROFIT_MARKET here, not for {request.type}")
         params["closePosition"] = _TRUE
     if request.type in (OrderType.STOP, OrderType.TAKE_PROFIT):
         _limit(params, request)

@@ -143,7 +143,9 @@ ADD_MARGIN = _row(
 
 def _batch_lane(params: Params) -> Lane:
     """That of the most patient of its orders."""
-    return max(map(order_lane, params.get("request") or ({},)))
+    orders = params.get("request")
+    lanes = [order_lane(one) for one in orders if isinstance(one, dict)] if isinstance(orders, list | tuple) else ()
+    return max(lanes, default=Lane.ORDER)
 
 
 PLACE_ORDER = _row(

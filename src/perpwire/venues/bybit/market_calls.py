@@ -52,12 +52,12 @@ class BybitMarketCalls(MarketCalls):
 
     def book_snapshot(self, symbol: str, depth: int) -> Call[BookSnapshot]:
         """Its update_id is of the 1000-level stream's count, not of the one that `topic` names."""
-        params = {**LINEAR, "symbol": symbol, "limit": min(max(depth, 1), 1000)}
+        params = {**LINEAR, "symbol": symbol, "limit": depth}
         return call(endpoints.BOOK_SNAPSHOT, params, translate.book)
 
     def recent_trades(self, symbol: str, limit: int) -> Call[tuple[Trade, ...]]:
         """At most 1,000."""
-        params = {**LINEAR, "symbol": symbol, "limit": min(max(limit, 1), 1000)}
+        params = {**LINEAR, "symbol": symbol, "limit": limit}
         return call(endpoints.RECENT_TRADES, params, translate.trades)
 
     def klines(

@@ -173,6 +173,8 @@ def order_params(request: OrderRequest) -> dict[str, Any]:
         params["price"] = None
         params["timeInForce"] = "IOC"  # a market order is always immediate-or-cancel here
     params.update(request.venue_params)
+    if params["orderType"] == "Limit" and params.get("price") is None and "bboSideType" not in params:
+        raise _bad("NO_PRICE", "a limit order needs a price (or bboSideType and bboLevel)")
     return {name: value for name, value in params.items() if value is not None}
 
 

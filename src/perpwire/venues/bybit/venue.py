@@ -121,17 +121,9 @@ class Bybit(BybitMarketCalls, BybitAccountCalls, BybitOrderCalls, Venue):
     def book_rule(self) -> BookRule:
         return _BOOK_RULE
 
-    def normal_symbol(self, symbol: str) -> str:
-        """BTCUSDT, btcusdt, BTC/USDT:USDT; contracts settled in USDC are named BTCPERP, also for BTC/USDC:USDC.
-
-        Raises:
-            BadInput: A dated contract (BTC/USDT:USDT-251226): taking it for the perpetual would be wrong.
-        """
-        pair, _, settle = symbol.upper().partition(":")
-        if "-" in settle:
-            raise bad("symbol", "NO_SUCH_SYMBOL", f"{symbol!r} is a dated contract")
-        base, slash, quote = pair.partition("/")
-        return f"{base}PERP" if slash and quote == "USDC" else base + quote
+    def symbol_of_pair(self, base: str, quote: str) -> str:
+        """Contracts settled in USDC are named BTCPERP."""
+        return f"{base}PERP" if quote == "USDC" else base + quote
 
 
 _BOOK_RULE = BybitBookRule()

@@ -37,6 +37,10 @@ class TinySession(Session):
 
     def __init__(self, needs_login: bool) -> None:
         self.needs_login = needs_login
+        self.heard: dict[str, int] = {}
+
+    def heard_ns(self, topic: str) -> int:
+        return self.heard.get(topic, 0)
 
     def login(self, credentials: Credentials, now_ms: int) -> bytes | None:
         return json.dumps({"login": credentials.api_key}).encode()
@@ -52,7 +56,10 @@ class TinySession(Session):
 
     def on_frame(self, frame: bytes, received_ns: int) -> Sequence[Event] | None:
         message = json.loads(frame)
-        return (Event(symbol=message["data"], received_ns=received_ns),) if "data" in message else None
+        if "data" not in message:
+            return None
+        self.heard[message["data"]] = received_ns
+        return (Event(symbol=message["data"], received_ns=received_ns),)
 
     def on_control(self, frame: bytes) -> Control:
         message = json.loads(frame)

@@ -44,3 +44,15 @@ NEXT: dict[tuple[State, Change], State] = {
     (State.CLOSED, Change.CLOSE): State.CLOSED,
 }
 """Routes without a login pass LOGGING_IN at once. A missing pair is a bug with a name: KeyError says which."""
+
+
+class TopicState(Enum):
+    """Of one topic. Acknowledged is not live: only data is."""
+
+    WANTED = "wanted"  # not asked for on a socket that is there
+    ASKED = "asked"
+    ACKNOWLEDGED = "acknowledged"  # data may still come in time
+    SILENT = "silent"  # acknowledged, and no data within the time in which it must come
+    LIVE = "live"
+    STALE = "stale"  # was live, and is silent for longer than it may be
+    REFUSED = "refused"

@@ -50,6 +50,39 @@ class Position(Event, frozen=True, kw_only=True):
     margin_mode: str | None = None
 
 
+class LeverageChanged(Event, frozen=True, kw_only=True):
+    """The leverage of a symbol is another one; Binance only."""
+
+    leverage: Decimal
+
+
+class AssetModeChanged(Event, frozen=True, kw_only=True):
+    """Multi-assets mode was switched; Binance only. `symbol` is ""."""
+
+    multi_assets: bool
+
+
+class MarginCall(Event, frozen=True, kw_only=True):
+    """A position comes near its liquidation; one for each such position; Binance only. The venue calls it no more than
+    a hint.
+
+    Attributes:
+        quantity: Base; above 0 long, below 0 short.
+        mark_price: Quote per base.
+        maintenance_margin: It needs, in the settle asset.
+        unrealized_pnl: In the settle asset.
+        cross_wallet: Of the account; None where the position is isolated.
+    """
+
+    quantity: Decimal
+    position_side: PositionSide
+    mark_price: Decimal
+    unrealized_pnl: Decimal
+    maintenance_margin: Decimal
+    margin_mode: str
+    cross_wallet: Decimal | None
+
+
 class AccountInfo(msgspec.Struct, frozen=True, kw_only=True):
     """The account as a whole, in the venue's account currency (USDT at Binance, USD at Bybit).
 

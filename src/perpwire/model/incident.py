@@ -45,6 +45,98 @@ class ConnectionFailing(Incident, frozen=True, kw_only=True):
     attempts: int
 
 
+class StreamStale(Incident, frozen=True, kw_only=True):
+    """Topics that should speak are silent, though the socket answers pings; the socket is being replaced.
+
+    Attributes:
+        topics: Those that are silent.
+        silent_s: Seconds since the last frame of the one that is silent longest.
+    """
+
+    connection: str
+    topics: tuple[str, ...]
+    silent_s: float
+
+
+class StreamSilent(Incident, frozen=True, kw_only=True):
+    """A topic was acknowledged, and no data came within the time in which it must.
+
+    Attributes:
+        route: On which it was asked for.
+    """
+
+    connection: str
+    topic: str
+    route: str
+
+
+class RouteFound(Incident, frozen=True, kw_only=True):
+    """A topic that was silent on one route speaks on another: the table of routes is out of date.
+
+    Attributes:
+        tried: The silent route. works: The one that speaks.
+    """
+
+    topic: str
+    tried: str
+    works: str
+
+
+class StreamGap(Incident, frozen=True, kw_only=True):
+    """Public events were missed; a Gap was delivered in their place.
+
+    Attributes:
+        kind: Name of the kind of event.
+        repaired: They were read back.
+    """
+
+    kind: str
+    symbol: str
+    repaired: bool
+
+
+class UnknownSeen(Incident, frozen=True, kw_only=True):
+    """The venue said something that this version does not know; told once for each. Nothing was lost by it.
+
+    Attributes:
+        where: Such as "stream event" or "Order.status".
+        word: The venue's word.
+    """
+
+    where: str
+    word: str
+
+
+class PositionMismatch(Incident, frozen=True, kw_only=True):
+    """What our fills add up to is not what the venue says of a position; it is taken from the venue."""
+
+    symbol: str
+
+
+class LoopStalled(Incident, frozen=True, kw_only=True):
+    """The event loop stood still: a handler, or other code of the program, held it.
+
+    Attributes:
+        stalled_s: For how long.
+        stack: Where it stood, innermost last; "" where that could not be seen.
+    """
+
+    stalled_s: float
+    stack: str
+
+
+class ConsumerBehind(Incident, frozen=True, kw_only=True):
+    """An iterator's buffer overflowed.
+
+    Attributes:
+        kind: Name of the kind of event.
+        waiting: Events that waited.
+    """
+
+    kind: str
+    waiting: int
+
+
 class SubscriptionRefused(Incident, frozen=True, kw_only=True):
     """The venue refused a topic; the connection's others go on."""
 

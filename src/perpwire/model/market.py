@@ -19,16 +19,52 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         symbol: The venue's own symbol; "" where an event belongs to none.
         venue_time_ms: When the venue's matching engine made it: Unix milliseconds, the venue's clock. 0: not stated.
         received_ns: When its frame was readable here: Unix nanoseconds, our clock. 0 outside streams.
+        recovered: It was read back over REST after a time in which its stream was not there.
     """
 
     venue: str = ""
     symbol: str = ""
     venue_time_ms: int = 0
     received_ns: int = 0
+    recovered: bool = False
+
+
+class Gap(Event, frozen=True, kw_only=True):
+    """In place of events that were, or may have been, missed: delivered to those who asked for their kind, before what
+    comes next. `symbol` is "" where it holds for every symbol.
+
+    Attributes:
+        kind: Name of the kind of event that is missing, such as "Trade".
+        since_ns: Arrival of the last event before it, Unix nanoseconds, our clock; 0: there was none.
+        until_ns: When the stream was there again.
+        first_missing, last_missing: Ids of what is missing, where the venue counts them; None where it does not.
+        repaired: What was missing follows, read back and marked `recovered`.
+        why: Such as "the connection was lost".
+    """
+
+    kind: str
+    since_ns: int
+    until_ns: int
+    first_missing: int | None = None
+    last_missing: int | None = None
+    repaired: bool = False
+    why: str = ""
+
+
+class Unknown(Event, frozen=True, kw_only=True):
+    """A message of a kind that this version does not know. Nothing of it is lost: `raw` is the whole of it.
+
+    Attributes:
+        name: What the venue calls it; "" where that can't be told.
+        raw: Its text as it came.
+    """
+
+    name: str
+    raw: str
 
 
 class Trade(Event, frozen=True, kw_only=True):
-    """One public trade (at Binance an aggregate of fills at one price and side).
+    """One public trade.
 
     Attributes:
         trade_id: The venue's id, as text.
@@ -45,6 +81,17 @@ class Trade(Event, frozen=True, kw_only=True):
     @property
     def taker_is_buyer(self) -> bool:
         return not self.buyer_is_maker
+
+
+class AggTrade(Trade, frozen=True, kw_only=True):
+    """Trades of one taker order at one price, in one; Binance only. Handlers of Trade hear these too.
+
+    Attributes:
+        first_trade_id, last_trade_id: Of the trades in it.
+    """
+
+    first_trade_id: int
+    last_trade_id: int
 
 
 class BookTicker(Event, frozen=True, kw_only=True):
@@ -91,6 +138,27 @@ class BookDelta(Event, frozen=True, kw_only=True):
     previous_update_id: int | None = None
 
 
+RpiLevel = tuple[Decimal, Decimal, Decimal]
+"""Price, quantity without and quantity of retail-price-improvement orders."""
+
+
+class RpiBook(Event, frozen=True, kw_only=True):
+    """Changed levels of the book with retail-price-improvement orders, in which bids may stand above asks.
+
+    Attributes:
+        bids, asks: Levels as (price, quantity, RPI quantity); where the venue states the sum alone (Binance) it is the
+            quantity, and the RPI quantity is 0. Both 0 removes the level.
+        is_snapshot: These are all the levels there are.
+        update_id, previous_update_id: See BookDelta.
+    """
+
+    bids: tuple[RpiLevel, ...]
+    asks: tuple[RpiLevel, ...]
+    is_snapshot: bool
+    update_id: int
+    previous_update_id: int | None = None
+
+
 class MarkPrice(Event, frozen=True, kw_only=True):
     """Mark price and funding.
 
@@ -116,8 +184,8 @@ class PriceKind(StrEnum):
     PREMIUM = "PREMIUM"
 
 
-class Kline(Event, frozen=True, kw_only=True):
-    """One candle.
+class Bar(Event, frozen=True, kw_only=True):
+    """What candles have in common.
 
     Attributes:
         interval: In one spelling for both venues: 1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d 3d 1w 1M.
@@ -128,6 +196,8 @@ class Kline(Event, frozen=True, kw_only=True):
         quote_volume: Quote; None likewise.
         trades: Number of trades; None where not stated.
         is_closed: False while it may still change.
+        is_complete: False where trades of its time may be missing: it is made of them (candles.py), and there was a
+            gap.
     """
 
     interval: str
@@ -141,7 +211,39 @@ class Kline(Event, frozen=True, kw_only=True):
     quote_volume: Decimal | None
     trades: int | None
     is_closed: bool
+    is_complete: bool = True
+
+
+class Kline(Bar, frozen=True, kw_only=True):
+    """One candle of a symbol."""
+
     price_kind: PriceKind = PriceKind.LAST
+
+
+class ContinuousKline(Bar, frozen=True, kw_only=True):
+    """One candle of a pair's contract of one kind, whichever that is just now; Binance only. `symbol` is the pair.
+
+    Attributes:
+        contract: Such as PERPETUAL or CURRENT_QUARTER.
+    """
+
+    contract: str
+
+
+class MiniTicker(Event, frozen=True, kw_only=True):
+    """Rolling 24 hours of one symbol, in short; Binance only.
+
+    Attributes:
+        last_price, open_price, high_price, low_price: Quote per base.
+        volume: Base. quote_volume: Quote.
+    """
+
+    last_price: Decimal
+    open_price: Decimal
+    high_price: Decimal
+    low_price: Decimal
+    volume: Decimal
+    quote_volume: Decimal
 
 
 class Ticker(Event, frozen=True, kw_only=True):
@@ -182,6 +284,131 @@ class FundingRate(Event, frozen=True, kw_only=True):
 
     rate: Decimal
     mark_price: Decimal | None = None
+
+
+class Liquidation(Event, frozen=True, kw_only=True):
+    """A position of somebody's that is being closed by force. Binance tells the largest of each symbol and second,
+    Bybit all.
+
+    Attributes:
+        side: Of the order that closes it: SELL where a long position is liquidated.
+        price: Of that order (Binance), or the bankruptcy price (Bybit); quote per base.
+        quantity: Base.
+        filled_quantity, average_price: Of the order so far; None where not stated.
+    """
+
+    side: str
+    price: Decimal
+    quantity: Decimal
+    filled_quantity: Decimal | None = None
+    average_price: Decimal | None = None
+
+
+class ContractChanged(Event, frozen=True, kw_only=True):
+    """A contract was listed, changed its state or its brackets, or is delisted.
+
+    Attributes:
+        status: The venue's word.
+        onboard_time_ms, delivery_time_ms: Unix milliseconds; None where there is none.
+        raw: The whole message.
+    """
+
+    status: str
+    onboard_time_ms: int | None
+    delivery_time_ms: int | None
+    raw: str
+
+
+class PriceLimits(Event, frozen=True, kw_only=True):
+    """Between which prices orders are taken; Bybit only.
+
+    Attributes:
+        highest_bid, lowest_ask: Quote per base.
+    """
+
+    highest_bid: Decimal
+    lowest_ask: Decimal
+
+
+class AdlWarning(Event, frozen=True, kw_only=True):
+    """How near the insurance fund of a symbol is to auto-deleveraging; Bybit only.
+
+    Attributes:
+        coin: Of the fund.
+        balance: Of the fund's pool, in `coin`.
+        pnl_ratio: As it is. trigger_ratio: At or below it deleveraging begins. stop_ratio: Where it ends.
+        trigger_balance: Balance at or below which it begins.
+    """
+
+    coin: str
+    balance: Decimal
+    pnl_ratio: Decimal
+    trigger_ratio: Decimal
+    stop_ratio: Decimal | None
+    trigger_balance: Decimal | None
+
+
+class InsuranceFund(Event, frozen=True, kw_only=True):
+    """A pool of the insurance fund changed; Bybit only. `symbol` is "": it is of `symbols`."""
+
+    coin: str
+    symbols: tuple[str, ...]
+    balance: Decimal
+
+
+class CompositeIndex(Event, frozen=True, kw_only=True):
+    """An index of several assets and what it is made of; Binance only.
+
+    Attributes:
+        price: Of the index.
+        parts: (asset, weight in quantity, weight in percent, index price) of each.
+    """
+
+    price: Decimal
+    parts: tuple[tuple[str, Decimal, Decimal, Decimal], ...]
+
+
+class AssetIndex(Event, frozen=True, kw_only=True):
+    """What an asset is worth as margin in multi-assets mode; Binance only. `symbol` is such as ADAUSD.
+
+    Attributes:
+        index_price, bid_rate, ask_rate: Quote per asset.
+    """
+
+    index_price: Decimal
+    bid_rate: Decimal
+    ask_rate: Decimal
+
+
+class TradingSession(Event, frozen=True, kw_only=True):
+    """The session of the underlying's home market (TradFi contracts); Binance only. `symbol` is "".
+
+    Attributes:
+        market: The venue's word, such as EquityUpdate.
+        session: Such as REGULAR or NO_TRADING.
+        start_ms, end_ms: Unix milliseconds.
+    """
+
+    market: str
+    session: str
+    start_ms: int
+    end_ms: int
+
+
+class SystemNotice(Event, frozen=True, kw_only=True):
+    """The venue's own word on maintenance that is planned or under way; `symbol` is "".
+
+    Attributes:
+        title: Its words. state: Such as scheduled, ongoing, completed.
+        begin_ms, end_ms: Unix milliseconds; 0: not stated.
+        raw: The whole message.
+    """
+
+    title: str
+    state: str
+    begin_ms: int
+    end_ms: int
+    raw: str
 
 
 class VenueStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -222,7 +222,6 @@ class Fill(Event, frozen=True, kw_only=True):
         fee: Paid in fee_asset; negative is a rebate. None where the message does not state it.
         realized_pnl: Profit of the closed part in the settle asset, before fees; None where not stated.
         is_maker: True when our order was resting.
-        recovered: It was read back after a time in which the account's stream was not there.
     """
 
     trade_id: str
@@ -236,4 +235,22 @@ class Fill(Event, frozen=True, kw_only=True):
     realized_pnl: Decimal | None
     is_maker: bool
     position_side: PositionSide = PositionSide.BOTH
-    recovered: bool = False
+
+
+class FastFill(Event, frozen=True, kw_only=True):
+    """The first word of a fill, some milliseconds before its Fill, which tells all of it: the two are one execution.
+    Positions and orders go by Fill alone.
+
+    Attributes:
+        trade_id: As the Fill's.
+        price: Quote per base. quantity: Base.
+        client_order_id: "" where not stated.
+    """
+
+    trade_id: str
+    order_id: str
+    client_order_id: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    is_maker: bool

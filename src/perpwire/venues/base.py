@@ -62,6 +62,44 @@ class Topic(msgspec.Struct, frozen=True):
     name: str
 
 
+class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What more a subscription may choose. None: the venue's usual.
+
+    Attributes:
+        interval: Of candles, in the spelling of model.market.Kline.
+        levels: A side, of a partial or local book.
+        speed_ms: Between two messages of a book, or of mark prices.
+        contract: Kind of contract of a continuous candle, such as PERPETUAL.
+        aggregated: Of trades: those of one taker order at one price in one; the usual at Binance.
+    """
+
+    interval: str | None = None
+    levels: int | None = None
+    speed_ms: int | None = None
+    contract: str | None = None
+    aggregated: bool | None = None
+
+
+class Feed(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of how a topic speaks. An acknowledgement proves nothing; data does.
+
+    Attributes:
+        routes: Where it may be served, likeliest first: the first is where it is asked for.
+        first_s: Data comes at most so many seconds after the acknowledgement; None: it need not.
+        every_s: It is never silent for longer, also in the quietest market; None: it may be.
+        is_canary: A socket that carries nothing with an `every_s` may be given this topic, so that its silence means
+            something.
+    """
+
+    routes: tuple[str, ...]
+    first_s: float | None = None
+    every_s: float | None = None
+    is_canary: bool = False
+
+
+NO_OPTIONS = StreamOptions()
+
+
 class SnapshotSource(Enum):
     REST = "rest"  # a book starts from a REST snapshot that buffered deltas are joined to
     STREAM = "stream"  # the stream itself begins with a snapshot; subscribing anew brings a fresh one
@@ -138,6 +176,10 @@ class Session(ABC):
     @abstractmethod
     def on_control(self, frame: bytes) -> Control:
         """What a frame means for which on_frame gave None."""
+
+    @abstractmethod
+    def heard_ns(self, topic: str) -> int:
+        """Arrival (as given to on_frame) of the last data frame of a topic on this socket; 0: there was none."""
 
 
 class StreamToken(msgspec.Struct, frozen=True, kw_only=True):
@@ -224,6 +266,12 @@ class Venue(MarketCalls, AccountCalls, OrderCalls, ABC):
     topics_per_connection: int = 1000
     """More than these go on a further socket."""
 
+    connects: tuple[int, float] = (300, 300.0)
+    """Most sockets that one address may open within so many seconds."""
+
+    socket_life_s: float | None = None
+    """The venue ends a socket when it is so old; None: it does not."""
+
     private_route: str = "private"
 
     client_id_param: str = ""
@@ -298,12 +346,21 @@ class Venue(MarketCalls, AccountCalls, OrderCalls, ABC):
     # --- streams --------------------------------------------------------------------------------------------------
 
     @abstractmethod
-    def topic(self, event: type[Event], symbol: str) -> Topic:
-        """The public topic that delivers `event` for `symbol`: Trade, BookTicker, BookDelta or MarkPrice.
+    def topic(self, event: type[Event], symbol: str, options: StreamOptions = NO_OPTIONS) -> Topic:
+        """The public topic that delivers `event` for `symbol`; "" is every symbol, where the venue has such a stream.
 
         Raises:
-            BadInput: The venue has no such stream.
+            BadInput: There is no such symbol, interval, depth or speed.
+            NotOffered: The venue has no such stream.
         """
+
+    @abstractmethod
+    def feed(self, topic: Topic) -> Feed:
+        """How a topic speaks."""
+
+    @abstractmethod
+    def canary(self, route: str) -> Topic | None:
+        """A topic that always speaks on a route; None where there is none."""
 
     @abstractmethod
     def parse_topic(self, name: str) -> Topic:

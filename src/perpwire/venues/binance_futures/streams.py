@@ -305,11 +305,26 @@ _MIDDLE = b'","data":'
 _NAMES_KEPT = 4096
 
 
+class _Heard:
+    """A stream's name: its decoder, and when it spoke last."""
+
+    __slots__ = ("at_ns", "decode")
+
+    def __init__(self, decode: Decode) -> None:
+        self.decode = decode
+        self.at_ns = 0
+
+
 class FrameDecoder:
-    """Frames of one socket, combined or bare. It remembers which decoder a stream's name stands for."""
+    """Frames of one socket, combined or bare. It remembers which decoder a stream's name stands for, and when each was
+    heard."""
 
     def __init__(self) -> None:
-        self._by_name: dict[bytes, Decode] = {}
+        self._by_name: dict[bytes, _Heard] = {}
+
+    def heard_ns(self, topic: str) -> int:
+        heard = self._by_name.get(topic.encode())
+        return 0 if heard is None else heard.at_ns
 
     def on_frame(self, frame: bytes, received_ns: int) -> Sequence[Event] | None:
         """THE HOT PATH. See Session.on_frame."""
@@ -317,9 +332,10 @@ class FrameDecoder:
             end = frame.find(_MIDDLE, 11)
             if end > 0:
                 name = frame[11:end]
-                decode = self._by_name.get(name) or self._learn(name)
+                heard = self._by_name.get(name) or self._learn(name)
+                heard.at_ns = received_ns
                 try:
-                    return decode(frame[end + 9 : -1], received_ns)
+                    return heard.decode(frame[end + 9 : -1], received_ns)
                 except msgspec.DecodeError:
                     pass  # perhaps there is more than `data` in it
         return self._decode_any(frame, received_ns)
@@ -330,9 +346,11 @@ class FrameDecoder:
             envelope = _decode_envelope(frame)
         except msgspec.ValidationError:
             return decode_event(frame, received_ns)
-        return self._learn(envelope.stream.encode())(bytes(envelope.data), received_ns)
+        heard = self._learn(envelope.stream.encode())
+        heard.at_ns = received_ns
+        return heard.decode(bytes(envelope.data), received_ns)
 
-    def _learn(self, name: bytes) -> Decode:
+    def _learn(self, name: bytes) -> _Heard:
         try:
             decode = _BY_KIND.get(read_name(name.decode()).kind, _of_no_interest)
         except BadInput:
@@ -340,5 +358,7 @@ class FrameDecoder:
             decode = decode_event
         if len(self._by_name) >= _NAMES_KEPT:
             self._by_name.clear()
-        self._by_name[name] = decode
-        return decode
+        known = self._by_name.get(name)
+        if known is None:
+            known = self._by_name[name] = _Heard(decode)
+        return known

@@ -12,12 +12,15 @@ from perpwire.errors import BadInput
 from perpwire.http_message import HttpReply, HttpRequest, described
 from perpwire.model.market import BookDelta, BookTicker, Event, MarkPrice, Trade
 from perpwire.venues.base import (
+    NO_OPTIONS,
     BookRule,
     Costs,
     Endpoint,
+    Feed,
     Hosts,
     Params,
     Session,
+    StreamOptions,
     StreamToken,
     Topic,
     TradeSession,
@@ -27,6 +30,7 @@ from perpwire.venues.binance_futures import (
     endpoints,
     endpoints_account,
     endpoints_market,
+    feeds,
     limits,
     requests,
     streams,
@@ -74,6 +78,7 @@ class BinanceFutures(BinanceMarketCalls, BinanceAccountCalls, BinanceOrderCalls,
         ),
     }
     limits = limits.LIMITS
+    socket_life_s = 86_400.0
     command_interval_s = 0.12
     """The venue takes 10 messages a second from a socket, and closes it on the next."""
 
@@ -128,7 +133,13 @@ class BinanceFutures(BinanceMarketCalls, BinanceAccountCalls, BinanceOrderCalls,
 
     # --- streams --------------------------------------------------------------------------------------------------
 
-    def topic(self, event: type[Event], symbol: str) -> Topic:
+    def feed(self, topic: Topic) -> Feed:
+        return feeds.feed_of(topic)
+
+    def canary(self, route: str) -> Topic | None:
+        return feeds.canary_of(route)
+
+    def topic(self, event: type[Event], symbol: str, options: StreamOptions = NO_OPTIONS) -> Topic:
         suffix = _STREAM_SUFFIXES.get(event)
         if suffix is None:
             known = ", ".join(kind.__name__ for kind in _STREAM_SUFFIXES)

@@ -41,11 +41,25 @@ _read_positions = msgspec.json.Decoder(wire_streams.PrivateFrame[wire.PositionPu
 _read_wallets = msgspec.json.Decoder(wire_streams.PrivateFrame[wire.Wallet]).decode
 
 
+class _Heard:
+    """A topic: its decoder, and when it spoke last."""
+
+    __slots__ = ("at_ns", "decode")
+
+    def __init__(self, decode: Decode) -> None:
+        self.decode = decode
+        self.at_ns = 0
+
+
 class StreamDecoder:
     """Decodes the frames of one connection; holds what deltas build on (tickers), so it is made anew for each."""
 
     def __init__(self) -> None:
-        self._by_topic: dict[bytes, Decode] = {}
+        self._by_topic: dict[bytes, _Heard] = {}
+
+    def heard_ns(self, topic: str) -> int:
+        heard = self._by_topic.get(topic.encode())
+        return 0 if heard is None else heard.at_ns
 
     def on_frame(self, frame: bytes, received_ns: int) -> Sequence[Event] | None:
         """The frame's events, () where its topic is of no interest, None where it has no topic.
@@ -60,14 +74,16 @@ class StreamDecoder:
             if named is None:
                 return None
             topic = named.encode()
-        decode = self._by_topic.get(topic)
-        if decode is None:
-            decode = _decoder_of(topic)
-            if decode is None:
-                _read_head(frame)  # of no interest, but it must be whole
-                return ()
-            self._by_topic[topic] = decode
-        return decode(frame, received_ns)
+        heard = self._by_topic.get(topic)
+        if heard is None:
+            heard = self._by_topic[topic] = _Heard(_decoder_of(topic) or _of_no_interest)
+        heard.at_ns = received_ns
+        return heard.decode(frame, received_ns)
+
+
+def _of_no_interest(frame: bytes, received_ns: int) -> Sequence[Event]:
+    _read_head(frame)  # but it must be whole
+    return ()
 
 
 def _decoder_of(topic: bytes) -> Decode | None:

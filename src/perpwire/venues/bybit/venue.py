@@ -9,9 +9,23 @@ from perpwire.credentials import Credentials
 from perpwire.errors import APIError
 from perpwire.http_message import HttpReply, HttpRequest
 from perpwire.model.market import Event
-from perpwire.venues.base import BookRule, Costs, Endpoint, Hosts, Params, Session, Topic, TradeSession, Venue
+from perpwire.venues.base import (
+    NO_OPTIONS,
+    BookRule,
+    Costs,
+    Endpoint,
+    Feed,
+    Hosts,
+    Params,
+    Session,
+    StreamOptions,
+    Topic,
+    TradeSession,
+    Venue,
+)
 from perpwire.venues.bybit import (
     endpoints,
+    feeds,
     limits,
     replies,
     requests,
@@ -55,6 +69,7 @@ class Bybit(BybitMarketCalls, BybitAccountCalls, BybitOrderCalls, Venue):
     recv_window_ms = 5000
     heartbeat_s = 20.0
     private_route = streams.PRIVATE
+    connects = (500, 300.0)
     topics_per_connection = 500  # well inside session.ARGS_CHARACTERS, with the longest symbols
     request_id_header = "traceid"
     splits_oversized_closes = True
@@ -86,7 +101,13 @@ class Bybit(BybitMarketCalls, BybitAccountCalls, BybitOrderCalls, Venue):
 
     # --- streams --------------------------------------------------------------------------------------------------
 
-    def topic(self, event: type[Event], symbol: str) -> Topic:
+    def feed(self, topic: Topic) -> Feed:
+        return feeds.feed_of(topic)
+
+    def canary(self, route: str) -> Topic | None:
+        return feeds.canary_of(route)
+
+    def topic(self, event: type[Event], symbol: str, options: StreamOptions = NO_OPTIONS) -> Topic:
         topic = streams.symbol_topic(event, symbol)
         if topic is None:
             raise bad("topic", "NO_SUCH_STREAM", f"there is no public stream of {event.__name__}")

@@ -1,0 +1,57 @@
+"""How each stream speaks: where it is served, and what silence means.
+
+The venue states speeds, and no more. What is bound to come is what is made by its clock (mark prices, statistics of the
+whole market), and what a few contracts always have: their book and price have not stood still for seconds in years.
+"""
+
+from __future__ import annotations
+
+from perpwire.venues.base import Feed, Topic
+from perpwire.venues.binance_futures.streams import MARKET, PRIVATE, PUBLIC, StreamName, read_name
+
+BUSY = frozenset({"btcusdt", "ethusdt", "solusdt", "xrpusdt", "bnbusdt", "dogeusdt"})
+"""Contracts that are never still."""
+
+QUIET_S = 7.0
+"""What has a speed of seconds or less is not silent for longer while it can speak at all."""
+
+_FIRST_S = {"kline": 10.0, "continuousKline": 10.0, "trade": 30.0, "aggTrade": 30.0}
+"""First data, where 5 s are too short."""
+
+_BY_THE_CLOCK = frozenset({"markPrice"})
+_WHOLE_MARKET = frozenset({"ticker", "miniTicker", "bookTicker"})
+_OF_BUSY_ONES = frozenset({"bookTicker", "depth", "partialDepth", "kline", "ticker", "miniTicker", "trade", "aggTrade"})
+_SELDOM = frozenset({"trade", "aggTrade"})
+"""Even a busy contract may go without a trade for some seconds."""
+
+_CANARIES = {PUBLIC: "btcusdt@depth5@500ms", MARKET: "btcusdt@markPrice@1s"}
+
+
+def feed_of(topic: Topic) -> Feed:
+    name = read_name(topic.name)
+    speaks = _always_speaks(name)
+    return Feed(
+        routes=_routes(topic.route),
+        first_s=_FIRST_S.get(name.kind, 5.0) if speaks else None,
+        every_s=QUIET_S if speaks and name.kind not in _SELDOM else None,
+        is_canary=topic.name in _CANARIES.values(),
+    )
+
+
+def canary_of(route: str) -> Topic | None:
+    name = _CANARIES.get(route)
+    return None if name is None else Topic(route, name)
+
+
+def _always_speaks(name: StreamName) -> bool:
+    if name.kind in _BY_THE_CLOCK:
+        return True
+    if not name.symbol:
+        return name.kind in _WHOLE_MARKET
+    return name.kind in _OF_BUSY_ONES and name.symbol in BUSY
+
+
+def _routes(first: str) -> tuple[str, ...]:
+    if first == PRIVATE:
+        return (PRIVATE,)
+    return (first, MARKET if first == PUBLIC else PUBLIC)

@@ -1,0 +1,41 @@
+"""How each topic speaks: what silence means.
+
+orderbook.1 repeats itself after 3 s without a change (docs/v5/websocket/public/orderbook, as of 2026-07-24); for the
+rest it is a few contracts whose book and price have not stood still for seconds in years.
+"""
+
+from __future__ import annotations
+
+from perpwire.venues.base import Feed, Topic
+from perpwire.venues.bybit.streams import PUBLIC
+
+BUSY = frozenset({"BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "BNBUSDT", "DOGEUSDT"})
+"""Contracts that are never still."""
+
+QUIET_S = 7.0
+"""What has a speed of seconds or less is not silent for longer while it can speak at all."""
+
+_FIRST_S = {"kline": 10.0, "publicTrade": 30.0}
+"""First data, where 5 s are too short."""
+
+_OF_BUSY_ONES = frozenset({"orderbook", "tickers", "publicTrade"})
+_CANARY = "tickers.BTCUSDT"
+
+
+def feed_of(topic: Topic) -> Feed:
+    family, _, rest = topic.name.partition(".")
+    symbol = rest.rpartition(".")[2]
+    # A book begins with a snapshot, whatever the contract; so do tickers and candles.
+    begins = family in ("orderbook", "tickers", "kline")
+    busy = family in _OF_BUSY_ONES and symbol in BUSY
+    repeats = topic.name.startswith("orderbook.1.")
+    return Feed(
+        routes=(topic.route,),
+        first_s=_FIRST_S.get(family, 5.0) if begins or busy else None,
+        every_s=QUIET_S if repeats or (busy and family != "publicTrade") else None,
+        is_canary=topic.name == _CANARY,
+    )
+
+
+def canary_of(route: str) -> Topic | None:
+    return Topic(route, _CANARY) if route == PUBLIC else None

@@ -110,10 +110,14 @@ class Diary:
         self._last_fills: dict[int, tuple[str, str, str]] = {}
 
     def read(self) -> None:
-        with self.path.open() as file:
-            lines = file.read().splitlines()
+        """Whole lines; one that is still being written is for the next time."""
+        lines = self.path.read_text().split("\n")[:-1]
         for line in lines[self._lines :]:
-            self._take(json.loads(line))
+            try:
+                words = json.loads(line)
+            except json.JSONDecodeError:
+                continue  # a new life's first line end, or half a line that was cut by a kill
+            self._take(words)
         self._lines = len(lines)
 
     def _take(self, words: list[Any]) -> None:

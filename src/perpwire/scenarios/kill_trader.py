@@ -124,7 +124,16 @@ class Trader:
 
     async def run(self) -> None:
         orders = asyncio.Queue[str]()
-        asyncio.get_running_loop().add_reader(self._wire.fileno(), lambda: orders.put_nowait(self._wire.recv()))
+
+        def hear() -> None:
+            try:
+                orders.put_nowait(self._wire.recv())
+            except EOFError:  # whoever started us is gone
+                os._exit(1)
+
+        asyncio.get_running_loop().add_reader(self._wire.fileno(), hear)
+        # The kill may have cut the last life's last line at the border of two pages: it ends here.
+        os.write(self._diary, b"\n")
         self._note("life", self._life.number)
         async with self._connector as connector:
             await connector.open_account_stream()

@@ -57,9 +57,11 @@ _NAMES = {
         "Fill", "Order", "OrderRequest", "OrderStatus", "OrderType", "PositionSide", "Replaced", "Side",
         "TimeInForce", "TriggerBy",
     ),
-    "perpwire.notification.alert": ("Alert",),
-    "perpwire.notification.notifier": ("Notifier",),
-    "perpwire.notification.sinks": ("AppriseSink", "CallableSink", "LogSink"),
+    "perpwire.notification.alert": ("Alert", "Severity"),
+    "perpwire.notification.delivery": ("Pacing", "SinkStats"),
+    "perpwire.notification.notifier": ("Notifier", "NotifierStats"),
+    "perpwire.notification.rules": ("Rules",),
+    "perpwire.notification.sinks": ("AppriseSink", "CallableSink", "LogSink", "Sink", "SinkFailed"),
     "perpwire.transport.base": ("HttpTransport", "SocketTransport"),
     "perpwire.transport.proxy": ("Proxy",),
     "perpwire.venues.base": ("Hosts", "Topic", "Venue"),
@@ -196,9 +198,17 @@ if TYPE_CHECKING:
         TimeInForce as TimeInForce,
         TriggerBy as TriggerBy,
     )
-    from perpwire.notification.alert import Alert as Alert
-    from perpwire.notification.notifier import Notifier as Notifier
-    from perpwire.notification.sinks import AppriseSink as AppriseSink, CallableSink as CallableSink, LogSink as LogSink
+    from perpwire.notification.alert import Alert as Alert, Severity as Severity
+    from perpwire.notification.delivery import Pacing as Pacing, SinkStats as SinkStats
+    from perpwire.notification.notifier import Notifier as Notifier, NotifierStats as NotifierStats
+    from perpwire.notification.rules import Rules as Rules
+    from perpwire.notification.sinks import (
+        AppriseSink as AppriseSink,
+        CallableSink as CallableSink,
+        LogSink as LogSink,
+        Sink as Sink,
+        SinkFailed as SinkFailed,
+    )
     from perpwire.transport.base import HttpTransport as HttpTransport, SocketTransport as SocketTransport
     from perpwire.transport.proxy import Proxy as Proxy
     from perpwire.venues.base import Hosts as Hosts, Topic as Topic, Venue as Venue

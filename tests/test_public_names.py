@@ -18,7 +18,7 @@ from perpwire.model import account, incident, instrument, market, order
 
 CLASSES = (
     *(perpwire.BinanceFuturesConnector, perpwire.BybitConnector, VenueConnector, perpwire.WebSocketManager),
-    *(perpwire.LocalBook, perpwire.Instrument, perpwire.Notifier, perpwire.AppriseSink),
+    *(perpwire.Notifier, perpwire.AppriseSink),
 )
 EXPORTED = {name: getattr(perpwire, name) for name in perpwire.__all__}
 

@@ -5,7 +5,7 @@ import random
 import pytest
 from hypothesis import given, strategies as st
 
-from perpwire.api_connector.ledger import LONGEST_FLIGHT_NS, RateLedger, Receipt
+from perpwire.api_connector.ledger import LONGEST_FLIGHT_NS, NEVER_NS, RateLedger, Receipt
 from perpwire.venues.base import Costs, Lane, Limit
 
 MINUTE = Limit(name="weight", limit=2400, period_s=60, fixed=True, source="test", scope="ip")
@@ -81,12 +81,28 @@ def test_what_was_not_sent_after_all_is_given_back_once() -> None:
     assert ledger.used("orders", 0) == 0
 
 
-def test_a_call_larger_than_the_whole_share_goes_when_it_is_alone() -> None:
+def test_a_call_larger_than_its_lanes_share_goes_when_it_is_alone_and_one_larger_than_the_limit_never() -> None:
     ledger = RateLedger([SECOND])
     spend(ledger, {"orders": 1}, 0)
-    assert ledger.take({"orders": 20}, Lane.ORDER, 0) is None
-    assert wait_s(ledger, {"orders": 20}, Lane.ORDER, 0) == pytest.approx(1)
-    assert ledger.take({"orders": 20}, Lane.ORDER, S + 1) is not None
+    assert ledger.take({"orders": 10}, Lane.ORDER, 0) is None
+    assert wait_s(ledger, {"orders": 10}, Lane.ORDER, 0) == pytest.approx(1)
+    assert ledger.take({"orders": 11}, Lane.CANCEL, 2 * S) is None
+    assert ledger.wait({"orders": 11}, Lane.CANCEL, 2 * S)[0] == NEVER_NS
+    assert ledger.take({"orders": 10}, Lane.ORDER, S + 1) is not None
+
+
+def test_what_is_given_up_after_a_later_one_was_answered_is_free_in_its_own_time() -> None:
+    ledger = RateLedger([SECOND])
+    lost = took(ledger, {"orders": 5}, Lane.CANCEL, 0)
+    later = took(ledger, {"orders": 5}, Lane.CANCEL, S)
+    ledger.settle(later, 7 * S)
+    for now_ns in (7 * S + 1, 7 * S + S // 2, 8 * S):  # the lost one counted until 6 s
+        assert ledger.take({"orders": 6}, Lane.CANCEL, now_ns) is None
+        wait_ns, _ = ledger.wait({"orders": 6}, Lane.CANCEL, now_ns)
+        assert now_ns + wait_ns == 8 * S + 1
+        assert ledger.used("orders", now_ns) == 5
+    assert ledger.take({"orders": 5}, Lane.CANCEL, 7 * S + 2) is not None
+    ledger.settle(lost, 8 * S)
 
 
 def test_either_there_is_room_in_every_window_or_nothing_is_spent() -> None:

@@ -13,7 +13,7 @@ import asyncio
 from collections import deque
 from heapq import heapify, heappop, heappush
 
-from perpwire.api_connector.ledger import RateLedger, Receipt
+from perpwire.api_connector.ledger import NEVER_NS, RateLedger, Receipt
 from perpwire.clock import Clock, Timer
 from perpwire.errors import NotSent, RateLimited
 from perpwire.venues.base import Costs, Lane
@@ -97,7 +97,7 @@ class Admission:
 
         Raises:
             NotSent: DEADLINE: its turn does not come before that, told before it passes. CLOSED: the connector was
-                closed.
+                closed. TOO_LARGE: it costs more than there ever is.
             RateLimited: HELD_BACK: it has no deadline, and can't go for longer than longest_hold_s.
         """
         while True:
@@ -262,6 +262,8 @@ class Admission:
         if not wait_ns:
             wait_ns = self._ledger.wait(waiter.costs, waiter.lane, now_ns)[0]
         seconds = wait_ns / 1e9
+        if wait_ns >= NEVER_NS:
+            return self._not_sent(waiter.call, "TOO_LARGE", "it costs more than the venue's whole limit: it can't pass")
         if waiter.deadline_ns is not None:
             return self._not_sent(
                 waiter.call, "DEADLINE", f"its turn does not come before its deadline; nothing goes for {seconds:.1f} s"

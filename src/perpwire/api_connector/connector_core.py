@@ -22,7 +22,7 @@ from perpwire.api_connector.guards import Guard, Guards, View
 from perpwire.api_connector.history import History
 from perpwire.api_connector.instrument_cache import InstrumentCache
 from perpwire.api_connector.key_check import check_key
-from perpwire.api_connector.ledger import RateLedger
+from perpwire.api_connector.ledger import Pool, RateLedger
 from perpwire.api_connector.metrics import APIMetrics
 from perpwire.api_connector.order_desk import OrderDesk
 from perpwire.api_connector.order_form import OrderForm
@@ -31,6 +31,7 @@ from perpwire.api_connector.private_stream import PrivateStream
 from perpwire.api_connector.reconcile import Desk, Resolution
 from perpwire.api_connector.request_path import HttpRoute, RequestPath
 from perpwire.api_connector.retry import RetryPolicy
+from perpwire.api_connector.shared_budgets import shared_pools
 from perpwire.api_connector.start_up import StartUp, StartUpReport
 from perpwire.api_connector.trade_route import TradeRoute
 from perpwire.api_connector.websocket_manager import WebSocketManager, tell
@@ -70,6 +71,7 @@ class _Parts(NamedTuple):
     private: PrivateStream
     journal: OrderJournal | None
     trade: TradeRoute | None
+    pools: tuple[Pool, Pool]
 
 
 class ConnectorCore:
@@ -203,6 +205,8 @@ class ConnectorCore:
             from perpwire.transport.http1 import http_transport
 
             self._http = http_transport(proxy=self._proxy, ssl_context=self._ssl_context)
+        pools = self._budgets()
+        self.ledger.draw_on(*pools)
         requests = RequestPath(
             self.venue,
             HttpRoute(self.venue, self._http, self._hosts),
@@ -236,7 +240,7 @@ class ConnectorCore:
             self.venue, self._hosts, self.streams, requests, self._clock, self._sync, self.account_state,
             self._credentials, fills,
         )  # fmt: skip
-        self._parts = _Parts(requests, orders, dead_man, books, private, journal, trade)
+        self._parts = _Parts(requests, orders, dead_man, books, private, journal, trade, pools)
         try:
             await requests.start()
             if self._checks_key and self._credentials is not None:
@@ -266,6 +270,8 @@ class ConnectorCore:
             await self.instruments.close()
             await parts.private.close()
             await parts.books.close()
+            for pool in parts.pools:
+                pool.give_up()
         await self.streams.close()
         if self._own_http and self._http is not None:
             await self._http.close()
@@ -350,6 +356,18 @@ class ConnectorCore:
         return () if self._parts is None else self._parts.orders.unresolved
 
     # --- inside ---------------------------------------------------------------------------------------------------
+
+    def _budgets(self) -> tuple[Pool, Pool]:
+        key = self._credentials
+        return shared_pools(
+            self.venue.name,
+            self.venue.limits,
+            host=self._hosts.rest,
+            way_out="" if self._proxy is None else f"{self._proxy.scheme}://{self._proxy.host}:{self._proxy.port}",
+            api_key="" if key is None else key.api_key,
+            clock=self._clock,
+            network=None if self._own_http else self._http,
+        )
 
     def _trade_route(self, requests: RequestPath) -> TradeRoute | None:
         address = self.venue.trade_url(self._hosts)

@@ -5,6 +5,9 @@ exceeds, no fixed one does, and nothing depends on whose clock says when the min
 moment it may go until one period after its answer: the venue counted it somewhere between the two, so that however
 unevenly requests travel, the venue never sees more of them in a period than we allowed.
 
+Windows and stops are pools, which several ledgers can draw on: those of one address, and those of one account
+(shared_budgets.py).
+
 Times are nanoseconds of our monotonic clock, which no step of a clock can move.
 """
 
@@ -30,6 +33,9 @@ LONGEST_FLIGHT_NS = 5_000_000_000
 NEWS_NS = 2_000_000_000
 """A stop that ends later than the one before by no more than this is the same one, told by another call."""
 
+NEVER_NS = 1 << 62
+"""A wait without an end."""
+
 Whose = Literal["all", "address", "account"]
 """What is stopped: every call; those that draw on the address's windows; those that draw on the same account windows as
 the call that was refused."""
@@ -49,7 +55,7 @@ class _Window:
         # A nanosecond more: a window that includes both its ends must not hold too many either.
         self.period_ns = round(limit.period_s * 1e9) + 1
         self.in_flight = 0
-        self.held: deque[tuple[int, int]] = deque()  # (free at, units), of answered requests in the order of answers
+        self.held: deque[tuple[int, int]] = deque()  # (free at, units), of answered requests, the next to be free first
         self.noted: deque[tuple[int, int]] = deque()  # the same, of what the venue counted and we did not send
         self.used = 0  # all three
         self.freed = 0  # units that were ever let go
@@ -69,16 +75,27 @@ class _Window:
                 self.used -= units
                 self.freed += units
 
+    def hold(self, units: int, free_at_ns: int) -> None:
+        self.in_flight -= units
+        held = self.held
+        held.append((free_at_ns, units))
+        if len(held) > 1 and held[-2][0] > free_at_ns:
+            self.held = deque(sorted(held))  # given up late, with a time before answers that came meanwhile
+
     def wait_ns(self, cost: int, lane: Lane, now_ns: int) -> int:
-        """How long until so many units may be spent, at the least; 0 for now. What is larger than the whole ceiling
-        goes when nothing else is in the window."""
+        """How long until so many units may be spent, at the least; 0 for now. What is larger than the ceiling goes when
+        nothing else is in the window, what is larger than the limit never."""
         if now_ns < self.stopped_until_ns:
             return self.stopped_until_ns - now_ns
         if not cost:
             return 0
         self.roll(now_ns)
         excess = self.used + cost - self.ceilings[lane]
-        if excess <= 0 or not self.used:
+        if excess <= 0:
+            return 0
+        if cost > self.limit:
+            return NEVER_NS
+        if not self.used:
             return 0
         for free_at_ns, units in sorted((*self.held, *self.noted)) if self.noted else self.held:
             excess -= units
@@ -93,6 +110,32 @@ class _Window:
         if self.used < self.limit:
             return
         self.noted = deque((min(free_at_ns, until_ns), units) for free_at_ns, units in self.noted)
+
+
+class Pool:
+    """The windows of one address, or of one account, and the stop that holds for all who draw on them.
+
+    Attributes:
+        users: How many draw on it.
+    """
+
+    def __init__(self, limits: Iterable[Limit]) -> None:
+        self.users = 0
+        self.windows = {one.name: _Window(one) for one in limits}
+        self.stopped_until_ns = 0
+        self.banned_until: tuple[int, int] | None = None  # on our clock, and on the venue's in milliseconds
+
+    def give_up(self) -> None:
+        """One draws on it no longer."""
+        self.users -= 1
+
+    def is_idle(self, now_ns: int) -> bool:
+        """Nothing of it is used, and no stop holds: a new one would be the same."""
+        for window in self.windows.values():
+            window.roll(now_ns)
+            if window.used or now_ns < window.stopped_until_ns:
+                return False
+        return now_ns >= self.stopped_until_ns
 
 
 class Receipt:
@@ -112,16 +155,26 @@ class RateLedger:
     HTTP 429 for weight and 418 stop every call; Bybit's 403 those by HTTP; an order limit or retCode 10006 only calls
     that draw on the same account windows.
 
-    Attributes:
-        stopped_until_ns: No call at all may go before.
+    Args:
+        limits: The venue's.
     """
 
     def __init__(self, limits: Sequence[Limit]) -> None:
-        self._windows = {one.name: _Window(one) for one in limits}
         self._rest_only = frozenset(one.name for one in limits if one.rest_only)
         self._unanswered: deque[Receipt] = deque()
-        self._banned_until: tuple[int, int] | None = None
-        self.stopped_until_ns = 0
+        self.draw_on(
+            Pool(one for one in limits if one.scope == "ip"), Pool(one for one in limits if one.scope == "account")
+        )
+
+    def draw_on(self, address: Pool, account: Pool) -> None:
+        """Draw on these from now on: what others spend of them is spent."""
+        self._address = address
+        self._windows = address.windows | account.windows
+
+    @property
+    def stopped_until_ns(self) -> int:
+        """No call at all may go before."""
+        return self._address.stopped_until_ns
 
     # --- spending -------------------------------------------------------------------------------------------------
 
@@ -131,7 +184,7 @@ class RateLedger:
 
     def take(self, costs: Costs, lane: Lane, now_ns: int) -> Receipt | None:
         """Spend it if there is room for all of it now; None where there is not."""
-        if now_ns < self.stopped_until_ns:
+        if now_ns < self._address.stopped_until_ns:
             return None
         if self._unanswered:
             self._give_up_waiting(now_ns)
@@ -176,8 +229,7 @@ class RateLedger:
             receipt.is_open = False
             for window, cost, _ in receipt.slots:
                 if cost:
-                    window.in_flight -= cost
-                    window.held.append((now_ns + window.period_ns, cost))
+                    window.hold(cost, now_ns + window.period_ns)
 
     def refund(self, receipt: Receipt) -> None:
         """It was never sent after all."""
@@ -232,7 +284,8 @@ class RateLedger:
             Whether this is news: False where calls like these were held back already for about as long.
         """
         if whose == "all":
-            before_ns, self.stopped_until_ns = self.stopped_until_ns, max(self.stopped_until_ns, until_ns)
+            before_ns = self._address.stopped_until_ns
+            self._address.stopped_until_ns = max(before_ns, until_ns)
             windows = [one for one in self._windows.values() if one.of_address]
         else:
             windows = [
@@ -245,15 +298,15 @@ class RateLedger:
                 window.stopped_until_ns = max(window.stopped_until_ns, until_ns)
         for window in windows:
             window.clip_noted(until_ns)
-        if whose != "account" and (self._banned_until is None or until_ns > self._banned_until[0]):
-            self._banned_until = (until_ns, venue_until_ms)
+        banned_until = self._address.banned_until
+        if whose != "account" and (banned_until is None or until_ns > banned_until[0]):
+            self._address.banned_until = (until_ns, venue_until_ms)
         return before_ns <= now_ns or until_ns > before_ns + NEWS_NS
 
     def banned_until_ms(self, now_ns: int) -> int | None:
         """Until when the venue takes no calls from this address, Unix milliseconds of its clock; None: it does."""
-        if self._banned_until is None or self._banned_until[0] <= now_ns:
-            return None
-        return self._banned_until[1]
+        banned_until = self._address.banned_until
+        return None if banned_until is None or banned_until[0] <= now_ns else banned_until[1]
 
     # --- reading --------------------------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ from perpwire.errors import (
 )
 from perpwire.venues.base import Endpoint, Lane
 
-GIVEN_UP = frozenset({"DEADLINE", "CLOSED", "HELD_BACK"})
+GIVEN_UP = frozenset({"DEADLINE", "CLOSED", "HELD_BACK", "TOO_LARGE"})
 """Codes of ours for calls that were not sent and will not be: trying again would only wait again."""
 
 
@@ -79,7 +79,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 def is_safe(error: APIError, endpoint: Endpoint) -> bool:
     """Whether making the same call again can't do anything twice, and may pass."""
-    if isinstance(error, BadInput) or error.code == "CLOSED":
+    if isinstance(error, BadInput) or error.code in ("CLOSED", "TOO_LARGE"):
         return False
     if isinstance(error, Overloaded) and not endpoint.repeatable:
         return False

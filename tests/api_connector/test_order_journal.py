@@ -84,7 +84,7 @@ def path(tmp_path: Path) -> Path:
 def test_an_order_is_in_the_file_before_it_is_sent_and_unsettled_until_its_outcome_is_noted(path: Path) -> None:
     first = opened(path)
     first.before_send((request("a"), request("b", "59999.90")), 1_000, 8_000)
-    first.settled("b", order("b"))
+    first.settled("BTCUSDT", "b", order("b"))
     first.close()
 
     later = opened(path)
@@ -115,10 +115,10 @@ def test_an_order_is_in_the_file_before_it_is_sent_and_unsettled_until_its_outco
 def test_only_what_is_certain_settles_an_order(path: Path, outcome: APIError, kept: str | None) -> None:
     journal = opened(path)
     journal.before_send((request("a"),), 1_000, 8_000)
-    journal.settled("a", outcome)
+    journal.settled("BTCUSDT", "a", outcome)
     (entry,) = journal.orders()
     assert entry.outcome == kept
-    journal.settled("a", order("a"))
+    journal.settled("BTCUSDT", "a", order("a"))
     (entry,) = journal.orders()
     assert entry.outcome == (kept or "PLACED"), "what was settled once stays so"
     journal.close()
@@ -130,7 +130,7 @@ def test_an_order_that_is_sent_again_is_one_row_with_its_last_window(path: Path)
     journal.before_send((request("a"),), 3_000, 10_000)
     (entry,) = journal.orders()
     assert (entry.sent_ms, entry.certain_after_ms) == (3_000, 10_000)
-    journal.settled("a", order("a"))
+    journal.settled("BTCUSDT", "a", order("a"))
     journal.before_send((request("a"),), 9_000, 16_000)
     assert [one.outcome for one in journal.orders()] == ["PLACED", None], "the id was used for another order later"
     journal.close()
@@ -143,7 +143,7 @@ def test_a_process_that_is_killed_without_warning_leaves_every_intent_and_every_
         for number in range(50):
             journal.before_send((request(f"order-{number}"),), number, number + 7_000)
             if number % 2:
-                journal.settled(f"order-{number}", order(f"order-{number}"))
+                journal.settled("BTCUSDT", f"order-{number}", order(f"order-{number}"))
             if number == 25:
                 journal.fold()
         journal.fill_delivered(fill("9", 5))
@@ -162,7 +162,7 @@ def test_an_outcome_reaches_the_file_by_itself_a_moment_later(path: Path) -> Non
     clock = Timers()
     journal = opened(path, clock=clock)
     journal.before_send((request("a"),), 1, 2)
-    journal.settled("a", order("a"))
+    journal.settled("BTCUSDT", "a", order("a"))
     ((delay_s, write),) = clock.due
     assert delay_s == FOLD_S
     with sqlite3.connect(path) as other:
@@ -176,7 +176,7 @@ def test_an_outcome_reaches_the_file_by_itself_a_moment_later(path: Path) -> Non
 def test_a_file_that_cannot_be_written_fails_the_order_as_not_sent_and_loses_nothing(path: Path) -> None:
     journal = opened(path)
     journal.before_send((request("a"),), 1, 2)
-    journal.settled("a", order("a"))
+    journal.settled("BTCUSDT", "a", order("a"))
     file = journal._log._file
     kept, broken = os.dup(file), os.open(path, os.O_RDONLY)
     os.dup2(broken, file)  # as a full disk would
@@ -185,7 +185,7 @@ def test_a_file_that_cannot_be_written_fails_the_order_as_not_sent_and_loses_not
         journal.before_send((more_than_there_is_room_for,), 3, 4)
     assert caught.value.code == "JOURNAL"
     assert str(path) in caught.value.advice
-    journal.settled("b", caught.value)
+    journal.settled("BTCUSDT", "b", caught.value)
     os.dup2(kept, file)
     os.close(kept)
     os.close(broken)
@@ -301,7 +301,7 @@ def test_old_rows_go_and_unsettled_orders_and_fills_that_may_be_read_again_stay(
     for number in range(100):
         journal.before_send((request(f"order-{number}"),), number, number)
         if number != 3:
-            journal.settled(f"order-{number}", order(f"order-{number}"))
+            journal.settled("BTCUSDT", f"order-{number}", order(f"order-{number}"))
         journal.fill_delivered(fill(str(number), hour_ms - 20 + number))
         if number % 5 == 0:
             journal.fold()
@@ -313,3 +313,29 @@ def test_old_rows_go_and_unsettled_orders_and_fills_that_may_be_read_again_stay(
     assert fills[0] == "20", "an hour before the point and later all stay"
     assert fills[-1] == "99"
     journal.close()
+
+
+def test_an_outcome_that_comes_after_the_journal_was_closed_is_let_go(path: Path) -> None:
+    journal = opened(path)
+    journal.before_send((request("a"),), 1, 2)
+    journal.close()
+    journal.settled("BTCUSDT", "a", order("a"))
+    with pytest.raises(NotSent):
+        journal.before_send((request("b"),), 3, 4)
+    later = opened(path)
+    assert [one.client_order_id for one in later.unsettled()] == ["a"]
+    later.close()
+
+
+def test_one_client_order_id_on_two_symbols_is_two_orders(path: Path) -> None:
+    journal = opened(path)
+    other = msgspec.structs.replace(request("tp"), symbol="ETHUSDT")
+    journal.before_send((request("tp"),), 1, 2)
+    journal.before_send((other,), 3, 4)
+    journal.settled("ETHUSDT", "tp", order("tp"))
+    journal.close()
+    later = opened(path)
+    assert [(one.request.symbol, one.outcome) for one in later.orders()] == [("BTCUSDT", None), ("ETHUSDT", "PLACED")]
+    later.settled("BTCUSDT", "tp", order("tp"))
+    assert later.unsettled() == ()
+    later.close()

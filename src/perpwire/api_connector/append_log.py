@@ -50,7 +50,7 @@ class AppendLog:
         """Add a line, or several with line breaks between them.
 
         Raises:
-            OSError: There is no room for them, and none of them is there.
+            OSError: There is no room for them, or it is closed, and none of them is there.
         """
         at, end = self._end, self._end + len(lines)
         if end >= self._room:
@@ -69,10 +69,13 @@ class AppendLog:
         self._end = 0
 
     def close(self) -> None:
+        self._room = 0  # nothing has room in it any more
         self._map.close()
         os.close(self._file)
 
     def _widen(self, size: int) -> None:
+        if self._map.closed:
+            raise OSError(f"{self.path} is closed")
         wider = self._mapped(size)
         self._map.close()
         self._map, self._room = wider, size

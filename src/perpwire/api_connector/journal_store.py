@@ -161,10 +161,11 @@ class JournalStore:
         newest: int | None = self._db.execute(_NEWEST, [self.account]).fetchone()[0]
         return newest or 0
 
-    def unsettled(self) -> dict[str, int]:
-        """Client order id -> number."""
-        find = "SELECT client_order_id, number FROM orders WHERE account = ? AND outcome IS NULL"
-        return dict(self._db.execute(find, [self.account]).fetchall())
+    def unsettled(self) -> Iterator[Row]:
+        """Request and number."""
+        yield from self._db.execute(
+            "SELECT request, number FROM orders WHERE account = ? AND outcome IS NULL", [self.account]
+        )
 
     def orders(self, *, only_unsettled: bool) -> Iterator[Row]:
         """Client order id, request, sent_ms, certain_after_ms, and the outcome's three; oldest first."""

@@ -26,6 +26,7 @@ from perpwire.api_connector.reconcile import (
     watch_until,
 )
 from perpwire.clock import Clock
+from perpwire.data_processor.order_tracker import Key
 from perpwire.errors import (
     APIError,
     BadInput,
@@ -63,6 +64,9 @@ CHANGED_S = (0.1, 0.3, 0.6, 1.0, 1.0)
 
 Wait = Literal["accepted"]
 
+_Slot = Order | APIError | Resolution | OrderRequest
+"""Of a batch: what came of an order, the search for it, or the order as it is to be sent again."""
+
 
 class _Sending:
     """Notes when an order is sent, in the journal too where there is one; called right before each try."""
@@ -79,12 +83,13 @@ class _Sending:
         self.first_ms = self.first_ns = self.last_ms = self.tries = 0
 
     def __call__(self, venue_ms: int) -> None:
+        # The venue's clock may have been found to be behind what it was thought to be at the first try.
+        first_ms = min(self.first_ms, venue_ms) if self.tries else venue_ms
         if self.journal is not None:
-            self.journal.before_send(self.requests, venue_ms, venue_ms + self.window_ms)
-        self.last_ms = venue_ms
+            self.journal.before_send(self.requests, first_ms, venue_ms + self.window_ms)
+        self.first_ms, self.last_ms = first_ms, venue_ms
         self.tries += 1
         if self.tries == 1:
-            self.first_ms = venue_ms
             self.first_ns = self.clock.monotonic_ns()
 
 
@@ -113,7 +118,8 @@ class OrderDesk:
         self._journal = journal
         self._patience_s = patience_s
         self._on_incident = on_incident
-        self._unresolved: dict[str, Resolution] = {}
+        self._unresolved: dict[Key, Resolution] = {}
+        """By symbol and client order id: one id may serve on several symbols."""
         self._is_closed = False
 
     @property
@@ -138,6 +144,8 @@ class OrderDesk:
         wait: Wait | None = None,
     ) -> Order:
         """See OrderMethods.place_order."""
+        if self._unresolved:
+            self._check_not_in_doubt(request)
         sending = _Sending((request,), self._window_ms(request), self._clock, self._journal)
         try:
             call = self._venue.place_order(request)
@@ -159,8 +167,26 @@ class OrderDesk:
 
     def _placed(self, order: Order) -> Order:
         if self._journal is not None:
-            self._journal.settled(order.client_order_id, order)
+            self._journal.settled(order.symbol, order.client_order_id, order)
         return self._orders.on_answer(order)
+
+    def _check_not_in_doubt(self, request: OrderRequest) -> None:
+        """An id is no protection at a venue that takes it again once its order has been filled.
+
+        Raises:
+            NotSent: An order of the same id is being searched for.
+        """
+        running = self._unresolved.get(_key(request))
+        if running is not None:
+            error = NotSent(
+                f"what became of the order {request.client_order_id} that was sent before is not known yet",
+                venue=self._venue.name,
+                call="place_order",
+                code="IN_DOUBT",
+                advice="Nothing was sent. Wait for the outcome of the first (unresolved_orders), or use another id.",
+            )
+            error.__cause__ = running.doubt
+            raise error
 
     async def _in_other_mode(self, request: OrderRequest, mismatch: PositionModeMismatch) -> OrderRequest:
         """The same order as the account's mode, read anew, wants it said."""
@@ -202,7 +228,7 @@ class OrderDesk:
         if not isinstance(error, BadInput):
             kind = BalanceInsufficient if isinstance(error, InsufficientBalance) else OrderFailed
             self._on_incident(self._about(kind, request, error))
-        self._settled(request.client_order_id, error)
+        self._settled(request, error)
         raise error
 
     def _is_doubtful(self, error: APIError, sending: _Sending) -> bool:
@@ -230,7 +256,7 @@ class OrderDesk:
         doubt: BaseException | None = None,
     ) -> Resolution:
         """Search for the outcome of an order; await what is given back, or let it go on by itself. See Resolution."""
-        running = self._unresolved.get(request.client_order_id)
+        running = self._unresolved.get(_key(request))
         if running is not None and running.request == request:
             return running
         resolution = Resolution(
@@ -246,13 +272,13 @@ class OrderDesk:
         if self._is_closed:
             resolution.give_up()
         elif not resolution.is_done:
-            self._unresolved[request.client_order_id] = resolution
+            self._unresolved[_key(request)] = resolution
         return resolution
 
     def _resolved(self, resolution: Resolution, outcome: Order | APIError) -> None:
         request = resolution.request
-        if self._unresolved.get(request.client_order_id) is resolution:
-            del self._unresolved[request.client_order_id]
+        if self._unresolved.get(_key(request)) is resolution:
+            del self._unresolved[_key(request)]
         match outcome:
             case Order():
                 word, detail = "ACCEPTED", f"it is {outcome.status}"
@@ -261,7 +287,7 @@ class OrderDesk:
             case _:
                 word, detail = "UNRESOLVED", outcome.reason
                 log.warning("order %s is unresolved: %s", request.client_order_id, outcome)
-        self._settled(request.client_order_id, outcome)
+        self._settled(request, outcome)
         self._on_incident(
             OrderResolved(
                 venue=self._venue.name,
@@ -274,9 +300,9 @@ class OrderDesk:
             )
         )
 
-    def _settled(self, client_order_id: str, outcome: Order | APIError) -> None:
+    def _settled(self, request: OrderRequest, outcome: Order | APIError) -> None:
         if self._journal is not None:
-            self._journal.settled(client_order_id, outcome)
+            self._journal.settled(request.symbol, request.client_order_id, outcome)
 
     async def _accepted(self, order: Order) -> Order:
         """The order once the venue has said more than that it took it in.
@@ -311,6 +337,30 @@ class OrderDesk:
     ) -> tuple[Order | APIError, ...]:
         """One message of at most Venue.batch_size ordinary orders; a slot for each, in order. A lost answer is settled
         order by order. Raises nothing but CancelledError, upon which what was sent goes on being searched for."""
+        if self._unresolved:
+            return await self._place_batch_beside_doubts(requests, road, deadline_ns)
+        return await self._place_batch(requests, road, deadline_ns)
+
+    async def _place_batch_beside_doubts(
+        self, requests: Sequence[OrderRequest], road: Road | None, deadline_ns: int | None
+    ) -> tuple[Order | APIError, ...]:
+        """Those that may not be sent stay out of the message."""
+        slots: dict[int, Order | APIError] = {}
+        for n, request in enumerate(requests):
+            try:
+                self._check_not_in_doubt(request)
+            except NotSent as error:
+                slots[n] = error
+        left = [n for n in range(len(requests)) if n not in slots]
+        if left:
+            slots.update(
+                zip(left, await self._place_batch([requests[n] for n in left], road, deadline_ns), strict=True)
+            )
+        return tuple(slots[n] for n in range(len(requests)))
+
+    async def _place_batch(
+        self, requests: Sequence[OrderRequest], road: Road | None, deadline_ns: int | None
+    ) -> tuple[Order | APIError, ...]:
         sending = _Sending(requests, max(map(self._window_ms, requests)), self._clock, self._journal)
         results: tuple[Order | APIError, ...]
         try:
@@ -323,27 +373,45 @@ class OrderDesk:
             raise
         except APIError as error:
             results = (error,) * len(requests)
-        slots = [
+        slots: list[_Slot] = [
             self._placed(result) if isinstance(result, Order) else self._slot(request, sending, result)
             for request, result in zip(requests, results, strict=True)
         ]
-        return tuple(await asyncio.gather(*(self._slot_outcome(one) for one in slots)))
+        for n, slot in enumerate(slots):
+            if isinstance(slot, PositionModeMismatch):
+                slots[n] = await self._restated(requests[n], slot)
+        return tuple(await asyncio.gather(*(self._slot_outcome(one, road, deadline_ns) for one in slots)))
 
     def _slot(self, request: OrderRequest, sending: _Sending, error: APIError) -> APIError | Resolution:
         if self._is_doubtful(error, sending):
             return self._search(request, sending, error)
+        if isinstance(error, PositionModeMismatch):
+            return error
         try:
             self._failed(request, error)
         except APIError as failure:
             return failure
 
-    async def _slot_outcome(self, slot: Order | APIError | Resolution) -> Order | APIError:
-        if not isinstance(slot, Resolution):
-            return slot
+    async def _restated(self, request: OrderRequest, mismatch: PositionModeMismatch) -> OrderRequest | APIError:
+        """See _in_other_mode; the mode is read for the first of several orders only."""
+        restated = self._modes.restated(request)
+        if restated != request:
+            return restated
         try:
-            return await slot.within(self._patience_s)
+            return await self._in_other_mode(request, mismatch)
         except APIError as error:
             return error
+
+    async def _slot_outcome(self, slot: _Slot, road: Road | None, deadline_ns: int | None) -> Order | APIError:
+        try:
+            match slot:
+                case Resolution():
+                    return await slot.within(self._patience_s)
+                case OrderRequest():
+                    return await self._place_in_mode(slot, road, deadline_ns)
+        except APIError as error:
+            return error
+        return slot
 
     # --- amend --------------------------------------------------------------------------------------------------------
 
@@ -431,6 +499,8 @@ class OrderDesk:
             return watch_until(self._desk, symbol, order_id, client_order_id, _has_ended, pauses_s)
 
         answer = await send()
+        if isinstance(answer, UnknownOrder) and await self._was_in_doubt(symbol, order_id, client_order_id):
+            answer = await send()
         if isinstance(answer, UnknownOrder):
             seen = await watch(GONE_S)
             if seen.order is not None and not seen.is_so:
@@ -441,6 +511,21 @@ class OrderDesk:
         if seen.order is not None and seen.is_so:
             return seen.order
         raise self._not_cancelled(client_order_id or order_id or "", answer, seen, sending)
+
+    async def _was_in_doubt(self, symbol: str, order_id: str | None, client_order_id: str | None) -> bool:
+        """Whether the venue could not know it yet: it may be on its way. Returns once it is known that it was placed.
+
+        Raises:
+            OutcomeUnknown: It is not known in time.
+        """
+        placing = self._unresolved.get((symbol, client_order_id or ""))
+        if order_id is not None or placing is None:
+            return False
+        try:
+            await placing.within(self._patience_s)
+        except NotSent:
+            return False
+        return True
 
     def _not_cancelled(self, name: str, answer: Order | APIError, seen: Seen, sending: _Sending) -> APIError:
         if isinstance(answer, UnknownOrder) and seen.order is None and seen.trouble is None:
@@ -514,6 +599,10 @@ class OrderDesk:
             client_order_id=request.client_order_id,
             code=error.code if isinstance(error, APIError) else "CANCELLED",
         )
+
+
+def _key(request: OrderRequest) -> Key:
+    return request.symbol, request.client_order_id
 
 
 def _has_ended(order: Order) -> bool:

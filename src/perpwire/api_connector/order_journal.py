@@ -153,8 +153,9 @@ class OrderJournal:
         """Of the newest entry."""
         self.fold()
         self._number = self._store.newest()
-        self._unsettled = self._store.unsettled()
-        """Client order id -> number."""
+        unsettled = ((_decode(request), number) for request, number in self._store.unsettled())
+        self._unsettled = {(request.symbol, request.client_order_id): number for request, number in unsettled}
+        """By symbol and client order id: an id may serve on several symbols."""
 
     def __repr__(self) -> str:
         return f"<OrderJournal {self._path} {self._venue} {self._store.fingerprint}>"
@@ -171,7 +172,7 @@ class OrderJournal:
         number = self._number
         lines = []
         for request in requests:
-            noted = self._unsettled.get(request.client_order_id)
+            noted = self._unsettled.get((request.symbol, request.client_order_id))
             if noted is None:
                 noted = number = number + 1
             raw = msgspec.Raw(_encode(request))
@@ -187,13 +188,13 @@ class OrderJournal:
                 advice=f"Nothing was sent. Make {self._path} writable (is the disk full?), then place the order again.",
             ) from error
         self._number = number
-        for line in lines:
-            self._unsettled[line.client_order_id] = line.number
+        for request, line in zip(requests, lines, strict=True):
+            self._unsettled[request.symbol, request.client_order_id] = line.number
         self._orders += lines
         if self._timer is None or len(self._orders) >= FOLD_LINES:
             self._fold_soon()
 
-    def settled(self, client_order_id: str, outcome: Order | APIError) -> None:
+    def settled(self, symbol: str, client_order_id: str, outcome: Order | APIError) -> None:
         """Note what became of an order; on disk when this returns. OutcomeUnknown, and what says nothing of this very
         request, leave it open. What can't be written is asked of the venue at the next start."""
         words: tuple[str, str | None, str | None]
@@ -206,7 +207,7 @@ class OrderJournal:
                 words = ("REFUSED", None, f"{type(outcome).__name__} {outcome.code}: {outcome.reason}")
             case _:
                 return
-        number = self._unsettled.pop(client_order_id, None)
+        number = self._unsettled.pop((symbol, client_order_id), None)
         if number is None:
             return
         self._outcomes[number] = words
@@ -308,6 +309,7 @@ class OrderJournal:
         self._fold_quietly()
         if self._timer is not None:
             self._timer.cancel()
+        self._unsettled.clear()  # who hears of an outcome later than this finds nothing to note it on
         self._log.close()
         self._store.close()
 

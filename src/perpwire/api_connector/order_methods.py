@@ -252,18 +252,22 @@ class OrderMethods(MarketMethods, AccountMethods):
         Source: Binance Cancel-All-Open-Orders, Cancel-All-Algo-Open-Orders; Bybit order/cancel-all.
         """
         name = self._symbol_or_none(symbol)
+        # The venue's list may not show yet what was placed a moment ago.
+        known = [order for order in self.account_state.orders.open_orders if name in (None, order.symbol)]
         found: dict[str, Order] = {}
-        for _ in range(CANCEL_ROUNDS):
+        for n in range(CANCEL_ROUNDS):
+            if n > 1:
+                await self._clock.sleep(0.2 * n)  # nor show at once that it is gone
             still_open = await self._path.run(self.venue.open_orders(name))
-            if not still_open and found:
+            if n and not still_open:
                 return tuple(found.values())
             found.update((order.order_id, order) for order in still_open if order.order_id not in found)
             symbols: list[str | None] = [name]
             if name is None and self.venue.cancel_all_needs_symbol:
-                symbols = list({order.symbol: None for order in still_open})
+                symbols = list({order.symbol: None for order in (*still_open, *(() if n else known))})
             calls = [call for one in symbols for call in self.venue.cancel_all(one)]
             await asyncio.gather(*(self._path.run(call) for call in calls))
-            if not still_open:
+            if not still_open and not known:
                 return ()
         raise OutcomeUnknown(
             f"{len(still_open)} orders are still open: {', '.join(order.order_id for order in still_open[:10])}",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Hashable
+from itertools import chain, repeat
 
 from perpwire.api_connector.clock_sync import ClockSync
-from perpwire.api_connector.fill_keeper import FillKeeper
+from perpwire.api_connector.fill_keeper import AUDIT_S, FillKeeper
 from perpwire.api_connector.recovery import reread_account, subject
 from perpwire.api_connector.request_path import RequestPath, at_home
 from perpwire.api_connector.stream_connection import StreamConnection
@@ -22,6 +23,12 @@ from perpwire.model.order import Fill, Order
 from perpwire.venues.base import Hosts, StreamToken, Venue
 
 log = logging.getLogger("perpwire.api_connector")
+
+LATE_S = (2.5, 5.5)
+"""Pauses before the account is read again; the fills are at about the same times."""
+
+SETTLING_S = 3.0
+"""What the stream has told of so lately, such a later reading may not show yet."""
 
 STATE_EVENTS: tuple[type[Event], ...] = (Order, Position, Balance)
 _HEARD: tuple[type[Event], ...] = (*STATE_EVENTS, Fill)
@@ -52,6 +59,11 @@ class PrivateStream:
         self._state = state
         self._credentials = credentials
         self._fills = fills
+        self._told_ns: dict[Hashable, int] = {}
+        """What the stream has told of -> when, the last time; orders only while the account is read."""
+        self._readings = 0
+        """That are under way."""
+        self._opening: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._rereading: asyncio.Task[None] | None = None
         self._connection: StreamConnection | None = None
@@ -60,8 +72,17 @@ class PrivateStream:
         self._was_live = False
 
     async def open(self) -> None:
-        if self._opened:
-            return
+        """Returns once it is live and what was missed is read. A caller that is cancelled meanwhile does not end it."""
+        if self._opening is None:
+            self._opening = asyncio.get_running_loop().create_task(self._open(), name="perpwire account stream")
+            self._opening.add_done_callback(self._opening_ended)
+        await asyncio.shield(self._opening)
+
+    def _opening_ended(self, opening: asyncio.Task[None]) -> None:
+        if opening.cancelled() or opening.exception() is not None:
+            self._opening = None  # the next call tries anew
+
+    async def _open(self) -> None:
         if self._credentials is None:
             raise AuthenticationFailed(
                 "the account stream needs an API key", venue=self._venue.name, call="open_account_stream",
@@ -71,6 +92,7 @@ class PrivateStream:
         self._fills.begin()
         self._state.follow()
         offs = [self._streams.on(kind, self._state.on_event) for kind in _HEARD]
+        offs += [self._streams.on(kind, self._note) for kind in STATE_EVENTS]
         try:
             self._connection = await self._streams.open(
                 self._venue,
@@ -90,7 +112,9 @@ class PrivateStream:
             raise
         self._offs = offs
         # What the account holds now; the stream says only what changes.
-        await self._reread(self._state.on_event)
+        await self._reread(self._state.on_event, self._clock.monotonic_ns())
+        if self._rereading is None:
+            self._follow(at_once=False)
         await self._fills.opened()
         token = self._venue.stream_token()
         if token is not None:
@@ -109,11 +133,11 @@ class PrivateStream:
                 await self._connection.add(topics)
 
     async def close(self) -> None:
-        running = [task for task in (self._keeping, self._rereading) if task is not None]
+        running = [task for task in (self._opening, self._keeping, self._rereading) if task is not None]
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        self._keeping = self._rereading = None
+        self._opening = self._keeping = self._rereading = None
         await self._fills.close()
         for off in self._offs:
             off()
@@ -165,32 +189,49 @@ class PrivateStream:
         self._was_live = self._was_live or live
 
     def _begin_reread(self) -> None:
-        if self._rereading is not None:
-            self._rereading.cancel()
-        deliver = self._streams.frames.deliver
-        self._rereading = asyncio.get_running_loop().create_task(self._reread(deliver), name="perpwire re-read account")
+        self._follow(at_once=True)
         self._fills.catch_up()
 
-    async def _reread(self, deliver: Callable[[Event], None]) -> None:
-        """Read the account and deliver what the stream has not said meanwhile; tries until it succeeds."""
-        while True:
-            # What the stream says while we read is newer than what we read, or is followed by what is newer.
-            said: set[Hashable] = set()
+    def _follow(self, *, at_once: bool) -> None:
+        """Read the account, and again while the venue's lists may be late: what they call open, or do not know, may
+        have ended. After that now and then, as a socket can be mute and still answer pings."""
+        if self._rereading is not None:
+            self._rereading.cancel()
+        began_ns = self._clock.monotonic_ns()
 
-            def note(event: Event, said: set[Hashable] = said) -> None:
-                said.add(subject(event))
+        async def readings() -> None:
+            if at_once:
+                await self._reread(self._streams.frames.deliver, began_ns)
+            for pause_s in chain(LATE_S, repeat(AUDIT_S)):
+                await self._clock.sleep(pause_s)
+                await self._reread(self._deliver_news, self._clock.monotonic_ns() - round(SETTLING_S * 1e9))
 
-            offs = [self._streams.on(kind, note) for kind in STATE_EVENTS]
-            try:
-                events = await reread_account(self._requests, self._venue, self._state)
-            except APIError as error:
-                log.warning("the account can't be read back yet: %s", error)
-                await self._clock.sleep(1.0)
-                continue
-            finally:
-                for off in offs:
-                    off()
-            for event in events:
-                if subject(event) not in said:
-                    deliver(event)
-            return
+        self._rereading = asyncio.get_running_loop().create_task(readings(), name="perpwire re-read account")
+
+    def _deliver_news(self, event: Event) -> None:
+        if self._state.is_news(event):
+            self._streams.frames.deliver(event)
+
+    def _note(self, event: Event) -> None:
+        # What we have read ourselves bears no time of arrival.
+        if event.received_ns and (self._readings or not isinstance(event, Order)):
+            self._told_ns[subject(event)] = self._clock.monotonic_ns()
+
+    async def _reread(self, deliver: Callable[[Event], None], since_ns: int) -> None:
+        """Read the account and deliver what the stream has not said since `since_ns` (monotonic): that is newer than
+        what we read, or is followed by what is newer. Tries until it succeeds."""
+        self._readings += 1
+        try:
+            while True:
+                try:
+                    events = await reread_account(self._requests, self._venue, self._state)
+                    break
+                except APIError as error:
+                    log.warning("the account can't be read back yet: %s", error)
+                    await self._clock.sleep(1.0)
+        finally:
+            self._readings -= 1
+        told_ns, self._told_ns = self._told_ns, {}
+        for event in events:
+            if told_ns.get(subject(event), -1) < since_ns:
+                deliver(event)

@@ -161,22 +161,36 @@ class Resolution:
 
     def _on_evidence(self, evidence: Evidence) -> None:
         if isinstance(evidence, Fill):
-            if evidence.side is self.request.side and evidence.venue_time_ms >= self._first_sent_ms - MARGIN_MS:
+            if self._is_of_it(evidence):
                 self._fills[evidence.trade_id] = evidence
                 order = _from_fills(self.request, tuple(self._fills.values()))
                 # A part of an order that does not rest is not its outcome: how much there will be is not known yet.
                 if order.status is OrderStatus.FILLED or _rests(self.request):
                     self._end(order)
-        elif self._is_it(evidence):
+        elif self._is_it(evidence) and not self._is_child(evidence):
             self._end(evidence)
 
+    def _is_of_it(self, fill: Fill) -> bool:
+        """What a conditional order has become may bear another id of the venue: a fill does not show the order then."""
+        return not self.request.is_conditional and self._is_ours(fill, fill.venue_time_ms)
+
     def _is_it(self, order: Order) -> bool:
-        said_ms = order.created_time_ms or order.updated_time_ms
-        is_old = said_ms is not None and said_ms < self._first_sent_ms - MARGIN_MS
-        tracked = self._desk.orders.tracked(order.symbol, order.order_id, None)
-        if tracked is not None and tracked.first_ns < self._sent_ns:
+        return self._is_ours(order, order.created_time_ms or order.updated_time_ms)
+
+    def _is_child(self, order: Order) -> bool:
+        """Perhaps made by the venue of our conditional order, and told of under an id of its own: that of the order
+        itself is worth a few questions more."""
+        return self.request.is_conditional and not order.is_conditional
+
+    def _is_ours(self, said: Order | Fill, said_ms: int | None) -> bool:
+        """Not of another symbol or the other side, and of no earlier time: client order ids may be used again."""
+        request = self.request
+        if said.symbol != request.symbol or said.side is not request.side:
             return False
-        return order.side is self.request.side and order.symbol == self.request.symbol and not is_old
+        if said_ms is not None and said_ms < self._first_sent_ms - MARGIN_MS:
+            return False
+        tracked = self._desk.orders.tracked(said.symbol, said.order_id, None)
+        return tracked is None or tracked.first_ns >= self._sent_ns
 
     def _end(self, outcome: Order | APIError) -> None:
         if self._outcome.done():
@@ -196,12 +210,16 @@ class Resolution:
         asked_ns = self.began_ns
         for nth, pause_s in enumerate(self._pauses_s):
             await self._sleep_until(asked_ns + round(pause_s * 1e9))
-            while nth == last and (left_ms := self._certain_after_ms - desk.sync.venue_ms()) >= 0:
-                await desk.clock.sleep((left_ms + 1) / 1000)
-            order, asked_ns = await self._question()
-            if order is not None and self._is_it(order):
-                self._end(desk.orders.on_answer(order))
-                return
+            while True:
+                while nth == last and (left_ms := self._certain_after_ms - desk.sync.venue_ms()) >= 0:
+                    await desk.clock.sleep((left_ms + 1) / 1000)
+                order, asked_ns = await self._question()
+                if order is not None and self._is_it(order) and (nth == last or not self._is_child(order)):
+                    self._end(desk.orders.on_answer(order))
+                    return
+                # Being asked, the venue may have set our idea of its time right.
+                if nth < last or self._certain_after_ms < desk.sync.venue_ms():
+                    break
         self._end(
             NotSent(
                 f"the answer was lost ({_reason(self.doubt)}), and the venue does not know the order although "

@@ -15,11 +15,9 @@ from perpwire.model.order import Fill, Order
 from perpwire.venues.base import Venue
 
 
-async def reread_account(requests: RequestPath, venue: Venue, state: AccountState) -> list[Event]:
-    """Events that bring whoever followed the stream up to date: orders, positions, balances.
-
-    Orders that were open before and are not any more are asked for one by one, so that their end is told. Positions
-    that were open and are gone come as flat ones, assets that were held and are gone as empty ones.
+async def reread_orders(requests: RequestPath, venue: Venue, state: AccountState) -> list[Event]:
+    """Orders as they are now. Those that were open before and are not any more are asked for one by one, so that their
+    end is told; what the venue does not know any more after a long outage is let go of.
 
     Raises:
         APIError: Something could not be read; nothing is delivered then.
@@ -32,9 +30,22 @@ async def reread_account(requests: RequestPath, venue: Venue, state: AccountStat
             try:
                 ended = await requests.run(venue.get_order(known.symbol, known.order_id, None))
             except UnknownOrder:
-                continue  # too old for the venue to remember; it is not open, which the list above says
+                state.forget_if_old(known)  # the venue may not show it yet, or remember it no more
+                continue
             events.append(ended)
     events.extend(open_now)
+    return events
+
+
+async def reread_account(requests: RequestPath, venue: Venue, state: AccountState) -> list[Event]:
+    """Events that bring whoever followed the stream up to date: orders, positions, balances.
+
+    Positions that were open and are gone come as flat ones, assets that were held and are gone as empty ones.
+
+    Raises:
+        APIError: Something could not be read; nothing is delivered then.
+    """
+    events = await reread_orders(requests, venue, state)
     positions = await requests.run(venue.positions(None))
     held = {(position.symbol, position.position_side) for position in positions}
     for key, gone in state.positions.items():

@@ -22,11 +22,16 @@ class SafetyMethods(OrderMethods):
         Source: Binance Cancel-All-Open-Orders, Cancel-All-Algo-Open-Orders; Bybit order/cancel-all.
         """
         self.guard.throw(reason)
-        cancelled = await self.cancel_all()
-        while self._placing:
-            await self._clock.sleep(0.2)
+        cancelled: tuple[Order, ...] = ()
+        pause_s = 0.2
+        while True:
+            # Also those whose callers wait no more. What is placed while the orders are cancelled may be missed once.
+            were_on_their_way = self._placing or self.unresolved_orders
             cancelled += await self.cancel_all()
-        return cancelled
+            if not were_on_their_way:
+                return cancelled
+            await self._clock.sleep(pause_s)
+            pause_s = min(2.0, pause_s * 1.5)
 
     def resume(self) -> None:
         """Take orders again after `kill`. Raises nothing, sends nothing."""

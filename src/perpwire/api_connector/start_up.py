@@ -85,7 +85,7 @@ class StartUp:
         outcomes = await asyncio.gather(*map(one, entries))
         found, not_placed, unknown = [], [], []
         for entry, outcome in zip(entries, outcomes, strict=True):
-            self._journal.settled(entry.client_order_id, outcome)
+            self._journal.settled(entry.request.symbol, entry.client_order_id, outcome)
             if isinstance(outcome, Order):
                 found.append(outcome)
                 word = "ACCEPTED"

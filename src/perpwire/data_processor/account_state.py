@@ -35,6 +35,24 @@ class AccountState:
         self.orders.forget_replies(LAG_S)
         self.follows = True
 
+    def is_news(self, event: Event) -> bool:
+        """Whether a reading of the account tells what is not known."""
+        match event:
+            case Order():
+                return self.orders.is_news(event)
+            case Position():
+                position = self.positions.get((event.symbol, event.position_side))
+                return event.quantity != (0 if position is None else position.quantity)
+            case Balance():
+                balance = self.balances.get(event.asset)
+                return event.wallet != (0 if balance is None else balance.wallet)
+        return True
+
+    def forget_if_old(self, order: Order) -> None:
+        """The venue neither lists it as open nor knows it. What was told of lately it may not show yet; what was not
+        has ended unfilled so long ago that the venue has forgotten it."""
+        self.orders.let_go(order.symbol, order.order_id, LAG_S)
+
     def on_event(self, event: Event) -> None:
         """Take an order, fill, position or balance; other events say nothing of the account's state."""
         match event:

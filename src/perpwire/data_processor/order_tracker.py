@@ -34,6 +34,9 @@ _RANK = {
 _FINAL = 4
 
 
+_NEWS = ("status", "filled_quantity", "quantity", "price", "child_order_id")
+
+
 def merged(known: Order, said: Order) -> Order:
     """Both together; they are states of one order. Where both are as good, `said` holds."""
     newer, older = (said, known) if _progress(said) >= _progress(known) else (known, said)
@@ -236,6 +239,22 @@ class OrderTracker:
             tracked = self._orders[key]
             if not tracked.order.status.is_final and tracked.told_ns < before_ns:
                 self._forget(key)
+
+    def is_news(self, order: Order) -> bool:
+        """Whether it would change what is known."""
+        known = self.find(order.symbol, order.order_id, None)
+        if known is None:
+            return True
+        now = merged(known, order)
+        return any(getattr(now, name) != getattr(known, name) for name in _NEWS)
+
+    def let_go(self, symbol: str, order_id: str, older_s: float) -> None:
+        """Forget an order that is open as far as we know, if nothing was said of it for so long."""
+        key = (symbol, order_id)
+        tracked = self._orders.get(key)
+        if tracked is not None and tracked.told_ns < self._now_ns() - round(older_s * 1e9):
+            self._fading[key] = None
+            self._forget(key)
 
     # --- who waits ----------------------------------------------------------------------------------------------------
 

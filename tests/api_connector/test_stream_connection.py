@@ -24,12 +24,13 @@ from perpwire.model.incident import (
     ConnectionLost,
     ConnectionRecovered,
     Incident,
+    LoginRefused,
     SubscriptionRefused,
 )
 from perpwire.model.market import Event
 from perpwire.transport.base import TransportFailed
 from perpwire.transport.memory import MemoryNetwork, MemoryPeer
-from perpwire.venues.base import Control, Session, Venue
+from perpwire.venues.base import Control, Hosts, Session, Venue
 
 
 class TinySession(Session):
@@ -64,6 +65,9 @@ class TinySession(Session):
     def on_control(self, frame: bytes) -> Control:
         message = json.loads(frame)
         return Control(message["control"], tuple(message.get("topics", ())), message.get("text", ""))
+
+
+HOSTS = Hosts(rest="http://venue", streams="ws://venue", env="tiny")
 
 
 class Server:
@@ -105,7 +109,7 @@ class Ear:
             return
         if "login" in message:
             kind = "login_refused" if self._server.refuse_login else "logged_in"
-            self._answer({"control": kind, "text": "bad key"})
+            self._answer({"control": kind, "text": "no such login"})
         for topic in message.get("sub", ()):
             kind = "refused" if topic in self._server.refuse_topics else "subscribed"
             self._answer({"control": kind, "topics": [topic], "text": "no such topic"})
@@ -129,15 +133,19 @@ class Scene:
         frames = FramePath(clock, self.incidents.append)
         frames.on(Event, lambda event: self.events.append(event.symbol))
         venue = SimpleNamespace(
-            name="tiny", heartbeat_s=20.0, command_interval_s=0.1, session=lambda route: TinySession(needs_login)
+            name="tiny",
+            heartbeat_s=20.0,
+            command_interval_s=0.1,
+            session=lambda route: TinySession(needs_login),
+            login_refusal=lambda code, text: AuthenticationFailed(text, venue="tiny", call="log in", code=code),
         )
 
         async def address() -> str:
             return "ws://venue/stream"
 
         self.connection = StreamConnection(
-            venue=cast(Venue, venue), route="public", address=address, transport=network, frames=frames, clock=clock,
-            rng=random.Random(1), credentials=Credentials("key", "secret"), venue_ms=lambda: 0,
+            venue=cast(Venue, venue), hosts=HOSTS, route="public", address=address, transport=network, frames=frames,
+            clock=clock, rng=random.Random(1), credentials=Credentials("key", "secret"), venue_ms=lambda: 0,
             on_incident=self.incidents.append, on_state=self.states.append,
         )  # fmt: skip
 
@@ -303,7 +311,7 @@ def test_the_first_failure_is_the_callers_and_leaves_nothing_behind() -> None:
 def test_a_refused_login_is_raised_and_a_silent_server_times_out() -> None:
     async def refused(scene: Scene) -> None:
         scene.server.refuse_login = True
-        with pytest.raises(AuthenticationFailed, match="refused the login: bad key"):
+        with pytest.raises(AuthenticationFailed, match="refused the login: no such login"):
             await scene.connection.start(["a"])
 
     async def silent(scene: Scene) -> None:
@@ -313,6 +321,27 @@ def test_a_refused_login_is_raised_and_a_silent_server_times_out() -> None:
 
     play(refused, needs_login=True)
     play(silent, needs_login=True)
+
+
+def test_a_login_that_is_refused_later_is_told_with_its_door_and_tried_ever_more_seldom() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connection.start(["a"])
+        scene.server.refuse_login = True
+        scene.server.peers[-1].close()
+        await scene.later(3600)
+        assert 7 <= len(scene.server.peers) - 1 <= 14  # at once, 2, 30, 60, 120, 240, 480, 600, 600 ... seconds
+        told = [one for one in scene.incidents if isinstance(one, LoginRefused)]
+        assert len(told) == len(scene.server.peers) - 1
+        assert "no such login" in told[0].detail
+        assert "environment 'tiny' at ws://venue." in told[0].detail
+        scene.server.refuse_login = False
+        await scene.later(601)
+        assert scene.is_live
+        scene.server.peers[-1].close()
+        await scene.later(1)
+        assert scene.is_live  # what was refused before is forgotten
+
+    play(scenario, needs_login=True)
 
 
 def test_login_comes_before_every_subscription() -> None:

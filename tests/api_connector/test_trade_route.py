@@ -14,12 +14,23 @@ import msgspec
 import pytest
 
 from perpwire.api_connector.lifecycle import State
-from perpwire.api_connector.retry import RetryPolicy
+from perpwire.api_connector.retry import RetryPolicy, is_refused_key
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.clock import Clock, ManualClock, SystemClock
-from perpwire.errors import APIError, BadInput, NotSent, RateLimited
-from perpwire.model.incident import ConnectionFailing, ConnectionLost, ConnectionRecovered, Incident
+from perpwire.errors import (
+    APIError,
+    AuthenticationFailed,
+    BadInput,
+    Busy,
+    ClockSkewed,
+    NotSent,
+    RateLimited,
+    VenueRefused,
+)
+from perpwire.model.incident import ConnectionFailing, ConnectionLost, ConnectionRecovered, Incident, LoginRefused
 from perpwire.model.order import Order, OrderStatus
+from perpwire.notification.alert import Severity
+from perpwire.notification.rules import Rules
 from perpwire.simulator.dialect import DialectOptions
 from perpwire.simulator.faults import (
     Act,
@@ -378,6 +389,61 @@ def test_a_login_that_is_refused_leaves_orders_to_rest() -> None:
     in_world(scenario, "bybit")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_refused_login_says_whose_door_it_was_and_is_not_tried_all_the_time(venue: str) -> None:
+    """Wrong private key at Binance (only Ed25519 keys log on there), wrong secret at Bybit; orders go by REST."""
+    mine, other = pem_pair(), pem_pair(2)
+    words = {"binance": ("[-1022]", "Check the secret"), "bybit": ("[10004]", "Check key and secret")}[venue]
+
+    async def scenario(world: World) -> None:
+        secret = {"binance": other[0], "bybit": "canary-secret"}[venue]
+        async with trader(world, venue, live=False, secret_key=secret, check_key=False) as connector:
+            told: list[Incident] = []
+            connector.on_incident(told.append)
+            await world.clock.sleep(900)
+            refused = [one for one in told if isinstance(one, LoginRefused)]
+            assert 5 <= len(refused) <= 8  # after 2, 30, 60, 120, 240, 480 ... seconds
+            for word in (venue, *words, "environment 'sim' at ws://", "calls go by REST"):
+                assert word in refused[0].detail
+            assert not any("canary" in one.detail or "BEGIN" in one.detail for one in told)
+            alert = Rules().alert(refused[0])
+            assert alert is not None
+            assert alert.severity is Severity.CRITICAL
+            with pytest.raises(APIError):
+                await resting(connector)
+            assert by_rest(world, venue) == 1
+
+    account = AccountSpec(public_key=mine[1]) if venue == "binance" else AccountSpec()
+    in_world(scenario, venue, accounts=(account,), rate=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("venue", "code", "kind", "advice"),
+    [
+        ("bybit", 10003, AuthenticationFailed, "environment"),
+        ("bybit", 10010, AuthenticationFailed, "IP address"),
+        ("bybit", 33004, AuthenticationFailed, "expired"),
+        ("bybit", 10001, AuthenticationFailed, "clock"),
+        ("bybit", 10006, RateLimited, "Wait"),
+        ("bybit", 10016, Busy, "again"),
+        ("binance", -2015, AuthenticationFailed, "IP addresses"),
+        ("binance", -4056, AuthenticationFailed, "key"),
+        ("binance", -1021, ClockSkewed, "clock"),
+        ("binance", -9999, VenueRefused, "refused"),
+    ],
+)
+def test_what_a_refused_login_means_is_read_in_the_venues_table(
+    venue: str, code: int, kind: type[APIError], advice: str
+) -> None:
+    error = load(venue).login_refusal(code, "the venue's words")
+    assert (type(error), error.code, error.venue) == (kind, code, venue)
+    assert "the venue's words" in str(error)
+    assert advice in error.advice
+    assert is_refused_key(error) is (kind is AuthenticationFailed)
+    assert load(venue).login_refusal(None, "words").code == "LOGIN_REFUSED"
+
+
 def test_a_socket_that_is_to_restart_is_left_for_another_and_its_answers_still_count() -> None:
     async def scenario(world: World) -> None:
         async with trader(world, "bybit") as connector:
@@ -491,12 +557,12 @@ def test_over_real_sockets_orders_go_and_a_reset_is_survived(venue: str) -> None
 # --- keys -------------------------------------------------------------------------------------------------------------
 
 
-def pem_pair() -> tuple[str, str]:
+def pem_pair(number: int = 1) -> tuple[str, str]:
     pytest.importorskip("cryptography")
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-    key = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
+    key = Ed25519PrivateKey.from_private_bytes(bytes(range(number, number + 32)))
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return private.decode(), public.decode()

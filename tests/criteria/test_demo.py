@@ -93,6 +93,6 @@ def test_demo_3_a_key_that_is_unknown_here_is_told_with_environment_and_address(
                     await stranger.open_account_stream()
             for error in (caught.value, of_a_call.value, of_the_stream.value):
                 assert "environment 'sim'" in str(error)
-                assert world.simulation.urls[venue] in str(error)
+                assert world.simulation.urls[venue].removeprefix("http") in str(error)
 
     clock.run(scene())

@@ -375,6 +375,7 @@ class ConnectorCore:
             return None
         return TradeRoute(
             self.venue,
+            self._hosts,
             address,
             sockets=self.streams.transport,
             credentials=self._credentials,
@@ -382,6 +383,7 @@ class ConnectorCore:
             rng=self._rng,
             venue_ms=self._sync.venue_ms,
             pay=requests.pay,
+            measure_clock=requests.measure_clock,
             on_incident=self._tell,
         )
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar, overload
 
+import msgspec
+
 from perpwire.api_connector.connector_core import ConnectorCore
+from perpwire.api_connector.order_methods import as_road
 from perpwire.errors import BadInput
-from perpwire.venues.base import Call, Endpoint
+from perpwire.venues.base import Call, Endpoint, Road
 
 T = TypeVar("T")
 
@@ -25,6 +29,7 @@ class NativeMethods(ConnectorCore):
         reply: type[T],
         signed: bool | None = None,
         weight: int | None = None,
+        road: Road | str | None = None,
         deadline_s: float | None = None,
     ) -> T: ...
 
@@ -37,6 +42,7 @@ class NativeMethods(ConnectorCore):
         *,
         signed: bool | None = None,
         weight: int | None = None,
+        road: Road | str | None = None,
         deadline_s: float | None = None,
     ) -> Any: ...
 
@@ -49,42 +55,62 @@ class NativeMethods(ConnectorCore):
         reply: Any = Any,
         signed: bool | None = None,
         weight: int | None = None,
+        road: Road | str | None = None,
         deadline_s: float | None = None,
     ) -> Any:
-        """Make any REST call of the venue: `await binance.call("GET", "/fapi/v1/constituents", {"symbol": "BTCUSDT"})`.
+        """Make any call of the venue: `await binance.call("GET", "/fapi/v1/constituents", {"symbol": "BTCUSDT"})`.
 
         Args:
             method: GET, POST, PUT or DELETE.
-            path: Without host and query.
+            path: Without host and query. It says which host serves the call: at Binance /fapi and /futures/data, and
+                /sapi of the wallet service; at Bybit /v5.
             params: In the venue's names; Decimals and floats are written in plain notation, None is left out.
             reply: What the answer is decoded into: a msgspec.Struct, list[...], dict ... Without it: plain dicts, lists
-                and texts. At Bybit it is the `result` of the answer.
+                and texts; numbers with a point are Decimals. At Bybit it is the `result` of the answer.
             signed: Whether it is signed; None: as our table has it, or else whether there is a key.
             weight: What it costs at Binance; needed only where our table does not have the path. The venue's headers
                 correct it. Elsewhere it has no meaning.
+            road: "rest" or "websocket"; None: as the connector is set. By the trading socket go only calls that our
+                table knows it to serve.
             deadline_s: Seconds from now; what is not sent by then never is.
 
         A call that writes is sent once: after a lost answer it raises OutcomeUnknown, and what became of it is the
         caller's to find out. Only GET is repeated by itself.
 
         Raises:
-            BadInput: No method or path.
+            BadInput: No method, path, weight, parameters or type; or a path of another product's or host.
+            NotOffered: This environment has no such service.
             APIError: See errors.py.
         """
-        endpoint = self._native(method.upper(), path, reply, signed, weight)
-        deadline_ns = self._deadline_ns(deadline_s)
-        return await self._path.run(Call(endpoint, dict(params or {}), _as_it_is), deadline_ns=deadline_ns)
+        endpoint = self._native(str(method).upper(), str(path), reply, signed, weight)
+        given = {} if params is None else params
+        if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+            raise self._bad_call("params are no mapping of names to values", "BAD_PARAMETER")
+        return await self._path.run(
+            Call(endpoint, dict(given), _as_it_is), road=as_road(road), deadline_ns=self._deadline_ns(deadline_s)
+        )
 
     def _native(self, method: str, path: str, reply: Any, signed: bool | None, weight: int | None) -> Endpoint:
         if method not in ("GET", "POST", "PUT", "DELETE"):
-            raise BadInput(f"{method!r} is no method", venue=self.venue.name, call="call", code="BAD_METHOD")
-        if not path.startswith("/") or not path.isascii() or not path.isprintable() or set(path) & set("?# "):
-            raise BadInput(
-                f"{path!r} is no path such as /fapi/v1/time", venue=self.venue.name, call="call", code="BAD_PATH"
-            )
+            raise self._bad_call(f"{method!r} is no method", "BAD_METHOD")
+        if not _PATH(path) or ".." in path:
+            raise self._bad_call(f"{path!r} is no path such as /fapi/v1/time", "BAD_PATH")
+        if weight is not None and (not isinstance(weight, int) or weight < 0):
+            raise self._bad_call(f"weight {weight!r} is no whole number from 0 on", "BAD_WEIGHT")
+        try:
+            msgspec.json.Decoder(reply)
+            hash(reply)
+        except (TypeError, ValueError, NameError) as error:
+            raise self._bad_call(f"no answer can be decoded into {reply!r}: {error}", "BAD_REPLY_TYPE") from None
         if signed is None and self._credentials is None:
             signed = False
         return self.venue.native_endpoint(method, path, reply, signed, weight)
+
+    def _bad_call(self, reason: str, code: str) -> BadInput:
+        return BadInput(reason, venue=self.venue.name, call="call", code=code)
+
+
+_PATH = re.compile(r"(/[A-Za-z0-9_.~-]+)+").fullmatch
 
 
 def _as_it_is(reply: Any) -> Any:

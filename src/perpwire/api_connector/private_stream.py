@@ -10,7 +10,7 @@ from itertools import chain, repeat
 from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.fill_keeper import AUDIT_S, FillKeeper
 from perpwire.api_connector.recovery import reread_account, subject
-from perpwire.api_connector.request_path import RequestPath, at_home
+from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.stream_connection import StreamConnection
 from perpwire.api_connector.websocket_manager import WebSocketManager
 from perpwire.clock import Clock
@@ -96,6 +96,7 @@ class PrivateStream:
         try:
             self._connection = await self._streams.open(
                 self._venue,
+                self._hosts,
                 self._venue.private_route,
                 [topic.name for topic in self._venue.private_topics()],
                 address=self._address,
@@ -103,12 +104,10 @@ class PrivateStream:
                 venue_ms=self._sync.venue_ms,
                 on_state=self._on_state,
             )
-        except BaseException as error:
+        except BaseException:
             self._opened = self._state.follows = False
             for off in offs:
                 off()
-            if isinstance(error, AuthenticationFailed):
-                at_home(error, self._hosts)
             raise
         self._offs = offs
         # What the account holds now; the stream says only what changes.

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from perpwire.api_connector.admission import Admission
 from perpwire.api_connector.clock_sync import ClockKeeper, ClockSync, Sample
+from perpwire.api_connector.doors import at_door
 from perpwire.api_connector.ledger import RateLedger, Receipt
 from perpwire.api_connector.metrics import APIMetrics
 from perpwire.api_connector.retry import RetryPolicy, is_safe
@@ -49,6 +50,10 @@ class Route(Protocol):
         """
         ...
 
+    def address(self, endpoint: Endpoint) -> str:
+        """Where it leads to."""
+        ...
+
 
 class Prepared(Protocol):
     """One signed request."""
@@ -79,12 +84,6 @@ class SocketRoute(Route, Protocol):
         ...
 
 
-def at_home(error: AuthenticationFailed, hosts: Hosts) -> None:
-    """Say in the advice whose door it was: most keys that are refused belong to another environment."""
-    if hosts.rest not in error.advice:
-        error.advice = f"{error.advice} It was refused by environment {hosts.env!r} at {hosts.rest}."
-
-
 class HttpRoute:
     """By HTTP to the hosts of one environment."""
 
@@ -92,6 +91,9 @@ class HttpRoute:
         self._venue = venue
         self._transport = transport
         self._hosts = hosts
+
+    def address(self, endpoint: Endpoint) -> str:
+        return self._hosts.base(endpoint) or self._hosts.rest
 
     def prepare(
         self, endpoint: Endpoint, params: Params, credentials: Credentials | None, venue_ms: int
@@ -421,7 +423,7 @@ class RequestPath:
             if self._credentials is not None:
                 error.redact(self._credentials.redact)
             if isinstance(error, AuthenticationFailed):
-                at_home(error, self._hosts)
+                at_door(error, self._hosts, route.address(endpoint))
             if isinstance(error, RateLimited):
                 self._stop(error, costs)
             if not error.is_listed:

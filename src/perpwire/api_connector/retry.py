@@ -16,6 +16,7 @@ from perpwire.errors import (
     Busy,
     ClockSkewed,
     Garbled,
+    NotAllowed,
     NotSent,
     OutcomeUnknown,
     Overloaded,
@@ -88,12 +89,21 @@ def is_safe(error: APIError, endpoint: Endpoint) -> bool:
     return endpoint.repeatable and isinstance(error, OutcomeUnknown | Garbled)
 
 
-def reconnect_pause_s(failures: int, rng: random.Random) -> float:
-    """Seconds before the next try to connect, after `failures` failed ones in a row (0: the socket was live before).
+def is_refused_key(error: Exception) -> bool:
+    """A login or a key that the venue refused, or that can't sign: the same one will be refused again."""
+    return isinstance(error, NotAllowed | BadInput)
+
+
+def reconnect_pause_s(failures: int, rng: random.Random, refusals: int = 0) -> float:
+    """Seconds before the next try to connect, after `failures` failed ones in a row (0: the socket was live before),
+    the last `refusals` of which ended in a refused key.
 
     A lost socket is replaced at once, give or take a quarter of a second so that many clients do not come back in one
-    instant; then 2, 4, 8, 16, 30, 30 ... seconds, each less up to a fifth.
+    instant; then 2, 4, 8, 16, 30, 30 ... seconds, each less up to a fifth. A refused key is tried once more as soon,
+    in case it was for the clock, and then after 30, 60, 120, 240, 480, 600, 600 ... seconds.
     """
+    if refusals > 1:
+        return min(600.0, 30.0 * 2.0 ** min(refusals - 2, 5)) * rng.uniform(0.8, 1.0)
     if failures == 0:
         return rng.uniform(0.0, 0.25)
     return min(30.0, 2.0 ** min(failures, 5)) * rng.uniform(0.8, 1.0)

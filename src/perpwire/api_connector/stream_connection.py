@@ -7,9 +7,10 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Iterable
 
+from perpwire.api_connector.doors import origin, refused_login
 from perpwire.api_connector.frame_path import FramePath
 from perpwire.api_connector.lifecycle import NEXT, Change, State
-from perpwire.api_connector.retry import reconnect_pause_s
+from perpwire.api_connector.retry import is_refused_key, reconnect_pause_s
 from perpwire.clock import Clock
 from perpwire.credentials import Credentials
 from perpwire.errors import APIError, AuthenticationFailed, NotSent, StreamRefused
@@ -18,10 +19,11 @@ from perpwire.model.incident import (
     ConnectionLost,
     ConnectionRecovered,
     Incident,
+    LoginRefused,
     SubscriptionRefused,
 )
 from perpwire.transport.base import Socket, SocketTransport, TransportFailed
-from perpwire.venues.base import Control, Session, Venue
+from perpwire.venues.base import Control, Hosts, Session, Venue
 
 log = logging.getLogger("perpwire.api_connector")
 
@@ -45,6 +47,7 @@ class StreamConnection:
         self,
         *,
         venue: Venue,
+        hosts: Hosts,
         route: str,
         address: Callable[[], Awaitable[str]],
         transport: SocketTransport,
@@ -60,7 +63,9 @@ class StreamConnection:
     ) -> None:
         self.name = name or f"{venue.name}/{route}"
         self._venue = venue
+        self._hosts = hosts
         self._route = route
+        self._at = ""
         self._address = address
         self._transport = transport
         self._frames = frames
@@ -222,14 +227,9 @@ class StreamConnection:
                 if self._logged_in is not None and not self._logged_in.done():
                     self._logged_in.set_result(None)
             case "login_refused":
-                if self._logged_in is not None and not self._logged_in.done():
+                if self._logged_in is not None and not self._logged_in.done() and self._credentials is not None:
                     self._logged_in.set_exception(
-                        AuthenticationFailed(
-                            f"{self.name} refused the login: {control.text}",
-                            venue=self._venue.name,
-                            call="log in",
-                            code="LOGIN_REFUSED",
-                        )
+                        refused_login(control, self.name, self._venue, self._hosts, self._at, self._credentials)
                     )
             case "subscribed":
                 for topic in control.topics:
@@ -254,19 +254,21 @@ class StreamConnection:
             waiting.set_exception(refusal)
 
     async def _run(self) -> None:
-        failures = 0
+        failures = refusals = 0
         while True:
             try:
                 reason = await self._one_life()
-                failures = 0
+                failures = refusals = 0
             except (TransportFailed, APIError, TimeoutError) as error:
-                reason = getattr(error, "reason", "") or "no answer in time"
+                refused = is_refused_key(error)
+                reason = str(error) if refused else getattr(error, "reason", "") or "no answer in time"
                 failures += 1
+                refusals = refusals + 1 if refused else 0
                 if self._first_outcome is not None and not self._first_outcome.done():
                     self._first_outcome.set_exception(self._first_failure(error, reason))
                     return
                 self._on_incident(
-                    ConnectionFailing(
+                    (LoginRefused if refused else ConnectionFailing)(
                         venue=self._venue.name,
                         time_ns=self._clock.time_ns(),
                         detail=f"{self.name} can't be kept: {reason}",
@@ -288,7 +290,7 @@ class StreamConnection:
                 )
                 if self._on_state is not None:
                     self._on_state(False)
-            await self._clock.sleep(reconnect_pause_s(failures, self._rng))
+            await self._clock.sleep(reconnect_pause_s(failures, self._rng, refusals))
             self._change(Change.RETRY)
 
     def _first_failure(self, error: Exception, reason: str) -> Exception:
@@ -307,7 +309,9 @@ class StreamConnection:
         self._confirmed.clear()
         self._heard_ns = self._clock.monotonic_ns()
         self._ear = ear = _Ear(self)
-        socket = await self._transport.connect(await self._address(), ear, CONNECT_TIMEOUT_S)
+        address = await self._address()
+        self._at = origin(address)
+        socket = await self._transport.connect(address, ear, CONNECT_TIMEOUT_S)
         self._socket = socket
         try:
             self._change(Change.OPENED)

@@ -10,18 +10,27 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Any, NamedTuple
 
+from perpwire.api_connector.doors import refused_login
 from perpwire.api_connector.lifecycle import NEXT, Change, State
-from perpwire.api_connector.retry import reconnect_pause_s
+from perpwire.api_connector.retry import is_refused_key, reconnect_pause_s
 from perpwire.clock import Clock
 from perpwire.credentials import Credentials
 from perpwire.errors import APIError, AuthenticationFailed, NotSent, OutcomeUnknown
 from perpwire.http_message import HttpReply
-from perpwire.model.incident import ConnectionFailing, ConnectionLost, ConnectionRecovered, FrameGarbled, Incident
+from perpwire.model.incident import (
+    ConnectionFailing,
+    ConnectionLost,
+    ConnectionRecovered,
+    FrameGarbled,
+    Incident,
+    LoginRefused,
+)
 from perpwire.transport.base import Socket, SocketTransport, TransportFailed
 from perpwire.transport.patience import Patience
-from perpwire.venues.base import Control, Costs, Endpoint, Params, TradeReply, TradeSession, Venue
+from perpwire.venues.base import Control, Costs, Endpoint, Hosts, Params, TradeReply, TradeSession, Venue
 
 log = logging.getLogger("perpwire.api_connector")
 
@@ -47,11 +56,13 @@ class TradeRoute:
         sockets: Gives the transport when it is first needed.
         venue_ms: The venue's time, for the login.
         pay: Waits until the ledger has room for the handshake, and spends it.
+        measure_clock: Asks the venue's time anew: a login is refused for a clock that has moved, too.
     """
 
     def __init__(
         self,
         venue: Venue,
+        hosts: Hosts,
         address: str,
         *,
         sockets: Callable[[], SocketTransport],
@@ -60,6 +71,7 @@ class TradeRoute:
         rng: random.Random,
         venue_ms: Callable[[], int],
         pay: Callable[[str, Costs], Awaitable[None]],
+        measure_clock: Callable[[], Awaitable[None]],
         on_incident: Callable[[Incident], None],
     ) -> None:
         self.name = f"{venue.name}/trade"
@@ -70,6 +82,7 @@ class TradeRoute:
         self.late_answers = 0
         """Answers that came after their request had been given up."""
         self._venue = venue
+        self._hosts = hosts
         self._address = address
         self._sockets = sockets
         self._credentials = credentials
@@ -77,6 +90,7 @@ class TradeRoute:
         self._rng = rng
         self._venue_ms = venue_ms
         self._pay = pay
+        self._measure_clock = measure_clock
         self._on_incident = on_incident
         self._line: _Line | None = None
         self._lines: set[_Line] = set()
@@ -96,6 +110,10 @@ class TradeRoute:
     def waiting(self) -> int:
         """Requests written and not answered yet."""
         return sum(len(line.waiting) for line in self._lines)
+
+    def address(self, endpoint: Endpoint) -> str:
+        """See request_path.Route."""
+        return self._address
 
     def open(self) -> None:
         """Begin to connect, unless that was begun already."""
@@ -156,24 +174,29 @@ class TradeRoute:
         self.state = NEXT[self.state, change]
 
     async def _run(self) -> None:
-        failures = 0
+        failures = refusals = 0
         while True:
             self._attempts += 1
-            began_ns = None
+            began_ns, refused = None, False
             try:
                 line = await self._bring_up(self._change)
                 began_ns = self.clock.monotonic_ns()
                 self._take_up(line)
                 reason = await self._serve(line)
             except (TransportFailed, APIError, TimeoutError) as error:
-                reason = getattr(error, "reason", "") or "no answer in time"
+                refused = is_refused_key(error)
+                reason = str(error) if refused else getattr(error, "reason", "") or "no answer in time"
+            refusals = refusals + 1 if refused else 0
             lived_s = 0.0 if began_ns is None else (self.clock.monotonic_ns() - began_ns) / 1e9
             failures = 0 if lived_s >= SHORT_LIFE_S else failures + 1
             self._change(Change.LOST)
-            self._tell_lost(reason, failures, was_live=began_ns is not None)
+            self._tell_lost(reason, failures, was_live=began_ns is not None, refused=refused)
             # The first loss of a socket that was live is mended at once, however short it lived.
             in_a_row = failures if began_ns is None else max(0, failures - 1)
-            await self.clock.sleep(reconnect_pause_s(in_a_row, self._rng))
+            await self.clock.sleep(reconnect_pause_s(in_a_row, self._rng, refusals))
+            if refused:
+                with suppress(APIError):
+                    await self._measure_clock()
             self._change(Change.RETRY)
 
     async def _bring_up(self, change: Callable[[Change], None]) -> _Line:
@@ -208,13 +231,8 @@ class TradeRoute:
             raise TransportFailed("lost before the login", may_have_been_sent=False)
         async with asyncio.timeout(LOGIN_TIMEOUT_S):
             control = await line.login
-        if control.kind == "login_refused":
-            raise AuthenticationFailed(
-                f"{self.name} refused the login: {control.text}",
-                venue=self._venue.name,
-                call="log in",
-                code="LOGIN_REFUSED",
-            )
+        if control.kind == "login_refused" and self._credentials is not None:
+            raise refused_login(control, self.name, self._venue, self._hosts, self._address, self._credentials)
 
     def _take_up(self, line: _Line) -> None:
         self._line = line
@@ -234,10 +252,10 @@ class TradeRoute:
             )
         )
 
-    def _tell_lost(self, reason: str, failures: int, *, was_live: bool) -> None:
+    def _tell_lost(self, reason: str, failures: int, *, was_live: bool, refused: bool) -> None:
         if not was_live:
             self._on_incident(
-                ConnectionFailing(
+                (LoginRefused if refused else ConnectionFailing)(
                     venue=self._venue.name,
                     time_ns=self.clock.time_ns(),
                     detail=f"{self.name} can't be kept: {reason}; calls go by REST",

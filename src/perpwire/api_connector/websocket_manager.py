@@ -193,6 +193,7 @@ class WebSocketManager:
     async def open(
         self,
         venue: Venue,
+        hosts: Hosts,
         route: str,
         topics: Iterable[str],
         *,
@@ -202,7 +203,7 @@ class WebSocketManager:
         on_state: Callable[[str, bool], None] | None = None,
     ) -> StreamConnection:
         """Open a route that needs a key or a login."""
-        connection = self._new(venue, route, address, credentials, venue_ms, on_state)
+        connection = self._new(venue, hosts, route, address, credentials, venue_ms, on_state)
         await self._bring(connection, list(topics))
         return connection
 
@@ -248,7 +249,7 @@ class WebSocketManager:
                 async def address() -> str:
                     return venue.stream_url(hosts, topic.route, None)
 
-                return self._new(venue, topic.route, address, None, self._no_clock, on_state, name)
+                return self._new(venue, hosts, topic.route, address, None, self._no_clock, on_state, name)
             if len(connection.topics) + len(wanted.get(connection, ())) < venue.topics_per_connection:
                 return connection
             number += 1
@@ -259,6 +260,7 @@ class WebSocketManager:
     def _new(
         self,
         venue: Venue,
+        hosts: Hosts,
         route: str,
         address: Callable[[], Awaitable[str]],
         credentials: Credentials | None,
@@ -269,6 +271,7 @@ class WebSocketManager:
         name = name or f"{venue.name}/{route}"
         connection = StreamConnection(
             venue=venue,
+            hosts=hosts,
             route=route,
             name=name,
             address=address,

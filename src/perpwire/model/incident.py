@@ -45,6 +45,10 @@ class ConnectionFailing(Incident, frozen=True, kw_only=True):
     attempts: int
 
 
+class LoginRefused(ConnectionFailing, frozen=True, kw_only=True):
+    """The venue refused our key on a socket. It is tried again, but seldom: somebody has to mend the key."""
+
+
 class StreamStale(Incident, frozen=True, kw_only=True):
     """Topics that should speak are silent, though the socket answers pings; the socket is being replaced.
 

@@ -22,6 +22,7 @@ from perpwire.model.incident import (
     HandlerFailed,
     Incident,
     KeyWarning,
+    LoginRefused,
     ModeChanged,
     OrderDoubtful,
     OrderFailed,
@@ -105,6 +106,11 @@ def _connection_failing(rules: Rules, incident: ConnectionFailing) -> Alert | No
     # The key of the lost connection: being critical, it is told although the loss was, and one recovery ends both.
     key = _connection_key(incident.connection)
     return _alert(incident, Severity.CRITICAL, key, f"Connection {incident.connection} can't be made")
+
+
+def _login_refused(rules: Rules, incident: LoginRefused) -> Alert:
+    key = _connection_key(incident.connection)
+    return _alert(incident, Severity.CRITICAL, key, f"Connection {incident.connection}: the key is refused")
 
 
 def _connection_recovered(rules: Rules, incident: ConnectionRecovered) -> Alert:
@@ -209,6 +215,7 @@ def _unforeseen(rules: Rules, incident: Incident) -> Alert:
 _RULES: Mapping[type, Callable[[Rules, Any], Alert | None]] = {
     ConnectionLost: _connection_lost,
     ConnectionFailing: _connection_failing,
+    LoginRefused: _login_refused,
     ConnectionRecovered: _connection_recovered,
     SubscriptionRefused: _subscription_refused,
     BookGap: _book_gap,

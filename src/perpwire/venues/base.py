@@ -9,13 +9,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from perpwire.credentials import Credentials
-from perpwire.errors import APIError, BadInput
+from perpwire.errors import APIError, AuthenticationFailed, BadInput
 from perpwire.http_message import HttpReply, HttpRequest
 from perpwire.model.market import BookDelta, BookSnapshot, Event
 from perpwire.venues.calls import (
@@ -32,6 +33,7 @@ from perpwire.venues.endpoint import (
     Params as Params,
     Road as Road,
     Security as Security,
+    Service as Service,
 )
 
 
@@ -134,11 +136,13 @@ ControlKind = Literal[
 
 
 class Control(msgspec.Struct, frozen=True):
-    """What a frame that is no data means. `topics` are the ones it answers for; `text` the venue's words."""
+    """What a frame that is no data means. `topics` are the ones it answers for; `text` the venue's words, `code` its
+    code where it gave one."""
 
     kind: ControlKind
     topics: tuple[str, ...] = ()
     text: str = ""
+    code: int | None = None
 
 
 class Session(ABC):
@@ -280,6 +284,10 @@ class Venue(MarketCalls, AccountCalls, OrderCalls, ABC):
     rows: Sequence[Endpoint] = ()
     """The table of calls."""
 
+    services: Mapping[str, Service] = MappingProxyType({})
+    """How paths of calls that we can reach begin -> which of the environment's hosts serves them. What begins otherwise
+    is another product's, or nobody's."""
+
     # --- requests -------------------------------------------------------------------------------------------------
 
     @abstractmethod
@@ -319,29 +327,50 @@ class Venue(MarketCalls, AccountCalls, OrderCalls, ABC):
         Args:
             signed: None: as the table has it, or else signed.
             weight: What it costs, where the venue counts so; None: as the table has it, or else the least.
+
+        Raises:
+            BadInput: The path is of no service that we know where to find.
         """
         http = f"{method} {path}"
-        known = next((row for row in self.rows if row.http == http), None)
-        if known is not None:
-            security = known.security if signed is None else Security.SIGNED if signed else Security.NONE
-            costs = known.costs if weight is None else self.native_costs(path, weight)
-            repeatable = method == "GET"
-            return msgspec.structs.replace(
-                known, name=http, reply=reply, security=security, costs=costs, repeatable=repeatable
+        row = next((row for row in self.rows if row.http == http), None)
+        if row is None:
+            row = Endpoint(
+                name=http,
+                http=http,
+                security=Security.SIGNED,
+                reply=reply,
+                costs=self.native_costs(path),
+                host=self._service(path),
+                source="the caller",
             )
-        return Endpoint(
-            name=http,
-            http=http,
-            security=Security.NONE if signed is False else Security.SIGNED,
-            reply=reply,
-            costs=self.native_costs(path, weight),
-            repeatable=method == "GET",
-            source="the caller",
+        security = row.security if signed is None else Security.SIGNED if signed else Security.NONE
+        costs = row.costs if weight is None else partial(self._weighed, row, weight)
+        return msgspec.structs.replace(
+            row, name=http, reply=reply, security=security, costs=costs, repeatable=method == "GET"
         )
 
+    def _service(self, path: str) -> Service:
+        for begin, service in self.services.items():
+            if path.startswith(begin):
+                return service
+        raise BadInput(
+            f"{path} is of no service that is known here: paths begin with {', '.join(self.services)}",
+            venue=self.name,
+            call="call",
+            code="UNKNOWN_PATH",
+            advice="Other products (spot, coin-margined, options ...) live at other hosts: use a client for them.",
+        )
+
+    def _weighed(self, row: Endpoint, weight: int, params: Params) -> Costs:
+        return self.weighed(row.costs_of(params), weight)
+
     @abstractmethod
-    def native_costs(self, path: str, weight: int | None) -> Costs:
-        """What a call that is not in the table uses; `weight` where the caller knows it."""
+    def native_costs(self, path: str) -> Costs:
+        """What a call that is not in the table uses."""
+
+    def weighed(self, costs: Costs, weight: int) -> Costs:
+        """`costs` with the weight that the caller knows; the same where the venue does not count so."""
+        return costs
 
     # --- streams --------------------------------------------------------------------------------------------------
 
@@ -391,6 +420,12 @@ class Venue(MarketCalls, AccountCalls, OrderCalls, ABC):
     def trade_session(self) -> TradeSession:
         """Only where trade_url gives one."""
         raise NotImplementedError
+
+    def login_refusal(self, code: int | None, text: str) -> APIError:
+        """Why a socket's login was refused, by the venue's code for it, where it gave one."""
+        return AuthenticationFailed(
+            text, venue=self.name, call="log in", code="LOGIN_REFUSED" if code is None else code
+        )
 
     def server_clock_ms(self, refusal: APIError) -> int | None:
         """The venue's time as a refusal for the clock states it, Unix milliseconds; None where it does not."""

@@ -18,6 +18,10 @@ Costs = Mapping[str, int]
 """Limit name -> how much of it a request uses."""
 
 
+Service = Literal["rest", "wallet"]
+"""One of an environment's hosts for calls; see base.Hosts."""
+
+
 class Security(Enum):
     NONE = "none"
     KEY = "key"  # the key goes along, unsigned
@@ -88,7 +92,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     repeatable: bool = True
     lane: Lane | Callable[[Params], Lane] | None = None
     socket_op: str | None = None
-    host: Literal["rest", "wallet"] = "rest"
+    host: Service = "rest"
 
     @property
     def method(self) -> str:

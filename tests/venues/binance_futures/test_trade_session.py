@@ -70,3 +70,18 @@ def test_what_answers_no_request_is_about_the_socket() -> None:
 
 def test_an_hmac_key_does_not_log_on() -> None:
     assert BinanceTradeSession(5000).login(KEY, 1790000000000) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "control"),
+    [
+        (b'{"id":"log-on","status":200,"result":{"apiKey":"k","authorizedSince":1}}', Control("logged_in")),
+        (
+            b'{"id":"log-on","status":401,"error":{"code":-2015,"msg":"Invalid API-key"}}',
+            Control("login_refused", (), "Invalid API-key", -2015),
+        ),
+        (b'{"id":"log-on","status":503,"error":[]}', Control("login_refused", (), "status 503: []")),
+    ],
+)
+def test_a_logon_is_taken_or_refused_with_its_code(answer: bytes, control: Control) -> None:
+    assert BinanceTradeSession(5000).on_frame(answer) == control

@@ -92,7 +92,7 @@ def test_each_channels_pong_is_known(frame: bytes) -> None:
         (b'{"success":false,"ret_msg":"error sign","op":"auth","conn_id":"c"}', "login_refused", "error sign"),
         (b'{"retCode":0,"retMsg":"OK","op":"auth","connId":"c"}', "logged_in", "OK"),
         (b'{"retCode":20001,"retMsg":"Repeat auth","op":"auth","connId":"c"}', "logged_in", "Repeat auth"),
-        (b'{"retCode":10004,"op":"auth"}', "login_refused", "retCode 10004"),
+        (b'{"retCode":10004,"op":"auth"}', "login_refused", ""),
         (b'{"op":"something","req_id":"9"}', "other", ""),
         (b"{}", "other", ""),
     ],
@@ -125,7 +125,7 @@ def test_recorded_control_frames_are_read(fixtures: Path) -> None:
         return made.on_control(frame)
 
     assert control("ws/op_auth.json").kind == "logged_in"
-    assert control("error/op_auth.json") == Control("login_refused", text="Invalid apikey")
+    assert control("error/op_auth.json") == Control("login_refused", text="Invalid apikey", code=10003)
     assert control("ws/op_pong.json").kind == "pong"
     assert control("ws/op_subscribe.json").kind == "subscribed"
     assert control("error/op_subscribe.json") == Control("refused", text="Invalid topic: invalid.topic.BTCUSDT")

@@ -78,10 +78,10 @@ def test_a_service_that_restarts_takes_nothing_more_on_this_socket() -> None:
 
 
 def test_a_login_is_taken_or_refused_by_its_code() -> None:
-    assert heard('{"retCode":0,"retMsg":"OK","op":"auth","connId":"c"}') == Control("logged_in", (), "OK [0]")
+    assert heard('{"retCode":0,"retMsg":"OK","op":"auth","connId":"c"}') == Control("logged_in")
     assert heard('{"retCode":20001,"retMsg":"Repeat auth","op":"auth","connId":"c"}').kind == "logged_in"  # type: ignore[union-attr]
     refused = heard('{"retCode":10004,"retMsg":"Invalid sign","op":"auth","connId":"c"}')
-    assert refused == Control("login_refused", (), "Invalid sign [10004]")
+    assert refused == Control("login_refused", (), "Invalid sign", 10004)
 
 
 def test_a_pong_is_a_pong_and_an_answer_to_nothing_is_about_the_socket() -> None:

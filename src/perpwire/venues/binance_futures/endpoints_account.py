@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from perpwire.venues.base import Endpoint, Lane, Security
 from perpwire.venues.binance_futures import pages, wire, wire_account
-from perpwire.venues.binance_futures.limits import weight
+from perpwire.venues.binance_futures.limits import A_WALLET_CALL, weight
 
 ACCOUNT = Endpoint(
     name="account",
@@ -98,13 +98,13 @@ INCOME = Endpoint(
 )
 # --- the key ---
 
-# Of the wallet service: another host, with limits of its own that one call at the start does not come near.
+# Of the wallet service: another host, with limits of its own.
 KEY_INFO = Endpoint(
     name="key_info",
     http="GET /sapi/v1/account/apiRestrictions",
     security=Security.SIGNED,
     reply=wire_account.KeyPermissions,
-    costs={},
+    costs=A_WALLET_CALL,
     source="wallet/account/api-key-permission, as of 2026-10",
     host="wallet",
 )

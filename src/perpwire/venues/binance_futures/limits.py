@@ -15,6 +15,7 @@ _PAGE = "usds-margined-futures/general-info#limits and exchangeInfo.rateLimits, 
 
 FUNDING_5M = "funding_5m"
 STATISTICS_5M = "statistics_5m"
+WALLET_1M = "wallet_1m"
 
 LIMITS = (
     # Of the IP address; one pool for fapi and dapi. Starts anew with each UTC minute.
@@ -39,6 +40,8 @@ LIMITS = (
         source="usds-margined-futures/market-data/rest-api/Open-Interest-Statistics, as of 2026-10-23",
         scope="ip",
     ),
+    # Of /sapi, another service at another host. It is not of scope "ip": what is stopped there is not stopped here.
+    Limit(name=WALLET_1M, limit=12_000, period_s=60.0, fixed=False, source="wallet/general-info, as of 2026-10"),
 )
 
 HEADERS = {
@@ -58,6 +61,9 @@ A_FUNDING_QUESTION: Costs = {FUNDING_5M: 1}
 
 A_STATISTICS_QUESTION: Costs = {STATISTICS_5M: 1}
 """Of /futures/data."""
+
+A_WALLET_CALL: Costs = {WALLET_1M: 1}
+"""Of /sapi."""
 
 
 _STATED: Mapping[tuple[Any, Any, Any], str] = {
@@ -80,6 +86,11 @@ def stated_limits(rate_limits: Any) -> Costs:
 
 def weight(units: int) -> Costs:
     return {WEIGHT: units}
+
+
+def weighed(costs: Costs, units: int) -> Costs:
+    """The same with another weight; orders and questions are counted as before."""
+    return {name: units if name in (WEIGHT, WALLET_1M) else used for name, used in costs.items()}
 
 
 _HEADERS = tuple(HEADERS.items())

@@ -65,7 +65,8 @@ def refusal(endpoint: Endpoint, reply: HttpReply) -> APIError:
             call=endpoint.name,
             code=code if code is not None else reply.status,
             retry_after_s=_pause_s(reply, code, text),
-            holds="account" if code == -1015 else "all",
+            # Another service's ban is none of this one.
+            holds="account" if code == -1015 or endpoint.host != "rest" else "all",
             until_ms=None if (stated := _BANNED_UNTIL.search(text)) is None else int(stated.group(1)),
         )
     if reply.status == 408 or reply.status >= 500:
@@ -116,6 +117,7 @@ def _by_status(endpoint: Endpoint, reply: HttpReply, text: str) -> APIError:
             code=status,
             advice="The venue's firewall blocks this machine: stop for a while, and look at what was sent.",
             retry_after_s=_retry_after_s(reply.headers) or FIREWALL_PAUSE_S,
+            holds="all" if endpoint.host == "rest" else "account",
         )
     if status == 401:
         return AuthenticationFailed(reason, venue=VENUE, call=endpoint.name, code=status)

@@ -15,12 +15,13 @@ from perpwire.venues.base import Control, Costs, Endpoint, Params, Security, Tra
 from perpwire.venues.binance_futures.limits import HEADERS, ORDERS_1M, ORDERS_10S, WEIGHT, weight
 from perpwire.venues.binance_futures.requests import message_params
 from perpwire.venues.binance_futures.signing import can_log_on
+from perpwire.venues.binance_futures.wire import Error
 
 PATH = "/ws-fapi/v1"
 
 LOG_ON = Endpoint(
     name="log_on",
-    http=f"POST {PATH}",
+    http=f"GET {PATH}",  # it changes nothing of the account
     security=Security.SIGNED,
     reply=None,
     costs=weight(2),
@@ -61,6 +62,7 @@ class _Request(msgspec.Struct):
 
 
 _read = msgspec.json.Decoder(_Answer).decode
+_read_error = msgspec.json.Decoder(Error).decode
 _write = msgspec.json.Encoder().encode
 
 
@@ -97,7 +99,7 @@ class BinanceTradeSession(TradeSession):
         body = bytes(answer.result or answer.error)
         if answer.id == LOG_ON_ID:
             self._logged_on = answer.status == 200
-            return Control("logged_in" if self._logged_on else "login_refused", text=body[:300].decode())
+            return Control("logged_in") if self._logged_on else _refused(answer.status, body)
         if not isinstance(answer.id, str):
             # It can't be told which request this is about, if any: a banned address, a session whose key is no more.
             return Control("closing", text=f"status {answer.status}: {body[:300].decode()}")
@@ -107,3 +109,11 @@ class BinanceTradeSession(TradeSession):
             if (header := _COUNTERS.get((one.rateLimitType, one.interval, one.intervalNum))) is not None
         }
         return TradeReply(answer.id, HttpReply(status=answer.status, headers=headers, body=body))
+
+
+def _refused(status: int, body: bytes) -> Control:
+    try:
+        error = _read_error(body)
+    except (msgspec.DecodeError, ValueError):
+        return Control("login_refused", text=f"status {status}: {body[:200].decode(errors='replace')}")
+    return Control("login_refused", text=error.msg, code=error.code)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from perpwire.credentials import Credentials
-from perpwire.errors import BadInput
+from perpwire.errors import APIError, BadInput
 from perpwire.http_message import HttpReply, HttpRequest, described
 from perpwire.model.market import BookDelta, BookTicker, Event, MarkPrice, Trade
 from perpwire.venues.base import (
@@ -19,6 +20,7 @@ from perpwire.venues.base import (
     Feed,
     Hosts,
     Params,
+    Service,
     Session,
     StreamOptions,
     StreamToken,
@@ -41,7 +43,7 @@ from perpwire.venues.binance_futures.book_rule import DiffDepthRule
 from perpwire.venues.binance_futures.calling import call, garbled
 from perpwire.venues.binance_futures.market_calls import BinanceMarketCalls
 from perpwire.venues.binance_futures.order_calls import BinanceOrderCalls
-from perpwire.venues.binance_futures.refusals import is_success, refusal
+from perpwire.venues.binance_futures.refusals import by_code, is_success, refusal
 from perpwire.venues.binance_futures.session import BinancePrivateSession, BinanceSession
 from perpwire.venues.binance_futures.wire import ExchangeInfo
 
@@ -109,7 +111,7 @@ class BinanceFutures(BinanceMarketCalls, BinanceAccountCalls, BinanceOrderCalls,
             raise refusal(endpoint, reply)
         decode = self._decoders.get(endpoint.reply)
         if decode is None:
-            decode = self._decoders[endpoint.reply] = msgspec.json.Decoder(endpoint.reply).decode
+            decode = self._decoders[endpoint.reply] = msgspec.json.Decoder(endpoint.reply, float_hook=Decimal).decode
         try:
             return decode(reply.body)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
@@ -127,9 +129,15 @@ class BinanceFutures(BinanceMarketCalls, BinanceAccountCalls, BinanceOrderCalls,
         return used
 
     rows = endpoints.ROWS
+    services: Mapping[str, Service] = {"/fapi/": "rest", "/futures/data/": "rest", "/sapi/": "wallet"}
 
-    def native_costs(self, path: str, weight: int | None) -> Costs:
-        return limits.weight(1 if weight is None else weight)
+    def native_costs(self, path: str) -> Costs:
+        if path.startswith("/sapi/"):
+            return limits.A_WALLET_CALL
+        return limits.A_STATISTICS_QUESTION if path.startswith("/futures/data/") else limits.weight(1)
+
+    def weighed(self, costs: Costs, weight: int) -> Costs:
+        return limits.weighed(costs, weight)
 
     # --- streams --------------------------------------------------------------------------------------------------
 
@@ -172,6 +180,9 @@ class BinanceFutures(BinanceMarketCalls, BinanceAccountCalls, BinanceOrderCalls,
 
     def trade_session(self) -> TradeSession:
         return trade_session.BinanceTradeSession(self.recv_window_ms)
+
+    def login_refusal(self, code: int | None, text: str) -> APIError:
+        return super().login_refusal(code, text) if code is None else by_code(trade_session.LOG_ON, code, text)
 
     def stream_token(self) -> StreamToken | None:
         return StreamToken(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any, Literal, get_origin
@@ -26,7 +27,7 @@ from perpwire.errors import (
     VenueRefused,
 )
 from perpwire.http_message import HttpReply, described
-from perpwire.venues.base import Endpoint
+from perpwire.venues.base import Endpoint, Security
 from perpwire.venues.bybit.error_codes import ADVICE, BY_WORDS_OF_10001, ERROR_CODES
 from perpwire.venues.bybit.limits import IP_BAN_S
 from perpwire.venues.bybit.wire import WHOLE, Envelope
@@ -46,7 +47,7 @@ _read_envelope = msgspec.json.Decoder(Envelope).decode
 
 @cache
 def _result_decoder(reply: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(reply)
+    return msgspec.json.Decoder(reply, float_hook=Decimal)
 
 
 @cache
@@ -83,6 +84,24 @@ def server_clock_ms(refusal: APIError) -> int | None:
 def of_batch(endpoint: Endpoint, code: int, words: str | None) -> APIError:
     """Why one order of a batch was refused."""
     return _by_code(endpoint, Envelope(retCode=code, retMsg=words), {})
+
+
+def login_refusal(code: int, words: str) -> APIError:
+    """Why a socket's login was refused. A parameter error there is one of key, expiry or signature."""
+    if code == 10001:
+        advice = "Check the key, and that this machine's clock is right: the login may have run out on its way."
+        return AuthenticationFailed(_without_key(words), venue="bybit", call=LOG_IN.name, code=code, advice=advice)
+    return _by_code(LOG_IN, Envelope(retCode=code, retMsg=words), {})
+
+
+LOG_IN = Endpoint(
+    name="log in",
+    http="GET /v5/private",  # it changes nothing of the account
+    security=Security.SIGNED,
+    reply=None,
+    costs={},
+    source="docs/v5/ws/connect, as of 2026-07-24",
+)
 
 
 def _by_status(endpoint: Endpoint, reply: HttpReply) -> APIError:

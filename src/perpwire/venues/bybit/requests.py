@@ -32,7 +32,10 @@ def encode(
     """
     given = {name: value for name, value in params.items() if value is not None}
     if endpoint.method == "GET":
-        text = "&".join(f"{quote(name, safe='')}={_query_text(endpoint, name, value)}" for name, value in given.items())
+        text = "&".join(
+            f"{quote(_encodable(endpoint, name, name), safe='')}={_query_text(endpoint, name, value)}"
+            for name, value in given.items()
+        )
         signed = text.encode("ascii")
         target, body, headers = f"{endpoint.path}?{text}" if text else endpoint.path, b"", {}
     else:

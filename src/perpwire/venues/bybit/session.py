@@ -84,7 +84,7 @@ class BybitSession(StreamDecoder, Session):
         if reply.op == "auth":
             if succeeded or reply.retCode == ALREADY_LOGGED_IN:
                 return Control("logged_in", text=text)
-            return Control("login_refused", text=text or f"retCode {reply.retCode}")
+            return Control("login_refused", text=text, code=reply.retCode)
         asked = self._asked.pop(str(reply.req_id), None)
         topics = () if asked is None else (asked[1],)
         if reply.op == "subscribe":

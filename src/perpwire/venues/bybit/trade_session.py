@@ -85,9 +85,9 @@ class BybitTradeSession(TradeSession):
             return TradeReply(answer.reqId, reply, answer.retCode == RESTARTING)
         if answer.op == "pong":
             return Control("pong")
-        words = f"{answer.retMsg} [{answer.retCode}]"
         if answer.op == "auth":
-            succeeded = answer.retCode in (0, ALREADY_LOGGED_IN)
-            return Control("logged_in" if succeeded else "login_refused", text=words)
+            if answer.retCode in (0, ALREADY_LOGGED_IN):
+                return Control("logged_in")
+            return Control("login_refused", text=answer.retMsg or "", code=answer.retCode)
         # An answer to nothing that we can tell.
-        return Control("closing", text=words)
+        return Control("closing", text=f"{answer.retMsg} [{answer.retCode}]")

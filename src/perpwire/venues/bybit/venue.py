@@ -17,6 +17,7 @@ from perpwire.venues.base import (
     Feed,
     Hosts,
     Params,
+    Service,
     Session,
     StreamOptions,
     Topic,
@@ -88,6 +89,9 @@ class Bybit(BybitMarketCalls, BybitAccountCalls, BybitOrderCalls, Venue):
     def reported_usage(self, endpoint: Endpoint, headers: Mapping[str, str]) -> Costs:
         return limits.reported_usage(endpoint.path, headers)
 
+    def login_refusal(self, code: int | None, text: str) -> APIError:
+        return super().login_refusal(code, text) if code is None else replies.login_refusal(code, text)
+
     def server_clock_ms(self, refusal: APIError) -> int | None:
         return replies.server_clock_ms(refusal)
 
@@ -96,7 +100,9 @@ class Bybit(BybitMarketCalls, BybitAccountCalls, BybitOrderCalls, Venue):
 
     rows = tuple(row for row in vars(endpoints).values() if isinstance(row, Endpoint))
 
-    def native_costs(self, path: str, weight: int | None) -> Costs:
+    services: Mapping[str, Service] = {"/v5/": "rest"}
+
+    def native_costs(self, path: str) -> Costs:
         return limits.costs(path)
 
     # --- streams --------------------------------------------------------------------------------------------------

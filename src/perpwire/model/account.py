@@ -8,6 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from perpwire.model.market import Event
+from perpwire.model.numbers import ARITHMETIC
 from perpwire.model.order import PositionSide
 
 
@@ -36,8 +37,13 @@ class Position(Event, frozen=True, kw_only=True):
         mark_price: Quote per base.
         unrealized_pnl: In the settle asset.
         liquidation_price: Quote per base; None where there is none.
-        leverage: Such as 20.
-        margin_mode: "cross" or "isolated".
+        leverage: Such as 20; not stated by Binance (see get_symbol_settings).
+        margin_mode: "cross" or "isolated"; of the whole account, and not stated here, at Bybit.
+        break_even_price: Entry price with fees and funding worked in, quote per base.
+        initial_margin, maintenance_margin: In use by it (at Binance by the symbol's orders too), settle asset.
+        isolated_wallet: Margin put up for an isolated position, settle asset; None of others, and at Bybit.
+        adl_rank: How near it is to being deleveraged: 0 to 4 at Binance, 0 to 5 at Bybit, the highest first.
+        realized_pnl: Of this position so far, settle asset, fees and funding worked in (Bybit).
     """
 
     quantity: Decimal
@@ -48,6 +54,19 @@ class Position(Event, frozen=True, kw_only=True):
     liquidation_price: Decimal | None = None
     leverage: Decimal | None = None
     margin_mode: str | None = None
+    break_even_price: Decimal | None = None
+    initial_margin: Decimal | None = None
+    maintenance_margin: Decimal | None = None
+    isolated_wallet: Decimal | None = None
+    adl_rank: int | None = None
+    realized_pnl: Decimal | None = None
+
+    @property
+    def notional(self) -> Decimal | None:
+        """Its value at the mark price, quote, above 0 on both sides; None where the mark price is not stated."""
+        if self.mark_price is None:
+            return None
+        return ARITHMETIC.multiply(self.quantity.copy_abs(), self.mark_price)
 
 
 class LeverageChanged(Event, frozen=True, kw_only=True):

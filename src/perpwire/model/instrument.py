@@ -10,12 +10,13 @@ import msgspec
 from perpwire.errors import BadInput
 from perpwire.model.numbers import ARITHMETIC, plain
 
+ContractType = Literal["PERPETUAL", "FUTURE", "UNKNOWN"]
 Rounding = Literal["down", "up", "nearest"]
 ROUNDINGS: tuple[Rounding, ...] = ("down", "up", "nearest")
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
-    """One perpetual contract, as the venue describes it.
+    """One contract, as the venue describes it.
 
     Attributes:
         venue: "binance" or "bybit".
@@ -37,7 +38,12 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         trigger_protect: How far last and mark price may be apart (share of the price) where a protected trigger fires;
             None where the venue has no such protection.
         min_notional: Least price x quantity (quote) of an order that is not reduce-only.
-        funding_interval_s: Seconds between fundings, None where not stated.
+        funding_interval_s: Seconds between fundings, None where not stated (Binance: GET /fapi/v1/fundingInfo says it).
+        status: The venue's own word, such as TRADING, SETTLING or PreLaunch.
+        contract_type: PERPETUAL, or FUTURE for one with a delivery date (Binance's alone are listed here).
+        launch_time_ms: When it came or comes on the market, Unix milliseconds; None where not stated.
+        delivery_time_ms: When it is delivered or taken off the market, likewise; None where that is not planned.
+        max_leverage, leverage_step: Bounds of set_leverage; None where not stated (Binance: see get_brackets).
     """
 
     venue: str
@@ -61,6 +67,12 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     trigger_protect: Decimal | None = None
     min_notional: Decimal | None = None
     funding_interval_s: int | None = None
+    status: str = ""
+    contract_type: ContractType = "PERPETUAL"
+    launch_time_ms: int | None = None
+    delivery_time_ms: int | None = None
+    max_leverage: Decimal | None = None
+    leverage_step: Decimal | None = None
 
     def round_price(self, price: Decimal, rounding: Rounding) -> Decimal:
         """The multiple of tick_size below, above or nearest to `price` (half-way: the even one); 0 where that is the

@@ -169,6 +169,10 @@ class Order(Event, frozen=True, kw_only=True):
             orders only.
         child_order_id: The venue's id of the order that the trigger made, where that is another one (Binance). Its
             state and fills are this order's.
+        take_profit, stop_loss: Trigger prices of attached exits (Bybit); None where there are none.
+        expires_time_ms: Of a GTD order (Binance): Unix milliseconds; None otherwise.
+        self_trade_prevention: What it does when it meets an order of the same account, in the venue's words
+            (EXPIRE_MAKER, CancelTaker ...); "" where nothing, or where not stated.
         created_time_ms, updated_time_ms: Unix milliseconds, venue's clock; None where not stated.
         reason: Why it ended, in the venue's words; "" otherwise.
     """
@@ -191,6 +195,10 @@ class Order(Event, frozen=True, kw_only=True):
     activation_price: Decimal | None = None
     close_position: bool = False
     child_order_id: str | None = None
+    take_profit: Decimal | None = None
+    stop_loss: Decimal | None = None
+    expires_time_ms: int | None = None
+    self_trade_prevention: str = ""
     created_time_ms: int | None = None
     updated_time_ms: int | None = None
     reason: str = ""

@@ -143,7 +143,10 @@ def test_position_replies(fixtures: Path) -> None:
             assert exactly(position.liquidation_price, row["liquidationPrice"])
             assert position.position_side.value == row["positionSide"]
             assert exactly(position.leverage, row.get("leverage"))
-            assert position.margin_mode == row.get("marginType")
+            if "marginType" in row:
+                assert position.margin_mode == row["marginType"]
+            elif position.margin_mode is not None:
+                assert (position.margin_mode == "isolated") is bool(float(row["isolatedWallet"]))
         assert decoded(VENUE.positions(None), body) == tuple(one for one in positions if one.quantity)
     assert rows_seen >= 6
 

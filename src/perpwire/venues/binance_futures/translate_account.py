@@ -65,6 +65,7 @@ def open_positions(rows: Sequence[wire.PositionRisk]) -> tuple[Position, ...]:
 def position(risk: wire.PositionRisk) -> Position:
     quantity = needed(risk.position_amt, "position amount")
     unrealized = number(risk.un_realized_profit)
+    isolated = number(risk.isolated_wallet)
     return Position(
         venue=VENUE,
         symbol=risk.symbol,
@@ -76,8 +77,20 @@ def position(risk: wire.PositionRisk) -> Position:
         unrealized_pnl=number(risk.unrealized_profit) if unrealized is None else unrealized,
         liquidation_price=above_zero(risk.liquidation_price),
         leverage=number(risk.leverage),
-        margin_mode=margin_mode(risk.margin_type),
+        margin_mode=margin_mode(risk.margin_type) or _mode_by(quantity, isolated),
+        break_even_price=above_zero(risk.break_even_price),
+        initial_margin=number(risk.initial_margin),
+        maintenance_margin=number(risk.maint_margin),
+        isolated_wallet=isolated or None,
+        adl_rank=risk.adl if isinstance(risk.adl, int) else None,
     )
+
+
+def _mode_by(quantity: Decimal, isolated: Decimal | None) -> str | None:
+    """Version 3 does not say it, but only an isolated position has a wallet of its own."""
+    if isolated is None or not (quantity or isolated):
+        return None
+    return "isolated" if isolated else "cross"
 
 
 def margin_mode(text: wire.Text) -> str | None:

@@ -24,6 +24,7 @@ from perpwire.venues.binance_futures.translate_words import (
     position_side,
     time_in_force,
     time_ms,
+    trade_prevention,
     words,
 )
 
@@ -85,6 +86,8 @@ def algo_order(row: wire_algo.AlgoOrder) -> Order:
         child_order_id=child_id(row.actual_order_id),
         created_time_ms=time_ms(row.create_time),
         updated_time_ms=updated_ms,
+        expires_time_ms=time_ms(row.good_till_date),
+        self_trade_prevention=trade_prevention(row.self_trade_prevention_mode),
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from perpwire.model.instrument import Instrument
+from perpwire.model.instrument import ContractType, Instrument
 from perpwire.model.market import (
     BookSnapshot,
     BookTicker,
@@ -19,7 +19,29 @@ from perpwire.model.market import (
     VenueStatus,
 )
 from perpwire.venues.binance_futures import wire, wire_market, wire_streams
-from perpwire.venues.binance_futures.translate_words import VENUE, above_zero, needed, number, or_zero, time_ms, whole
+from perpwire.venues.binance_futures.translate_words import (
+    VENUE,
+    above_zero,
+    needed,
+    number,
+    or_zero,
+    time_ms,
+    whole,
+    words,
+)
+
+_CONTRACT_TYPES: Mapping[str, ContractType] = {
+    "PERPETUAL": "PERPETUAL",
+    "TRADIFI_PERPETUAL": "PERPETUAL",
+    "PERPETUAL_DELIVERING": "PERPETUAL",
+    "CURRENT_MONTH": "FUTURE",
+    "NEXT_MONTH": "FUTURE",
+    "CURRENT_QUARTER": "FUTURE",
+    "NEXT_QUARTER": "FUTURE",
+}
+
+_NEVER_MS = 4_133_404_800_000
+"""deliveryDate of a perpetual contract that is not to be taken off the market: Christmas of 2100."""
 
 
 def instruments(info: wire.ExchangeInfo) -> tuple[Instrument, ...]:
@@ -36,6 +58,7 @@ def instrument(info: wire.SymbolInfo) -> Instrument:
     notional = rules.get("MIN_NOTIONAL", nothing)
     percent = rules.get("PERCENT_PRICE", nothing)
     orders = rules.get("MAX_NUM_ORDERS", nothing)
+    delivers_ms = time_ms(info.delivery_date)
     return Instrument(
         venue=VENUE,
         symbol=info.symbol,
@@ -57,6 +80,10 @@ def instrument(info: wire.SymbolInfo) -> Instrument:
         max_open_orders=orders.limit or None,
         trigger_protect=above_zero(info.trigger_protect),
         min_notional=above_zero(notional.notional),
+        status=info.status,
+        contract_type=_CONTRACT_TYPES.get(words(info.contract_type), "UNKNOWN"),
+        launch_time_ms=time_ms(info.onboard_date),
+        delivery_time_ms=None if delivers_ms is None or delivers_ms >= _NEVER_MS else delivers_ms,
     )
 
 
@@ -94,7 +121,7 @@ def mark_prices(reply: wire.PremiumIndex | Sequence[wire.PremiumIndex]) -> tuple
         MarkPrice(
             venue=VENUE,
             symbol=row.symbol,
-            venue_time_ms=row.time,
+            venue_time_ms=time_ms(row.time) or 0,
             mark_price=needed(row.mark_price, "mark price"),
             index_price=number(row.index_price),
             funding_rate=number(row.last_funding_rate) if row.next_funding_time else None,
@@ -164,7 +191,7 @@ def tickers(reply: wire_market.DayTicker | Sequence[wire_market.DayTicker]) -> t
         Ticker(
             venue=VENUE,
             symbol=row.symbol,
-            venue_time_ms=row.close_time,
+            venue_time_ms=time_ms(row.close_time) or 0,
             last_price=needed(row.last_price, "last price"),
             open_price=needed(row.open_price, "open price"),
             high_price=needed(row.high_price, "high price"),
@@ -182,7 +209,7 @@ def book_tickers(reply: wire.BestQuotes | Sequence[wire.BestQuotes]) -> tuple[Bo
         BookTicker(
             venue=VENUE,
             symbol=row.symbol,
-            venue_time_ms=row.time,
+            venue_time_ms=time_ms(row.time) or 0,
             bid_price=or_zero(row.bid_price),
             bid_quantity=or_zero(row.bid_qty),
             ask_price=or_zero(row.ask_price),

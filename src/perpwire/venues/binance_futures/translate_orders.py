@@ -24,6 +24,7 @@ from perpwire.venues.binance_futures.translate_words import (
     side,
     time_in_force,
     time_ms,
+    trade_prevention,
     words,
 )
 
@@ -48,6 +49,8 @@ def order(order: wire.Order) -> Order:
         position_side=position_side(order.position_side),
         created_time_ms=time_ms(order.time),
         updated_time_ms=updated_ms,
+        expires_time_ms=time_ms(order.good_till_date),
+        self_trade_prevention=trade_prevention(order.self_trade_prevention_mode),
         reason=order.status if order.status == "EXPIRED_IN_MATCH" else "",
     )
 

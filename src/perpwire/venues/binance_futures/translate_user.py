@@ -22,6 +22,7 @@ from perpwire.venues.binance_futures.translate_words import (
     position_side,
     time_in_force,
     time_ms,
+    trade_prevention,
     words,
 )
 
@@ -62,6 +63,8 @@ def order_events(update: wire_user.OrderTradeUpdate, received_ns: int) -> tuple[
         reduce_only=bool(changed.reduce_only),
         position_side=position_side(changed.position_side),
         updated_time_ms=updated_ms,
+        expires_time_ms=time_ms(changed.good_till_date),
+        self_trade_prevention=trade_prevention(changed.stp_mode),
         reason=_expiry_reason(changed),
     )
     last_quantity = number(changed.last_quantity)
@@ -119,6 +122,8 @@ def algo_event(update: wire_user.AlgoUpdate, received_ns: int) -> Order:
         close_position=bool(changed.close_position),
         child_order_id=child,
         updated_time_ms=changed_ms,
+        expires_time_ms=time_ms(changed.good_till_date),
+        self_trade_prevention=trade_prevention(changed.stp_mode),
         reason=words(changed.reject_reason) if status is OrderStatus.REJECTED else "",
     )
 
@@ -157,6 +162,8 @@ def account_events(update: wire_user.AccountUpdate, received_ns: int) -> tuple[E
                 position_side=position_side(moved.position_side),
                 unrealized_pnl=number(moved.unrealized_profit),
                 margin_mode=margin_mode(moved.margin_type),
+                break_even_price=above_zero(moved.break_even_price),
+                isolated_wallet=above_zero(moved.isolated_wallet),
             )
         )
     return tuple(events)

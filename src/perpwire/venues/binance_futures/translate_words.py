@@ -91,6 +91,11 @@ def time_ms(value: wire.Int) -> int | None:
     return value or None
 
 
+def trade_prevention(text: wire.Text) -> str:
+    """How an order deals with orders of the same account, in the venue's words; "" where it does not say."""
+    return "" if not text or text == "NONE" else text
+
+
 def words(text: wire.Text) -> str:
     return text or ""
 

@@ -45,7 +45,7 @@ class Done(Struct):
     """A call that has nothing to tell: 200 and some words."""
 
     code: int
-    msg: str
+    msg: Unread = UNSET
 
 
 class ServerTime(Rest):
@@ -90,9 +90,9 @@ class SymbolInfo(Rest):
     margin_asset: str
     filters: list[Filter]
     pair: Unread = UNSET
-    contract_type: Unread = UNSET
-    delivery_date: Unread = UNSET
-    onboard_date: Unread = UNSET
+    contract_type: Text = UNSET
+    delivery_date: Int = UNSET
+    onboard_date: Int = UNSET
     maint_margin_percent: Unread = UNSET
     required_margin_percent: Unread = UNSET
     price_precision: Unread = UNSET
@@ -141,27 +141,27 @@ class Depth(Struct, kw_only=True):
     asks: list[WireLevel]
 
 
-class RecentTrade(Rest):
+class RecentTrade(Rest, kw_only=True):
     """GET /fapi/v1/trades"""
 
     id: int
     price: str
     qty: str
-    quote_qty: str
+    quote_qty: Unread = UNSET
     time: int
     is_buyer_maker: bool
-    is_rpi_trade: bool = field(name="isRPITrade", default=False)
+    is_rpi_trade: Unread = field(name="isRPITrade", default=False)
 
 
 class BestQuotes(Rest):
     """GET /fapi/v1/ticker/bookTicker"""
 
     symbol: str
-    bid_price: str
-    bid_qty: str
-    ask_price: str
-    ask_qty: str
-    time: int
+    bid_price: Number = UNSET
+    bid_qty: Number = UNSET
+    ask_price: Number = UNSET
+    ask_qty: Number = UNSET
+    time: Int = UNSET
     last_update_id: Int = UNSET
 
 
@@ -178,12 +178,12 @@ class PremiumIndex(Rest):
 
     symbol: str
     mark_price: str
-    index_price: str
-    estimated_settle_price: str
-    last_funding_rate: str
-    interest_rate: str
-    next_funding_time: int
-    time: int
+    index_price: Number = UNSET
+    estimated_settle_price: Unread = UNSET
+    last_funding_rate: Number = UNSET
+    interest_rate: Unread = UNSET
+    next_funding_time: Int = UNSET
+    time: Int = UNSET
 
 
 # --- orders and trades ------------------------------------------------------------------------------------------------
@@ -215,8 +215,8 @@ class Order(Rest):
     price_protect: Unread = UNSET
     orig_type: Unread = UNSET
     price_match: Unread = UNSET
-    self_trade_prevention_mode: Unread = UNSET
-    good_till_date: Unread = UNSET
+    self_trade_prevention_mode: Text = UNSET
+    good_till_date: Int = UNSET
     time: Int = UNSET
     update_time: Int = UNSET
     pair: Unread = UNSET
@@ -352,7 +352,7 @@ class PositionRisk(Rest):
     position_amt: str
     position_side: Text = UNSET
     entry_price: Number = UNSET
-    break_even_price: Unread = UNSET
+    break_even_price: Number = UNSET
     mark_price: Number = UNSET
     un_realized_profit: Number = UNSET
     unrealized_profit: Number = UNSET
@@ -360,12 +360,12 @@ class PositionRisk(Rest):
     isolated_margin: Unread = UNSET
     notional: Unread = UNSET
     margin_asset: Unread = UNSET
-    isolated_wallet: Unread = UNSET
-    initial_margin: Unread = UNSET
-    maint_margin: Unread = UNSET
+    isolated_wallet: Number = UNSET
+    initial_margin: Number = UNSET
+    maint_margin: Number = UNSET
     position_initial_margin: Unread = UNSET
     open_order_initial_margin: Unread = UNSET
-    adl: Unread = UNSET
+    adl: Int = UNSET
     bid_notional: Unread = UNSET
     ask_notional: Unread = UNSET
     leverage: Number = UNSET

@@ -53,13 +53,13 @@ class FeeBurn(Rest):
     fee_burn: bool
 
 
-class MarginChange(Struct):
+class MarginChange(Struct, kw_only=True):
     """POST /fapi/v1/positionMargin; 1 adds, 2 takes out."""
 
-    amount: float
+    amount: Unread = UNSET
     code: int
-    msg: str
-    type: int
+    msg: Unread = UNSET
+    type: Unread = UNSET
 
 
 class MarginChangeRow(Rest):
@@ -135,25 +135,25 @@ class TradingStatus(Rest):
     update_time: int
 
 
-class KeyPermissions(Rest, omit_defaults=True):
+class KeyPermissions(Rest, omit_defaults=True, kw_only=True):
     """GET /sapi/v1/account/apiRestrictions
 
     Source: wallet/account/api-key-permission, as of 2026-10.
     """
 
     ip_restrict: bool
-    create_time: int
-    enable_reading: bool
+    create_time: Unread = UNSET
+    enable_reading: Unread = UNSET
     enable_withdrawals: bool
-    enable_internal_transfer: bool
-    enable_margin: bool
+    enable_internal_transfer: Unread = UNSET
+    enable_margin: Unread = UNSET
     enable_futures: bool
-    permits_universal_transfer: bool
-    enable_vanilla_options: bool
-    enable_fix_api_trade: bool
-    enable_fix_read_only: bool
-    enable_spot_and_margin_trading: bool
-    enable_portfolio_margin_trading: bool
+    permits_universal_transfer: Unread = UNSET
+    enable_vanilla_options: Unread = UNSET
+    enable_fix_api_trade: Unread = UNSET
+    enable_fix_read_only: Unread = UNSET
+    enable_spot_and_margin_trading: Unread = UNSET
+    enable_portfolio_margin_trading: Unread = UNSET
     trading_authority_expiration_time: int | UnsetType = UNSET
 
 

@@ -34,7 +34,7 @@ class AlgoOrder(Rest, kw_only=True):
     sl_trigger_price: Unread = UNSET
     sl_price: Unread = UNSET
     tp_order_type: Unread = UNSET
-    self_trade_prevention_mode: Unread = UNSET
+    self_trade_prevention_mode: Text = UNSET
     working_type: Text = UNSET
     price_match: Unread = UNSET
     close_position: Flag = UNSET
@@ -45,7 +45,7 @@ class AlgoOrder(Rest, kw_only=True):
     create_time: Int = UNSET
     update_time: Int = UNSET
     trigger_time: Int = UNSET
-    good_till_date: Unread = UNSET
+    good_till_date: Int = UNSET
     is_activated: Unread = UNSET
 
 

@@ -11,25 +11,25 @@ Kline = tuple[int, str, str, str, str, str, int, str, int, str, str, str]
 one that means nothing."""
 
 
-class DayTicker(Rest):
+class DayTicker(Rest, kw_only=True):
     """GET /fapi/v1/ticker/24hr"""
 
     symbol: str
-    price_change: str
-    price_change_percent: str
-    weighted_avg_price: str
+    price_change: Unread = UNSET
+    price_change_percent: Unread = UNSET
+    weighted_avg_price: Unread = UNSET
     last_price: str
-    last_qty: str
+    last_qty: Unread = UNSET
     open_price: str
     high_price: str
     low_price: str
     volume: str
     quote_volume: str
-    open_time: int
-    close_time: int
-    first_id: int
-    last_id: int
-    count: int
+    open_time: Unread = UNSET
+    close_time: Int = UNSET
+    first_id: Unread = UNSET
+    last_id: Unread = UNSET
+    count: Unread = UNSET
 
 
 class OpenInterest(Rest):
@@ -66,7 +66,7 @@ class OpenInterestStatistic(Struct, kw_only=True):
 
     symbol: str
     sumOpenInterest: str
-    sumOpenInterestValue: str
+    sumOpenInterestValue: Number = UNSET
     CMCCirculatingSupply: Unread = UNSET
     timestamp: int | str
 

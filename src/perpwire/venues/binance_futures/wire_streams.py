@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msgspec import UNSET, Raw, Struct, UnsetType, field
 
-from perpwire.venues.binance_futures.wire import Int, Number, Unread, WireLevel
+from perpwire.venues.binance_futures.wire import Int, Number, Text, Unread, WireLevel
 
 
 class Envelope(Struct):
@@ -69,8 +69,8 @@ class RestAggTrade(Struct, kw_only=True):
     price: str = field(name="p")
     quantity: str = field(name="q")
     quantity_without_rpi: Unread = field(name="nq", default=UNSET)
-    first_id: int = field(name="f")
-    last_id: int = field(name="l")
+    first_id: Unread = field(name="f", default=UNSET)
+    last_id: Unread = field(name="l", default=UNSET)
     trade_time: int = field(name="T")
     buyer_is_maker: bool = field(name="m")
 
@@ -261,9 +261,9 @@ class ContractInfo(Struct, kw_only=True):
     event_time: int = field(name="E")
     symbol: str = field(name="s")
     pair: str = field(name="ps")
-    contract_type: str = field(name="ct")
-    delivery_time: int = field(name="dt")
-    onboard_time: int = field(name="ot")
+    contract_type: Text = field(name="ct")
+    delivery_time: Int = field(name="dt")
+    onboard_time: Int = field(name="ot")
     status: str = field(name="cs")
     brackets: list[ContractBracket] | UnsetType = field(name="bks", default=UNSET)
     symbol_type: int = field(name="st", default=1)

@@ -41,9 +41,9 @@ class OrderUpdate(Struct, kw_only=True):
     price_protect: Unread = field(name="pP", default=UNSET)
     ignored_1: Unread = field(name="si", default=UNSET)
     ignored_2: Unread = field(name="ss", default=UNSET)
-    stp_mode: Unread = field(name="V", default=UNSET)
+    stp_mode: Text = field(name="V", default=UNSET)
     price_match: Unread = field(name="pm", default=UNSET)
-    good_till_date: Unread = field(name="gtd", default=UNSET)
+    good_till_date: Int = field(name="gtd", default=UNSET)
     expiry_reason: str | int | UnsetType | None = field(name="er", default=UNSET)
     modify_id: Unread = field(name="M", default=UNSET)
 
@@ -69,10 +69,10 @@ class PositionChange(Struct, kw_only=True):
     accumulated_profit: Unread = field(name="cr", default=UNSET)
     unrealized_profit: Number = field(name="up", default=UNSET)
     margin_type: Text = field(name="mt", default=UNSET)
-    isolated_wallet: Unread = field(name="iw", default=UNSET)
+    isolated_wallet: Number = field(name="iw", default=UNSET)
     position_side: Text = field(name="ps", default=UNSET)
     margin_asset: Unread = field(name="ma", default=UNSET)
-    break_even_price: Unread = field(name="bep", default=UNSET)
+    break_even_price: Number = field(name="bep", default=UNSET)
 
 
 class AccountChange(Struct, kw_only=True):
@@ -168,14 +168,14 @@ class AlgoOrder(Struct, kw_only=True):
     actual_type: Unread = field(name="act", default=UNSET)
     trigger_price: Number = field(name="tp", default=UNSET)
     price: Number = field(name="p", default=UNSET)
-    stp_mode: Unread = field(name="V", default=UNSET)
+    stp_mode: Text = field(name="V", default=UNSET)
     working_type: Text = field(name="wt", default=UNSET)
     price_match: Unread = field(name="pm", default=UNSET)
     close_position: Flag = field(name="cp", default=UNSET)
     price_protect: Unread = field(name="pP", default=UNSET)
     reduce_only: Flag = field(name="R", default=UNSET)
     trigger_time: Unread = field(name="tt", default=UNSET)
-    good_till_date: Unread = field(name="gtd", default=UNSET)
+    good_till_date: Int = field(name="gtd", default=UNSET)
     reject_reason: Text = field(name="rm", default=UNSET)
     is_activated: Unread = field(name="ia", default=UNSET)
 

@@ -14,8 +14,8 @@ class ApiKey(msgspec.Struct):
     """GET /v5/user/query-api, as far as it is read."""
 
     readOnly: int
-    permissions: dict[str, list[str]]
-    ips: list[str] = []
+    permissions: dict[str, list[str] | None]
+    ips: list[str] | None = None
     deadlineDay: int | None = None
     expiredAt: str | None = None
 
@@ -31,7 +31,7 @@ def key_info(reply: ApiKey) -> KeyInfo:
     if reply.expiredAt and (reply.deadlineDay is None or reply.deadlineDay >= 0):
         at = datetime.fromisoformat(reply.expiredAt)
         expires_ms = round(at.timestamp() * 1000) or None
-    rights = reply.permissions
+    rights = {group: all_of or [] for group, all_of in reply.permissions.items()}
     return KeyInfo(
         venue=NAME,
         can_trade=reply.readOnly == 0 and {"Order", "Position"} <= set(rights.get("ContractTrade", ())),

@@ -19,7 +19,7 @@ from perpwire.model.market import (
     VenueStatus,
 )
 from perpwire.venues.base import Call, MarketCalls, Params
-from perpwire.venues.bybit import endpoints, translate_market as translate
+from perpwire.venues.bybit import endpoints, translate_market as translate, wire
 from perpwire.venues.bybit.paging import Log, backwards, bad, call, paged
 
 LINEAR = {"category": "linear"}
@@ -91,7 +91,14 @@ class BybitMarketCalls(MarketCalls):
         return call(endpoints.TICKERS, _of(symbol), partial(translate.of_tickers, one=translate.book_ticker))
 
     def mark_prices(self, symbol: str | None) -> Call[tuple[MarkPrice, ...]]:
-        return call(endpoints.TICKERS, _of(symbol), partial(translate.of_tickers, one=translate.mark_price))
+        """Of all symbols, those that have a mark price: before its launch a contract has none."""
+
+        def known(reply: wire.Dated[wire.Page[wire.TickerRow]]) -> tuple[MarkPrice, ...]:
+            rows = tuple(row for row in reply.result.rows or () if row.markPrice)
+            return translate.of_tickers(wire.Dated(wire.Page(rows=list(rows)), reply.time), translate.mark_price)
+
+        read = known if symbol is None else partial(translate.of_tickers, one=translate.mark_price)
+        return call(endpoints.TICKERS, _of(symbol), read)
 
     def open_interest(self, symbol: str) -> Call[OpenInterest]:
         def the_one(reply: object) -> OpenInterest:

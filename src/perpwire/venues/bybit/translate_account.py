@@ -65,6 +65,11 @@ def position(row: wire.PositionRow | wire.PositionPush) -> Position:
         unrealized_pnl=optional(row.unrealisedPnl),
         liquidation_price=positive(row.liqPrice),
         leverage=positive(row.leverage),
+        break_even_price=positive(row.breakEvenPrice),
+        initial_margin=optional(row.positionIM),
+        maintenance_margin=optional(row.positionMM),
+        adl_rank=row.adlRankIndicator,
+        realized_pnl=optional(row.curRealisedPnl) if size else None,
     )
 
 

@@ -86,6 +86,11 @@ def instrument(row: wire.InstrumentRow) -> Instrument:
         max_market_quantity=optional(lots.maxMktOrderQty),
         min_notional=optional(lots.minNotionalValue),
         funding_interval_s=row.fundingInterval * 60 if row.fundingInterval else None,
+        status=row.status or "",
+        launch_time_ms=milliseconds(row.launchTime) or None,
+        delivery_time_ms=milliseconds(row.deliveryTime) or None,
+        max_leverage=None if row.leverageFilter is None else optional(row.leverageFilter.maxLeverage),
+        leverage_step=None if row.leverageFilter is None else optional(row.leverageFilter.leverageStep),
     )
 
 
@@ -93,7 +98,7 @@ def book(reply: wire.BookReply[Decimal]) -> BookSnapshot:
     return BookSnapshot(
         venue=NAME,
         symbol=reply.s,
-        venue_time_ms=reply.cts or reply.ts,
+        venue_time_ms=reply.cts or reply.ts or 0,
         bids=reply.b,
         asks=reply.a,
         update_id=reply.u,

@@ -117,6 +117,9 @@ def order(row: wire.OrderRow) -> Order:
         close_position=conditional
         and bool(row.reduceOnly and row.closeOnTrigger)
         and not (row.stopOrderType or "").startswith("Partial"),
+        take_profit=positive(row.takeProfit),
+        stop_loss=positive(row.stopLoss),
+        self_trade_prevention="" if row.smpType in (None, "None", "UNKNOWN") else row.smpType,
         created_time_ms=milliseconds(row.createdTime),
         updated_time_ms=updated,
         reason=_reason(row) if status in (OrderStatus.CANCELED, OrderStatus.REJECTED) else "",
@@ -260,6 +263,8 @@ def order_to_be(params: Mapping[str, Any], request: OrderRequest) -> Order:
         trigger_price=None if trigger_price is None else exact(trigger_price, "triggerPrice"),
         trigger_by=TRIGGERS_BY.get(str(params.get("triggerBy"))),
         close_position=request.close_position,
+        take_profit=request.take_profit,
+        stop_loss=request.stop_loss,
     )
 
 

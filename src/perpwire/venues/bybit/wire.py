@@ -91,8 +91,8 @@ class ServerTime(msgspec.Struct):
 
 class LeverageFilter(msgspec.Struct):
     minLeverage: Any = "1"
-    maxLeverage: Any = "100.00"
-    leverageStep: Any = "0.01"
+    maxLeverage: Text = "100.00"
+    leverageStep: Text = "0.01"
 
 
 class PriceFilter(msgspec.Struct):
@@ -129,11 +129,11 @@ class InstrumentRow(msgspec.Struct):
     fundingInterval: int | None = 480
     symbolId: Any = 0
     symbolType: Any = ""
-    launchTime: Any = "1585526400000"
-    deliveryTime: Any = "0"
+    launchTime: Millis = "1585526400000"
+    deliveryTime: Millis = "0"
     deliveryFeeRate: Any = ""
     priceScale: Any = "2"
-    leverageFilter: Any = msgspec.field(default_factory=LeverageFilter)
+    leverageFilter: LeverageFilter | None = msgspec.field(default_factory=LeverageFilter)
     unifiedMarginTrade: Any = True
     upperFundingRate: Any = "0.00375"
     lowerFundingRate: Any = "-0.00375"
@@ -153,7 +153,7 @@ class BookReply(msgspec.Struct, Generic[N]):
     b: tuple[tuple[N, N], ...]
     a: tuple[tuple[N, N], ...]
     u: int
-    ts: int = 0
+    ts: int | None = 0
     seq: Any = 0
     cts: int | None = None
 
@@ -167,9 +167,9 @@ class RecentTradeRow(msgspec.Struct):
     size: str
     side: str
     time: str
-    isBlockTrade: bool = False
-    isRPITrade: bool = False
-    seq: str = ""
+    isBlockTrade: Any = False
+    isRPITrade: Any = False
+    seq: Any = ""
 
 
 class TickerRow(msgspec.Struct, kw_only=True):
@@ -223,11 +223,11 @@ class OpenInterestRow(msgspec.Struct, kw_only=True):
 class RiskLimitRow(msgspec.Struct, kw_only=True):
     """One tier of GET /v5/market/risk-limit. Rates are fractions; the first tier's deduction is ""."""
 
-    id: int
+    id: Any = 0
     symbol: str
     riskLimitValue: str
     maintenanceMargin: str
-    initialMargin: str
+    initialMargin: Any = ""
     maxLeverage: str
     isLowestRisk: Any = 0
     mmDeduction: Text = ""
@@ -292,8 +292,8 @@ class OrderRow(msgspec.Struct, kw_only=True):
     slippageTolerance: Any = "0"
     triggerPrice: Text = ""
     triggerBy: Text = ""
-    takeProfit: Any = ""
-    stopLoss: Any = ""
+    takeProfit: Text = ""
+    stopLoss: Text = ""
     tpslMode: Any = "UNKNOWN"
     tpLimitPrice: Any = "0"
     slLimitPrice: Any = "0"
@@ -303,7 +303,7 @@ class OrderRow(msgspec.Struct, kw_only=True):
     lastPriceOnCreated: Any = ""
     closeOnTrigger: bool | None = False
     placeType: Any = ""
-    smpType: Any = "None"
+    smpType: Text = "None"
     smpGroup: Any = 0
     smpOrderId: Any = ""
     extraFees: Any = ""
@@ -405,10 +405,10 @@ class PositionFields(msgspec.Struct, kw_only=True):
     positionValue: Any = ""
     autoAddMargin: Any = 0
     positionStatus: Any = "Normal"
-    breakEvenPrice: Any = ""
-    positionIM: Any = ""
+    breakEvenPrice: Text = ""
+    positionIM: Text = ""
     positionIMByMp: Any = ""
-    positionMM: Any = ""
+    positionMM: Text = ""
     positionMMByMp: Any = ""
     takeProfit: Any = ""
     stopLoss: Any = ""
@@ -418,9 +418,9 @@ class PositionFields(msgspec.Struct, kw_only=True):
     gamma: Any = ""
     vega: Any = ""
     theta: Any = ""
-    curRealisedPnl: Any = "0"
+    curRealisedPnl: Text = "0"
     cumRealisedPnl: Any = "0"
-    adlRankIndicator: Any = 0
+    adlRankIndicator: int | None = 0
     createdTime: Any = ""
     openTime: Any = 0
     seq: Any = -1
@@ -507,14 +507,14 @@ class FeeRateRow(msgspec.Struct):
 class AccountInfoReply(msgspec.Struct):
     """GET /v5/account/info. unifiedMarginStatus 5: unified 2.0."""
 
-    marginMode: str = "REGULAR_MARGIN"
-    updatedTime: str = "0"
-    unifiedMarginStatus: int = 5
-    isMasterTrader: bool = False
-    spotHedgingStatus: str = "OFF"
-    dcpStatus: str = "OFF"
-    timeWindow: int = 10
-    smpGroup: int = 0
+    marginMode: str
+    updatedTime: Any = "0"
+    unifiedMarginStatus: Any = 5
+    isMasterTrader: Any = False
+    spotHedgingStatus: Any = "OFF"
+    dcpStatus: Any = "OFF"
+    timeWindow: Any = 10
+    smpGroup: Any = 0
 
 
 class TransactionRow(msgspec.Struct, kw_only=True):

@@ -174,7 +174,7 @@ class MarketMethods(ConnectorCore):
         200 after the other, and they are given only when the oldest has been read: name a start.
 
         Args:
-            interval: 5m 15m 30m 1h 4h 1d; Binance has 2h 6h 12h, too.
+            interval: 5m 15m 30m 1h 2h 4h 6h 12h 1d; Bybit has no 2h, 6h and 12h (NotOffered).
 
         Source: Binance Open-Interest-Statistics; Bybit market/open-interest.
         """

@@ -106,6 +106,8 @@ def test_intervals_that_do_not_exist_are_said_before_sending() -> None:
     with pytest.raises(NotOffered):
         VENUE.klines("BTCUSDT", "8h", None, None, PriceKind.LAST)
     with pytest.raises(NotOffered):
+        VENUE.open_interest_history("BTCUSDT", "2h", None, None)
+    with pytest.raises(NotOffered):
         VENUE.trades("BTCUSDT", None, None)
     with pytest.raises(BadInput, match="1m, 3m"):
         VENUE.klines("BTCUSDT", "7m", None, None, PriceKind.LAST)

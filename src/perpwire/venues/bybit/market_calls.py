@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from functools import partial
 
 from perpwire.errors import NotOffered
@@ -20,7 +21,7 @@ from perpwire.model.market import (
 )
 from perpwire.venues.base import Call, MarketCalls, Params
 from perpwire.venues.bybit import endpoints, translate_market as translate, wire
-from perpwire.venues.bybit.paging import Log, backwards, bad, call, paged
+from perpwire.venues.bybit.paging import NAME, Log, backwards, bad, call, paged
 
 LINEAR = {"category": "linear"}
 
@@ -30,6 +31,10 @@ KLINES = {
     PriceKind.INDEX: endpoints.INDEX_KLINES,
     PriceKind.PREMIUM: endpoints.PREMIUM_KLINES,
 }
+LACKS_KLINES = ("8h", "3d")
+LACKS_INTERESTS = ("2h", "6h", "12h")
+"""Intervals that other venues have."""
+
 MOST_KLINES = 1000
 MOST_INTERESTS = 200
 MOST_FUNDINGS = 200
@@ -64,12 +69,7 @@ class BybitMarketCalls(MarketCalls):
         self, symbol: str, interval: str, start_ms: int | None, end_ms: int | None, price_kind: PriceKind
     ) -> Call[tuple[Kline, ...]]:
         """Without start_ms: the newest 1,000 (up to end_ms). There are no candles of 8h and 3d."""
-        if interval in ("8h", "3d"):
-            raise NotOffered(
-                f"there are no candles of {interval}", venue=self.name, call="klines", code="NOT_OFFERED",
-                advice="Make them of shorter ones.",
-            )  # fmt: skip
-        text, least_ms = _interval("klines", translate.INTERVALS, interval)
+        text, least_ms = _interval("klines", translate.INTERVALS, interval, LACKS_KLINES)
 
         def within(one: Kline) -> bool:
             return (start_ms is None or one.open_time_ms >= start_ms) and (end_ms is None or one.open_time_ms <= end_ms)
@@ -113,7 +113,7 @@ class BybitMarketCalls(MarketCalls):
         self, symbol: str, interval: str, start_ms: int | None, end_ms: int | None
     ) -> Call[tuple[OpenInterest, ...]]:
         """Without start_ms: as far back as the venue goes."""
-        text, step_ms = _interval("open_interest_history", translate.INTEREST_INTERVALS, interval)
+        text, step_ms = _interval("open_interest_history", translate.INTEREST_INTERVALS, interval, LACKS_INTERESTS)
         return Log(endpoints.OPEN_INTEREST, span_ms=MOST_INTERESTS * step_ms).read(
             {**LINEAR, "symbol": symbol, "intervalTime": text, "limit": MOST_INTERESTS},
             start_ms,
@@ -132,7 +132,12 @@ def _of(symbol: str | None) -> Params:
     return {**LINEAR, "symbol": symbol}
 
 
-def _interval(name: str, known: dict[str, tuple[str, int]], interval: str) -> tuple[str, int]:
+def _interval(name: str, known: dict[str, tuple[str, int]], interval: str, lacks: Container[str]) -> tuple[str, int]:
+    if interval in lacks:
+        raise NotOffered(
+            f"there is no interval {interval}", venue=NAME, call=name, code="NOT_OFFERED",
+            advice="Make it of shorter ones.",
+        )  # fmt: skip
     if interval not in known:
         raise bad(name, "BAD_INTERVAL", f"interval {interval!r} is not one of {', '.join(known)}")
     return known[interval]

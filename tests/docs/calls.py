@@ -222,7 +222,7 @@ async def _told(clock: ManualClock, name: str) -> list[Told]:
             )  # fmt: skip
             async with connector:
                 held = await _before(connector, clock, row)
-                done.append(await _one(connector, row, held))
+                done.append(await _one(connector, clock, row, held))
                 connector.resume()
                 await connector.cancel_all()
                 await clock.sleep(5)
@@ -244,7 +244,7 @@ async def _before(c: VenueConnector, clock: ManualClock, row: Row) -> Held:
     return Held(order, stop, await c.get_server_time())
 
 
-async def _one(c: VenueConnector, row: Row, held: Held) -> Told:
+async def _one(c: VenueConnector, clock: ManualClock, row: Row, held: Held) -> Told:
     asked: list[Asked] = []
     token = _noting.set(asked)
     try:
@@ -253,6 +253,8 @@ async def _one(c: VenueConnector, row: Row, held: Held) -> Told:
             await result.first(1)
         else:
             await result
+        if row.group in ("stream", "safety"):
+            await clock.sleep(5)  # what a stream reads when it is there
     except NotOffered as error:
         return Told((), error.reason)
     finally:

@@ -45,9 +45,10 @@ _NAMES = {
     "perpwire.model.incident": (
         "BalanceInsufficient", "BookGap", "BookRecovered", "ClockStepped", "ConnectionFailing",
         "ConnectionLost", "ConnectionRecovered", "ConsumerBehind", "DeadManFailed", "FillsRecovered",
-        "FrameGarbled", "GuardTripped", "HandlerFailed", "Incident", "KeyWarning", "LoopStalled", "ModeChanged",
-        "OrderDoubtful", "OrderFailed", "OrderResolved", "PositionMismatch", "RateLimitHit", "RouteFound",
-        "StreamGap", "StreamSilent", "StreamStale", "SubscriptionRefused", "UnknownCode", "UnknownSeen",
+        "FrameGarbled", "GuardTripped", "HandlerFailed", "Incident", "KeyWarning", "LoginRefused",
+        "LoopStalled", "ModeChanged", "OrderDoubtful", "OrderFailed", "OrderResolved", "PositionMismatch",
+        "RateLimitHit", "RouteFound", "StreamGap", "StreamSilent", "StreamStale", "SubscriptionRefused",
+        "UnknownCode", "UnknownSeen",
     ),
     "perpwire.model.instrument": ("Instrument", "Rounding"),
     "perpwire.model.market": (
@@ -169,6 +170,7 @@ if TYPE_CHECKING:
         HandlerFailed as HandlerFailed,
         Incident as Incident,
         KeyWarning as KeyWarning,
+        LoginRefused as LoginRefused,
         LoopStalled as LoopStalled,
         ModeChanged as ModeChanged,
         OrderDoubtful as OrderDoubtful,

@@ -13,6 +13,7 @@ from yarl import URL
 
 from perpwire.http_message import HttpReply, HttpRequest
 from perpwire.transport.base import TransportFailed
+from perpwire.transport.certificates import default_context, failure_words
 from perpwire.transport.proxy import Proxy
 
 KEPT_FOR_S = 55.0
@@ -40,7 +41,7 @@ class AiohttpTransport:
         connect_timeout_s: float = 5.0,
     ) -> None:
         self._proxy = Proxy(proxy) if isinstance(proxy, str) else proxy
-        self._ssl: ssl.SSLContext | bool = ssl_context if ssl_context is not None else True
+        self._ssl = ssl_context
         self._connect_timeout_s = connect_timeout_s
         self._session: aiohttp.ClientSession | None = None
         self._is_closed = False
@@ -50,7 +51,11 @@ class AiohttpTransport:
         if self._is_closed:
             raise TransportFailed("the transport is closed", may_have_been_sent=False)
         if self._session is None:
-            settings: dict[str, Any] = {"limit": 100, "keepalive_timeout": KEPT_FOR_S, "ssl": self._ssl}
+            settings: dict[str, Any] = {
+                "limit": 100,
+                "keepalive_timeout": KEPT_FOR_S,
+                "ssl": self._ssl or default_context(),
+            }
             connector = (
                 _SocksConnector(self._proxy, self._connect_timeout_s, **settings)
                 if self._proxy is not None and self._proxy.is_socks
@@ -111,7 +116,7 @@ class AiohttpTransport:
         if isinstance(cause, aiohttp.ClientResponseError | aiohttp.InvalidURL):
             # Their text repeats the whole URL, and with it the signature.
             return type(cause).__name__
-        words = f"{type(cause).__name__}: {cause}" if str(cause) else type(cause).__name__
+        words = failure_words(cause, self._ssl)
         return words if self._proxy is None else self._proxy.redact(words)
 
 

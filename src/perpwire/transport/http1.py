@@ -19,6 +19,7 @@ from aiohappyeyeballs import start_connection
 
 from perpwire.http_message import HttpReply, HttpRequest
 from perpwire.transport.base import HttpTransport, TransportFailed
+from perpwire.transport.certificates import default_context, failure_words
 from perpwire.transport.http1_reply import ReplyReader
 from perpwire.transport.patience import Patience
 from perpwire.transport.proxy import Proxy
@@ -56,6 +57,7 @@ class Http1Transport:
     ) -> None:
         self._proxy = proxy
         self._ssl = ssl_context
+        self._trusted: ssl.SSLContext | None = None
         self._connect_timeout_s = connect_timeout_s
         self._hosts: dict[str, _Host] = {}
         self._free = asyncio.Semaphore(MOST_CONNECTIONS)
@@ -124,9 +126,9 @@ class Http1Transport:
         loop = asyncio.get_running_loop()
         security: dict[str, Any] = {}
         if host.is_secure:
-            if self._ssl is None:
-                self._ssl = ssl.create_default_context()
-            security = {"ssl": self._ssl, "server_hostname": host.name}
+            if self._trusted is None:
+                self._trusted = self._ssl or default_context()
+            security = {"ssl": self._trusted, "server_hostname": host.name}
         words = f"no connection within {timeout_s:g} s"
         try:
             async with asyncio.timeout(timeout_s):
@@ -143,7 +145,7 @@ class Http1Transport:
         except TimeoutError:
             pass
         except (OSError, ValueError) as error:  # a ValueError: the name is none
-            words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            words = failure_words(error, self._ssl)
         raise TransportFailed(words, may_have_been_sent=False)
 
 

@@ -11,6 +11,7 @@ from python_socks import ProxyError
 
 from perpwire.clock import Clock
 from perpwire.transport.base import Socket, SocketListener, TransportFailed
+from perpwire.transport.certificates import default_context, failure_words
 from perpwire.transport.proxy import Proxy
 
 
@@ -97,6 +98,7 @@ class PicowsTransport:
         self._clock = clock
         self._proxy = Proxy(proxy) if isinstance(proxy, str) else proxy
         self._ssl = ssl_context
+        self._trusted: ssl.SSLContext | None = None
         self._open: set[picows.WSTransport] = set()
 
     async def connect(self, url: str, listener: SocketListener, timeout_s: float) -> Socket:
@@ -106,11 +108,11 @@ class PicowsTransport:
                 transport, heard = await picows.ws_connect(
                     lambda: _Listener(listener, self._clock),
                     url,
-                    ssl_context=self._ssl if url.startswith("wss") else None,
+                    ssl_context=self._secured() if url.startswith("wss") else None,
                     websocket_handshake_timeout=timeout_s,
                     max_redirects=0,
                     proxy=None if proxy is None or proxy.is_socks else proxy.url,
-                    proxy_ssl_context=self._ssl if proxy is not None and proxy.scheme == "https" else None,
+                    proxy_ssl_context=self._secured() if proxy is not None and proxy.scheme == "https" else None,
                     socket_factory=None
                     if proxy is None or not proxy.is_socks
                     else lambda to: proxy.connect(to.host, to.port, timeout_s),
@@ -124,12 +126,17 @@ class PicowsTransport:
         except TimeoutError:
             failure = TransportFailed(f"not open within {timeout_s:g} s", may_have_been_sent=False)
         except (picows.WSError, ProxyError, OSError, ValueError) as error:
-            words = f"{type(error).__name__}: {error}".replace(url, url.partition("?")[0].rpartition("/")[0])
+            words = failure_words(error, self._ssl).replace(url, url.partition("?")[0].rpartition("/")[0])
             failure = TransportFailed(words if proxy is None else proxy.redact(words), may_have_been_sent=False)
         else:
             return self._opened(transport, heard)
         # Raised here, so that it has no context: see above.
         raise failure
+
+    def _secured(self) -> ssl.SSLContext:
+        if self._trusted is None:
+            self._trusted = self._ssl or default_context()
+        return self._trusted
 
     def _opened(self, transport: picows.WSTransport, heard: picows.WSListener) -> Socket:
         if transport.is_disconnected:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import textwrap
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import perpwire
-from perpwire import BinanceFuturesConnector
+from perpwire import BinanceFuturesConnector, BybitConnector
 from perpwire.simulator.server import running
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +47,26 @@ async def test_both_ways_to_choose_a_road_are_as_the_page_says() -> None:
 
         await run(code, BinanceFuturesConnector=connector, key="sim-key", secret="sim-secret")
     assert [order.status for order in placed] == ["FILLED"]
+
+
+@pytest.mark.slow
+async def test_the_guards_of_the_page_refuse_what_it_says() -> None:
+    (code,) = blocks("brakes.md")
+    refused = []
+
+    def told(incident: perpwire.Incident) -> None:
+        if isinstance(incident, perpwire.GuardTripped):
+            refused.append(incident.guard)
+
+    async with running(venues=["bybit"]) as exchange:
+
+        def connector(key: str, secret: str, **options: Any) -> BybitConnector:
+            made = BybitConnector(key, secret, url=exchange.urls["bybit"], **options)
+            made.on_incident(told)
+            return made
+
+        await run(code, BybitConnector=connector, Decimal=Decimal, key="sim-key", secret="sim-secret")
+    assert refused == ["max_order_notional"]
 
 
 def test_the_ways_to_give_a_key_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ E = TypeVar("E", bound=Event)
 
 class StreamMethods(MarketMethods):
     """Streams that come back by themselves, with what was subscribed, for as long as the connector runs.
+    Sources: Binance websocket-market-streams and user-data-streams; Bybit websocket/public and websocket/private.
 
     Raises (all methods that open one, beside what each names):
         BadInput: No such contract, or no such stream; nothing was sent.

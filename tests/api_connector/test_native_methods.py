@@ -320,7 +320,7 @@ def test_what_can_not_be_written_or_read_is_refused_before_anything_is_sent(venu
         ]
 
         def used() -> int:
-            name = next(iter(connector.venue.native_costs(path)))
+            name = next(iter(connector.venue.native_endpoint("GET", path, Any, None, None).costs_of({})))
             return connector.ledger.used(name, connector._clock.monotonic_ns())
 
         before = used()

@@ -180,6 +180,14 @@ def test_counts_seconds_ids_and_words_are_checked(venue: str) -> None:
         {"activation_price": 60000},
         {"trigger_price": 60000},
         {"client_order_id": ""},
+        {"client_order_id": True},
+        {"client_order_id": 1.5},
+        {"reduceonly": True},
+        {"ReduceOnly": True},
+        {"reduce_onyl": True},
+        {"stop_los": 50000},
+        {"PositionSide": "LONG"},
+        {"post_only": True},
         {"time_in_force": ""},
         {"time_in_force": "GTD", "expires_time_ms": 1.79e12},
         {"time_in_force": "GTD", "expires_time_ms": ""},
@@ -229,6 +237,34 @@ def test_conditional_orders_that_make_no_sense_are_refused(venue: str) -> None:
                 world, connector, f"{kind} {options}",
                 lambda: connector.place_order(SYMBOL, "SELL", quantity, kind, **options),  # noqa: B023
             )  # fmt: skip
+
+    play(venue, scene)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_misspelt_word_is_answered_with_the_right_one(venue: str) -> None:
+    async def scene(world: World, connector: VenueConnector) -> None:
+        with pytest.raises(BadInput, match="no 'reduceonly'; near: reduce_only"):
+            await connector.place_order(SYMBOL, "SELL", "0.01", **{"reduceonly": True})  # type: ignore[arg-type]
+        (slot,) = await connector.place_orders([5])  # type: ignore[list-item]
+        assert isinstance(slot, BadInput)
+
+    play(venue, scene)
+
+
+def test_a_client_order_id_of_zero_is_not_taken_for_none() -> None:
+    async def scene(world: World, connector: VenueConnector) -> None:
+        order = await connector.place_order(SYMBOL, "BUY", "0.01", client_order_id=0)  # type: ignore[arg-type]
+        assert order.client_order_id == "0"
+
+    play("binance", scene)
+
+
+@pytest.mark.parametrize("leverage", [0, -5, "0.5", "1.005", "NaN", None])
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_leverage_that_no_venue_takes_is_not_sent(venue: str, leverage: Any) -> None:
+    async def scene(world: World, connector: VenueConnector) -> None:
+        await refused(world, connector, f"leverage {leverage}", lambda: connector.set_leverage(SYMBOL, leverage))
 
     play(venue, scene)
 

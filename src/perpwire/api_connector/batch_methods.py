@@ -157,6 +157,8 @@ class BatchMethods(OrderMethods):
             self._placing -= 1
 
     async def _request_of(self, order: NewOrder) -> OrderRequest:
+        if not isinstance(order, Mapping):
+            raise self._bad_order(f"{order!r} is no order: a dict with the words of place_order", "BAD_ORDER")
         unknown = [name for name in order if name not in _WORDS]
         if unknown:
             # A misspelt reduce_only that is left out would open a position.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal, TypedDict, TypeVar, cast
@@ -71,6 +72,17 @@ class OrderOptions(TypedDict, total=False):
     round: Rounding | Literal["passive"] | None
 
 
+_RUN_TOGETHER = frozenset(
+    variant
+    for name in OrderOptions.__annotations__
+    if "_" in name
+    for variant in (name.replace("_", ""), name.title().replace("_", ""), name.replace("_", "").upper())
+)
+"""Our words as the venues never spell theirs (theirs are like reduceOnly)."""
+
+_NO_IDS: tuple[type, ...] = (bool, float, bytes)
+
+
 class OrderForm:
     """Checks one venue's orders, and says them as the account's mode wants it."""
 
@@ -113,6 +125,8 @@ class OrderForm:
         if venue_params:
             venue_params = {name: value for name, value in venue_params.items() if value is not None}
             self._venue.window_ms(venue_params)
+            for name in venue_params:
+                self._check_native(name)
         if reduce_only is not False or close_position is not False:
             self._check_flag(reduce_only, "reduce_only")
             self._check_flag(close_position, "close_position")
@@ -147,8 +161,8 @@ class OrderForm:
             raise self._bad("trigger_by", f"an order of type {kind} has no trigger")
         if expires_time_ms is not None and (isinstance(expires_time_ms, bool) or not isinstance(expires_time_ms, int)):
             raise self._bad("expires_time_ms", f"expires_time_ms {expires_time_ms!r} is no whole number (int)")
-        if client_order_id == "":
-            raise self._bad("client_order_id", "client_order_id is empty; leave it out to have one made")
+        if client_order_id is not None and (client_order_id == "" or type(client_order_id) in _NO_IDS):
+            raise self._bad("client_order_id", f"client_order_id {client_order_id!r} is no id; without, one is made")
         if venue_params:
             client_order_id = venue_params.get(self._venue.client_id_param) or client_order_id
         return OrderRequest(
@@ -156,7 +170,7 @@ class OrderForm:
             side=which,
             type=kind,
             quantity=exact_quantity,
-            client_order_id=str(client_order_id or own_id),
+            client_order_id=own_id if client_order_id is None else str(client_order_id),
             price=exact_price,
             time_in_force=force,
             reduce_only=reduce_only,
@@ -174,6 +188,12 @@ class OrderForm:
             expires_time_ms=expires_time_ms,
             venue_params=venue_params,
         )
+
+    def _check_native(self, name: str) -> None:
+        """A misspelt word of ours would go out as a parameter that the venue passes over: without reduce_only, say."""
+        if "_" in name or name in _RUN_TOGETHER:
+            near = difflib.get_close_matches(name, OrderOptions.__annotations__, n=1)
+            raise self._bad("word", f"an order has no {name!r}" + (f"; near: {near[0]}" if near else ""))
 
     def _check_flag(self, value: bool, name: str) -> None:
         if value is not True and value is not False:

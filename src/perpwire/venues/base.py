@@ -7,7 +7,7 @@ what it hands on of endpoint.py and calls.py.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from functools import partial
 from types import MappingProxyType
@@ -339,7 +339,7 @@ class Venue(MarketCalls, AccountCalls, OrderCalls, ABC):
                 http=http,
                 security=Security.SIGNED,
                 reply=reply,
-                costs=self.native_costs(path),
+                costs=self.native_costs(http),
                 host=self._service(path),
                 source="the caller",
             )
@@ -365,8 +365,8 @@ class Venue(MarketCalls, AccountCalls, OrderCalls, ABC):
         return self.weighed(row.costs_of(params), weight)
 
     @abstractmethod
-    def native_costs(self, path: str) -> Costs:
-        """What a call that is not in the table uses."""
+    def native_costs(self, http: str) -> Costs | Callable[[Params], Costs]:
+        """What a call that is not in the table uses; `http` is method and path."""
 
     def weighed(self, costs: Costs, weight: int) -> Costs:
         """`costs` with the weight that the caller knows; the same where the venue does not count so."""

@@ -42,6 +42,7 @@ from perpwire.venues.binance_futures.account_calls import BinanceAccountCalls
 from perpwire.venues.binance_futures.book_rule import DiffDepthRule
 from perpwire.venues.binance_futures.calling import call, garbled
 from perpwire.venues.binance_futures.market_calls import BinanceMarketCalls
+from perpwire.venues.binance_futures.native_costs import native_costs
 from perpwire.venues.binance_futures.order_calls import BinanceOrderCalls
 from perpwire.venues.binance_futures.refusals import by_code, is_success, refusal
 from perpwire.venues.binance_futures.session import BinancePrivateSession, BinanceSession
@@ -131,10 +132,8 @@ class BinanceFutures(BinanceMarketCalls, BinanceAccountCalls, BinanceOrderCalls,
     rows = endpoints.ROWS
     services: Mapping[str, Service] = {"/fapi/": "rest", "/futures/data/": "rest", "/sapi/": "wallet"}
 
-    def native_costs(self, path: str) -> Costs:
-        if path.startswith("/sapi/"):
-            return limits.A_WALLET_CALL
-        return limits.A_STATISTICS_QUESTION if path.startswith("/futures/data/") else limits.weight(1)
+    def native_costs(self, http: str) -> Costs | Callable[[Params], Costs]:
+        return native_costs(http)
 
     def weighed(self, costs: Costs, weight: int) -> Costs:
         return limits.weighed(costs, weight)

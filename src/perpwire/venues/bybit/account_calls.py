@@ -25,6 +25,7 @@ from perpwire.venues.bybit.translate import POSITION_INDEXES
 
 LINEAR = {"category": "linear"}
 POSITION_MODES = {PositionMode.ONE_WAY: 0, PositionMode.HEDGE: 3}
+LEVERAGE_PLACES = 2
 MARGIN_PLACES = 4
 """Decimals that an added margin may have."""
 
@@ -76,7 +77,14 @@ class BybitAccountCalls(AccountCalls):
         )
 
     def set_leverage(self, symbol: str, leverage: Decimal) -> Call[Setting]:
-        """Of both sides."""
+        """Of both sides.
+
+        Raises:
+            BadInput: Below 1, or of more than two decimals; the greatest goes by the position's size.
+        """
+        if leverage < 1 or leverage != round(leverage, LEVERAGE_PLACES):
+            reason = f"leverage {leverage:f} must be 1 or more, with at most {LEVERAGE_PLACES} decimals"
+            raise bad("set_leverage", "BAD_LEVERAGE", reason)
         params = {**LINEAR, "symbol": symbol, "buyLeverage": leverage, "sellLeverage": leverage}
         return call(endpoints.SET_LEVERAGE, params, lambda reply: Setting(changed=True, value=leverage))
 

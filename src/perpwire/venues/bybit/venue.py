@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from perpwire.credentials import Credentials
@@ -102,8 +102,8 @@ class Bybit(BybitMarketCalls, BybitAccountCalls, BybitOrderCalls, Venue):
 
     services: Mapping[str, Service] = {"/v5/": "rest"}
 
-    def native_costs(self, path: str) -> Costs:
-        return limits.costs(path)
+    def native_costs(self, http: str) -> Costs | Callable[[Params], Costs]:
+        return limits.costs(http.split(" ", 1)[1])
 
     # --- streams --------------------------------------------------------------------------------------------------
 

@@ -420,6 +420,7 @@ class OrderDesk:
         order: Order,
         price: Decimal | None,
         quantity: Decimal | None,
+        trigger_price: Decimal | None = None,
         *,
         road: Road | None = None,
         deadline_ns: int | None = None,
@@ -427,12 +428,13 @@ class OrderDesk:
         """See OrderMethods.amend_order."""
 
         def is_amended(one: Order) -> bool:
-            return (price is None or one.price == price) and (quantity is None or one.quantity == quantity)
+            wanted = ((price, one.price), (quantity, one.quantity), (trigger_price, one.trigger_price))
+            return all(value is None or value == now for value, now in wanted)
 
         sending = _Sending((), self._venue.recv_window_ms + MARGIN_MS, self._clock)
         doubt: APIError | None = None
         try:
-            call = self._venue.amend_order(order, price, quantity)
+            call = self._venue.amend_order(order, price, quantity, trigger_price)
             answer = await self._requests.run(call, road=road, deadline_ns=deadline_ns, before_send=sending)
         except (OutcomeUnknown, Garbled) as error:
             doubt = error

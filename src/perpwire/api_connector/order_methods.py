@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from perpwire.errors import BadInput, OutcomeUnknown
 from perpwire.model.instrument import Rounding
 from perpwire.model.numbers import Number
 from perpwire.model.order import (
+    AT_MARKET,
     Fill,
     Order,
     OrderRequest,
@@ -100,7 +102,8 @@ class OrderMethods(MarketMethods, AccountMethods):
 
         Returns:
             The order as far as the venue's answer tells. At Bybit that is an acknowledgement (PENDING_NEW): what
-            becomes of it says the order stream, or get_order.
+            becomes of it says the order stream, or get_order; a price beyond its price limits it moves to the limit
+            unless the account is set otherwise: see `price` there.
 
         Source: Binance New-Order, New-Algo-Order; Bybit order/create-order.
         """
@@ -149,13 +152,15 @@ class OrderMethods(MarketMethods, AccountMethods):
         client_order_id: str | None = None,
         price: Number | None = None,
         quantity: Number | None = None,
+        trigger_price: Number | None = None,
         road: Road | str | None = None,
         deadline_s: float | None = None,
     ) -> Order:
-        """Change the price or the (total) quantity of a resting limit order.
+        """Change the price or (total) quantity of a resting limit order, or the trigger of a conditional one (Bybit).
 
-        Binance cancels an order whose new quantity is filled already, and a POST_ONLY one whose new price would take.
-        Its conditional orders can't be changed before their trigger (NotOffered).
+        Binance cancels an order whose new quantity is filled already, and a POST_ONLY one whose new price would take; a
+        changed order has no self-trade prevention any more. Its conditional orders can't be changed before their
+        trigger (NotOffered).
 
         Raises:
             BadInput: Nothing to change, or a value breaks the contract's rules.
@@ -169,23 +174,35 @@ class OrderMethods(MarketMethods, AccountMethods):
 
         Source: Binance Modify-Order; Bybit order/amend-order.
         """
-        if price is None and quantity is None:
+        if price is None and quantity is None and trigger_price is None:
             raise BadInput(
-                "neither price nor quantity is given", venue=self.venue.name, call="amend_order", code="NO_CHANGE"
-            )
+                "neither price nor quantity nor trigger_price is given",
+                venue=self.venue.name, call="amend_order", code="NO_CHANGE",
+            )  # fmt: skip
         instrument = await self.get_instrument(symbol)
         new_price = None if price is None else self._exact(price, "price", "amend_order")
         new_quantity = None if quantity is None else self._exact(quantity, "quantity", "amend_order")
-        if new_price is not None:
-            instrument.check_price(new_price)
+        new_trigger = None if trigger_price is None else self._exact(trigger_price, "trigger_price", "amend_order")
+        for value in (new_price, new_trigger):
+            if value is not None:
+                instrument.check_price(value)
         if new_quantity is not None:
             instrument.check_quantity(new_quantity)
         order = await self.get_order(symbol, order_id, client_order_id=client_order_id)
+        if new_price is not None and order.type in AT_MARKET:
+            raise self._bad_value(f"an order of type {order.type} has no price", "price")
+        if new_trigger is not None and not order.is_conditional:
+            raise self._bad_value(f"an order of type {order.type} has no trigger", "trigger_price")
+        changed = _changed(order, new_price, new_quantity, new_trigger)
+        if changed.price is not None and not changed.is_closing:
+            instrument.check_notional(changed.price, changed.quantity)
         by_road, deadline_ns = as_road(road), self._deadline_ns(deadline_s)
-        if not self.guard.is_on:
-            return await self._orders.amend(order, new_price, new_quantity, road=by_road, deadline_ns=deadline_ns)
-        async with self.guard.admitted(_changed(order, new_price, new_quantity), changes=order):
-            return await self._orders.amend(order, new_price, new_quantity, road=by_road, deadline_ns=deadline_ns)
+        async with AsyncExitStack() as stack:
+            if self.guard.is_on:
+                await stack.enter_async_context(self.guard.admitted(changed, changes=order))
+            return await self._orders.amend(
+                order, new_price, new_quantity, new_trigger, road=by_road, deadline_ns=deadline_ns
+            )
 
     async def cancel_order(
         self,
@@ -324,7 +341,9 @@ class OrderMethods(MarketMethods, AccountMethods):
         return f"{self._id_prefix}{self._ids_made:x}"
 
 
-def _changed(order: Order, price: Decimal | None, quantity: Decimal | None) -> OrderRequest:
+def _changed(
+    order: Order, price: Decimal | None, quantity: Decimal | None, trigger_price: Decimal | None
+) -> OrderRequest:
     """The order as it is to become, for the guards to judge."""
     return OrderRequest(
         symbol=order.symbol,
@@ -335,7 +354,7 @@ def _changed(order: Order, price: Decimal | None, quantity: Decimal | None) -> O
         client_order_id=order.client_order_id or order.order_id,
         reduce_only=order.reduce_only,
         position_side=order.position_side,
-        trigger_price=order.trigger_price,
+        trigger_price=order.trigger_price if trigger_price is None else trigger_price,
         close_position=order.close_position,
     )
 

@@ -53,7 +53,7 @@ class PositionMethods(OrderMethods):
         return await self.place_order(
             symbol,
             side,
-            abs(position.quantity),
+            position.quantity.copy_abs(),
             reduce_only=True,
             position_side=position.position_side,
             **options,

@@ -173,8 +173,10 @@ class OrderCalls(_Offers, ABC):
     def place_order(self, request: OrderRequest) -> Call[Order]: ...
 
     @abstractmethod
-    def amend_order(self, order: Order, price: Decimal | None, quantity: Decimal | None) -> Call[Order]:
-        """Change price or (total) quantity of a resting limit order."""
+    def amend_order(
+        self, order: Order, price: Decimal | None, quantity: Decimal | None, trigger_price: Decimal | None = None
+    ) -> Call[Order]:
+        """Change price or (total) quantity of a resting limit order, or the trigger of a conditional one."""
 
     @abstractmethod
     def cancel_order(

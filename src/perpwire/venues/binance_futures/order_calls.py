@@ -64,7 +64,9 @@ class BinanceOrderCalls(OrderCalls):
             lambda rows: translate_orders.batch(endpoints.PLACE_ORDER, len(asked), rows),
         )
 
-    def amend_order(self, order: Order, price: Decimal | None, quantity: Decimal | None) -> Call[Order]:
+    def amend_order(
+        self, order: Order, price: Decimal | None, quantity: Decimal | None, trigger_price: Decimal | None = None
+    ) -> Call[Order]:
         """A conditional order can't be changed before its trigger; what the trigger has made can.
 
         Raises:
@@ -73,7 +75,7 @@ class BinanceOrderCalls(OrderCalls):
         """
         order_id = order.order_id
         if is_algo_id(order_id):
-            if order.child_order_id is None:
+            if order.child_order_id is None or trigger_price is not None:
                 self.lacks("amend_order", "a conditional order can't be changed: cancel it and place it anew")
             order_id = order.child_order_id
         key = order_key("amend_order", order_id, order.client_order_id)

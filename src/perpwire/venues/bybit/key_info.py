@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -30,6 +30,8 @@ def key_info(reply: ApiKey) -> KeyInfo:
     expires_ms = None
     if reply.expiredAt and (reply.deadlineDay is None or reply.deadlineDay >= 0):
         at = datetime.fromisoformat(reply.expiredAt)
+        if at.tzinfo is None:
+            at = at.replace(tzinfo=UTC)
         expires_ms = round(at.timestamp() * 1000) or None
     rights = {group: all_of or [] for group, all_of in reply.permissions.items()}
     return KeyInfo(

@@ -38,12 +38,16 @@ class BybitOrderCalls(OrderCalls):
         params, expected = _to_send(request)
         return call(endpoints.PLACE_ORDER, params, partial(translate_orders.acknowledged, expected))
 
-    def amend_order(self, order: Order, price: Decimal | None, quantity: Decimal | None) -> Call[Order]:
+    def amend_order(
+        self, order: Order, price: Decimal | None, quantity: Decimal | None, trigger_price: Decimal | None = None
+    ) -> Call[Order]:
         """Acknowledged, then read back: the order as the venue shows it then, which may still be the old one."""
-        if price is None and quantity is None:
-            raise bad("amend_order", "NOTHING_TO_AMEND", "neither price nor quantity is given")
+        if price is None and quantity is None and trigger_price is None:
+            raise bad("amend_order", "NOTHING_TO_AMEND", "neither price, quantity nor trigger_price is given")
         named = _named(order.symbol, order.order_id, order.client_order_id)
-        return self._acknowledged(endpoints.AMEND_ORDER, {**named, "price": price, "qty": quantity}, named)
+        return self._acknowledged(
+            endpoints.AMEND_ORDER, {**named, "price": price, "qty": quantity, "triggerPrice": trigger_price}, named
+        )
 
     def cancel_order(
         self, symbol: str, order_id: str | None, client_order_id: str | None, conditional: bool | None = None

@@ -16,6 +16,7 @@ from perpwire.model.account import (
     RiskBracket,
     SymbolSettings,
 )
+from perpwire.model.numbers import ARITHMETIC
 from perpwire.model.order import Side
 from perpwire.venues.bybit import wire
 from perpwire.venues.bybit.translate import (
@@ -217,7 +218,8 @@ def income(row: wire.TransactionRow) -> tuple[Income, ...]:
         parts = {"TRANSFER" if said in TRANSFERS else "OTHER": change}
     else:
         cash, fee, funding = stated(row.cashFlow), stated(row.fee), stated(row.funding)
-        rest = change - cash + fee - funding
+        # What a program's own decimal context would round off would come out as a booking of its own.
+        rest = ARITHMETIC.subtract(ARITHMETIC.add(ARITHMETIC.subtract(change, cash), fee), funding)
         parts = {CASH_KINDS[said]: cash, "COMMISSION": fee.copy_negate(), "FUNDING": funding, "OTHER": rest}
     return tuple(
         Income(

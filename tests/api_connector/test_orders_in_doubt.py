@@ -321,3 +321,24 @@ def test_an_order_that_the_venue_has_forgotten_is_not_open_for_ever(venue: str) 
         assert connector.account_state.open_orders == ()
 
     play(scenario, venue)
+
+
+@pytest.mark.slow
+def test_a_lost_answer_is_looked_into_at_once_though_the_account_has_been_read_so_often_that_its_budget_is_spent() -> (
+    None
+):
+    async def scenario(scene: Scene) -> None:
+        connector = scene.connector
+        await connector.open_account_stream()
+        reading = [asyncio.ensure_future(connector.get_open_orders()) for _ in range(60)]
+        await scene.sleep(1)
+        assert not all(one.done() for one in reading)
+        lose(scene, "doubt", executed=True)
+        mute(scene, "doubt")
+        began_s = scene.now_s
+        await resting(scene, "doubt")
+        assert scene.now_s - began_s < 1
+        for one in reading:
+            one.cancel()
+
+    play(scenario, "binance")

@@ -14,7 +14,7 @@ from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.clock import ManualClock
 from perpwire.errors import APIError, BadInput
 from perpwire.model.incident import DeadManFailed, Incident
-from perpwire.simulator.faults import Answer, LoseRequest
+from perpwire.simulator.faults import Answer, Delay, LoseRequest
 from perpwire.simulator.server import running
 from perpwire.testing import World, offline
 
@@ -240,5 +240,35 @@ def test_a_switch_that_could_not_be_disarmed_can_be_disarmed_again() -> None:
         await connector.disarm_dead_man()
         await world.clock.sleep(20.0)
         assert open_symbols(world, "binance") == {"BTCUSDT", "ETHUSDT", "SOLUSDT"}
+
+    play("binance", scene)
+
+
+def test_arming_goes_on_though_its_caller_is_cancelled_so_that_nothing_is_armed_and_not_renewed() -> None:
+    async def scene(world: World, connector: VenueConnector) -> None:
+        await rest(connector)
+        slow = Delay(method="POST", path="/fapi/v1/countdownCancelAll", contains="ETHUSDT", seconds=2.0)
+        world.simulation.hosts["binance"].faults.add(slow)
+        arming = asyncio.ensure_future(connector.arm_dead_man(30.0, SYMBOLS))
+        await world.clock.sleep(0.5)
+        arming.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await arming
+        await world.clock.sleep(120.0)
+        assert open_symbols(world, "binance") == {"BTCUSDT", "ETHUSDT", "SOLUSDT"}
+
+    play("binance", scene)
+
+
+def test_a_renewal_that_is_slow_on_its_way_does_not_arm_again_what_was_disarmed_after_it() -> None:
+    async def scene(world: World, connector: VenueConnector) -> None:
+        await rest(connector)
+        await connector.arm_dead_man(30.0, ["BTCUSDT"])
+        slow = Delay(method="POST", path="/fapi/v1/countdownCancelAll", seconds=3.0, where="request")
+        world.simulation.hosts["binance"].faults.add(slow)
+        await world.clock.sleep(11.0)  # the renewal is on its way
+        await connector.disarm_dead_man()
+        await world.clock.sleep(120.0)
+        assert "BTCUSDT" in open_symbols(world, "binance")
 
     play("binance", scene)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.clock import Clock
@@ -34,6 +35,10 @@ class DeadMan:
         self._clock = clock
         self._on_incident = on_incident
         self._renewing: list[asyncio.Task[None]] = []
+        self._under_way: set[asyncio.Task[None]] = set()
+        """Renewals that are written and not answered."""
+        self._changes: set[asyncio.Task[None]] = set()
+        self._one_at_a_time = asyncio.Lock()
         self.seconds = 0.0
         """What it is set to; 0: not armed."""
         self.symbols: tuple[str, ...] = ()
@@ -41,6 +46,31 @@ class DeadMan:
         """Symbol -> when the venue last confirmed it, nanoseconds of the monotonic clock."""
 
     async def arm(self, seconds: float, symbols: Sequence[str]) -> None:
+        """See _arm."""
+        await self._unbroken(self._arm(seconds, symbols))
+
+    async def disarm(self) -> None:
+        """See _disarm."""
+        await self._unbroken(self._disarm())
+
+    async def _unbroken(self, change: Coroutine[Any, Any, None]) -> None:
+        """To its end, also when the caller is cancelled: what is armed and not renewed would fire while we are well."""
+
+        async def alone() -> None:
+            async with self._one_at_a_time:
+                await change
+
+        task = asyncio.get_running_loop().create_task(alone(), name="perpwire dead man change")
+        self._changes.add(task)
+        task.add_done_callback(self._changed)
+        await asyncio.shield(task)
+
+    def _changed(self, task: asyncio.Task[None]) -> None:
+        self._changes.discard(task)
+        if not task.cancelled():
+            task.exception()  # its caller has heard of it, if there still is one
+
+    async def _arm(self, seconds: float, symbols: Sequence[str]) -> None:
         """Arm it, or arm it otherwise. Symbols that were armed and are not named any more are disarmed.
 
         Raises:
@@ -56,7 +86,7 @@ class DeadMan:
                 await self._set_back(wanted)
             raise failed
         gone = [symbol for symbol in self.symbols if symbol not in wanted]
-        self._stop()
+        await self._stop()
         self.seconds, self.symbols = seconds, wanted
         if by_symbol and seconds:
             every_s = seconds / 3
@@ -72,20 +102,22 @@ class DeadMan:
             ]
         await asyncio.gather(*(self._set(symbol, 0.0) for symbol in gone))
 
-    async def disarm(self) -> None:
+    async def _disarm(self) -> None:
         """
         Raises:
             APIError: The venue did not confirm: it may still fire. Disarm it again.
         """
-        self._stop()
+        await self._stop()
         await asyncio.gather(*(self._set(symbol, 0.0) for symbol in self.symbols))
         self.symbols, self.seconds = (), 0.0
 
     async def close(self) -> None:
         """Renew it no more. It stays armed at the venue: whoever wants the orders to stay disarms it first."""
-        renewing = self._renewing
-        self._stop()
-        await asyncio.gather(*renewing, return_exceptions=True)
+        running = [*self._changes, *self._under_way]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await self._stop()
 
     async def _set_back(self, symbols: Sequence[str]) -> None:
         """As they were before: a countdown that nobody renews would fire while we are well."""
@@ -95,10 +127,13 @@ class DeadMan:
             if isinstance(result, APIError):
                 log.warning("%s: the countdown of %s may still run: %s", self._venue.name, symbol, result)
 
-    def _stop(self) -> None:
-        for task in self._renewing:
+    async def _stop(self) -> None:
+        """Renew no more. Returns when no renewal is under way: it must not arrive after what is set next."""
+        renewing, self._renewing = self._renewing, []
+        for task in renewing:
             task.cancel()
-        self._renewing = []
+        await asyncio.gather(*renewing, return_exceptions=True)
+        await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def _set(self, symbol: str, seconds: float) -> None:
         deadline_ns = None
@@ -113,9 +148,15 @@ class DeadMan:
         while True:
             due_ns = self.renewed_ns[symbol] + round(every_s * 1e9)
             await self._clock.sleep(max(0.0, (due_ns - self._clock.monotonic_ns()) / 1e9))
+            setting = asyncio.get_running_loop().create_task(self._set(symbol, self.seconds))
+            self._under_way.add(setting)
+            setting.add_done_callback(self._under_way.discard)
             try:
-                async with asyncio.timeout(patience_s):
-                    await self._set(symbol, self.seconds)
+                await asyncio.wait((setting,), timeout=patience_s)
+                if not setting.cancel():
+                    setting.result()
+                    continue
+                raise TimeoutError
             except (APIError, TimeoutError) as error:
                 self._tell_failed(symbol, error)
                 await self._clock.sleep(min(1.0, every_s / 10))

@@ -562,6 +562,8 @@ class OrderDesk:
     ) -> Replaced:
         """See OrderMethods.replace_order. The new order is sent only once it is certain that the old one has ended, and
         nothing of it was filled (unless told)."""
+        if self._unresolved:
+            self._check_not_in_doubt(request)  # before the old one is gone
         old = await self.cancel(symbol, order_id, client_order_id, road=road, deadline_ns=deadline_ns)
         if old.filled_quantity and not even_if_filled:
             return Replaced(old, None)

@@ -201,9 +201,10 @@ class PrivateStream:
         async def readings() -> None:
             if at_once:
                 await self._reread(self._streams.frames.deliver, began_ns)
-            for pause_s in chain(LATE_S, repeat(AUDIT_S)):
+            for n, pause_s in enumerate(chain(LATE_S, repeat(AUDIT_S))):
                 await self._clock.sleep(pause_s)
-                await self._reread(self._deliver_news, self._clock.monotonic_ns() - round(SETTLING_S * 1e9))
+                since_ns = self._clock.monotonic_ns() - round(SETTLING_S * 1e9)
+                await self._reread(self._deliver_news, since_ns, only_known=n < len(LATE_S))
 
         self._rereading = asyncio.get_running_loop().create_task(readings(), name="perpwire re-read account")
 
@@ -216,14 +217,14 @@ class PrivateStream:
         if event.received_ns and (self._readings or not isinstance(event, Order)):
             self._told_ns[subject(event)] = self._clock.monotonic_ns()
 
-    async def _reread(self, deliver: Callable[[Event], None], since_ns: int) -> None:
+    async def _reread(self, deliver: Callable[[Event], None], since_ns: int, *, only_known: bool = False) -> None:
         """Read the account and deliver what the stream has not said since `since_ns` (monotonic): that is newer than
         what we read, or is followed by what is newer. Tries until it succeeds."""
         self._readings += 1
         try:
             while True:
                 try:
-                    events = await reread_account(self._requests, self._venue, self._state)
+                    events = await reread_account(self._requests, self._venue, self._state, only_known=only_known)
                     break
                 except APIError as error:
                     log.warning("the account can't be read back yet: %s", error)

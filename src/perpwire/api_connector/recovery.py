@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Hashable, Iterable
 from contextlib import suppress
+from decimal import Decimal
 
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.data_processor.account_state import AccountState
@@ -14,16 +15,29 @@ from perpwire.model.market import Event
 from perpwire.model.order import Fill, Order
 from perpwire.venues.base import Venue
 
+FEW = 10
 
-async def reread_orders(requests: RequestPath, venue: Venue, state: AccountState) -> list[Event]:
+
+async def reread_orders(
+    requests: RequestPath, venue: Venue, state: AccountState, *, only_known: bool = False
+) -> list[Event]:
     """Orders as they are now. Those that were open before and are not any more are asked for one by one, so that their
     end is told; what the venue does not know any more after a long outage is let go of.
+
+    Args:
+        only_known: Of the symbols alone that have open orders as far as we know, where these are few: that costs less.
 
     Raises:
         APIError: Something could not be read; nothing is delivered then.
     """
     events: list[Event] = []
-    open_now = await requests.run(venue.open_orders(None))
+    symbols: list[str | None] = [None]
+    if only_known:
+        known_symbols = sorted({order.symbol for order in state.open_orders})
+        if len(known_symbols) <= FEW:
+            symbols = [*known_symbols]
+    lists = await asyncio.gather(*(requests.run(venue.open_orders(symbol)) for symbol in symbols))
+    open_now = [order for one in lists for order in one]
     still_open = {order.order_id for order in open_now}
     for known in state.open_orders:
         if known.order_id not in still_open:
@@ -37,15 +51,20 @@ async def reread_orders(requests: RequestPath, venue: Venue, state: AccountState
     return events
 
 
-async def reread_account(requests: RequestPath, venue: Venue, state: AccountState) -> list[Event]:
+async def reread_account(
+    requests: RequestPath, venue: Venue, state: AccountState, *, only_known: bool = False
+) -> list[Event]:
     """Events that bring whoever followed the stream up to date: orders, positions, balances.
 
     Positions that were open and are gone come as flat ones, assets that were held and are gone as empty ones.
 
+    Args:
+        only_known: See reread_orders.
+
     Raises:
         APIError: Something could not be read; nothing is delivered then.
     """
-    events = await reread_orders(requests, venue, state)
+    events = await reread_orders(requests, venue, state, only_known=only_known)
     positions = await requests.run(venue.positions(None))
     held = {(position.symbol, position.position_side) for position in positions}
     for key, gone in state.positions.items():
@@ -55,7 +74,7 @@ async def reread_account(requests: RequestPath, venue: Venue, state: AccountStat
                     venue=venue.name,
                     symbol=gone.symbol,
                     position_side=gone.position_side,
-                    quantity=gone.quantity * 0,
+                    quantity=Decimal(0),
                     entry_price=None,
                 )
             )
@@ -64,7 +83,7 @@ async def reread_account(requests: RequestPath, venue: Venue, state: AccountStat
     assets = {balance.asset for balance in account.balances}
     for asset, spent in state.balances.items():
         if spent.wallet and asset not in assets:
-            events.append(Balance(venue=venue.name, symbol="", asset=asset, wallet=spent.wallet * 0))
+            events.append(Balance(venue=venue.name, symbol="", asset=asset, wallet=Decimal(0)))
     events.extend(account.balances)
     return events
 

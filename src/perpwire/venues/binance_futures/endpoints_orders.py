@@ -104,6 +104,7 @@ GET_ORDER = Endpoint(
     security=Security.SIGNED,
     reply=wire.Order,
     costs=weight(1),
+    lane=Lane.ORDER,
     source=pages.trade("Query-Order"),
 )
 OPEN_ORDERS = Endpoint(
@@ -168,6 +169,7 @@ GET_ALGO_ORDER = Endpoint(
     security=Security.SIGNED,
     reply=wire_algo.AlgoOrder,
     costs=weight(1),
+    lane=Lane.ORDER,
     source=pages.trade("Query-Algo-Order"),
 )
 OPEN_ALGO_ORDERS = Endpoint(

@@ -216,9 +216,19 @@ CANCEL_ALL = _row(
     lane=Lane.CANCEL,
 )
 
-GET_ORDER = _row("get_order", "GET /v5/order/realtime", Security.SIGNED, wire.Page[wire.OrderRow], "order/open-order")
+GET_ORDER = _row(
+    "get_order",
+    "GET /v5/order/realtime",
+    Security.SIGNED,
+    wire.Page[wire.OrderRow],
+    "order/open-order",
+    lane=Lane.ORDER,
+)
+"""Before other reads: what became of an order is decided by it."""
 
-PAST_ORDER = _row("get_order", "GET /v5/order/history", Security.SIGNED, wire.Page[wire.OrderRow], "order/order-list")
+PAST_ORDER = _row(
+    "get_order", "GET /v5/order/history", Security.SIGNED, wire.Page[wire.OrderRow], "order/order-list", lane=Lane.ORDER
+)
 """Asked where GET_ORDER finds nothing: it is the same question to the caller, so it has the same name."""
 
 OPEN_ORDERS = _row(

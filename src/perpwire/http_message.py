@@ -46,6 +46,16 @@ class HttpReply(msgspec.Struct, frozen=True, kw_only=True):
         return [("status", self.status), ("bytes", len(self.body))]
 
 
+def whole_number(headers: Mapping[str, str], name: str) -> int | None:
+    """The number that a header states; None where it is absent, no whole number, or larger than any that has a meaning
+    (what is to be a time is in milliseconds at most)."""
+    text = headers.get(name)
+    return int(text) if text is not None and len(text) <= 15 and text.isascii() and text.isdigit() else None
+
+
+LONGEST_WORDS = 1000
+"""Of a venue's own words, no more is kept in an error."""
+
 _CAUSES = tuple(
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), name)
     for pattern, name in (
@@ -62,17 +72,21 @@ def words_of(reply: HttpReply) -> str:
     """The first 200 characters of its text, with markup, line breaks and what can't be shown taken out."""
     page = re.sub(r"(?is)<(script|style)\b.*?</\1>", " ", _text(reply))
     words = re.sub(r"<[^>]*>", " ", page)
-    return " ".join("".join(one if one.isprintable() else " " for one in words).split())[:200]
+    return _shown(words)[:200]
 
 
 def described(reply: HttpReply) -> str:
     """A reply that is not the venue's own words: status, who sent it, the likely cause, and its first words."""
-    server = reply.headers.get("server", "")
+    server = _shown(reply.headers.get("server", ""))[:60]
     seen = f"{reply.status} {server} {_text(reply)}"
     cause = next((name for pattern, name in _CAUSES if pattern.search(seen)), "")
     who = f"HTTP {reply.status}" + (f" from {server}" if server else "") + (f" ({cause})" if cause else "")
     words = words_of(reply)
     return f"{who}: {words}" if words else f"{who} with an empty body"
+
+
+def _shown(text: str) -> str:
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
 
 
 def _text(reply: HttpReply) -> str:

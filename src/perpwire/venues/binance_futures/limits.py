@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from perpwire.http_message import whole_number
 from perpwire.venues.base import Costs, Limit
 
 WEIGHT = "weight_1m"
@@ -98,8 +99,4 @@ _HEADERS = tuple(HEADERS.items())
 
 def reported_usage(headers: Mapping[str, str]) -> Costs:
     """What the headers tell; a header that is absent or no number tells nothing."""
-    return {
-        name: int(text)
-        for name, header in _HEADERS
-        if (text := headers.get(header)) is not None and text.isascii() and text.isdigit()
-    }
+    return {name: used for name, header in _HEADERS if (used := whole_number(headers, header)) is not None}

@@ -23,7 +23,7 @@ from perpwire.errors import (
     RateLimited,
     VenueRefused,
 )
-from perpwire.http_message import HttpReply, described, words_of
+from perpwire.http_message import LONGEST_WORDS, HttpReply, described, whole_number, words_of
 from perpwire.venues.base import Endpoint
 from perpwire.venues.binance_futures import wire
 from perpwire.venues.binance_futures.error_codes import ADVICE, DOUBTFUL_WHEN_PLACING, ERROR_CODES
@@ -34,6 +34,11 @@ WEIGHT_PAUSE_S = 60.0  # 429 without a Retry-After: the weight window is a minut
 ORDERS_PAUSE_S = 10.0  # the shorter order window ten seconds
 BAN_PAUSE_S = 120.0  # the shortest ban
 FIREWALL_PAUSE_S = 600.0
+
+LONGEST_PAUSE_S = 3 * 86400.0
+"""The venue's longest ban; a longer time is a mistake."""
+
+_UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
 
 _decode_error = msgspec.json.Decoder(wire.Error).decode
 _BANNED_UNTIL = re.compile(r"banned until (\d{12,14})")
@@ -57,7 +62,7 @@ def refusal(endpoint: Endpoint, reply: HttpReply) -> APIError:
     """The exception for a reply that is no success."""
     error = _error_of(reply.body)
     code = error.code if error is not None else None
-    text = error.msg if error is not None else _words(reply)
+    text = (error.msg if error is not None else _words(reply))[:LONGEST_WORDS]
     if reply.status in (418, 429) or (code is not None and ERROR_CODES.get(code) is RateLimited and reply.status < 500):
         return RateLimited(
             text if _is_json(reply.body) else described(reply),
@@ -134,7 +139,7 @@ def _error_of(body: bytes) -> wire.Error | None:
     """The venue's error, or None where the body is something else. Its codes are negative, but for a known few."""
     try:
         error = _decode_error(body)
-    except (msgspec.DecodeError, ValueError, RecursionError):
+    except _UNREADABLE:
         return None
     return error if error.code < 0 or error.code in ERROR_CODES else None
 
@@ -152,21 +157,21 @@ def _words(reply: HttpReply) -> str:
     those of its page."""
     try:
         return _decode_message(reply.body).msg
-    except (msgspec.DecodeError, ValueError):
+    except _UNREADABLE:
         return words_of(reply)
 
 
 def _is_json(body: bytes) -> bool:
     try:
         _decode_object(body)
-    except (msgspec.DecodeError, ValueError):
+    except _UNREADABLE:
         return False
     return True
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:
-    text = headers.get("retry-after", "")
-    return float(text) if text.isascii() and text.isdigit() else None
+    seconds = whole_number(headers, "retry-after")
+    return None if seconds is None else min(float(seconds), LONGEST_PAUSE_S)
 
 
 def _pause_s(reply: HttpReply, code: int | None, text: str) -> float:
@@ -177,7 +182,7 @@ def _pause_s(reply: HttpReply, code: int | None, text: str) -> float:
         # The text states an absolute time; there is no clock here but the reply's own.
         sent_ms = _date_ms(reply.headers)
         if sent_ms is not None:
-            stated = max(stated or 0.0, (int(banned_until.group(1)) - sent_ms) / 1000)
+            stated = min(LONGEST_PAUSE_S, max(stated or 0.0, (int(banned_until.group(1)) - sent_ms) / 1000))
     if reply.status == 418 or banned_until is not None:
         return stated if stated is not None and stated > 0 else BAN_PAUSE_S
     if stated is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from perpwire.http_message import whole_number
 from perpwire.venues.base import Costs, Limit, Params
 
 SOURCE = "docs/v5/rate-limit, as of 2026-07-24"
@@ -86,13 +87,13 @@ def batch_costs(path: str) -> Callable[[Params], Costs]:
 def reported_usage(path: str, headers: Mapping[str, str]) -> Costs:
     """How much of the endpoint's window is used: its cap, as the venue reports it, less what remains."""
     account = ACCOUNT_LIMITS.get(path)
-    cap, remaining = headers.get("x-bapi-limit", ""), headers.get("x-bapi-limit-status", "")
-    if account is None or not (cap.isdecimal() and remaining.isdecimal()):
+    cap, remaining = whole_number(headers, "x-bapi-limit"), whole_number(headers, "x-bapi-limit-status")
+    if account is None or cap is None or remaining is None:
         return {}
-    return {account.name: max(0, int(cap) - int(remaining))}
+    return {account.name: max(0, cap - remaining)}
 
 
 def reported_limits(path: str, headers: Mapping[str, str]) -> Costs:
     """The cap that the account really has for this endpoint."""
-    account, cap = ACCOUNT_LIMITS.get(path), headers.get("x-bapi-limit", "")
-    return {account.name: int(cap)} if account is not None and cap.isdecimal() and int(cap) else {}
+    account, cap = ACCOUNT_LIMITS.get(path), whole_number(headers, "x-bapi-limit")
+    return {account.name: cap} if account is not None and cap else {}

@@ -26,7 +26,7 @@ from perpwire.errors import (
     RateLimited,
     VenueRefused,
 )
-from perpwire.http_message import HttpReply, described
+from perpwire.http_message import LONGEST_WORDS, HttpReply, described, whole_number
 from perpwire.venues.base import Endpoint, Security
 from perpwire.venues.bybit.error_codes import ADVICE, BY_WORDS_OF_10001, ERROR_CODES
 from perpwire.venues.bybit.limits import IP_BAN_S
@@ -134,7 +134,7 @@ def _by_status(endpoint: Endpoint, reply: HttpReply) -> APIError:
 
 def _by_code(endpoint: Endpoint, envelope: Envelope, headers: Mapping[str, str]) -> APIError:
     code = envelope.retCode
-    words = _without_key(envelope.retMsg or "(no words)")
+    words = _without_key(envelope.retMsg or "(no words)")[:LONGEST_WORDS]
     kind = ERROR_CODES.get(code)
     if kind is None:
         # A code that our table does not have leaves a write in doubt.
@@ -171,21 +171,20 @@ def _retry_after_s(code: int, envelope: Envelope, headers: Mapping[str, str]) ->
     if code == 10018:
         return IP_BAN_S
     now_ms = _reply_time_ms(envelope, headers)
-    reset = headers.get("x-bapi-limit-reset-timestamp", "")
-    if not reset.isdecimal() or now_ms is None:
+    reset_ms = whole_number(headers, "x-bapi-limit-reset-timestamp")
+    if reset_ms is None or now_ms is None:
         return DEFAULT_RETRY_S
-    return max(0.0, min(LONGEST_RETRY_S, (int(reset) - now_ms) / 1000))
+    return max(0.0, min(LONGEST_RETRY_S, (reset_ms - now_ms) / 1000))
 
 
 def _reply_time_ms(envelope: Envelope, headers: Mapping[str, str]) -> int | None:
     if isinstance(envelope.time, int) and envelope.time > 0:
         return envelope.time
-    timenow = headers.get("timenow", "")
-    if timenow.isdecimal():
-        return int(timenow)
+    if (time_ms := whole_number(headers, "timenow")) is not None:
+        return time_ms
     try:
         return round(parsedate_to_datetime(headers.get("date", "")).timestamp() * 1000)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -195,7 +194,7 @@ def _words(reply: HttpReply) -> str:
         envelope = _read_envelope(reply.body)
     except UNREADABLE:
         return described(reply)
-    return f"{_without_key(envelope.retMsg or '')} (retCode {envelope.retCode})"
+    return f"{_without_key(envelope.retMsg or '')[:LONGEST_WORDS]} (retCode {envelope.retCode})"
 
 
 def _without_key(words: str) -> str:

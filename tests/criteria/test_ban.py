@@ -168,6 +168,27 @@ def test_ban_2_during_a_ban_nothing_leaves_and_its_end_can_be_read(venue: str) -
     play(scenario, venue)
 
 
+def test_ban_2_a_ban_that_is_told_by_its_end_alone_lasts_until_then_by_the_venues_clock() -> None:
+    """As on the trading socket, whose answers bear neither Retry-After nor a date."""
+
+    async def scenario(scene: Scene) -> None:
+        until_ms = scene.host.exchange.now_ms() + 4_000_000
+        body = f'{{"code":-1003,"msg":"Way too many requests; IP banned until {until_ms}."}}'
+        scene.host.faults.add(Answer(path="/fapi/v1/depth", status=418, body=body))
+        with pytest.raises(RateLimited) as caught:
+            await depth(scene, 5)
+        assert caught.value.retry_after_s == pytest.approx(4000, abs=1)
+        assert scene.connector.banned_until_ms == until_ms
+        await scene.sleep(3900)
+        with pytest.raises(RateLimited):
+            await depth(scene, 5)
+        await scene.sleep(90)
+        await depth(scene, 5)  # waits for the rest of it
+        assert until_ms <= scene.host.exchange.now_ms() < until_ms + 1000
+
+    play(scenario, "binance")
+
+
 @pytest.mark.slow
 def test_ban_3_the_order_beyond_the_limit_waits_here_and_the_venue_never_refuses_one() -> None:
     """300 in ten seconds, a tenth of them kept for orders that reduce; latency spreads widely."""

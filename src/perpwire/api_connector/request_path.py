@@ -36,6 +36,9 @@ BeforeSend = Callable[[int], None]
 """Called right before each try of a call is signed and written, with the venue's time (Unix ms). What it raises ends
 the try with nothing sent."""
 
+LONGEST_STOP_S = 3 * 86400.0
+"""No venue bans for longer; what says so is mistaken."""
+
 READ_BACK_PAUSES_S = (0.1, 0.2, 0.4, 0.8)
 
 
@@ -450,6 +453,10 @@ class RequestPath:
     def _stop(self, error: RateLimited, costs: Costs) -> None:
         """Hold calls back for as long as the venue said, those that are queued already too."""
         now_ns = self._clock.monotonic_ns()
+        if error.until_ms is not None:
+            # A socket's answer bears no date: what is left of a ban that is told by its end, our own clock says.
+            left_s = min((error.until_ms - self._sync.venue_ms()) / 1000, LONGEST_STOP_S)
+            error.retry_after_s = max(error.retry_after_s, left_s)
         until_ms = error.until_ms or self._sync.venue_ms() + round(error.retry_after_s * 1000)
         is_news = self._ledger.stop(
             error.holds, now_ns + round(error.retry_after_s * 1e9), now_ns, costs=costs, venue_until_ms=until_ms

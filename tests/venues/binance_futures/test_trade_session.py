@@ -50,6 +50,14 @@ def test_an_answer_has_the_shape_of_rest_with_its_counters_under_the_names_of_re
     assert usage == {"weight_1m": 6, "orders_10s": 1, "orders_1m": 2}
 
 
+@pytest.mark.parametrize("counters", ["null", "[]", '[{"rateLimitType":"ORDERS"}]'])
+def test_an_answer_counts_whatever_its_counters_are_like(counters: str) -> None:
+    said = answered(f'{{"id":"7","status":400,"error":{{"code":-5022,"msg":"no"}},"rateLimits":{counters}}}')
+    assert VENUE.reported_usage(endpoints_orders.PLACE_ORDER, said.reply.headers) == {}
+    with pytest.raises(OrderRejected):
+        VENUE.decode(endpoints_orders.PLACE_ORDER, said.reply)
+
+
 @pytest.mark.parametrize(
     ("status", "code", "kind"), [(400, -5022, OrderRejected), (400, -1021, ClockSkewed), (401, -2015, VenueRefused)]
 )

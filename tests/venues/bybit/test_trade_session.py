@@ -72,6 +72,15 @@ def test_a_reached_limit_says_when_it_is_over() -> None:
     assert refused.value.retry_after_s == pytest.approx(0.4)
 
 
+@pytest.mark.parametrize("header", ['{"Timenow":1790000000100,"X-Bapi-Limit":10}', '{"Timenow":"soon"}', "null", "{}"])
+def test_an_answer_counts_whatever_its_header_is_like(header: str) -> None:
+    said = answered(
+        f'{{"reqId":"7","retCode":110007,"retMsg":"no","op":"order.create","data":{{}},"retExtInfo":{{}},"header":{header}}}'
+    )
+    with pytest.raises(InsufficientBalance):
+        VENUE.decode(endpoints.PLACE_ORDER, said.reply)
+
+
 def test_a_service_that_restarts_takes_nothing_more_on_this_socket() -> None:
     said = answered('{"reqId":"7","retCode":10019,"retMsg":"restarting","op":"order.create","data":{},"retExtInfo":{}}')
     assert said.is_last

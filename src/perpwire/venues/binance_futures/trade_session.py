@@ -41,10 +41,10 @@ NO_RAW = msgspec.Raw()
 
 
 class _RateLimit(msgspec.Struct):
-    rateLimitType: str
-    interval: str
-    intervalNum: int
-    count: int
+    rateLimitType: str = ""
+    interval: str = ""
+    intervalNum: int = 0
+    count: int = -1
 
 
 class _Answer(msgspec.Struct):
@@ -52,7 +52,7 @@ class _Answer(msgspec.Struct):
     status: int = 0
     result: msgspec.Raw = NO_RAW
     error: msgspec.Raw = NO_RAW
-    rateLimits: tuple[_RateLimit, ...] = ()
+    rateLimits: tuple[_RateLimit, ...] | None = None
 
 
 class _Request(msgspec.Struct):
@@ -105,7 +105,7 @@ class BinanceTradeSession(TradeSession):
             return Control("closing", text=f"status {answer.status}: {body[:300].decode()}")
         headers = {
             header: str(one.count)
-            for one in answer.rateLimits
+            for one in answer.rateLimits or ()
             if (header := _COUNTERS.get((one.rateLimitType, one.interval, one.intervalNum))) is not None
         }
         return TradeReply(answer.id, HttpReply(status=answer.status, headers=headers, body=body))

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from perpwire.credentials import Credentials
-from perpwire.http_message import HttpReply
+from perpwire.http_message import HttpReply, whole_number
 from perpwire.venues.base import Control, Endpoint, Params, TradeReply, TradeSession
 from perpwire.venues.bybit.requests import message_args
 from perpwire.venues.bybit.session import ALREADY_LOGGED_IN, LOGIN_VALID_MS, PING
@@ -33,7 +33,7 @@ class _Answer(msgspec.Struct):
     retMsg: str | None = None
     data: msgspec.Raw = NOTHING
     retExtInfo: msgspec.Raw = NOTHING
-    header: dict[str, str] | None = None
+    header: dict[str, Any] | None = None
 
 
 class _Request(msgspec.Struct):
@@ -71,14 +71,14 @@ class BybitTradeSession(TradeSession):
     def on_frame(self, frame: bytes) -> TradeReply | Control:
         answer = _read(frame)
         if answer.reqId:
-            headers = {name.lower(): text for name, text in (answer.header or {}).items()}
+            headers = {name.lower(): str(value) for name, value in (answer.header or {}).items()}
             body = _write(
                 Envelope(
                     retCode=answer.retCode,
                     retMsg=answer.retMsg,
                     result=answer.data,
                     retExtInfo=answer.retExtInfo,
-                    time=int(headers.get("timenow") or 0),
+                    time=whole_number(headers, "timenow") or 0,
                 )
             )
             reply = HttpReply(status=200, headers=headers, body=body)

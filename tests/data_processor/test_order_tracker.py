@@ -256,3 +256,15 @@ def test_who_watches_a_name_is_told_of_orders_and_fills_until_it_stops() -> None
     for message in STOP_LIFE:
         tracker.on_event(message)
     assert by_id[-1] == tracker.find("BTCUSDT", "algo-1", None)
+
+
+def test_open_of_late_is_what_is_open_and_was_told_of_within_the_time() -> None:
+    now_s = [0.0]
+    tracker = OrderTracker(lambda: round(now_s[0] * 1e9))
+    tracker.on_answer(an_order(order_id="1", client_order_id="c-1"))
+    now_s[0] = 10.0
+    tracker.on_answer(an_order(order_id="2", client_order_id="c-2"))
+    tracker.on_answer(an_order(order_id="3", client_order_id="c-3", status=OrderStatus.CANCELED))
+    assert [one.order_id for one in tracker.open_of_late(15.0)] == ["1", "2"]
+    now_s[0] = 20.0
+    assert [one.order_id for one in tracker.open_of_late(15.0)] == ["2"]

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from perpwire.api_connector.account_methods import AccountMethods
 from perpwire.api_connector.history import History
 from perpwire.api_connector.market_methods import MarketMethods
+from perpwire.api_connector.reconcile import LAG_S
 from perpwire.errors import BadInput, OutcomeUnknown
 from perpwire.model.instrument import Rounding
 from perpwire.model.numbers import Number
@@ -270,7 +271,7 @@ class OrderMethods(MarketMethods, AccountMethods):
         """
         name = self._symbol_or_none(symbol)
         # The venue's list may not show yet what was placed a moment ago.
-        known = [order for order in self.account_state.orders.open_orders if name in (None, order.symbol)]
+        known = [one for one in self.account_state.orders.open_of_late(LAG_S) if name in (None, one.symbol)]
         found: dict[str, Order] = {}
         for n in range(CANCEL_ROUNDS):
             if n > 1:

@@ -232,6 +232,15 @@ class OrderTracker:
         told = (self._told(key, one.order) for key, one in self._orders.items() if key not in self._parents)
         return tuple(order for order in told if not order.status.is_final)
 
+    def open_of_late(self, within_s: float) -> tuple[Order, ...]:
+        """Of open_orders those that were told of within so many seconds: the venue's own list may not show them yet."""
+        since_ns = self._now_ns() - round(within_s * 1e9)
+        return tuple(
+            order
+            for order in self.open_orders
+            if (known := self._orders.get((order.symbol, order.order_id))) is not None and known.told_ns >= since_ns
+        )
+
     def forget_replies(self, older_s: float) -> None:
         """Let go of open orders that only replies told of, that long ago: nothing may ever end them here."""
         before_ns = self._now_ns() - round(older_s * 1e9)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
-from perpwire.api_connector.order_methods import OrderMethods
-from perpwire.errors import BadInput, NotOffered
+from perpwire.api_connector.batch_methods import BatchMethods, NewOrder
+from perpwire.errors import BadInput, NoChange, NotOffered, NotSent, VenueRefused
 from perpwire.model.account import Position
 from perpwire.model.numbers import Number
 from perpwire.model.order import Order, OrderType, PositionSide, Side, TriggerBy
 
 
-class PositionMethods(OrderMethods):
+class PositionMethods(BatchMethods):
     """Orders that go by what is held.
 
     Raises (all methods, beside what each names): what get_positions and place_order raise.
@@ -72,14 +73,17 @@ class PositionMethods(OrderMethods):
 
         Bybit keeps them with the position: both are set in one call, no order comes back, and 0 takes one away. Binance
         has conditional orders for it, which close the position: what is given is placed anew after the one that was
-        there is cancelled, so for a moment there is none; the orders come back.
+        there is cancelled, so for a moment there is none; the orders come back. Where the venue refuses the new
+        one, the one that was there is placed again, and the refusal raised.
 
         Args:
             take_profit, stop_loss: Trigger prices, quote per base; None leaves it as it is, 0 takes it away.
             position_side: LONG or SHORT in hedge mode.
 
         Raises:
-            BadInput: A price off the contract's steps; there is no position.
+            BadInput: Neither price is given, or one is off the contract's steps; there is no position.
+            NotOffered: A trigger by INDEX at Binance.
+            VenueRefused: A price would trigger at once, say; all is as it was.
             OutcomeUnknown: Whether the old one is gone, or the new one placed, is not known: no further one was sent.
 
         Source: Binance New-Algo-Order; Bybit position/trading-stop.
@@ -93,6 +97,8 @@ class PositionMethods(OrderMethods):
         for price in prices:
             if price:
                 instrument.check_price(price)
+        if prices == [None, None]:
+            raise self._bad_value("neither take_profit nor stop_loss is given", "stops")
         wanted = None
         if position_side is not None:
             wanted = self._word(PositionSide, position_side, "position_side", "set_position_stops")
@@ -114,32 +120,52 @@ class PositionMethods(OrderMethods):
             call = self.venue.set_position_stops(instrument.symbol, position.position_side, prices[0], prices[1], which)
         except NotOffered:
             return await self._closing_orders(position, prices[0], prices[1], which)
-        await self._path.run(call)
+        with suppress(NoChange):
+            await self._path.run(call)
         return ()
 
     async def _closing_orders(
         self, position: Position, take_profit: Decimal | None, stop_loss: Decimal | None, trigger_by: TriggerBy
     ) -> tuple[Order, ...]:
-        side = Side.SELL if position.quantity > 0 else Side.BUY
         placed: list[Order] = []
         for kind, price in ((OrderType.TAKE_PROFIT_MARKET, take_profit), (OrderType.STOP_MARKET, stop_loss)):
             if price is None:
                 continue
-            for order in await self.get_open_orders(position.symbol):
-                mine = order.close_position and order.type is kind and order.side is side
-                if mine and order.position_side is position.position_side:
-                    await self.cancel_order(position.symbol, order.order_id)
+            stop = _closing(position, kind, price, trigger_by)
             if price:
-                placed.append(
-                    await self.place_order(
-                        position.symbol,
-                        side,
-                        None,
-                        kind,
-                        trigger_price=price,
-                        trigger_by=trigger_by,
-                        close_position=True,
-                        position_side=position.position_side,
-                    )
-                )
+                # What the venue can't be told must not cost the position its protection.
+                self.venue.place_order(await self._request_of(stop))
+            old = [
+                order
+                for order in await self.get_open_orders(position.symbol)
+                if order.close_position
+                and order.type is kind
+                and order.side is stop["side"]
+                and order.position_side is position.position_side
+            ]
+            for order in old:
+                await self.cancel_order(position.symbol, order.order_id)
+            if not price:
+                continue
+            try:
+                placed.append(await self.place_order(**stop))
+            except (VenueRefused, NotSent):
+                for order in old[:1]:
+                    if order.trigger_price is not None:
+                        before = order.trigger_by or TriggerBy.LAST
+                        await self.place_order(**_closing(position, kind, order.trigger_price, before))
+                raise
         return tuple(placed)
+
+
+def _closing(position: Position, kind: OrderType, price: Decimal, trigger_by: TriggerBy) -> NewOrder:
+    return NewOrder(
+        symbol=position.symbol,
+        side=Side.SELL if position.quantity > 0 else Side.BUY,
+        quantity=None,
+        order_type=kind,
+        trigger_price=price,
+        trigger_by=trigger_by,
+        close_position=True,
+        position_side=position.position_side,
+    )

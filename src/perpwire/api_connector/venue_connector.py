@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from perpwire.api_connector.batch_methods import BatchMethods
 from perpwire.api_connector.exchange_connector import ExchangeConnector
 from perpwire.api_connector.native_methods import NativeMethods
 from perpwire.api_connector.position_methods import PositionMethods
@@ -28,7 +27,7 @@ def sealed(api_key: str, secret_key: str, options: dict[str, Any]) -> dict[str, 
     return options
 
 
-class VenueConnector(BatchMethods, PositionMethods, SafetyMethods, StreamMethods, NativeMethods, ExchangeConnector):
+class VenueConnector(PositionMethods, SafetyMethods, StreamMethods, NativeMethods, ExchangeConnector):
     """A venue's calls, streams and local books behind one set of names; see ConnectorCore for its options.
 
     market_methods.py: instruments, candles, trades, prices. account_methods.py: balances, positions, settings.

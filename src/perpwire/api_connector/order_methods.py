@@ -190,6 +190,7 @@ class OrderMethods(MarketMethods, AccountMethods):
         if new_quantity is not None:
             instrument.check_quantity(new_quantity)
         order = await self.get_order(symbol, order_id, client_order_id=client_order_id)
+        self.venue.amend_order(order, new_price, new_quantity, new_trigger)  # NotOffered, where it is so
         if new_price is not None and order.type in AT_MARKET:
             raise self._bad_value(f"an order of type {order.type} has no price", "price")
         if new_trigger is not None and not order.is_conditional:

@@ -8,10 +8,10 @@ import pytest
 from tests.criteria.tapped import PLACE, TIME, VENUES, Scene, play
 from tests.transport.peers import threaded_server
 
-from perpwire.errors import NotSent
+from perpwire.errors import APIError, ClockSkewed, NotSent
 from perpwire.http_message import HttpRequest
 from perpwire.model.incident import ClockStepped
-from perpwire.simulator.faults import Delay
+from perpwire.simulator.faults import Answer, Delay, LoseAnswer
 from perpwire.transport.http1 import Http1Transport
 
 
@@ -55,6 +55,50 @@ def test_clock_2_a_slow_answer_to_the_question_of_the_time_moves_nothing(venue: 
         for where in ("request", "answer"):
             scene.host.faults.add(Delay(path=TIME[venue], seconds=4.0, where=where, count=3))
             await scene.connector._path.measure_clock()
+            assert abs(scene.connector._sync.offset_ms - before) < 10
+
+    play(scenario, venue)
+
+
+REFUSED = {
+    "binance": (400, '{"code":-1021,"msg":"Timestamp for this request is outside of the recvWindow."}'),
+    "bybit": (200, '{"retCode":10002,"retMsg":"invalid request, please check your server timestamp","result":{}}'),
+}
+NO_TIMES = {
+    "binance": ['{"serverTime":-5}', '{"serverTime":0}', '{"serverTime":1790000000}', '{"serverTime":1e99}', "{}"],
+    "bybit": [
+        f'{{"retCode":0,"retMsg":"OK","result":{{"timeSecond":"{text}","timeNano":"{text}"}}}}'
+        for text in ("", "-1", "x", "0", "9" * 40)
+    ],
+}
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_clock_1_what_was_refused_for_the_clock_stays_refused_where_the_time_can_not_be_had(venue: str) -> None:
+    """The venue was certain: the caller is told so, and not that the outcome is in doubt."""
+
+    async def scenario(scene: Scene) -> None:
+        status, body = REFUSED[venue]
+        scene.host.faults.add(Answer(path=PLACE[venue][1], status=status, body=body))
+        scene.host.faults.add(LoseAnswer(path=TIME[venue], count=3))
+        with pytest.raises(ClockSkewed) as caught:
+            await scene.connector.place_order("BTCUSDT", "BUY", "0.01")
+        assert (caught.value.call, caught.value.safe_to_retry) == ("place_order", True)
+        assert sum(one.call == PLACE[venue] for one in scene.tap.sent) == 1
+        assert scene.of(ClockStepped) == []
+        await scene.connector.place_order("BTCUSDT", "BUY", "0.01")
+
+    play(scenario, venue)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_clock_2_an_answer_that_is_no_time_moves_nothing(venue: str) -> None:
+    async def scenario(scene: Scene) -> None:
+        before = scene.connector._sync.offset_ms
+        for body in NO_TIMES[venue]:
+            scene.host.faults.add(Answer(path=TIME[venue], status=200, body=body, count=3))
+            with pytest.raises(APIError):
+                await scene.connector._path.measure_clock()
             assert abs(scene.connector._sync.offset_ms - before) < 10
 
     play(scenario, venue)

@@ -39,6 +39,9 @@ the try with nothing sent."""
 LONGEST_STOP_S = 3 * 86400.0
 """No venue bans for longer; what says so is mistaken."""
 
+FIRST_TIME_MS, LAST_TIME_MS = 1_500_000_000_000, 5_000_000_000_000
+"""A venue's time before 2017 or after 2128 is none: it must not move the clock."""
+
 READ_BACK_PAUSES_S = (0.1, 0.2, 0.4, 0.8)
 
 
@@ -300,6 +303,8 @@ class RequestPath:
         call = self._venue.server_time()
         attempt = _Try()
         venue_ms = call.translate(await self._once(call.endpoint, call.params, Road.REST, None, attempt))
+        if not _is_time(venue_ms):
+            raise Garbled(f"{venue_ms} is no time of these days", venue=self._venue.name, call=call.endpoint.name)
         return Sample(attempt.sent_ns, attempt.received_ns, venue_ms)
 
     async def pay(self, name: str, costs: Costs) -> None:
@@ -356,8 +361,8 @@ class RequestPath:
                 if deadline_ns is not None and self._clock.monotonic_ns() + pause_s * 1e9 >= deadline_ns:
                     raise
                 doubtful = doubtful or isinstance(error, OutcomeUnknown | Garbled)
-                if isinstance(error, ClockSkewed):
-                    await self._resync(error, attempt.sent_ns)
+                if isinstance(error, ClockSkewed) and not await self._resync(error, attempt.sent_ns):
+                    raise  # what was refused stays refused, whatever became of the question of the time
                 await self._clock.sleep(pause_s)
 
     async def _once(
@@ -485,11 +490,18 @@ class RequestPath:
             )
         )
 
-    async def _resync(self, refusal: ClockSkewed, sent_ns: int) -> None:
-        """Set the clock right, once for all calls that were refused for it at about the same time."""
+    async def _resync(self, refusal: ClockSkewed, sent_ns: int) -> bool:
+        """Set the clock right, once for all calls that were refused for it at about the same time. False: the venue's
+        time could not be had."""
         stated_ms = self._venue.server_clock_ms(refusal)
-        stated = None if stated_ms is None else Sample(sent_ns, self._clock.monotonic_ns(), stated_ms)
-        if await self._clock_keeper.resync(sent_ns, stated):
+        stated = None
+        if stated_ms is not None and _is_time(stated_ms):
+            stated = Sample(sent_ns, self._clock.monotonic_ns(), stated_ms)
+        try:
+            is_measured = await self._clock_keeper.resync(sent_ns, stated)
+        except APIError:
+            return False
+        if is_measured:
             self._on_incident(
                 ClockStepped(
                     venue=self._venue.name,
@@ -498,6 +510,11 @@ class RequestPath:
                     offset_ms=self._sync.offset_ms,
                 )
             )
+        return True
+
+
+def _is_time(venue_ms: int) -> bool:
+    return FIRST_TIME_MS < venue_ms < LAST_TIME_MS
 
 
 class _Try:

@@ -58,6 +58,14 @@ def test_every_file_that_a_page_names_is_there(page: Path) -> None:
     assert {name for name in named if not (ROOT / name).exists() and not (page.parent / name).exists()} == set()
 
 
+@pytest.mark.parametrize("name", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_every_module_that_they_name_is_there(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8").replace("\\_", "_")
+    named = set(re.findall(r"(?<![\w/])(\w+\.py)\b", text))
+    assert len(named) > 5
+    assert named - {path.name for path in (*SOURCES, *(ROOT / "tests").rglob("*.py"))} == set()
+
+
 def test_every_page_that_a_docstring_or_an_error_names_is_there() -> None:
     named = {name for path in SOURCES for name in FILE.findall(path.read_text(encoding="utf-8"))}
     assert len(named) > 3

@@ -342,3 +342,29 @@ def test_a_lost_answer_is_looked_into_at_once_though_the_account_has_been_read_s
             one.cancel()
 
     play(scenario, "binance")
+
+
+@both
+def test_many_orders_at_once_in_the_wrong_position_mode_ask_for_it_once_and_a_cancelled_one_is_settled(
+    venue: str, tmp_path: Path
+) -> None:
+    mode = {"binance": "/fapi/v1/positionSide/dual", "bybit": "/v5/position/list"}[venue]
+
+    async def scenario(scene: Scene) -> None:
+        async with scene.world.connector(venue) as other:
+            await other.set_position_mode("HEDGE", *(["BTCUSDT"] if venue == "bybit" else []))
+        scene.connector = scene.world.connector(venue, journal=tmp_path / "orders.db")
+        async with scene.connector as connector:
+            scene.host.faults.add(Delay(method="GET", path=mode, seconds=1.0))
+            before = len(scene.tap.sent)
+            placing = [asyncio.ensure_future(resting(scene, f"mode-{n}")) for n in range(10)]
+            await scene.sleep(0.5)
+            placing[0].cancel()
+            await scene.sleep(5)
+            assert sum(one.call == ("GET", mode) for one in scene.tap.sent[before:]) == 1
+            assert all(isinstance(one.result(), Order) for one in placing[1:])
+            assert connector.journal is not None
+            outcomes = {one.client_order_id: one.outcome for one in connector.journal.orders()}
+            assert outcomes == {"mode-0": "REFUSED"} | {f"mode-{n}": "PLACED" for n in range(1, 10)}
+
+    play(scenario, venue)

@@ -121,7 +121,9 @@ def test_an_order_of_long_ago_needs_no_waiting_and_one_that_may_be_forgotten_is_
 
 
 @both
-def test_an_order_that_the_venue_cannot_be_asked_for_stays_open_until_the_next_start(venue: str, path: Path) -> None:
+def test_an_order_that_the_venue_cannot_be_asked_for_is_searched_for_and_stays_open_for_the_next_start(
+    venue: str, path: Path
+) -> None:
     clock = ManualClock()
     ask = {"binance": "/fapi/v1/order", "bybit": "/v5/order/*"}[venue]
 
@@ -131,9 +133,13 @@ def test_an_order_that_the_venue_cannot_be_asked_for_stays_open_until_the_next_s
         world.simulation.faults[venue].add(Answer(method="GET", path=ask, canned="busy", count=1000))
         async with world.connector(venue, journal=path, settle_patience_s=3.0) as connector:
             assert connector.start_up_report.unknown == ("lost-answer",)
-        world.simulation.faults[venue].clear()
-        async with world.connector(venue, journal=path) as connector:
-            assert [order.order_id for order in connector.start_up_report.found] == [order_id]
+            assert [one.client_order_id for one in connector.unresolved_orders] == ["lost-answer"]
+        assert noted(world, venue, path)["lost-answer"].outcome is None
+        async with world.connector(venue, journal=path, settle_patience_s=3.0) as connector:
+            (search,) = connector.unresolved_orders
+            world.simulation.faults[venue].clear()
+            assert (await search).order_id == order_id
+        assert noted(world, venue, path)["lost-answer"].outcome == "PLACED"
 
     play(clock, scene, venue)
 

@@ -250,7 +250,13 @@ class ConnectorCore:
                 )  # fmt: skip
             if journal is not None:
                 self._start_up_report = await StartUp(
-                    desk, journal, patience_s=self._settle_patience_s, on_incident=self._tell
+                    desk,
+                    journal,
+                    patience_s=self._settle_patience_s,
+                    search=lambda entry: orders.resolve(
+                        entry.request, first_sent_ms=entry.sent_ms, certain_after_ms=entry.certain_after_ms
+                    ),
+                    on_incident=self._tell,
                 ).run()
         except BaseException:
             await self.close()

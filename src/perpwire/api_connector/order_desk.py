@@ -189,11 +189,17 @@ class OrderDesk:
             raise error
 
     async def _in_other_mode(self, request: OrderRequest, mismatch: PositionModeMismatch) -> OrderRequest:
-        """The same order as the account's mode, read anew, wants it said."""
+        """The same order as the account's mode wants it said; read anew where we have not learnt of it meanwhile."""
+        restated = self._modes.restated(request)
+        if restated != request:
+            return restated
         try:
             await self._modes.read(self._requests, request.symbol)
         except APIError:
             self._failed(request, mismatch)
+        except asyncio.CancelledError:
+            self._settled(request, mismatch)  # it was refused, and is not sent again
+            raise
         return self._modes.restated(request)
 
     async def _place_in_mode(self, request: OrderRequest, road: Road | None, deadline_ns: int | None) -> Order:
@@ -393,10 +399,7 @@ class OrderDesk:
             return failure
 
     async def _restated(self, request: OrderRequest, mismatch: PositionModeMismatch) -> OrderRequest | APIError:
-        """See _in_other_mode; the mode is read for the first of several orders only."""
-        restated = self._modes.restated(request)
-        if restated != request:
-            return restated
+        """See _in_other_mode."""
         try:
             return await self._in_other_mode(request, mismatch)
         except APIError as error:

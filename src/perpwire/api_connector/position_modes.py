@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import msgspec
@@ -22,6 +23,7 @@ class PositionModes:
         self._clock = clock
         self._on_incident = on_incident
         self._known: dict[str, PositionMode] = {}
+        self._readings: dict[str, asyncio.Task[PositionMode]] = {}
 
     def _key(self, symbol: str | None) -> str:
         return symbol or "" if self._venue.position_mode_by_symbol else ""
@@ -46,14 +48,30 @@ class PositionModes:
             )
 
     async def read(self, requests: RequestPath, symbol: str) -> PositionMode:
-        """Ask the venue.
+        """Ask the venue, once for all who want to know at the same time.
 
         Raises:
             APIError: It can't be asked.
         """
+        key = self._key(symbol)
+        reading = self._readings.get(key)
+        if reading is None:
+            reading = asyncio.get_running_loop().create_task(
+                self._read(requests, symbol), name="perpwire position mode"
+            )
+            self._readings[key] = reading
+            reading.add_done_callback(lambda task: self._read_ended(key, task))
+        return await asyncio.shield(reading)
+
+    async def _read(self, requests: RequestPath, symbol: str) -> PositionMode:
         mode = await requests.run(self._venue.position_mode(self._venue_symbol(symbol)))
         self.learn(symbol, mode)
         return mode
+
+    def _read_ended(self, key: str, reading: asyncio.Task[PositionMode]) -> None:
+        del self._readings[key]
+        if not reading.cancelled():
+            reading.exception()  # those who wait hear of it, if they still do
 
     def _venue_symbol(self, symbol: str) -> str | None:
         return symbol if self._venue.position_mode_by_symbol else None

@@ -38,7 +38,8 @@ class StartUpReport(msgspec.Struct, frozen=True, kw_only=True):
         found: Orders that the venue has or had, as they stand.
         not_placed: Client order ids of those that certainly do not exist.
         unknown: Client order ids of those that could not be settled: the venue could not be asked, or may have
-            forgotten them. They stay in the journal and are asked for at the next start.
+            forgotten them. What could not be asked goes on being searched for (unresolved_orders); what is not found
+            stays in the journal, and is asked for at the next start.
         open_orders, positions: The account as it was then; None where the venue could not be asked. Live ones are in
             account_state once the account's stream is open.
         fills_recovered: Fills of the time in between that were read and delivered when the account's stream was
@@ -62,9 +63,11 @@ class StartUp:
         journal: OrderJournal,
         *,
         patience_s: float,
+        search: Callable[[JournalEntry], object],
         on_incident: Callable[[Incident], None],
     ) -> None:
         self._desk = desk
+        self._search = search
         self._venue = desk.venue
         self._requests = desk.requests
         self._journal = journal
@@ -95,6 +98,8 @@ class StartUp:
             else:
                 unknown.append(entry.client_order_id)
                 word = "UNRESOLVED"
+                if self._may_be_remembered(entry):
+                    self._search(entry)
             self._tell(entry, word)
         open_orders = await self._read(self._venue.open_orders(None))
         positions = await self._read(self._venue.positions(None))
@@ -124,7 +129,7 @@ class StartUp:
                 doubt=APIError("the process ended before it", venue=self._venue.name, call="place_order"),
             )
         except NotSent as absent:
-            if self._sync.venue_ms() - entry.certain_after_ms < REMEMBERED_MS:
+            if self._may_be_remembered(entry):
                 return absent
             return OutcomeUnknown(
                 "the venue does not know the order (any more); it is too old to tell whether it ever was",
@@ -134,6 +139,9 @@ class StartUp:
             )
         except APIError as error:
             return error
+
+    def _may_be_remembered(self, entry: JournalEntry) -> bool:
+        return self._sync.venue_ms() - entry.certain_after_ms < REMEMBERED_MS
 
     def _tell(self, entry: JournalEntry, outcome: str) -> None:
         request = entry.request

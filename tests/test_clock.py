@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import time
 
 import pytest
 
@@ -46,6 +48,13 @@ def test_a_step_of_the_wall_clock_leaves_monotonic_time_alone() -> None:
     clock.jump_wall(-10)
     assert clock.time_ns() == -7_000_000_000
     assert clock.monotonic_ns() == 2_000_000_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the name of that clock is Linux's")
+def test_the_system_clock_goes_on_while_the_machine_sleeps() -> None:
+    readings = [time.clock_gettime_ns(time.CLOCK_BOOTTIME), SystemClock().monotonic_ns()]
+    readings.append(time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+    assert readings == sorted(readings)
 
 
 async def test_the_system_clock_calls_back() -> None:

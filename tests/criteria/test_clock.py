@@ -8,6 +8,7 @@ import pytest
 from tests.criteria.tapped import PLACE, TIME, VENUES, Scene, play
 from tests.transport.peers import threaded_server
 
+from perpwire.clock import ManualClock
 from perpwire.errors import APIError, ClockSkewed, NotSent
 from perpwire.http_message import HttpRequest
 from perpwire.model.incident import ClockStepped
@@ -121,6 +122,27 @@ def test_clock_3_what_waits_for_its_turn_is_signed_when_its_turn_comes(venue: st
         assert orders[0].at_s >= now_ns / 1e9 + 8
         assert all(one.timestamp_ms is not None and 0 <= one.written_ms - one.timestamp_ms <= 5 for one in orders)
         assert len({one.window_ms for one in scene.tap.sent if one.timestamp_ms is not None}) == 1
+
+    play(scenario, venue)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_clock_3_what_was_to_go_before_the_machine_slept_is_not_sent_when_it_wakes(venue: str) -> None:
+    """And the time is right at once: nothing is refused for it."""
+
+    async def scenario(scene: Scene) -> None:
+        start, now_ns = len(scene.tap.sent), scene.clock.monotonic_ns()
+        scene.connector.ledger.stop("all", now_ns + 1_000_000_000, now_ns)
+        order = asyncio.create_task(scene.connector.place_order("BTCUSDT", "BUY", "0.01", deadline_s=2))
+        await asyncio.sleep(0)
+        assert isinstance(scene.clock, ManualClock)
+        scene.clock.advance(3600)
+        with pytest.raises(NotSent) as caught:
+            await order
+        assert caught.value.code == "DEADLINE"
+        assert not any(one.call == PLACE[venue] for one in scene.tap.sent[start:])
+        await scene.connector.place_order("BTCUSDT", "BUY", "0.01", deadline_s=2)
+        assert scene.of(ClockStepped) == []
 
     play(scenario, venue)
 

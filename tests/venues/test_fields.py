@@ -18,7 +18,11 @@ from perpwire.testing import World, offline
 from perpwire.venues import load
 from perpwire.venues.base import Call
 from perpwire.venues.binance_futures import translate_account, translate_market, translate_orders, wire
-from perpwire.venues.bybit import translate_account as bybit_account, wire as bybit_wire
+from perpwire.venues.bybit import (
+    translate_account as bybit_account,
+    translate_orders as bybit_orders,
+    wire as bybit_wire,
+)
 
 SYMBOL = "BTCUSDT"
 BINANCE, BYBIT = load("binance"), load("bybit")
@@ -250,3 +254,35 @@ def test_the_margin_mode_of_bybit_is_never_guessed() -> None:
     call = BYBIT.set_margin_mode(None, MarginMode.CROSS)
     with pytest.raises(Garbled):
         BYBIT.decode(call.endpoint, HttpReply(status=200, headers={}, body=b'{"retCode":0,"result":{}}'))
+
+
+@pytest.mark.parametrize(
+    ("words", "asset", "extra"),
+    [
+        ({"feeCurrency": ""}, "USDT", None),
+        ({"feeCurrency": "MNT"}, "MNT", None),
+        ({"symbol": "BTCPERP"}, "USDC", None),
+        ({"symbol": "BTC-25DEC26"}, "USDC", None),
+        ({"symbol": "BTCUSDT-25DEC26"}, "USDT", None),
+        ({"execFee": None}, "", None),
+        ({"extraFees": [{"feeCoin": "USDT", "feeType": "GST", "fee": "0.018"}]}, "USDT", "0.018"),
+        (
+            {"extraFees": '[{"feeCoin":"USDT","fee":"0.018"},{"fee":"0.002"},{"feeCoin":"BTC","fee":"1"}]'},
+            "USDT",
+            "0.020",
+        ),
+        ({"extraFees": "[]"}, "USDT", None),
+        ({"extraFees": "?"}, "USDT", None),
+        ({"extraFees": [5, {}]}, "USDT", None),
+    ],
+)
+def test_a_fill_of_bybit_tells_in_what_its_fee_was_paid_and_what_came_on_top(
+    words: dict[str, Any], asset: str, extra: str | None
+) -> None:
+    row: dict[str, Any] = {
+        "execId": "1", "symbol": "BTCUSDT", "orderId": "2", "side": "Buy", "execPrice": "60000", "execQty": "0.01",
+        "execTime": "1790000000000", "execFee": "0.1",
+    }  # fmt: skip
+    fill = bybit_orders.fill(bybit_wire.ExecutionRow(**row | words))
+    assert fill is not None
+    assert (fill.fee_asset, fill.extra_fee) == (asset, None if extra is None else Decimal(extra))

@@ -228,6 +228,7 @@ class Fill(Event, frozen=True, kw_only=True):
         price: Quote per base.
         quantity: Base; always positive.
         fee: Paid in fee_asset; negative is a rebate. None where the message does not state it.
+        extra_fee: Taxes on top of the fee, in fee_asset (Bybit, in some countries); None where there are none.
         realized_pnl: Profit of the closed part in the settle asset, before fees; None where not stated.
         is_maker: True when our order was resting.
     """
@@ -243,6 +244,7 @@ class Fill(Event, frozen=True, kw_only=True):
     realized_pnl: Decimal | None
     is_maker: bool
     position_side: PositionSide = PositionSide.BOTH
+    extra_fee: Decimal | None = None
 
 
 class FastFill(Event, frozen=True, kw_only=True):

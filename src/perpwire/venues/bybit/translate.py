@@ -98,3 +98,8 @@ def position_side_of(index: int | None) -> PositionSide:
         return POSITION_SIDES[index or 0]
     except KeyError:
         raise ValueError(f"positionIdx {index!r} is not known") from None
+
+
+def settle_coin(symbol: str) -> str:
+    """Of a linear contract: BTCUSDT and BTCUSDT-26DEC25 are settled in USDT, BTCPERP and BTC-26DEC25 in USDC."""
+    return "USDT" if symbol.partition("-")[0].endswith("USDT") else "USDC"

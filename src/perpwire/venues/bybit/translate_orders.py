@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -35,6 +36,7 @@ from perpwire.venues.bybit.translate import (
     optional,
     position_side_of,
     positive,
+    settle_coin,
     side_of,
     stated,
 )
@@ -312,6 +314,9 @@ def fill(row: wire.ExecutionPush | wire.ExecutionRow) -> Fill | None:
     """
     if row.execType not in FILL_TYPES:
         return None
+    fee = optional(row.execFee)
+    # Over REST the asset is mostly left empty: it is what the contract is settled in then.
+    fee_asset = row.feeCurrency or ("" if fee is None else settle_coin(row.symbol))
     return Fill(
         venue=NAME,
         symbol=row.symbol,
@@ -322,11 +327,29 @@ def fill(row: wire.ExecutionPush | wire.ExecutionRow) -> Fill | None:
         side=side_of(row.side),
         price=number(row.execPrice),
         quantity=number(row.execQty),
-        fee=optional(row.execFee),
-        fee_asset=row.feeCurrency or "",
+        fee=fee,
+        fee_asset=fee_asset,
+        extra_fee=_extra_fee(row.extraFees, fee_asset),
         realized_pnl=optional(row.execPnl) if isinstance(row, wire.ExecutionPush) else None,
         is_maker=bool(row.isMaker),
     )
+
+
+def _extra_fee(rows: object, asset: str) -> Decimal | None:
+    """Of a list of fees (taxes) those in one asset; the venue also writes "" for none, and lists as texts."""
+    if isinstance(rows, str):
+        try:
+            rows = msgspec.json.decode(rows) if rows else None
+        except msgspec.DecodeError:
+            return None
+    if not isinstance(rows, list):
+        return None
+    amounts = [
+        number(str(one["fee"]))
+        for one in rows
+        if isinstance(one, dict) and one.get("fee") and one.get("feeCoin") in (asset, "", None)
+    ]
+    return sum(amounts, ZERO) if amounts else None
 
 
 def fills(page: wire.Page[wire.ExecutionRow]) -> tuple[Fill, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.criteria.doubts import hide, lose, mute, placed, posts, resting
-from tests.criteria.tapped import PLACE, VENUES, Scene, play
+from tests.criteria.tapped import CANCEL, PLACE, VENUES, Scene, play
 
 from perpwire.api_connector.batch_methods import NewOrder
 from perpwire.errors import NotSent, OutcomeUnknown, UnknownOrder
@@ -368,3 +368,19 @@ def test_many_orders_at_once_in_the_wrong_position_mode_ask_for_it_once_and_a_ca
             assert outcomes == {"mode-0": "REFUSED"} | {f"mode-{n}": "PLACED" for n in range(1, 10)}
 
     play(scenario, venue)
+
+
+def test_a_cancel_whose_answer_is_lost_is_not_told_by_an_older_order_of_the_same_id() -> None:
+    async def scenario(scene: Scene) -> None:
+        connector = scene.connector
+        first = await connector.place_order("BTCUSDT", "BUY", "0.01", client_order_id="same")
+        assert (await connector.get_order("BTCUSDT", first.order_id)).status is OrderStatus.FILLED
+        await scene.sleep(5)
+        async with scene.world.connector("binance") as other_program:
+            second = await other_program.place_order(**limit(scene, "same"))
+        method, path = CANCEL["binance"]
+        scene.host.faults.add(LoseAnswer(method=method, path=path, how="reset", count=3))
+        ended = await connector.cancel_order("BTCUSDT", client_order_id="same")
+        assert (ended.order_id, ended.status) == (second.order_id, OrderStatus.CANCELED)
+
+    play(scenario, "binance")

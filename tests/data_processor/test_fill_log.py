@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hypothesis import given, strategies as st
+
 from perpwire.data_processor.fill_log import FillLog
 from perpwire.model.order import Side
 
@@ -40,3 +42,28 @@ def test_the_point_never_moves_back() -> None:
     assert log.read_ms == 500
     log.read_until(600)
     assert log.read_ms == 600
+
+
+@st.composite
+def days(draw: st.DrawFn) -> list[tuple[int, int]]:
+    """(number, venue's time) of fills as stream and readings bring them: late, doubled, several in one millisecond."""
+    times = sorted(draw(st.lists(st.integers(0, 300), min_size=1, max_size=60)))
+    fills = list(enumerate(times))
+    told = [fill for fill in fills for _ in range(draw(st.integers(1, 3)))]
+    return sorted(told, key=lambda fill: fill[1] + draw(st.integers(0, 40)))
+
+
+@given(days(), st.integers(1, 20))
+def test_each_fill_is_new_once_as_long_as_nothing_older_than_the_point_is_brought_again(
+    told: list[tuple[int, int]], keep: int
+) -> None:
+    log = FillLog(0, keep=keep)
+    new = []
+    for number, time_ms in told:
+        if time_ms < log.read_ms:
+            continue  # a reading begins at the point
+        if log.add(key(number), time_ms):
+            new.append(number)
+        log.read_until(time_ms - 40)
+    assert len(new) == len(set(new))
+    assert set(new) == {number for number, _ in told}, "and none is taken for known that is not"

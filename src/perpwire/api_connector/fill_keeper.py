@@ -22,6 +22,7 @@ from perpwire.api_connector.request_path import RequestPath
 from perpwire.clock import Clock, Timer
 from perpwire.data_processor.account_state import AccountState
 from perpwire.data_processor.fill_log import FillLog, key_of
+from perpwire.data_processor.order_tracker import Key
 from perpwire.errors import APIError, NotOffered
 from perpwire.model.incident import FillsRecovered, Incident
 from perpwire.model.order import Fill, Order
@@ -87,8 +88,8 @@ class FillKeeper:
         self._resumes = False
         self._symbols: set[str] = set()
         """Those that we have seen traded."""
-        self._orders: dict[str, tuple[str, str]] = {}
-        """Id that a fill may bear -> id and client order id of the order it belongs to."""
+        self._orders: dict[Key, tuple[str, str]] = {}
+        """Symbol and id that a fill may bear -> id and client order id of the order it belongs to."""
         self.recovered_at_start = 0
         """Fills since the journal's end that were delivered when the stream was opened."""
 
@@ -152,7 +153,7 @@ class FillKeeper:
         assert self._log is not None  # there is no gate before it
         if not self._log.add(key_of(fill), fill.venue_time_ms):
             return False
-        order_id, name = self._orders.get(fill.order_id, (fill.order_id, ""))
+        order_id, name = self._orders.get((fill.symbol, fill.order_id), (fill.order_id, ""))
         if fill.order_id != order_id or not fill.client_order_id:
             fill = msgspec.structs.replace(fill, order_id=order_id, client_order_id=name or fill.client_order_id)
         self._frames.pass_on(fill)
@@ -179,9 +180,9 @@ class FillKeeper:
         """Fills do not name the client order id everywhere, and may bear the id of what a trigger has made."""
         self._symbols.add(order.symbol)
         names = (order.order_id, order.client_order_id)
-        self._orders[order.order_id] = names
+        self._orders[order.symbol, order.order_id] = names
         if order.child_order_id is not None:
-            self._orders[order.child_order_id] = names
+            self._orders[order.symbol, order.child_order_id] = names
         while len(self._orders) > KNOWN_ORDERS:
             del self._orders[next(iter(self._orders))]
 
@@ -255,8 +256,8 @@ class FillKeeper:
 
     async def _ask_whose(self, rows: list[Fill]) -> None:
         """Read the orders whose names the rows do not tell and we do not know."""
-        unknown = {row.order_id: row.symbol for row in rows if row.order_id not in self._orders}
-        for order_id, symbol in list(unknown.items())[:MOST_ASKED]:
+        unknown = dict.fromkeys(key for row in rows if (key := (row.symbol, row.order_id)) not in self._orders)
+        for symbol, order_id in list(unknown)[:MOST_ASKED]:
             with suppress(APIError):  # the fill counts all the same
                 self._note_order(await self._requests.run(self._venue.get_order(symbol, order_id, None)))
 

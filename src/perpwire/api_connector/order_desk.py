@@ -500,9 +500,12 @@ class OrderDesk:
                 return error
             return self._orders.on_answer(answer)
 
-        def watch(pauses_s: Sequence[float]) -> Coroutine[Any, Any, Seen]:
-            return watch_until(self._desk, symbol, order_id, client_order_id, _has_ended, pauses_s)
+        def watch(pauses_s: Sequence[float], *, from_known: bool = True) -> Coroutine[Any, Any, Seen]:
+            return watch_until(
+                self._desk, symbol, order_id, client_order_id, _has_ended, pauses_s, from_known=from_known
+            )
 
+        known = None if order_id else self._orders.find(symbol, None, client_order_id)
         answer = await send()
         if isinstance(answer, UnknownOrder) and await self._was_in_doubt(symbol, order_id, client_order_id):
             answer = await send()
@@ -512,7 +515,11 @@ class OrderDesk:
                 answer = await send()  # it came before the venue's books knew the order
         if isinstance(answer, Order) and answer.status.is_final:
             return answer
-        seen = await watch(LOST_ANSWER_S if isinstance(answer, OutcomeUnknown | Garbled) else ENDED_S)
+        if isinstance(answer, OutcomeUnknown | Garbled):
+            # One that had ended before need not be the one that was cancelled: an id may be used again.
+            seen = await watch(LOST_ANSWER_S, from_known=known is None or not known.status.is_final)
+        else:
+            seen = await watch(ENDED_S)
         if seen.order is not None and seen.is_so:
             return seen.order
         raise self._not_cancelled(client_order_id or order_id or "", answer, seen, sending)

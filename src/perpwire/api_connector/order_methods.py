@@ -273,14 +273,15 @@ class OrderMethods(MarketMethods, AccountMethods):
         name = self._symbol_or_none(symbol)
         # The venue's list may not show yet what was placed a moment ago.
         known = [one for one in self.account_state.orders.open_of_late(LAG_S) if name in (None, one.symbol)]
-        found: dict[str, Order] = {}
+        found: dict[tuple[str, str], Order] = {}
         for n in range(CANCEL_ROUNDS):
             if n > 1:
                 await self._clock.sleep(0.2 * n)  # nor show at once that it is gone
             still_open = await self._path.run(self.venue.open_orders(name))
             if n and not still_open:
                 return tuple(found.values())
-            found.update((order.order_id, order) for order in still_open if order.order_id not in found)
+            for order in still_open:
+                found.setdefault((order.symbol, order.order_id), order)
             symbols: list[str | None] = [name]
             if name is None and self.venue.cancel_all_needs_symbol:
                 symbols = list({order.symbol: None for order in (*still_open, *(() if n else known))})

@@ -307,11 +307,13 @@ async def watch_until(
     client_order_id: str | None,
     holds: Callable[[Order], bool],
     pauses_s: Sequence[float],
+    *,
+    from_known: bool = True,
 ) -> Seen:
-    """Watch an order by the account's stream, and by a question after each pause, until something holds of it; None
-    of the questions is asked once it does."""
+    """Watch an order by the account's stream, and by a question after each pause, until something holds of it; none
+    of the questions is asked once it does, nor any where it is known to hold (unless not `from_known`)."""
     known = desk.orders.find(symbol, order_id, client_order_id)
-    if known is not None and holds(known):
+    if from_known and known is not None and holds(known):
         return Seen(known, True, None)
     found: asyncio.Future[Order] = asyncio.get_running_loop().create_future()
 

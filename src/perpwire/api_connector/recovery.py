@@ -38,9 +38,9 @@ async def reread_orders(
             symbols = [*known_symbols]
     lists = await asyncio.gather(*(requests.run(venue.open_orders(symbol)) for symbol in symbols))
     open_now = [order for one in lists for order in one]
-    still_open = {order.order_id for order in open_now}
+    still_open = {(order.symbol, order.order_id) for order in open_now}
     for known in state.open_orders:
-        if known.order_id not in still_open:
+        if (known.symbol, known.order_id) not in still_open:
             try:
                 ended = await requests.run(venue.get_order(known.symbol, known.order_id, None))
             except UnknownOrder:
@@ -92,7 +92,7 @@ def subject(event: Event) -> Hashable:
     """What an account event is about: two events of one subject are states of the same thing."""
     match event:
         case Order():
-            return ("order", event.order_id)
+            return ("order", event.symbol, event.order_id)
         case Position():
             return ("position", event.symbol, event.position_side)
         case Balance():

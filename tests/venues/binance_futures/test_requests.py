@@ -252,4 +252,5 @@ def test_the_limits_that_the_headers_report_are_the_limits_that_calls_cost() -> 
         "orders_1m": 1200,
         "funding_5m": 500,
         "statistics_5m": 1000,
+        "wallet_1m": 12_000,
     }

@@ -43,11 +43,12 @@ class BybitOrderCalls(OrderCalls):
     ) -> Call[Order]:
         """Acknowledged, then read back: the order as the venue shows it then, which may still be the old one."""
         if price is None and quantity is None and trigger_price is None:
-            raise bad("amend_order", "NOTHING_TO_AMEND", "neither price, quantity nor trigger_price is given")
+            raise bad("amend_order", "NOTHING_TO_AMEND", "neither price nor quantity nor trigger_price is given")
         named = _named(order.symbol, order.order_id, order.client_order_id)
-        return self._acknowledged(
-            endpoints.AMEND_ORDER, {**named, "price": price, "qty": quantity, "triggerPrice": trigger_price}, named
-        )
+        changes = {"price": price, "qty": quantity}
+        if trigger_price is not None:
+            changes["triggerPrice"] = trigger_price
+        return self._acknowledged(endpoints.AMEND_ORDER, {**named, **changes}, named)
 
     def cancel_order(
         self, symbol: str, order_id: str | None, client_order_id: str | None, conditional: bool | None = None

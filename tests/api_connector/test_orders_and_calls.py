@@ -398,7 +398,9 @@ def test_an_order_that_shows_late_after_an_acknowledged_cancel_is_asked_for_agai
     async def main() -> None:
         script = Script(clock)
         script.answers = {
-            "GET /v5/market/time": [(200, {"retCode": 0, "result": {"timeSecond": "1", "timeNano": "1000000000"}})],
+            "GET /v5/market/time": [
+                (200, {"retCode": 0, "result": {"timeSecond": "1790000000", "timeNano": "1790000000000000000"}})
+            ],
             "POST /v5/order/cancel": [(200, acknowledged)],
             "GET /v5/order/realtime": [(200, nothing), (200, nothing), (200, found)],
             "GET /v5/order/history": [(200, nothing)],

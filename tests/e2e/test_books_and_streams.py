@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from perpwire.api_connector.lifecycle import State
+from perpwire.api_connector.frame_path import Decoder
+from perpwire.api_connector.lifecycle import State, TopicState
 from perpwire.clock import ManualClock
 from perpwire.errors import BadInput, BookNotInSync
 from perpwire.model.incident import BookGap, BookRecovered, ConnectionRecovered, FrameGarbled, Incident
@@ -18,6 +19,7 @@ from perpwire.model.order import PositionSide
 from perpwire.simulator.faults import Cut, Refuse, Skew
 from perpwire.testing import World, offline
 from perpwire.venues.base import Control
+from perpwire.venues.bybit.session import BybitSession
 
 VENUES = ["binance", "bybit"]
 
@@ -101,19 +103,18 @@ def test_an_unreadable_snapshot_or_delta_is_made_good(venue: str) -> None:
         connector.on_incident(incidents.append)
         host = world.simulation.hosts[venue]
         book = await connector.open_book("BTCUSDT")
-        connection = connector.streams.connection(f"{venue}/public")
-        assert connection is not None
-        hear = connection._on_frame
+        frames = connector.streams.frames
+        hear = frames.on_frame
         garble = 1
 
-        def tampered(frame: bytes, received_ns: int) -> None:
+        def tampered(decoder: Decoder, connection: str, frame: bytes, received_ns: int) -> bool:
             nonlocal garble
             if garble and (b'"depthUpdate"' in frame or b"orderbook.50" in frame):
                 garble -= 1
                 frame = frame[: len(frame) // 2]
-            hear(frame, received_ns)
+            return hear(decoder, connection, frame, received_ns)
 
-        connection._on_frame = tampered  # type: ignore[method-assign]
+        frames.on_frame = tampered  # type: ignore[method-assign]
         await asyncio.sleep(5)  # a delta is lost
         garble = 1
         host.faults.add(Cut())
@@ -221,7 +222,7 @@ def test_one_registration_of_a_handler_ends_without_the_other() -> None:
     in_world(scenario, "binance")
 
 
-def test_a_topic_the_venue_refuses_for_a_while_comes_back_by_itself() -> None:
+def test_a_topic_the_venue_refuses_for_a_while_comes_back_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(world: World) -> None:
         connector = world.bybit
         got: list[Trade] = []
@@ -229,20 +230,22 @@ def test_a_topic_the_venue_refuses_for_a_while_comes_back_by_itself() -> None:
         await connector.subscribe([Trade], ["BTCUSDT"])
         connection = connector.streams.connection("bybit/public")
         assert connection is not None
-        hear = connection._on_control
         refusals = 1
+        hear = BybitSession.on_control
 
-        def refuse(control: Control) -> None:
+        def refuse(session: BybitSession, frame: bytes) -> Control:
             nonlocal refusals
+            control = hear(session, frame)
             if refusals and control.kind == "subscribed":
                 refusals -= 1
                 control = Control("refused", control.topics, "a bad moment")
-            hear(control)
+            return control
 
-        connection._on_control = refuse  # type: ignore[method-assign]
+        monkeypatch.setattr(BybitSession, "on_control", refuse)
         world.simulation.faults["bybit"].add(Cut())
         await asyncio.sleep(45)
-        assert "publicTrade.BTCUSDT" in connection._confirmed
+        assert refusals == 0
+        assert connection.topic_state("publicTrade.BTCUSDT") is TopicState.LIVE
         assert connection.state is State.LIVE
 
     in_world(scenario, "bybit")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from perpwire.api_connector.histogram import Histogram
 from perpwire.clock import Clock
 from perpwire.model.incident import FrameGarbled, HandlerFailed, Incident
 from perpwire.model.market import Event
-from perpwire.venues.base import Session
 
 log = logging.getLogger("perpwire.api_connector")
 
@@ -19,6 +18,12 @@ Handler = Callable[[Any], None]
 
 Tap = Callable[[str, bytes, int], None]
 """Called with connection name, raw frame and arrival time (Unix ns) before anything else happens to a frame."""
+
+
+class Decoder(Protocol):
+    """A session, or what stands in its place while several sockets say the same."""
+
+    def on_frame(self, frame: bytes, received_ns: int) -> Sequence[Event] | None: ...
 
 
 class _Routes:
@@ -84,7 +89,7 @@ class FramePath:
 
         return off
 
-    def on_frame(self, session: Session, connection: str, frame: bytes, received_ns: int) -> bool:
+    def on_frame(self, decoder: Decoder, connection: str, frame: bytes, received_ns: int) -> bool:
         """Returns False where the frame is no data: the connection asks session.on_control what it means."""
         if self.tap is not None:
             try:
@@ -92,7 +97,7 @@ class FramePath:
             except Exception:
                 log.exception("the tap failed")
         try:
-            events = session.on_frame(frame, received_ns)
+            events = decoder.on_frame(frame, received_ns)
         except Exception as error:
             # Whatever a frame can make a decoder raise, it must not end the stream.
             self.garbled(connection, error)

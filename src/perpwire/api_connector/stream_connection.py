@@ -1,46 +1,54 @@
-"""One supervised stream: connect, log in, subscribe, live; lost, wait, again, without an end."""
+"""A group of topics of one route, kept alive by one socket, or by several copies that say the same."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 
-from perpwire.api_connector.doors import origin, refused_login
+from perpwire.api_connector.connect_gate import ConnectGate
 from perpwire.api_connector.frame_path import FramePath
-from perpwire.api_connector.lifecycle import NEXT, Change, State
-from perpwire.api_connector.retry import is_refused_key, reconnect_pause_s
+from perpwire.api_connector.lifecycle import State, TopicState
+from perpwire.api_connector.retry import is_refused_key
+from perpwire.api_connector.stream_line import HOLD_S, StreamLine
+from perpwire.api_connector.stream_socket import StreamSocket
+from perpwire.api_connector.topic_watch import Rhythm, TopicWatch, Verdict
 from perpwire.clock import Clock
 from perpwire.credentials import Credentials
-from perpwire.errors import APIError, AuthenticationFailed, NotSent, StreamRefused
+from perpwire.data_processor.seam import Seam, Sieve, Source
+from perpwire.errors import NotSent, StreamRefused
 from perpwire.model.incident import (
     ConnectionFailing,
     ConnectionLost,
     ConnectionRecovered,
     Incident,
     LoginRefused,
+    StreamSilent,
+    StreamStale,
     SubscriptionRefused,
 )
-from perpwire.transport.base import Socket, SocketTransport, TransportFailed
-from perpwire.venues.base import Control, Hosts, Session, Venue
+from perpwire.transport.base import SocketTransport, TransportFailed
+from perpwire.venues.base import Control, Feed, Hosts, Topic, Venue
 
-log = logging.getLogger("perpwire.api_connector")
+ALONE_S = 10.0
+"""A socket that has become the only one is still compared with what others said, for so long."""
 
-ANSWER_TIMEOUT_S = 10.0
-"""For a login or a subscription to be answered."""
+_BEST_FIRST = (State.LIVE, State.SUBSCRIBING, State.LOGGING_IN, State.CONNECTING)
 
-CONNECT_TIMEOUT_S = 10.0
+OnSilent = Callable[[str], bool]
+"""Told once of a topic that was acknowledged and does not speak; True: it is tried elsewhere."""
 
 
 class StreamConnection:
-    """Keeps one socket of one venue's route alive, with what was subscribed on it.
+    """See module docstring. Connects, logs in, subscribes; replaces what is lost, without an end.
 
     Args:
         address: Gives the URL; asked anew before each connection, as a private one carries a key that may expire.
         credentials: For routes with a login.
         venue_ms: The venue's time, for the login's expiry.
-        on_state: Called with True each time the stream becomes live, with False each time it is lost.
+        on_state: Called with True each time the group becomes live, with False each time the last socket is lost.
+        copies: So many sockets say the same at once; each event is delivered once.
+        gate: Says when a socket may be opened.
     """
 
     def __init__(
@@ -58,14 +66,20 @@ class StreamConnection:
         venue_ms: Callable[[], int],
         on_incident: Callable[[Incident], None],
         on_state: Callable[[bool], None] | None = None,
+        on_silent: OnSilent | None = None,
         heartbeat_s: float | None = None,
         name: str | None = None,
+        copies: int = 1,
+        gate: ConnectGate | None = None,
     ) -> None:
         self.name = name or f"{venue.name}/{route}"
-        self._venue = venue
+        self.venue = venue
+        self.route = route
+        self.heartbeat_s = heartbeat_s if heartbeat_s is not None else venue.heartbeat_s
+        self.topics: dict[str, None] = {}
+        """What shall be subscribed, in order of asking; kept over reconnects."""
+        self.reconnects = 0
         self._hosts = hosts
-        self._route = route
-        self._at = ""
         self._address = address
         self._transport = transport
         self._frames = frames
@@ -75,47 +89,73 @@ class StreamConnection:
         self._venue_ms = venue_ms
         self._on_incident = on_incident
         self._on_state = on_state
-        self._heartbeat_s = heartbeat_s if heartbeat_s is not None else venue.heartbeat_s
-        self.state = State.IDLE
-        self.topics: dict[str, None] = {}
-        """What shall be subscribed, in order of asking; kept over reconnects."""
-        self.reconnects = 0
-        self._session: Session | None = None
-        self._socket: Socket | None = None
-        self._ear: _Ear | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._confirmed: set[str] = set()
+        self._on_silent = on_silent
+        self._gate = gate or ConnectGate(clock, venue.connects)
+        self._lines = [StreamLine(self, clock, rng, venue.socket_life_s) for _ in range(max(1, copies))]
+        self._tasks: list[asyncio.Task[None]] = []
+        self._sockets: dict[StreamSocket, Source] = {}
+        """Those that are there, oldest first."""
+        self._live: dict[StreamSocket, None] = {}
+        self._rhythms: dict[str, Rhythm] = {}
+        self._seam: Seam | None = None
+        self._alone_since_s = 0.0
         self._ever_confirmed: set[str] = set()
         self._refused: dict[str, str] = {}
-        self._answers: dict[str, asyncio.Future[None]] = {}
-        self._logged_in: asyncio.Future[None] | None = None
-        self._lost: asyncio.Future[str] | None = None
-        self._heard_ns = 0
-        self._sending = asyncio.Lock()
-        self._sent_ns: int | None = None
-        self._lost_since_ns: int | None = None
+        self._told: set[str] = set()
+        """Topics that were told to be silent or stale, and are."""
+        self._elsewhere: set[str] = set()
+        """Silent ones that are tried on another route just now."""
+        self._lost_since_s: float | None = None
         self._attempts = 0
         self._first_outcome: asyncio.Future[None] | None = None
+        self._is_closed = False
 
     # --- for the owner --------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        """The best of its sockets'."""
+        if self._is_closed:
+            return State.CLOSED
+        if self._first_outcome is None:
+            return State.IDLE
+        states = {socket.state for socket in self._sockets}
+        for state in _BEST_FIRST:
+            if state in states:
+                return state
+        return State.WAITING if self._tasks and self._first_outcome.done() else State.CONNECTING
+
+    @property
+    def topic_states(self) -> dict[str, TopicState]:
+        """Topic -> the best that any of its sockets knows of it."""
+        return {topic: self.topic_state(topic) for topic in self.topics}
+
+    def topic_state(self, topic: str) -> TopicState:
+        states = {socket.watch.state(topic) for socket in self._sockets}
+        return next((state for state in _BEST_TOPIC_FIRST if state in states), TopicState.WANTED)
+
+    def has_spoken(self, topic: str) -> bool:
+        """On a socket that is there now."""
+        return any(socket.session.heard_ns(topic) for socket in self._live)
 
     async def start(self, topics: Iterable[str]) -> None:
         """Connect and subscribe; returns once live, and from then on it stays so by itself.
 
         Raises:
             NotSent: The first attempt to connect failed; nothing goes on in the background.
-            StreamRefused: The login, or every topic, was refused.
+            APIError: The login was refused.
+            StreamRefused: Every topic was.
         """
         self.topics.update(dict.fromkeys(topics))
-        self._first_outcome = asyncio.get_running_loop().create_future()
         # At once, so that whoever asks for more topics in the meantime joins this start.
-        self._change(Change.START)
-        self._task = asyncio.create_task(self._run(), name=f"perpwire {self.name}")
+        self._first_outcome = asyncio.get_running_loop().create_future()
+        self._tasks = [asyncio.create_task(self._lines[0].run(), name=f"perpwire {self.name}")]
         try:
             await asyncio.shield(self._first_outcome)
         except BaseException:
             await self.close()
             raise
+        self._tasks += [asyncio.create_task(line.run(), name=f"perpwire {self.name} copy") for line in self._lines[1:]]
 
     async def add(self, topics: Iterable[str]) -> None:
         """Subscribe more. Returns once the venue has acknowledged them, or, while a lost socket is being replaced, at
@@ -129,22 +169,28 @@ class StreamConnection:
         self.topics.update(dict.fromkeys(new))
         for topic in new:
             self._refused.pop(topic, None)
+            self._told.discard(topic)
         if self._first_outcome is not None and not self._first_outcome.done():
             await asyncio.shield(self._first_outcome)
-        elif new and self.state is State.LIVE:
-            try:
-                await self._subscribe(new)
-            except TransportFailed:
-                return  # the socket was lost meanwhile: they are subscribed with the rest
-            except TimeoutError:
-                return self.restart("a subscription was not answered")
+        elif new:
+            await asyncio.gather(*(self._add_to(socket, new) for socket in tuple(self._live)))
         self._raise_refusals(new)
+
+    async def _add_to(self, socket: StreamSocket, topics: list[str]) -> None:
+        try:
+            if socket.canary in topics:
+                await self._dismiss_canary(socket)
+            await self._subscribe(socket, topics)
+        except TransportFailed:
+            pass  # the socket was lost meanwhile: they are subscribed with the rest
+        except TimeoutError:
+            socket.end("a subscription was not answered")
 
     def _raise_refusals(self, topics: Iterable[str]) -> None:
         refused = [f"{topic} ({self._refused[topic]})" for topic in topics if topic in self._refused]
         if refused:
             raise StreamRefused(
-                f"{self.name} refused {', '.join(refused)}", venue=self._venue.name, call="subscribe", code="REFUSED"
+                f"{self.name} refused {', '.join(refused)}", venue=self.venue.name, call="subscribe", code="REFUSED"
             )
 
     async def drop(self, topics: Iterable[str]) -> None:
@@ -152,220 +198,248 @@ class StreamConnection:
         gone = [topic for topic in topics if topic in self.topics]
         for topic in gone:
             del self.topics[topic]
-            self._confirmed.discard(topic)
-        if gone and self.state is State.LIVE and self._session is not None:
-            await self._send_paced(self._session.unsubscribe(gone))
+        if gone:
+            await asyncio.gather(*(socket.unsubscribe(gone) for socket in tuple(self._sockets)))
 
     async def resubscribe(self, topic: str) -> None:
         """Unsubscribe and subscribe one topic, so that the venue sends its snapshot anew."""
-        if topic in self.topics:
-            await self.drop([topic])
-            await self.add([topic])
+        if topic not in self.topics:
+            return
+        first, *others = tuple(self._live) or (None,)
+        if first is None:
+            return
+        # Of several sockets one brings the snapshot; the others join what follows it.
+        for other in others:
+            await other.unsubscribe([topic])
+            if self._seam is not None:
+                self._seam.renew(self._sockets[other], topic)
+        await first.unsubscribe([topic])
+        await self._add_to(first, [topic])
+        for other in others:
+            await self._add_to(other, [topic])
+        self._raise_refusals([topic])
 
     def restart(self, reason: str) -> None:
-        """Give up the present socket; it is replaced at once."""
-        if self._socket is not None:
-            self._socket.abort()
-        self._mark_lost(reason)
+        """Give up the present sockets; they are replaced at once."""
+        for socket in tuple(self._sockets):
+            socket.end(reason)
 
     async def close(self) -> None:
-        """End it for good; returns when its task and socket are gone."""
-        self._change(Change.CLOSE)
-        task, self._task = self._task, None
-        if task is not None:
+        """End it for good; returns when its tasks and sockets are gone."""
+        self._is_closed = True
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
-        self._fail_answers("closed")
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(line.close() for line in self._lines))
+        for socket in tuple(self._sockets):
+            socket.close()
+        self._sockets.clear()
+        self._live.clear()
         if self._first_outcome is not None and not self._first_outcome.done():
             self._first_outcome.set_exception(
-                NotSent("the stream was closed", venue=self._venue.name, call=self._route, code="CLOSED")
+                NotSent("the stream was closed", venue=self.venue.name, call=self.route, code="CLOSED")
             )
             self._first_outcome.exception()  # nobody may be waiting
 
-    # --- what the present socket says; called from the read callback ------------------------------------------------
+    # --- for its lines ------------------------------------------------------------------------------------------------
 
-    def _on_frame(self, frame: bytes, received_ns: int) -> None:
-        session = self._session
-        if session is None:
+    def make(self, free: Collection[str] | None) -> StreamSocket:
+        """See stream_line.Owner."""
+        socket = StreamSocket(
+            venue=self.venue,
+            hosts=self._hosts,
+            route=self.route,
+            name=self.name,
+            transport=self._transport,
+            frames=self._frames,
+            clock=self._clock,
+            credentials=self._credentials,
+            venue_ms=self._venue_ms,
+            heartbeat_s=self.heartbeat_s,
+            watch=TopicWatch(self._feed, self._rhythms),
+            on_control=self._on_control,
+        )
+        is_alone = not self._live
+        source = Source(has_joined=is_alone, free=free or ())
+        self._sockets[socket] = source
+        if not is_alone or self._seam is not None:
+            self._compare(socket, source)
+        return socket
+
+    async def furnish(self, socket: StreamSocket, *, again: bool) -> None:
+        """See stream_line.Owner."""
+        self._attempts += 1
+        await self._gate.enter(again=again)
+        await socket.open(await self._address())
+        wanted = list(self.topics)
+        tried: set[str] = set()
+        # More may be asked for while the first are on their way.
+        while missing := [topic for topic in self.topics if topic not in socket.confirmed and topic not in tried]:
+            tried.update(missing)
+            await self._subscribe(socket, missing)
+        if wanted and not socket.confirmed:
+            self._raise_refusals(wanted)
+        await self._bring_canary(socket)
+        socket.became_live()
+
+    async def ask_again(self, socket: StreamSocket) -> None:
+        """See stream_line.Owner."""
+        if missing := [topic for topic in self.topics if topic not in socket.confirmed]:
+            await self._subscribe(socket, missing)
+        if gone := [topic for topic in socket.confirmed if topic not in self.topics and topic != socket.canary]:
+            await socket.unsubscribe(gone)  # dropped while it was being subscribed
+        await self._bring_canary(socket)
+
+    def is_live(self, socket: StreamSocket) -> None:
+        """See stream_line.Owner."""
+        was_live = bool(self._live)
+        self._live[socket] = None
+        if self._first_outcome is not None and not self._first_outcome.done():
+            self._first_outcome.set_result(None)
+        if was_live:
             return
-        self._heard_ns = self._clock.monotonic_ns()
-        if not self._frames.on_frame(session, self.name, frame, received_ns):
-            try:
-                control = session.on_control(frame)
-            except Exception as error:
-                # As for data: no frame may end the stream by being unreadable.
-                self._frames.garbled(self.name, error)
-            else:
-                self._on_control(control)
+        if self._lost_since_s is not None:
+            outage_s = self._now_s() - self._lost_since_s
+            self._lost_since_s = None
+            self.reconnects += 1
+            self._tell(
+                ConnectionRecovered,
+                f"{self.name} is live again after {outage_s:.2f} s",
+                outage_s=outage_s,
+                attempts=self._attempts,
+            )
+        if self._on_state is not None:
+            self._on_state(True)
 
-    def _on_pong(self) -> None:
-        self._heard_ns = self._clock.monotonic_ns()
-
-    # --- inside ---------------------------------------------------------------------------------------------------
-
-    def _change(self, change: Change) -> None:
-        self.state = NEXT[self.state, change]
-
-    def _mark_lost(self, reason: str) -> None:
-        if self._lost is not None and not self._lost.done():
-            self._lost.set_result(reason)
-        self._fail_answers(reason)
-
-    def _fail_answers(self, reason: str) -> None:
-        for waiting in [*self._answers.values(), self._logged_in]:
-            if waiting is not None and not waiting.done():
-                waiting.set_exception(TransportFailed(reason, may_have_been_sent=True))
-                waiting.exception()  # nobody may be waiting any more; that is no error
-        self._answers.clear()
-
-    def _on_control(self, control: Control) -> None:
-        match control.kind:
-            case "logged_in":
-                if self._logged_in is not None and not self._logged_in.done():
-                    self._logged_in.set_result(None)
-            case "login_refused":
-                if self._logged_in is not None and not self._logged_in.done() and self._credentials is not None:
-                    self._logged_in.set_exception(
-                        refused_login(control, self.name, self._venue, self._hosts, self._at, self._credentials)
-                    )
-            case "subscribed":
-                for topic in control.topics:
-                    self._answer(topic, None)
-            case "refused":
-                for topic in control.topics:
-                    self._answer(
-                        topic, StreamRefused(control.text, venue=self._venue.name, call="subscribe", code=topic)
-                    )
-            case "token_expired" | "closing":
-                self.restart(control.text or control.kind)
-            case _:
-                pass
-
-    def _answer(self, topic: str, refusal: StreamRefused | None) -> None:
-        waiting = self._answers.pop(topic, None)
-        if waiting is None or waiting.done():
+    def is_lost(self, socket: StreamSocket, reason: str) -> None:
+        """See stream_line.Owner."""
+        if socket in self._live:
+            del self._live[socket]
+            if self._live:
+                self._alone_since_s = self._now_s()
+                self.reconnects += 1
+        if self._live or self._lost_since_s is not None:
             return
-        if refusal is None:
-            waiting.set_result(None)
-        else:
-            waiting.set_exception(refusal)
+        self._lost_since_s = self._now_s()
+        self._attempts = 0
+        self._tell(ConnectionLost, f"{self.name} was lost: {reason}")
+        if self._on_state is not None:
+            self._on_state(False)
 
-    async def _run(self) -> None:
-        failures = refusals = 0
-        while True:
-            try:
-                reason = await self._one_life()
-                failures = refusals = 0
-            except (TransportFailed, APIError, TimeoutError) as error:
-                refused = is_refused_key(error)
-                reason = str(error) if refused else getattr(error, "reason", "") or "no answer in time"
-                failures += 1
-                refusals = refusals + 1 if refused else 0
-                if self._first_outcome is not None and not self._first_outcome.done():
-                    self._first_outcome.set_exception(self._first_failure(error, reason))
-                    return
-                self._on_incident(
-                    (LoginRefused if refused else ConnectionFailing)(
-                        venue=self._venue.name,
-                        time_ns=self._clock.time_ns(),
-                        detail=f"{self.name} can't be kept: {reason}",
-                        connection=self.name,
-                        attempts=failures,
-                    )
-                )
-            self._change(Change.LOST)
-            if self._lost_since_ns is None:
-                self._lost_since_ns = self._clock.monotonic_ns()
-                self._attempts = 0
-                self._on_incident(
-                    ConnectionLost(
-                        venue=self._venue.name,
-                        time_ns=self._clock.time_ns(),
-                        detail=f"{self.name} was lost: {reason}",
-                        connection=self.name,
-                    )
-                )
-                if self._on_state is not None:
-                    self._on_state(False)
-            await self._clock.sleep(reconnect_pause_s(failures, self._rng, refusals))
-            self._change(Change.RETRY)
+    def has_failed(self, error: Exception, reason: str, failures: int) -> bool:
+        """See stream_line.Owner."""
+        if self._first_outcome is not None and not self._first_outcome.done():
+            self._first_outcome.set_exception(self._first_failure(error, reason))
+            return False
+        kind = LoginRefused if is_refused_key(error) else ConnectionFailing
+        self._tell(kind, f"{self.name} can't be kept: {reason}", attempts=failures)
+        return True
 
     def _first_failure(self, error: Exception, reason: str) -> Exception:
         if isinstance(error, TransportFailed | TimeoutError):
             return NotSent(
-                f"the stream can't be opened: {reason}", venue=self._venue.name, call=self._route, code="TRANSPORT"
+                f"the stream can't be opened: {reason}", venue=self.venue.name, call=self.route, code="TRANSPORT"
             )
         return error
 
-    async def _one_life(self) -> str:
-        """From connecting to the loss of a socket that was live; returns why it was lost."""
-        loop = asyncio.get_running_loop()
-        self._attempts += 1
-        self._lost = loop.create_future()
-        self._session = self._venue.session(self._route)
-        self._confirmed.clear()
-        self._heard_ns = self._clock.monotonic_ns()
-        self._ear = ear = _Ear(self)
-        address = await self._address()
-        self._at = origin(address)
-        socket = await self._transport.connect(address, ear, CONNECT_TIMEOUT_S)
-        self._socket = socket
-        try:
-            self._change(Change.OPENED)
-            await self._log_in()
-            self._change(Change.LOGGED_IN)
-            await self._subscribe_all()
-            self._change(Change.SUBSCRIBED)
-            self._tell_live()
-            return await self._watch_over(socket, self._lost)
-        finally:
-            self._ear = self._socket = self._session = None
-            socket.abort()
-
-    async def _log_in(self) -> None:
-        assert self._session is not None
-        if not self._session.needs_login:
-            return
-        if self._credentials is None:
-            raise AuthenticationFailed(
-                f"{self.name} needs an API key", venue=self._venue.name, call="log in", code="NO_CREDENTIALS"
+    def is_bad(self, socket: StreamSocket, verdict: Verdict) -> Collection[str]:
+        """See stream_line.Owner."""
+        if not verdict.is_dead or any(self._rhythms[topic].helpless for topic in verdict.silent):
+            for topic in verdict.silent:
+                self._see_to_silent(topic)
+        if verdict.stale and not self._told.issuperset(verdict.stale):
+            self._told.update(verdict.stale)
+            self._tell(
+                StreamStale,
+                f"{self.name} answers, and says nothing of {_listed(verdict.stale)} for {verdict.silent_s:.0f} s",
+                topics=verdict.stale,
+                silent_s=verdict.silent_s,
             )
-        frame = self._session.login(self._credentials, self._venue_ms())
-        if frame is None:
+        return [topic for topic in verdict.bad if topic not in self._elsewhere]
+
+    def _see_to_silent(self, topic: str) -> None:
+        """Tell of it, and have it tried elsewhere; both once."""
+        if topic in self._told or topic not in self.topics:
             return
-        self._logged_in = asyncio.get_running_loop().create_future()
-        await self._ask([frame])
-        async with asyncio.timeout(ANSWER_TIMEOUT_S):
-            await self._logged_in
+        self._told.add(topic)
+        self._tell(
+            StreamSilent, f"{topic} was acknowledged on {self.name}, and says nothing", topic=topic, route=self.route
+        )
+        if self._on_silent is not None and self._on_silent(topic):
+            self._elsewhere.add(topic)
 
-    async def _subscribe_all(self) -> None:
-        wanted = list(self.topics)
-        tried: set[str] = set()
-        # More may be asked for while the first are on their way.
-        while missing := [topic for topic in self.topics if topic not in self._confirmed and topic not in tried]:
-            tried.update(missing)
-            await self._subscribe(missing)
-        if wanted and not self._confirmed:
-            self._raise_refusals(wanted)
+    def stays(self, topic: str) -> None:
+        """It does not speak elsewhere either."""
+        self._elsewhere.discard(topic)
 
-    async def _subscribe(self, topics: list[str]) -> None:
+    def tend(self) -> None:
+        """See stream_line.Owner."""
+        self._see_to_seam()
+        if self._told:
+            self._told = {topic for topic in self._told if self.topic_state(topic) is not TopicState.LIVE}
+
+    def release(self, socket: StreamSocket) -> None:
+        """See stream_line.Owner."""
+        if self._seam is not None and socket in self._sockets:
+            for event in self._seam.release(self._sockets[socket]):
+                self._frames.deliver(event)
+
+    def waits(self, socket: StreamSocket) -> bool:
+        """See stream_line.Owner."""
+        return self._seam is not None and self._seam.waits(self._sockets[socket])
+
+    def discard(self, socket: StreamSocket) -> None:
+        """See stream_line.Owner."""
+        self._live.pop(socket, None)
+        source = self._sockets.pop(socket, None)
+        self._alone_since_s = self._now_s()
+        if self._seam is not None and source is not None:
+            self._seam.leave(source)
+
+    # --- several sockets that say the same --------------------------------------------------------------------------
+
+    def _compare(self, socket: StreamSocket, source: Source) -> None:
+        """From now on, nothing that two sockets say is delivered twice."""
+        if self._seam is None:
+            self._seam = Seam()
+            for other, others in self._sockets.items():
+                if other is not socket:
+                    self._sift(other, others, self._seam)
+        self._sift(socket, source, self._seam)
+
+    @staticmethod
+    def _sift(socket: StreamSocket, source: Source, seam: Seam) -> None:
+        seam.enter(source)
+        socket.decoder = Sieve(socket.session, seam, source)
+
+    def _see_to_seam(self) -> None:
+        """A copy that has been there for a while waits for nobody; one that is alone needs no comparing."""
+        if self._seam is None:
+            return
+        now_s = self._now_s()
+        for socket, source in self._sockets.items():
+            if socket in self._live and not source.has_joined and now_s - socket.live_s >= HOLD_S:
+                self.release(socket)
+        if len(self._sockets) == 1 and len(self._lines) == 1 and now_s - self._alone_since_s >= ALONE_S:
+            (socket,) = self._sockets
+            self.release(socket)
+            self._seam = None
+            socket.decoder = socket.session
+
+    # --- inside ---------------------------------------------------------------------------------------------------
+
+    def _feed(self, topic: str) -> Feed:
+        return self.venue.feed(Topic(self.route, topic))
+
+    async def _subscribe(self, socket: StreamSocket, topics: list[str]) -> None:
         """Subscribe and wait for each answer; refused topics are told of and forgotten."""
-        if not topics or self._session is None:
-            return
-        loop = asyncio.get_running_loop()
-        waiting = {topic: self._answers.setdefault(topic, loop.create_future()) for topic in topics}
-        await self._ask(self._session.subscribe(topics))
-        async with asyncio.timeout(ANSWER_TIMEOUT_S):
-            for topic, answer in waiting.items():
-                try:
-                    await asyncio.shield(answer)
-                    self._confirmed.add(topic)
-                    self._ever_confirmed.add(topic)
-                except StreamRefused as refusal:
-                    self._on_refusal(topic, refusal.reason)
+        refused = await socket.subscribe(topics)
+        for topic in topics:
+            if topic in refused:
+                self._on_refusal(topic, refused[topic])
+            else:
+                self._ever_confirmed.add(topic)
 
     def _on_refusal(self, topic: str, why: str) -> None:
         """A topic that never was accepted is a mistake, and forgotten. One that was is asked for again at each
@@ -373,91 +447,53 @@ class StreamConnection:
         if topic not in self._ever_confirmed:
             self.topics.pop(topic, None)
         self._refused[topic] = why
+        self._tell(SubscriptionRefused, f"{self.name} refused {topic}: {why}", topic=topic)
+
+    async def _bring_canary(self, socket: StreamSocket) -> None:
+        """So that its silence says something, a socket carries at least one topic that always speaks."""
+        canary = self.venue.canary(self.route)
+        if canary is None or socket.canary is not None or not socket.confirmed:
+            return
+        if canary.name in socket.confirmed or any(self._feed(topic).every_s is not None for topic in socket.confirmed):
+            return
+        socket.canary = canary.name
+        socket.session.ignore(canary.name)
+        await socket.subscribe([canary.name])  # where it is refused, there is none
+
+    async def _dismiss_canary(self, socket: StreamSocket) -> None:
+        """It is wanted for itself now."""
+        canary, socket.canary = socket.canary, None
+        if canary is not None:
+            await socket.unsubscribe([canary])
+            socket.session.heed(canary)
+
+    def _on_control(self, socket: StreamSocket, control: Control) -> None:
+        if control.kind == "token_expired":
+            self.restart(control.text or control.kind)
+        elif control.kind == "closing":
+            for line in self._lines:
+                if line.socket is socket:
+                    line.replace_soon(control.text or control.kind)
+
+    def _tell(self, kind: Callable[..., Incident], detail: str, **more: object) -> None:
         self._on_incident(
-            SubscriptionRefused(
-                venue=self._venue.name,
+            kind(
+                venue=self.venue.name,
                 time_ns=self._clock.time_ns(),
-                detail=f"{self.name} refused {topic}: {why}",
-                connection=self.name,
-                topic=topic,
+                detail=detail,
+                **{"connection": self.name, **more},
             )
         )
 
-    def _tell_live(self) -> None:
-        if self._first_outcome is not None and not self._first_outcome.done():
-            self._first_outcome.set_result(None)
-        if self._lost_since_ns is not None:
-            outage_s = (self._clock.monotonic_ns() - self._lost_since_ns) / 1e9
-            self._lost_since_ns = None
-            self.reconnects += 1
-            self._on_incident(
-                ConnectionRecovered(
-                    venue=self._venue.name,
-                    time_ns=self._clock.time_ns(),
-                    detail=f"{self.name} is live again after {outage_s:.2f} s",
-                    connection=self.name,
-                    outage_s=outage_s,
-                    attempts=self._attempts,
-                )
-            )
-        if self._on_state is not None:
-            self._on_state(True)
-
-    async def _watch_over(self, socket: Socket, lost: asyncio.Future[str]) -> str:
-        """Ping at the heartbeat's pace; a socket that says nothing at all for two beats is given up."""
-        while True:
-            try:
-                async with asyncio.timeout(self._heartbeat_s):
-                    return await asyncio.shield(lost)
-            except TimeoutError:
-                pass
-            silent_s = (self._clock.monotonic_ns() - self._heard_ns) / 1e9
-            if silent_s > 2 * self._heartbeat_s:
-                return f"silent for {silent_s:.0f} s, pings unanswered"
-            if refused := [one for one in self.topics if one not in self._confirmed and one not in self._answers]:
-                await self._subscribe(refused)
-            frame = self._session.ping() if self._session is not None else None
-            if frame is None:
-                socket.ping()
-            else:
-                await self._send_paced([frame])
-
-    async def _ask(self, frames: Iterable[bytes]) -> None:
-        """Send what is to be answered. On a socket that was lost before anybody waited, the wait ends here."""
-        await self._send_paced(frames)
-        if self._lost is not None and self._lost.done():
-            self._fail_answers(self._lost.result())
-
-    async def _send_paced(self, frames: Iterable[bytes]) -> None:
-        """Send, no faster than the venue takes messages on one socket."""
-        interval_ns = round(self._venue.command_interval_s * 1e9)
-        socket = self._socket
-        async with self._sending:
-            for frame in frames:
-                if self._sent_ns is not None:
-                    early_ns = self._sent_ns + interval_ns - self._clock.monotonic_ns()
-                    if early_ns > 0:
-                        await self._clock.sleep(early_ns / 1e9)
-                if socket is None or self._socket is not socket:
-                    return  # it was lost meanwhile; its successor is told everything anew
-                socket.send(frame)
-                self._sent_ns = self._clock.monotonic_ns()
+    def _now_s(self) -> float:
+        return self._clock.monotonic_ns() / 1e9
 
 
-class _Ear:
-    """Hears one socket, for as long as it is the present one: what a predecessor still says concerns nobody."""
+_BEST_TOPIC_FIRST = (
+    TopicState.LIVE, TopicState.STALE, TopicState.SILENT, TopicState.ACKNOWLEDGED, TopicState.ASKED, TopicState.REFUSED
+)  # fmt: skip
 
-    def __init__(self, connection: StreamConnection) -> None:
-        self._connection = connection
 
-    def on_frame(self, frame: bytes, received_ns: int) -> None:
-        if self._connection._ear is self:
-            self._connection._on_frame(frame, received_ns)
-
-    def on_pong(self) -> None:
-        if self._connection._ear is self:
-            self._connection._on_pong()
-
-    def on_closed(self, reason: str) -> None:
-        if self._connection._ear is self:
-            self._connection._mark_lost(reason)
+def _listed(topics: Collection[str]) -> str:
+    first = ", ".join(list(topics)[:3])
+    return first if len(topics) <= 3 else f"{first} and {len(topics) - 3} more"

@@ -12,15 +12,17 @@ from typing import Any, TypeVar
 import msgspec
 
 from perpwire import venues
+from perpwire.api_connector.connect_gate import ConnectGate
 from perpwire.api_connector.event_queue import EventQueue, Overflow
 from perpwire.api_connector.frame_path import FramePath, Tap
-from perpwire.api_connector.lifecycle import State
+from perpwire.api_connector.lifecycle import State, TopicState
 from perpwire.api_connector.stream_connection import StreamConnection
+from perpwire.api_connector.topic_routes import Routes, TopicRoutes
 from perpwire.clock import Clock, SystemClock
 from perpwire.credentials import Credentials
 from perpwire.entropy import system_random
-from perpwire.errors import BadInput
-from perpwire.model.incident import Incident
+from perpwire.errors import APIError, BadInput
+from perpwire.model.incident import Incident, RouteFound
 from perpwire.model.market import Event
 from perpwire.transport.base import SocketTransport
 from perpwire.transport.proxy import Proxy
@@ -29,6 +31,15 @@ from perpwire.venues.base import Hosts, Topic, Venue
 E = TypeVar("E", bound=Event)
 
 log = logging.getLogger("perpwire.api_connector")
+
+OnState = Callable[[str, bool], None]
+"""Hears (connection, live?)."""
+
+LOOK_S = 0.1
+"""Between two looks whether a topic speaks on another route."""
+
+SEARCH_S = 10.0
+"""For the first data there, where it is not known how soon it must come."""
 
 
 class WebSocketManager:
@@ -46,7 +57,11 @@ class WebSocketManager:
         env: "live", "testnet" or "demo".
         urls: Venue name -> base URL of an embedded exchange, in place of the venue's own hosts.
         hosts: Venue name -> hosts of your own, in place of `env` and `urls`.
-        heartbeat_s: Seconds between pings; a socket silent for two of them is replaced.
+        heartbeat_s: Seconds between pings.
+        routes: Venue name -> kind of stream, or one stream's name -> route to ask for it on, where the venue has moved
+            it: {"binance": {"aggTrade": "market"}}. What is silent on the first route is tried on the others anyway.
+        copies: So many sockets carry each stream at once. Each event is delivered once, the first time that one of them
+            says it; losing one loses nothing.
         proxy, ssl_context: For every connection; see docs/keys-and-hosts.md.
     """
 
@@ -57,6 +72,8 @@ class WebSocketManager:
         urls: Mapping[str, str] | None = None,
         hosts: Mapping[str, Hosts] | None = None,
         heartbeat_s: float = 20.0,
+        routes: Routes | None = None,
+        copies: int = 1,
         proxy: Proxy | str | None = None,
         ssl_context: ssl.SSLContext | None = None,
         clock: Clock | None = None,
@@ -69,6 +86,10 @@ class WebSocketManager:
         self._proxy = Proxy(proxy) if isinstance(proxy, str) else proxy
         self._ssl_context = ssl_context
         self._heartbeat_s = heartbeat_s
+        self._routes = TopicRoutes(routes or {})
+        self._copies = copies
+        self._gates: dict[str, ConnectGate] = {}
+        self._searches: set[asyncio.Task[None]] = set()
         self._clock: Clock = clock or SystemClock()
         self._rng = rng or system_random()
         self._sockets = sockets
@@ -137,8 +158,20 @@ class WebSocketManager:
         """Connection name -> how often it was replaced."""
         return {name: connection.reconnects for name, connection in self._connections.items()}
 
+    @property
+    def topics(self) -> dict[tuple[str, str], TopicState]:
+        """Venue name and topic -> whether it speaks. What is acknowledged is not live; only data is."""
+        return {
+            (connection.venue.name, topic): state
+            for connection in self._connections.values()
+            for topic, state in connection.topic_states.items()
+        }
+
     async def close(self) -> None:
         """Close every socket and end every iterator."""
+        for search in self._searches:
+            search.cancel()
+        await asyncio.gather(*self._searches, return_exceptions=True)
         connections, self._connections = list(self._connections.values()), {}
         await asyncio.gather(*(connection.close() for connection in connections))
         for queue in tuple(self._queues):
@@ -181,12 +214,14 @@ class WebSocketManager:
         hosts: Hosts,
         topics: Iterable[Topic],
         *,
-        on_state: Callable[[str, bool], None] | None = None,
+        on_state: OnState | None = None,
     ) -> None:
         """Subscribe public topics, opening sockets as needed; `on_state` hears (connection, live?) of new ones."""
         wanted: dict[StreamConnection, list[str]] = {}
         for topic in topics:
-            connection = self._with_room(venue, hosts, topic, on_state, wanted)
+            connection = self.carrying(venue, topic)
+            if connection is None:
+                connection = self._with_room(venue, hosts, self._routes.routed(venue, topic), on_state, wanted)
             wanted.setdefault(connection, []).append(topic.name)
         await asyncio.gather(*(self._bring(connection, names) for connection, names in wanted.items()))
 
@@ -200,7 +235,7 @@ class WebSocketManager:
         address: Callable[[], Awaitable[str]],
         credentials: Credentials | None,
         venue_ms: Callable[[], int],
-        on_state: Callable[[str, bool], None] | None = None,
+        on_state: OnState | None = None,
     ) -> StreamConnection:
         """Open a route that needs a key or a login."""
         connection = self._new(venue, hosts, route, address, credentials, venue_ms, on_state)
@@ -213,7 +248,7 @@ class WebSocketManager:
     def carrying(self, venue: Venue, topic: Topic) -> StreamConnection | None:
         """The connection on which a topic is subscribed."""
         for connection in self._connections.values():
-            if connection.name.startswith(f"{venue.name}/{topic.route}") and topic.name in connection.topics:
+            if connection.venue is venue and topic.name in connection.topics:
                 return connection
         return None
 
@@ -234,12 +269,9 @@ class WebSocketManager:
         venue: Venue,
         hosts: Hosts,
         topic: Topic,
-        on_state: Callable[[str, bool], None] | None,
+        on_state: OnState | None,
         wanted: dict[StreamConnection, list[str]],
     ) -> StreamConnection:
-        carrying = self.carrying(venue, topic)
-        if carrying is not None:
-            return carrying
         number = 1
         while True:
             name = f"{venue.name}/{topic.route}" + (f"#{number}" if number > 1 else "")
@@ -265,10 +297,13 @@ class WebSocketManager:
         address: Callable[[], Awaitable[str]],
         credentials: Credentials | None,
         venue_ms: Callable[[], int],
-        on_state: Callable[[str, bool], None] | None,
+        on_state: OnState | None,
         name: str | None = None,
     ) -> StreamConnection:
         name = name or f"{venue.name}/{route}"
+        gate = self._gates.get(venue.name)
+        if gate is None:
+            gate = self._gates[venue.name] = ConnectGate(self._clock, venue.connects)
         connection = StreamConnection(
             venue=venue,
             hosts=hosts,
@@ -283,10 +318,78 @@ class WebSocketManager:
             venue_ms=venue_ms,
             on_incident=self._tell,
             on_state=None if on_state is None else lambda live: on_state(name, live),
+            on_silent=lambda topic: self._search(connection, hosts, topic, on_state),
             heartbeat_s=self._heartbeat_s,
+            copies=self._copies,
+            gate=gate,
         )
         self._connections[name] = connection
         return connection
+
+    # --- routes that have moved -----------------------------------------------------------------------------------
+
+    def _search(self, silent: StreamConnection, hosts: Hosts, name: str, on_state: OnState | None) -> bool:
+        """A topic does not speak; begin to look for it on the venue's other routes, if there are any."""
+        topic = Topic(silent.route, name)
+        routes = self._routes.others(silent.venue, topic)
+        if not routes:
+            return False
+        search = asyncio.get_running_loop().create_task(
+            self._try_routes(silent, hosts, topic, routes, on_state), name=f"perpwire routes of {name}"
+        )
+        self._searches.add(search)
+        search.add_done_callback(self._searches.discard)
+        return True
+
+    async def _try_routes(
+        self, silent: StreamConnection, hosts: Hosts, topic: Topic, routes: Iterable[str], on_state: OnState | None
+    ) -> None:
+        """Each once; the first on which it speaks keeps it."""
+        venue = silent.venue
+        try:
+            for route in routes:
+                there = Topic(route, topic.name)
+                connection = self._with_room(venue, hosts, there, on_state, {})
+                try:
+                    await self._bring(connection, [topic.name])
+                except APIError as error:
+                    log.info("%s can't be asked for on %s: %s", topic.name, route, error)
+                    continue
+                if await self._speaks(connection, there):
+                    self._routes.found(venue, there)
+                    self._tell_found(venue, topic, there)
+                    await self._drop(silent, topic.name)
+                    return
+                await self._drop(connection, topic.name)
+        finally:
+            silent.stays(topic.name)
+
+    async def _speaks(self, connection: StreamConnection, topic: Topic) -> bool:
+        looks = round((connection.venue.feed(topic).first_s or SEARCH_S) / LOOK_S)
+        for _ in range(looks):
+            if connection.has_spoken(topic.name):
+                return True
+            await self._clock.sleep(LOOK_S)
+        return connection.has_spoken(topic.name)
+
+    async def _drop(self, connection: StreamConnection, name: str) -> None:
+        """A connection that carries nothing any more is closed."""
+        await connection.drop([name])
+        if not connection.topics:
+            self._connections.pop(connection.name, None)
+            await connection.close()
+
+    def _tell_found(self, venue: Venue, silent: Topic, speaks: Topic) -> None:
+        self._tell(
+            RouteFound(
+                venue=venue.name,
+                time_ns=self._clock.time_ns(),
+                detail=f"{silent.name} says nothing on the route {silent.route!r}, and speaks on {speaks.route!r}",
+                topic=silent.name,
+                tried=silent.route,
+                works=speaks.route,
+            )
+        )
 
     def transport(self) -> SocketTransport:
         """What opens sockets here, made when it is first needed."""

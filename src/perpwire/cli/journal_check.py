@@ -90,6 +90,27 @@ def sent(venue: str, frames: Iterable[tuple[str, str]]) -> dict[Stream, list[Key
     return by_stream
 
 
+def sent_once(venue: str, frames: Iterable[tuple[str, str]]) -> dict[Stream, list[Key]]:
+    """As `sent`, but what several connections say side by side counts once. An empty frame: it was opened."""
+    read = _READERS[venue]()
+    by_stream: dict[Stream, list[Key]] = defaultdict(list)
+    began: dict[str, dict[Stream, int]] = defaultdict(dict)
+    places: dict[tuple[str, Stream], int] = {}
+    for connection, text in frames:
+        if not text:
+            began[connection] = {stream: len(keys) for stream, keys in by_stream.items()}
+            continue
+        for stream, key in read(connection, json.loads(text)):
+            said = by_stream[stream]
+            place = places.get((connection, stream), began[connection].get(stream, 0))
+            try:
+                places[connection, stream] = said.index(key, place) + 1
+            except ValueError:
+                said.append(key)
+                places[connection, stream] = len(said)
+    return by_stream
+
+
 def differences(journal: dict[Stream, list[Key]], delivered: dict[Stream, list[Key]]) -> list[str]:
     """One line for each stream that is not equal, as far as the journal goes; empty when all are."""
     found = []

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from perpwire.cli.journal_check import Key, Stream, sent
+from perpwire.cli.journal_check import Key, Stream, sent, sent_once
 from perpwire.errors import BadInput, NotSent, OutcomeUnknown
 from perpwire.model.order import Order, Side
 from perpwire.simulator.journal import Entry
@@ -132,7 +132,7 @@ def _every_fill_was_delivered_once(run: Run) -> Iterable[str]:
 
 def _what_was_delivered_is_what_was_sent(run: Run) -> Iterable[str]:
     """Event for event and digit for digit, for all that no fault touched."""
-    entries = run.host.journal.entries(kind=("sent", "closed"))
+    entries = run.host.journal.entries(kind=("sent", "closed", "opened"))
     closed_ns = {
         entry.connection: entry.time_ns
         for entry in entries
@@ -141,16 +141,26 @@ def _what_was_delivered_is_what_was_sent(run: Run) -> Iterable[str]:
     arrived: list[tuple[str, str]] = []
     doubtful: list[tuple[str, str]] = []
     unclear = {entry.topic for entry in entries if entry.done not in ("", "split") and _is_made_of_changes(run, entry)}
+    said_by: defaultdict[str, set[int]] = defaultdict(set)
     for entry in entries:
+        if entry.kind == "opened":
+            arrived.append((str(entry.connection), ""))
+        if entry.kind == "closed":
+            for others in said_by.values():
+                others.discard(entry.connection)
         if entry.kind != "sent" or not entry.topic or entry.is_lost or entry.topic in unclear:
             continue
         # On its way while the client closed the socket: perhaps nobody was there to hear it.
         is_late = entry.connection in closed_ns and entry.time_ns >= closed_ns[entry.connection]
+        # A whole state, said to a further socket that has just come: those that there are need it not.
+        is_greeting = bool(said_by[entry.topic]) and entry.connection not in said_by[entry.topic]
+        said_by[entry.topic].add(entry.connection)
         frame = (str(entry.connection), entry.text)
         arrived.append(frame)
-        if (entry.done not in ("", "split") or is_late) and not _is_made_of_changes(run, entry):
+        spoilt_by_fault = (entry.done not in ("", "split") or is_late) and not _is_made_of_changes(run, entry)
+        if spoilt_by_fault or (is_greeting and run.venue == "bybit"):
             doubtful.append(frame)
-    expected, spoilt = sent(run.venue, arrived), sent(run.venue, doubtful)
+    expected, spoilt = sent_once(run.venue, arrived), sent(run.venue, doubtful)
     # A fill that a reading over REST brought just before the stream did is delivered once: as the former.
     read_back = {fill.trade_id for fill in run.fills if fill.recovered}
     unclear_streams = {("MarkPrice", topic.partition(".")[2]) for topic in unclear}

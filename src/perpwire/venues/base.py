@@ -86,16 +86,23 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of how a topic speaks. An acknowledgement proves nothing; data does.
 
     Attributes:
+        kind: What has the same routes, such as "aggTrade"; see WebSocketManager(routes=...).
         routes: Where it may be served, likeliest first: the first is where it is asked for.
         first_s: Data comes at most so many seconds after the acknowledgement; None: it need not.
         every_s: It is never silent for longer, also in the quietest market; None: it may be.
+        is_clockwork: `every_s` is how the venue makes it. Otherwise it is what the venue's market is like, and where
+            this topic has been seen to be slower than that, it may be.
+        has_rhythm: It comes at a pace of its own, which can be learned; not where what the user does makes it speak.
         is_canary: A socket that carries nothing with an `every_s` may be given this topic, so that its silence means
             something.
     """
 
+    kind: str
     routes: tuple[str, ...]
     first_s: float | None = None
     every_s: float | None = None
+    is_clockwork: bool = False
+    has_rhythm: bool = True
     is_canary: bool = False
 
 
@@ -136,13 +143,19 @@ ControlKind = Literal[
 
 
 class Control(msgspec.Struct, frozen=True):
-    """What a frame that is no data means. `topics` are the ones it answers for; `text` the venue's words, `code` its
-    code where it gave one."""
+    """What a frame that is no data means.
+
+    Attributes:
+        topics: The ones it answers for.
+        text, code: The venue's words, and its number where it gives one.
+        again: Of a refused request, those that were not at fault, and were not taken either: ask for them anew.
+    """
 
     kind: ControlKind
     topics: tuple[str, ...] = ()
     text: str = ""
     code: int | None = None
+    again: tuple[str, ...] = ()
 
 
 class Session(ABC):
@@ -160,7 +173,8 @@ class Session(ABC):
 
     @abstractmethod
     def subscribe(self, topics: Sequence[str]) -> list[bytes]:
-        """Frames that subscribe; each is answered by a control that names the topics it was for."""
+        """Frames that subscribe; each is answered by a control that names the topics it was for. A refusal of several
+        topics means that one of them is at fault."""
 
     @abstractmethod
     def unsubscribe(self, topics: Sequence[str]) -> list[bytes]: ...
@@ -184,6 +198,18 @@ class Session(ABC):
     @abstractmethod
     def heard_ns(self, topic: str) -> int:
         """Arrival (as given to on_frame) of the last data frame of a topic on this socket; 0: there was none."""
+
+    @abstractmethod
+    def ignore(self, topic: str) -> None:
+        """Note when a topic is heard, and make no events of it."""
+
+    @abstractmethod
+    def heed(self, topic: str) -> None:
+        """Ignore it no longer; it is subscribed anew."""
+
+    def topic_of(self, frame: bytes) -> str:
+        """The topic that a data frame is of; "" where it names none, or one that differs between sockets."""
+        return ""
 
 
 class StreamToken(msgspec.Struct, frozen=True, kw_only=True):
@@ -264,8 +290,8 @@ class Venue(MarketCalls, AccountCalls, OrderCalls, ABC):
     heartbeat_s: float = 20.0
     """Seconds between pings of ours on a stream."""
 
-    command_interval_s: float = 0.0
-    """Least time between two frames we send on one stream socket."""
+    commands_per_s: int = 4
+    """Most frames that we send on one stream socket within a second, pings and the answers to the venue's included."""
 
     topics_per_connection: int = 1000
     """More than these go on a further socket."""

@@ -208,7 +208,7 @@ def test_more_than_ten_messages_a_second_end_the_socket() -> None:
         assert peer.closed == (1008, "Too many requests")
         for index in range(30):
             patient.subscribe(f"s{index}usdt@bookTicker")
-            await pass_s(VENUE.command_interval_s)
+            await pass_s(1 / VENUE.commands_per_s)
         assert patient.closed is None
 
     in_virtual_time(main)

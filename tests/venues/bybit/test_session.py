@@ -34,22 +34,39 @@ def test_the_private_stream_logs_in_with_an_expiry_ten_seconds_ahead() -> None:
     assert session().login(Credentials("key", "secret"), 0) is None
 
 
-def test_each_topic_is_asked_for_in_a_request_of_its_own() -> None:
-    frames = session().subscribe(["publicTrade.BTCUSDT", "tickers.BTCUSDT"])
-    assert frames == [
-        b'{"op":"subscribe","args":["publicTrade.BTCUSDT"],"req_id":"1"}',
-        b'{"op":"subscribe","args":["tickers.BTCUSDT"],"req_id":"2"}',
+def test_public_topics_share_a_request_and_private_ones_have_one_each() -> None:
+    assert session().subscribe(["publicTrade.BTCUSDT", "tickers.BTCUSDT"]) == [
+        b'{"op":"subscribe","args":["publicTrade.BTCUSDT","tickers.BTCUSDT"],"req_id":"1"}'
     ]
+    assert session("private").subscribe(["order.linear", "wallet"]) == [
+        b'{"op":"subscribe","args":["order.linear"],"req_id":"1"}',
+        b'{"op":"subscribe","args":["wallet"],"req_id":"2"}',
+    ]
+    many = session().subscribe([f"publicTrade.S{number}USDT" for number in range(120)])
+    assert len(many) == 3
 
 
 def test_answers_are_matched_by_their_request_in_any_order() -> None:
     public = session()
-    public.subscribe(["publicTrade.BTCUSDT", "tickers.NOPE"])
+    public.subscribe(["publicTrade.BTCUSDT"])
+    public.subscribe(["tickers.NOPE"])
     no = b'{"success":false,"ret_msg":"error:handler not found,topic:tickers.NOPE","req_id":"2","op":"subscribe"}'
     assert public.on_frame(no, 0) is None
     assert public.on_control(no) == Control("refused", ("tickers.NOPE",), "error:handler not found,topic:tickers.NOPE")
     yes = b'{"success":true,"ret_msg":"","conn_id":"c","req_id":"1","op":"subscribe"}'
     assert public.on_control(yes) == Control("subscribed", ("publicTrade.BTCUSDT",))
+
+
+def test_the_topic_that_a_refusal_names_is_refused_and_the_others_are_to_be_asked_for_again() -> None:
+    public = session()
+    public.subscribe(["tickers.A", "tickers.NOPE", "tickers.B"])
+    no = b'{"success":false,"ret_msg":"error:handler not found,topic:tickers.NOPE","req_id":"1","op":"subscribe"}'
+    control = public.on_control(no)
+    assert (control.kind, control.topics, control.again) == ("refused", ("tickers.NOPE",), ("tickers.A", "tickers.B"))
+    public.subscribe(["tickers.A", "tickers.B"])
+    no = b'{"success":false,"ret_msg":"error:something else","req_id":"2","op":"subscribe"}'
+    control = public.on_control(no)
+    assert (control.kind, control.topics, control.again) == ("refused", ("tickers.A", "tickers.B"), ())
 
 
 def test_a_topic_that_is_subscribed_already_counts_as_subscribed() -> None:

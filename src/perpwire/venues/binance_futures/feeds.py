@@ -31,9 +31,12 @@ def feed_of(topic: Topic) -> Feed:
     name = read_name(topic.name)
     speaks = _always_speaks(name)
     return Feed(
+        kind=name.kind,
         routes=_routes(topic.route),
         first_s=_FIRST_S.get(name.kind, 5.0) if speaks else None,
         every_s=QUIET_S if speaks and name.kind not in _SELDOM else None,
+        is_clockwork=name.kind in _BY_THE_CLOCK,
+        has_rhythm=topic.route != PRIVATE,
         is_canary=topic.name in _CANARIES.values(),
     )
 

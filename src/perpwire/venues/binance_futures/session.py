@@ -91,3 +91,6 @@ class BinancePrivateSession(BinanceSession):
     def on_frame(self, frame: bytes, received_ns: int) -> Sequence[Event] | None:
         events = super().on_frame(frame, received_ns)
         return self._conditional.told(events) if events else events
+
+    def topic_of(self, frame: bytes) -> str:
+        return ""  # named by its listen key

@@ -326,6 +326,16 @@ class FrameDecoder:
         heard = self._by_name.get(topic.encode())
         return 0 if heard is None else heard.at_ns
 
+    def ignore(self, topic: str) -> None:
+        self._by_name[topic.encode()] = _Heard(_of_no_interest)
+
+    def heed(self, topic: str) -> None:
+        self._by_name.pop(topic.encode(), None)
+
+    def topic_of(self, frame: bytes) -> str:
+        end = frame.find(_MIDDLE, 11) if frame.startswith(_HEAD) else -1
+        return frame[11:end].decode() if end > 0 else ""
+
     def on_frame(self, frame: bytes, received_ns: int) -> Sequence[Event] | None:
         """THE HOT PATH. See Session.on_frame."""
         if frame.startswith(_HEAD):

@@ -82,7 +82,6 @@ class BinanceFutures(BinanceMarketCalls, BinanceAccountCalls, BinanceOrderCalls,
     }
     limits = limits.LIMITS
     socket_life_s = 86_400.0
-    command_interval_s = 0.12
     """The venue takes 10 messages a second from a socket, and closes it on the next."""
 
     request_id_header = "x-mbx-uuid"
@@ -166,7 +165,7 @@ class BinanceFutures(BinanceMarketCalls, BinanceAccountCalls, BinanceOrderCalls,
 
     def stream_url(self, hosts: Hosts, route: str, token: str | None) -> str:
         if route != streams.PRIVATE:
-            return f"{hosts.streams}/{route}/stream"
+            return f"{hosts.streams}/{route}/stream" if route else f"{hosts.streams}/stream"
         if not token:
             raise BadInput("the private stream needs a listen key", venue=self.name, call="subscribe", code="NO_TOKEN")
         return f"{hosts.private_streams or hosts.streams}/{route}/ws/{token}"

@@ -7,7 +7,7 @@ rest it is a few contracts whose book and price have not stood still for seconds
 from __future__ import annotations
 
 from perpwire.venues.base import Feed, Topic
-from perpwire.venues.bybit.streams import PUBLIC
+from perpwire.venues.bybit.streams import PRIVATE, PUBLIC
 
 BUSY = frozenset({"BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "BNBUSDT", "DOGEUSDT"})
 """Contracts that are never still."""
@@ -30,9 +30,12 @@ def feed_of(topic: Topic) -> Feed:
     busy = family in _OF_BUSY_ONES and symbol in BUSY
     repeats = topic.name.startswith("orderbook.1.")
     return Feed(
+        kind=family,
         routes=(topic.route,),
         first_s=_FIRST_S.get(family, 5.0) if begins or busy else None,
         every_s=QUIET_S if repeats or (busy and family != "publicTrade") else None,
+        is_clockwork=repeats,
+        has_rhythm=topic.route != PRIVATE,
         is_canary=topic.name == _CANARY,
     )
 

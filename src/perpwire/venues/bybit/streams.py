@@ -61,6 +61,17 @@ class StreamDecoder:
         heard = self._by_topic.get(topic.encode())
         return 0 if heard is None else heard.at_ns
 
+    def ignore(self, topic: str) -> None:
+        self._by_topic[topic.encode()] = _Heard(_of_no_interest)
+
+    def heed(self, topic: str) -> None:
+        self._by_topic.pop(topic.encode(), None)
+
+    def topic_of(self, frame: bytes) -> str:
+        if frame.startswith(_PREFIX):
+            return frame[_TOPIC_AT : frame.index(b'"', _TOPIC_AT)].decode()
+        return _read_head(frame).topic or ""
+
     def on_frame(self, frame: bytes, received_ns: int) -> Sequence[Event] | None:
         """The frame's events, () where its topic is of no interest, None where it has no topic.
 

@@ -1,0 +1,280 @@
+"""One socket after another: lost, it is replaced for ever; old, or partly mute, it has a successor before it goes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Collection
+from typing import Protocol
+
+from perpwire.api_connector.retry import is_refused_key, reconnect_pause_s
+from perpwire.api_connector.stream_socket import StreamSocket
+from perpwire.api_connector.topic_watch import Verdict
+from perpwire.clock import Clock
+from perpwire.errors import APIError
+from perpwire.transport.base import TransportFailed
+
+log = logging.getLogger("perpwire.api_connector")
+
+BEAT_S = 1.0
+"""Between two looks at a socket."""
+
+LATEST_BEAT_S = 2.0
+"""A beat that comes later than this was held up; it counts for no more."""
+
+ROTATE_BEFORE_S = 1800.0
+"""A socket is replaced so long before the venue ends it, and up to ROTATE_SPREAD_S earlier: not all at once."""
+
+ROTATE_SPREAD_S = 3600.0
+
+LINGER_S = 3.0
+"""Old and new socket live side by side at least so long: what was under way on the old one arrives."""
+
+HOLD_S = 5.0
+"""What a new socket says waits for the old one at most so long."""
+
+PROOF_S = 35.0
+"""A successor that is deaf to what the old socket hears, for so long, is given up."""
+
+RETRY_SUCCESSOR_S = 60.0
+
+
+class Owner(Protocol):
+    """What a line needs of the connection that it belongs to."""
+
+    @property
+    def heartbeat_s(self) -> float: ...
+
+    def make(self, free: Collection[str] | None) -> StreamSocket:
+        """A new socket, not opened yet. `free`: it comes beside another one, which is mute on these topics."""
+        ...
+
+    async def furnish(self, socket: StreamSocket, *, again: bool) -> None:
+        """Connect, log in, subscribe all."""
+        ...
+
+    async def ask_again(self, socket: StreamSocket) -> None:
+        """Subscribe what should be subscribed on it and is not."""
+        ...
+
+    def is_live(self, socket: StreamSocket) -> None:
+        """It has been furnished, and carries the topics."""
+        ...
+
+    def is_lost(self, socket: StreamSocket, reason: str) -> None:
+        """It carries nothing any more."""
+        ...
+
+    def is_bad(self, socket: StreamSocket, verdict: Verdict) -> Collection[str]:
+        """Told of topics that do not speak; gives those that a further socket of this kind may help."""
+        ...
+
+    def has_failed(self, error: Exception, reason: str, failures: int) -> bool:
+        """A try was in vain. False: there is to be no other."""
+        ...
+
+    def tend(self) -> None:
+        """Once a second."""
+        ...
+
+    def release(self, socket: StreamSocket) -> None:
+        """What it says waits for no other socket any longer."""
+        ...
+
+    def waits(self, socket: StreamSocket) -> bool:
+        """Whether something that it said still waits."""
+        ...
+
+    def discard(self, socket: StreamSocket) -> None:
+        """It is no longer part of the connection."""
+        ...
+
+
+class StreamLine:
+    """See module docstring.
+
+    Args:
+        life_s: The venue ends a socket when it is so old; None: it does not.
+    """
+
+    def __init__(self, owner: Owner, clock: Clock, rng: random.Random, life_s: float | None) -> None:
+        self._owner = owner
+        self._clock = clock
+        self._rng = rng
+        self._life_s = life_s
+        self.socket: StreamSocket | None = None
+        self.successions = 0
+        """How often a successor has taken over."""
+        self._heir: asyncio.Task[StreamSocket | None] | None = None
+        self._leave = ""
+        self._not_before_s = 0.0
+
+    async def run(self) -> None:
+        """Until cancelled, or the owner wants no further try."""
+        failures = refusals = 0
+        again = False
+        while True:
+            socket = self.socket = self._owner.make(None)
+            try:
+                await self._owner.furnish(socket, again=again)
+                failures = refusals = 0
+                socket = await self._keep(socket)
+                self._owner.is_lost(socket, socket.ended.result())
+            except (TransportFailed, APIError, TimeoutError) as error:
+                refused = is_refused_key(error)
+                reason = str(error) if refused else getattr(error, "reason", "") or "no answer in time"
+                failures += 1
+                refusals = refusals + 1 if refused else 0
+                socket.end(reason)
+                if not self._owner.has_failed(error, reason, failures):
+                    return
+                self._owner.is_lost(socket, reason)
+            finally:
+                self._owner.discard(socket)
+            again = True
+            await self._clock.sleep(reconnect_pause_s(failures, self._rng, refusals))
+
+    async def close(self) -> None:
+        """End its sockets; `run` is cancelled by whoever runs it."""
+        heir, self._heir = self._heir, None
+        if heir is not None:
+            heir.cancel()
+            await asyncio.gather(heir, return_exceptions=True)
+        if self.socket is not None:
+            self.socket.close()
+
+    def replace_soon(self, why: str) -> None:
+        """The venue says that the socket will end: have a successor ready."""
+        self._leave = why
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    async def _keep(self, socket: StreamSocket) -> StreamSocket:
+        """Watch over a socket, and those that succeed it; gives the last one when it has ended."""
+        self._owner.is_live(socket)
+        rotate_s = self._rotates_at(socket)
+        last_s, since_asked_s = self._now_s(), 0.0
+        while True:
+            await asyncio.wait({socket.ended, *(() if self._heir is None else (self._heir,))}, timeout=BEAT_S)
+            if self._heir is not None and (self._heir.done() or socket.ended.done()):
+                heir = await self._taken(socket, self._heir)
+                self._heir = None
+                if heir is not None:
+                    socket, rotate_s = heir, self._rotates_at(heir)
+                    continue
+            if socket.ended.done():
+                return socket
+            now_s = self._now_s()
+            step_s, last_s = min(now_s - last_s, LATEST_BEAT_S), now_s
+            since_asked_s += step_s
+            if since_asked_s >= self._owner.heartbeat_s:
+                since_asked_s = 0.0
+                await self._guarded(socket, self._owner.ask_again(socket))
+            await self._guarded(socket, socket.beat(step_s))
+            self._judge(socket, now_s >= rotate_s)
+            self._owner.tend()
+
+    async def _guarded(self, socket: StreamSocket, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except TransportFailed:
+            pass  # it has ended, which is seen next
+        except TimeoutError:
+            socket.end("a subscription was not answered")
+        except APIError as error:
+            log.warning("%s: %s", socket.name, error)
+
+    def _judge(self, socket: StreamSocket, is_old: bool) -> None:
+        verdict = socket.look(self._now_s())
+        if socket.ended.done():
+            return
+        free: Collection[str] = ()
+        why = self._leave or ("it is old" if is_old else "")
+        if verdict.bad:
+            free = self._owner.is_bad(socket, verdict)
+            if verdict.is_dead and free:
+                socket.watch.gave_no_help(verdict.bad)
+                socket.end(f"no data for {verdict.silent_s:.0f} s")
+                return
+            if free:
+                why = f"{', '.join(free)} is mute"
+        if why and self._heir is None and (free or self._now_s() >= self._not_before_s):
+            log.info("%s has a successor made: %s", socket.name, why)
+            socket.watch.gave_no_help(free)
+            self._leave = ""
+            heir = self._owner.make(free)
+            self._heir = asyncio.create_task(self._raise(heir, socket, free), name=f"perpwire {socket.name} successor")
+
+    async def _raise(self, heir: StreamSocket, old: StreamSocket, free: Collection[str]) -> StreamSocket | None:
+        """Bring a successor up until it hears what the old socket hears; None where it does not."""
+        try:
+            await self._owner.furnish(heir, again=True)
+            if await self._proves_itself(heir, old, free):
+                return heir
+            reason = "it hears less than the one before it"
+        except (TransportFailed, APIError, TimeoutError) as error:
+            reason = getattr(error, "reason", "") or "no answer in time"
+        except asyncio.CancelledError:
+            heir.end("not wanted any more")
+            self._owner.discard(heir)
+            raise
+        log.info("the successor of %s is given up: %s", old.name, reason)
+        self._not_before_s = self._now_s() + RETRY_SUCCESSOR_S
+        heir.end(reason)
+        self._owner.discard(heir)
+        return None
+
+    async def _proves_itself(self, heir: StreamSocket, old: StreamSocket, free: Collection[str]) -> bool:
+        began_s = self._now_s()
+        while True:
+            await asyncio.wait({heir.ended, old.ended}, timeout=BEAT_S)
+            if heir.ended.done():
+                return False
+            if old.ended.done():
+                return True
+            now_s = self._now_s()
+            aside_s = now_s - began_s
+            await heir.beat(BEAT_S)
+            deaf = heir.look(now_s).silent
+            if any(topic in deaf for topic in free):
+                return any(heir.watch.has_spoken(topic) for topic in free)
+            if aside_s >= HOLD_S:
+                self._owner.release(heir)
+            if aside_s < LINGER_S or self._owner.waits(heir):
+                continue
+            # What the old one has heard since, it must have heard too, give or take a beat.
+            missing = [
+                topic
+                for topic in heir.confirmed
+                if not heir.watch.has_spoken(topic)
+                and (topic in free or old.watch.spoke_since(topic, began_s + BEAT_S))
+            ]
+            if not missing:
+                return True
+            if aside_s >= PROOF_S:
+                return False
+
+    async def _taken(self, old: StreamSocket, heir: asyncio.Task[StreamSocket | None]) -> StreamSocket | None:
+        """The successor, as soon as it is there; where the old socket has ended meanwhile, it is lost until then."""
+        if old.ended.done() and not heir.done():
+            self._owner.is_lost(old, old.ended.result())
+        new = await heir
+        if new is None:
+            return None
+        self.successions += 1
+        self.socket = new
+        self._owner.release(new)
+        self._owner.is_live(new)
+        old.close()
+        self._owner.discard(old)
+        return new
+
+    def _rotates_at(self, socket: StreamSocket) -> float:
+        if self._life_s is None:
+            return float("inf")
+        early_s = ROTATE_BEFORE_S + self._rng.uniform(0.0, ROTATE_SPREAD_S)
+        return socket.opened_s + max(self._life_s - early_s, self._life_s / 2)
+
+    def _now_s(self) -> float:
+        return self._clock.monotonic_ns() / 1e9

@@ -1,0 +1,35 @@
+"""On which route a topic is asked for: as the user says, or as was found out, or else as the venue's table says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from perpwire.venues.base import Topic, Venue
+
+Routes = Mapping[str, Mapping[str, str]]
+"""Venue name -> kind of stream, or whole name of one -> route."""
+
+
+class TopicRoutes:
+    """See module docstring; one per manager."""
+
+    def __init__(self, of_user: Routes) -> None:
+        self._of_user = {venue: dict(routes) for venue, routes in of_user.items()}
+        self._found: dict[tuple[str, str], str] = {}
+
+    def routed(self, venue: Venue, topic: Topic) -> Topic:
+        """The topic with the route to ask for it on."""
+        own = self._of_user.get(venue.name, {})
+        kind = venue.feed(topic).kind
+        route = own.get(topic.name) or own.get(kind) or self._found.get((venue.name, kind))
+        return topic if route is None else msgspec.structs.replace(topic, route=route)
+
+    def others(self, venue: Venue, topic: Topic) -> list[str]:
+        """Routes on which a topic may be served too, likeliest first."""
+        return [route for route in venue.feed(topic).routes if route != topic.route]
+
+    def found(self, venue: Venue, topic: Topic) -> None:
+        """It speaks on the route that it has here: from now on its kind is asked for there."""
+        self._found[venue.name, venue.feed(topic).kind] = topic.route

@@ -1,0 +1,289 @@
+"""Does every topic of one socket speak as it should? Pure: times are arguments, and it only judges.
+
+An acknowledgement proves nothing, and neither does a pong: they come from the edge of the venue. What a topic is known
+to do (`Feed`), or has been seen to do here, is what its silence is held against. A topic of which nothing is known may
+be silent for ever; so that this says something of a socket at all, one with only such topics is given the venue's
+canary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from perpwire.api_connector.lifecycle import TopicState
+from perpwire.venues.base import Feed
+
+LEARNED_FACTOR = 40.0
+"""A topic is stale by its own rhythm after so many times the mean time since its last frame: by chance, never."""
+
+EXPECTED_FACTOR = 16.0
+"""So many where it is known to speak always, and for all of a socket together."""
+
+EXPECTED_SAMPLES = 20
+"""Looks before what is known of a market is believed of this one: a test market may be quieter."""
+
+UNPROVEN_FACTOR = 3.0
+"""Until then it has so much more time."""
+
+LEARNED_LEAST_S = 8.0
+"""But never before."""
+
+LEARNED_SAMPLES = 60
+"""So many looks at it before its rhythm is believed."""
+
+MEMORY = 600
+"""Looks over which the rhythm is averaged."""
+
+RECENT_S = 3.0
+"""A socket on which anything was heard so lately is not dead, only some of its topics are."""
+
+PATIENCE_CAP_S = 3600.0
+
+LOOK_LATE_S = 3.0
+"""Looks are a second apart; this is late."""
+
+TRIED_AT_ONCE = 3
+"""So many replacements are made without more patience, where the venue's table says that silence means something."""
+
+
+class Rhythm:
+    """What is learned of a topic, kept over its sockets.
+
+    Attributes:
+        mean_s: Mean time since its last frame, looked at at any moment.
+        helpless: Replacements in a row that did not make it speak.
+    """
+
+    __slots__ = ("helpless", "mean_s", "samples")
+
+    def __init__(self) -> None:
+        self.mean_s = 0.0
+        self.samples = 0
+        self.helpless = 0
+
+    def learn(self, age_s: float, looks: int) -> None:
+        """So many looks in a row found it this old on average."""
+        self.samples += looks
+        self.mean_s += (age_s - self.mean_s) * min(1.0, looks / min(self.samples, MEMORY))
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What a look at a socket found.
+
+    Attributes:
+        silent: Acknowledged, and their first data has not come in time.
+        stale: Have spoken, and are silent for too long.
+        is_dead: It is not only these: nothing else shows that the socket delivers anything.
+        silent_s: How long the longest of them has been silent.
+    """
+
+    silent: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()
+    is_dead: bool = False
+    silent_s: float = 0.0
+
+    @property
+    def bad(self) -> tuple[str, ...]:
+        return (*self.silent, *self.stale)
+
+
+ALL_WELL = Verdict()
+
+
+ANYTHING = Feed(kind="", routes=())
+
+
+class _Watched:
+    __slots__ = ("acked_s", "feed", "heard_ns", "heard_s", "quiet_looks", "rhythm", "state")
+
+    def __init__(self, feed: Feed, rhythm: Rhythm) -> None:
+        self.feed = feed
+        self.rhythm = rhythm
+        self.state = TopicState.ASKED
+        self.acked_s = 0.0
+        self.heard_ns = 0
+        self.heard_s: float | None = None
+        self.quiet_looks = 0
+
+    def longest_s(self) -> float | None:
+        """It may be silent for so long, having spoken; None: for ever."""
+        every_s, rhythm = self.feed.every_s, self.rhythm
+        if every_s is not None:
+            return self._expected(every_s)
+        if rhythm.samples < LEARNED_SAMPLES or not self.feed.has_rhythm:
+            return None
+        return _patient(max(LEARNED_LEAST_S, LEARNED_FACTOR * rhythm.mean_s), rhythm.helpless)
+
+    def first_s(self) -> float | None:
+        """Its first data comes within so long; None: it need not. That of a canary never counts."""
+        first_s = None if self.feed.is_canary else self.feed.first_s
+        return None if first_s is None else self._expected(first_s)
+
+    def all_s(self) -> float:
+        """Where this stands for all of a socket: it may be silent for so long."""
+        return _patient(max(LEARNED_LEAST_S, EXPECTED_FACTOR * self.rhythm.mean_s), self.rhythm.helpless)
+
+    def _expected(self, seconds: float) -> float:
+        rhythm = self.rhythm
+        if not self.feed.is_clockwork:
+            if 0 < rhythm.samples < EXPECTED_SAMPLES:
+                seconds *= UNPROVEN_FACTOR
+            seconds = max(seconds, EXPECTED_FACTOR * rhythm.mean_s)
+        return _patient(seconds, rhythm.helpless - TRIED_AT_ONCE)
+
+
+def _patient(seconds: float, doublings: int) -> float:
+    return max(seconds, min(PATIENCE_CAP_S, seconds * 2.0 ** min(max(0, doublings), 20)))
+
+
+class TopicWatch:
+    """Of one socket.
+
+    Args:
+        feed: How a topic speaks.
+        rhythms: Topic -> what was learned of it; shared by the sockets that carry the same topics.
+    """
+
+    def __init__(self, feed: Callable[[str], Feed], rhythms: dict[str, Rhythm]) -> None:
+        self._feed = feed
+        self._rhythms = rhythms
+        self._watched: dict[str, _Watched] = {}
+        self._looked_s: float | None = None
+        self._whole = _Watched(ANYTHING, rhythms.setdefault("", Rhythm()))
+        """All of the socket together."""
+
+    def asked(self, topics: Iterable[str]) -> None:
+        for topic in topics:
+            rhythm = self._rhythms.get(topic)
+            if rhythm is None:
+                rhythm = self._rhythms[topic] = Rhythm()
+            self._watched[topic] = _Watched(self._feed(topic), rhythm)
+
+    def acknowledged(self, topic: str, now_s: float) -> None:
+        watched = self._watched.get(topic)
+        if watched is not None and watched.state is not TopicState.LIVE:
+            watched.state = TopicState.ACKNOWLEDGED
+            watched.acked_s = now_s
+
+    def refused(self, topic: str) -> None:
+        watched = self._watched.get(topic)
+        if watched is not None:
+            watched.state = TopicState.REFUSED
+
+    def forget(self, topic: str) -> None:
+        self._watched.pop(topic, None)
+
+    def state(self, topic: str) -> TopicState:
+        watched = self._watched.get(topic)
+        return TopicState.WANTED if watched is None else watched.state
+
+    def has_spoken(self, topic: str) -> bool:
+        """On this socket, as far as the last look saw."""
+        watched = self._watched.get(topic)
+        return watched is not None and watched.heard_s is not None
+
+    def spoke_since(self, topic: str, since_s: float) -> bool:
+        watched = self._watched.get(topic)
+        return watched is not None and watched.heard_s is not None and watched.heard_s >= since_s
+
+    def waits_for_first(self, topic: str) -> float | None:
+        """When its first data is due, where that is still to come."""
+        watched = self._watched.get(topic)
+        if watched is None or watched.heard_s is not None or watched.state is not TopicState.ACKNOWLEDGED:
+            return None
+        first_s = watched.first_s()
+        return None if first_s is None else watched.acked_s + first_s
+
+    def gave_no_help(self, topics: Iterable[str]) -> None:
+        """A replacement is made for these; each in vain makes the next one come later."""
+        self._whole.rhythm.helpless += 1
+        for topic in topics:
+            watched = self._watched.get(topic)
+            if watched is not None:
+                watched.rhythm.helpless += 1
+
+    def look(self, now_s: float, wall_ns: int, heard_ns: Callable[[str], int]) -> Verdict:
+        """Judge all topics.
+
+        Args:
+            now_s: Our own time, which never jumps.
+            wall_ns: The clock that arrivals are stamped with; it may.
+            heard_ns: Topic -> stamp of its last frame.
+        """
+        since_s, self._looked_s = self._looked_s, now_s
+        if since_s is None:
+            since_s = now_s
+        elif now_s - since_s > LOOK_LATE_S:
+            self._forgive(now_s - since_s)
+        silent: list[str] = []
+        stale: list[str] = []
+        latest_s, latest_ns, is_fresh, silent_s = -1e9, 0, False, 0.0
+        for topic, watched in self._watched.items():
+            if watched.state in (TopicState.ASKED, TopicState.REFUSED):
+                continue
+            stamp = heard_ns(topic)
+            if stamp != watched.heard_ns:
+                self._heard(watched, stamp, now_s, wall_ns, since_s)
+            else:
+                watched.quiet_looks += 1
+            if watched.heard_s is None:
+                first_s = watched.first_s()
+                if first_s is not None and now_s - watched.acked_s >= first_s:
+                    watched.state = TopicState.SILENT
+                    silent.append(topic)
+                    silent_s = max(silent_s, now_s - watched.acked_s)
+                continue
+            latest_s = max(latest_s, watched.heard_s)
+            if watched.feed.has_rhythm:
+                latest_ns = max(latest_ns, stamp)
+            longest_s = watched.longest_s()
+            if longest_s is None:
+                continue
+            if now_s - watched.heard_s >= longest_s:
+                watched.state = TopicState.STALE
+                stale.append(topic)
+                silent_s = max(silent_s, now_s - watched.heard_s)
+            else:
+                is_fresh = True
+        if not silent and not stale:
+            return self._look_at_all(now_s, wall_ns, latest_ns, since_s)
+        is_dead = not is_fresh and now_s - latest_s >= RECENT_S
+        return Verdict(tuple(silent), tuple(stale), is_dead, silent_s)
+
+    def _look_at_all(self, now_s: float, wall_ns: int, latest_ns: int, since_s: float) -> Verdict:
+        """No topic is late by itself; but of all of them something has always come sooner."""
+        whole = self._whole
+        if latest_ns != whole.heard_ns:
+            self._heard(whole, latest_ns, now_s, wall_ns, since_s)
+            return ALL_WELL
+        whole.quiet_looks += 1
+        silent_s = now_s - (now_s if whole.heard_s is None else whole.heard_s)
+        if whole.rhythm.samples < LEARNED_SAMPLES or silent_s < whole.all_s():
+            return ALL_WELL
+        spoke = [topic for topic, one in self._watched.items() if one.heard_s is not None and one.feed.has_rhythm]
+        for topic in spoke:
+            self._watched[topic].state = TopicState.STALE
+        return Verdict((), tuple(spoke), True, silent_s)
+
+    def _forgive(self, away_s: float) -> None:
+        """We looked late: something held the loop, and what has arrived meanwhile has not been read yet."""
+        for watched in (self._whole, *self._watched.values()):
+            watched.acked_s += away_s
+            if watched.heard_s is not None:
+                watched.heard_s += away_s
+
+    @staticmethod
+    def _heard(watched: _Watched, stamp: int, now_s: float, wall_ns: int, since_s: float) -> None:
+        age_s = min(max(0.0, (wall_ns - stamp) / 1e9), max(0.0, now_s - since_s))
+        rhythm = watched.rhythm
+        if watched.heard_s is not None:
+            if watched.quiet_looks:
+                rhythm.learn((now_s - age_s - watched.heard_s) / 2, watched.quiet_looks)
+            rhythm.learn(age_s, 1)
+        rhythm.helpless = 0
+        watched.heard_ns = stamp
+        watched.heard_s = now_s - age_s
+        watched.quiet_looks = 0
+        watched.state = TopicState.LIVE

@@ -16,7 +16,7 @@ _NAMES = {
     "perpwire.api_connector.exchange_connector": ("ExchangeConnector",),
     "perpwire.api_connector.guards": ("CAUTIOUS", "Guards"),
     "perpwire.api_connector.history": ("History", "Rows"),
-    "perpwire.api_connector.lifecycle": ("State",),
+    "perpwire.api_connector.lifecycle": ("State", "TopicState"),
     "perpwire.api_connector.metrics": ("APIMetrics", "CallStats", "RequestStats"),
     "perpwire.api_connector.order_journal": ("JournalEntry", "JournalFile", "OrderJournal"),
     "perpwire.api_connector.rate_limiter": ("RateLimiter",),
@@ -87,7 +87,7 @@ if TYPE_CHECKING:
     from perpwire.api_connector.exchange_connector import ExchangeConnector as ExchangeConnector
     from perpwire.api_connector.guards import CAUTIOUS as CAUTIOUS, Guards as Guards
     from perpwire.api_connector.history import History as History, Rows as Rows
-    from perpwire.api_connector.lifecycle import State as State
+    from perpwire.api_connector.lifecycle import State as State, TopicState as TopicState
     from perpwire.api_connector.metrics import (
         APIMetrics as APIMetrics,
         CallStats as CallStats,

@@ -15,6 +15,7 @@ from perpwire.model.incident import (
     ConnectionFailing,
     ConnectionLost,
     ConnectionRecovered,
+    ConsumerBehind,
     DeadManFailed,
     FillsRecovered,
     FrameGarbled,
@@ -23,13 +24,20 @@ from perpwire.model.incident import (
     Incident,
     KeyWarning,
     LoginRefused,
+    LoopStalled,
     ModeChanged,
     OrderDoubtful,
     OrderFailed,
     OrderResolved,
+    PositionMismatch,
     RateLimitHit,
+    RouteFound,
+    StreamGap,
+    StreamSilent,
+    StreamStale,
     SubscriptionRefused,
     UnknownCode,
+    UnknownSeen,
 )
 from perpwire.notification.alert import Alert, Severity
 
@@ -116,6 +124,46 @@ def _login_refused(rules: Rules, incident: LoginRefused) -> Alert:
 def _connection_recovered(rules: Rules, incident: ConnectionRecovered) -> Alert:
     key = _connection_key(incident.connection)
     return _alert(incident, Severity.INFO, key, f"Connection {incident.connection} recovered", resolves=key)
+
+
+def _stream_stale(rules: Rules, incident: StreamStale) -> Alert:
+    # The key of the lost connection: where all of it is silent, its loss follows, and is the same trouble.
+    key = _connection_key(incident.connection)
+    return _alert(incident, Severity.WARNING, key, f"Connection {incident.connection} is mute")
+
+
+def _stream_silent(rules: Rules, incident: StreamSilent) -> Alert:
+    key = f"silent {incident.connection}"
+    return _alert(incident, Severity.WARNING, key, f"{incident.topic} is acknowledged, without data")
+
+
+def _route_found(rules: Rules, incident: RouteFound) -> Alert:
+    key = f"route {incident.venue} {incident.tried} {incident.works}"
+    return _alert(incident, Severity.WARNING, key, f"{incident.topic} has moved to another route")
+
+
+def _stream_gap(rules: Rules, incident: StreamGap) -> Alert:
+    severity = Severity.INFO if incident.repaired else Severity.WARNING
+    key = f"gap {incident.venue} {incident.kind}"
+    return _alert(incident, severity, key, f"{incident.kind} events were missed")
+
+
+def _unknown_seen(rules: Rules, incident: UnknownSeen) -> Alert:
+    key = f"unknown {incident.venue} {incident.where} {incident.word}"
+    return _alert(incident, Severity.WARNING, key, f"{incident.venue} says {incident.word!r}, which is not known")
+
+
+def _position_mismatch(rules: Rules, incident: PositionMismatch) -> Alert:
+    key = f"position {incident.venue} {incident.symbol}"
+    return _alert(incident, Severity.WARNING, key, f"Position of {incident.symbol} is not what its fills make")
+
+
+def _loop_stalled(rules: Rules, incident: LoopStalled) -> Alert:
+    return _alert(incident, Severity.WARNING, "loop stalled", "The event loop stood still")
+
+
+def _consumer_behind(rules: Rules, incident: ConsumerBehind) -> Alert:
+    return _alert(incident, Severity.WARNING, f"behind {incident.kind}", f"A consumer of {incident.kind} is behind")
 
 
 def _subscription_refused(rules: Rules, incident: SubscriptionRefused) -> Alert:
@@ -217,6 +265,14 @@ _RULES: Mapping[type, Callable[[Rules, Any], Alert | None]] = {
     ConnectionFailing: _connection_failing,
     LoginRefused: _login_refused,
     ConnectionRecovered: _connection_recovered,
+    StreamStale: _stream_stale,
+    StreamSilent: _stream_silent,
+    RouteFound: _route_found,
+    StreamGap: _stream_gap,
+    UnknownSeen: _unknown_seen,
+    PositionMismatch: _position_mismatch,
+    LoopStalled: _loop_stalled,
+    ConsumerBehind: _consumer_behind,
     SubscriptionRefused: _subscription_refused,
     BookGap: _book_gap,
     BookRecovered: _book_recovered,

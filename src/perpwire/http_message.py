@@ -32,12 +32,16 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
         raise TypeError("a request is not pickled: it is signed")
 
 
-class HttpReply(msgspec.Struct, frozen=True, kw_only=True):
-    """Header names are lower case. The body may hold a listen key, or repeat the key: it is not shown."""
+class HttpReply(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Header names are lower case. The body may hold a listen key, or repeat the key: it is not shown.
+
+    `usage`, limit name -> how much of it is used, is where the message says so elsewhere than in its headers.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    usage: Mapping[str, int] | None = None
 
     def __repr__(self) -> str:
         return f"<HttpReply {self.status}, {len(self.body)} bytes>"

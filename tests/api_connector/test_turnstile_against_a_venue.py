@@ -185,4 +185,4 @@ def test_the_venue_never_counts_too_much_nobody_is_forgotten_and_turns_are_kept(
     play.clock.advance(600)
     for name in ("weight", "place", "read"):
         assert play.ledger.used(name, play.now_ns) == 0
-        assert play.ledger._windows[name].in_flight == 0
+        assert not play.ledger._windows[name].held

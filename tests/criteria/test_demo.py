@@ -64,7 +64,7 @@ def test_demo_1_all_environments_are_enumerated() -> None:
 
 @pytest.mark.parametrize("env", ["demo", "testnet"])
 def test_demo_1_a_service_that_an_environment_lacks_is_refused_before_anything_is_sent(env: str) -> None:
-    from perpwire.api_connector.request_path import HttpRoute
+    from perpwire.api_connector.routes import HttpRoute
     from perpwire.credentials import Credentials
     from perpwire.transport.memory import MemoryNetwork
 

@@ -29,8 +29,9 @@ from perpwire.api_connector.order_form import OrderForm
 from perpwire.api_connector.position_modes import PositionModes
 from perpwire.api_connector.private_stream import PrivateStream
 from perpwire.api_connector.reconcile import Desk, Resolution
-from perpwire.api_connector.request_path import HttpRoute, RequestPath
+from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.retry import RetryPolicy
+from perpwire.api_connector.routes import HttpRoute
 from perpwire.api_connector.shared_budgets import shared_pools
 from perpwire.api_connector.start_up import StartUp, StartUpReport
 from perpwire.api_connector.trade_route import TradeRoute
@@ -222,7 +223,8 @@ class ConnectorCore:
             rng=self._rng,
             on_incident=self._tell,
         )
-        requests.socket = trade = self._trade_route(requests)
+        trade = self._trade_route(requests)
+        requests.use_socket(trade)
         desk = Desk(requests, self.venue, self._sync, self._clock, self.account_state.orders)
         orders = OrderDesk(
             desk,
@@ -472,7 +474,4 @@ class ConnectorCore:
             raise BadInput(reason, venue=self.venue.name, call=call, code=f"BAD_{name.upper()}") from None
 
     def _exact(self, value: Number, name: str, call: str) -> Decimal:
-        try:
-            return exact(value, name)
-        except BadInput as error:
-            raise BadInput(error.reason, venue=self.venue.name, call=call, code=error.code) from None
+        return exact(value, name, self.venue.name, call)

@@ -133,10 +133,8 @@ class Guard:
         if self.guards.max_position_notional is not None and not reduces:
             return False
         mark = None
-        if self._needs_mark(request, reduces):
-            mark = self._known_mark(request.symbol)
-            if mark is None:
-                return False
+        if self._needs_mark(request, reduces) and (mark := self._known_mark(request.symbol)) is None:
+            return False
         self._check(request, reduces, mark)
         if not reduces:
             self._check_rate(request)
@@ -208,15 +206,17 @@ class Guard:
         return self.guards.price_collar is not None and request.price is not None and not request.is_conditional
 
     def _needs_mark(self, request: OrderRequest, reduces: bool) -> bool:
-        if self._collars(request):
+        if self.guards.price_collar is not None and self._collars(request):
             return True
         # A conditional order trades near its trigger, whatever the mark price is now.
-        has_price = request.price is not None or request.trigger_price is not None
-        return self.guards.max_order_notional is not None and not reduces and not has_price
+        if request.price is not None or request.trigger_price is not None:
+            return False
+        return self.guards.max_order_notional is not None and not reduces
 
     def _check(self, request: OrderRequest, reduces: bool, mark: Decimal | None) -> None:
         """The kill switch, and what the order itself says; `mark` where that is needed."""
-        self._check_killed(request, reduces)
+        if self.killed is not None:
+            self._check_killed(request, reduces)
         guards = self.guards
         most, collar, price = guards.max_order_notional, guards.price_collar, request.price
         if most is not None and not reduces:

@@ -45,7 +45,7 @@ class _Window:
     """One limit, and what is used of it."""
 
     __slots__ = (
-        "ceilings", "freed", "held", "in_flight", "limit", "name", "noted", "of_address", "period_ns",
+        "ceilings", "freed", "held", "limit", "name", "noted", "of_address", "period_ns", "rolls_ns",
         "stopped_until_ns", "used",
     )  # fmt: skip
 
@@ -54,11 +54,11 @@ class _Window:
         self.of_address = limit.scope == "ip"
         # A nanosecond more: a window that includes both its ends must not hold too many either.
         self.period_ns = round(limit.period_s * 1e9) + 1
-        self.in_flight = 0
         self.held: deque[tuple[int, int]] = deque()  # (free at, units), of answered requests, the next to be free first
         self.noted: deque[tuple[int, int]] = deque()  # the same, of what the venue counted and we did not send
-        self.used = 0  # all three
+        self.used = 0  # both, and what is not answered yet
         self.freed = 0  # units that were ever let go
+        self.rolls_ns = 0  # when that is to be looked at even where there is room: once in a period
         self.stopped_until_ns = 0
         self.set_limit(limit.limit)
 
@@ -69,6 +69,8 @@ class _Window:
         self.ceilings = tuple(-(-limit * share // 100) for share in percent)
 
     def roll(self, now_ns: int) -> None:
+        """Let go of what is free. Until then it counts as used, which errs on the safe side."""
+        self.rolls_ns = now_ns + self.period_ns
         for queue in (self.held, self.noted):
             while queue and queue[0][0] <= now_ns:
                 units = queue.popleft()[1]
@@ -76,7 +78,6 @@ class _Window:
                 self.freed += units
 
     def hold(self, units: int, free_at_ns: int) -> None:
-        self.in_flight -= units
         held = self.held
         held.append((free_at_ns, units))
         if len(held) > 1 and held[-2][0] > free_at_ns:
@@ -101,7 +102,7 @@ class _Window:
             excess -= units
             if excess <= 0:
                 return free_at_ns - now_ns
-        if self.in_flight:
+        if self.used > sum(units for queue in (self.held, self.noted) for _, units in queue):
             return self.period_ns  # after an answer that is still to come
         return max(queue[-1][0] for queue in (self.held, self.noted) if queue) - now_ns
 
@@ -189,19 +190,19 @@ class RateLedger:
         if self._unanswered:
             self._give_up_waiting(now_ns)
         windows = self._windows
-        slots = []
+        slots: list[tuple[_Window, int, int]] = []
         for name, cost in costs.items():
             window = windows[name]
-            if window.held and window.held[0][0] <= now_ns:
+            if now_ns >= window.rolls_ns:
                 window.roll(now_ns)
-            if (now_ns < window.stopped_until_ns or window.used + cost > window.ceilings[lane]) and window.wait_ns(
+            if (window.used + cost > window.ceilings[lane] or now_ns < window.stopped_until_ns) and window.wait_ns(
                 cost, lane, now_ns
             ):
+                for spent, units, _ in slots:
+                    spent.used -= units
                 return None
-            slots.append((window, cost, window.freed))
-        for window, cost, _ in slots:
             window.used += cost
-            window.in_flight += cost
+            slots.append((window, cost, window.freed))
         receipt = Receipt(slots, now_ns)
         self._unanswered.append(receipt)
         return receipt
@@ -236,7 +237,6 @@ class RateLedger:
         if receipt.is_open:
             receipt.is_open = False
             for window, cost, _ in receipt.slots:
-                window.in_flight -= cost
                 window.used -= cost
 
     def _give_up_waiting(self, now_ns: int) -> None:
@@ -251,15 +251,11 @@ class RateLedger:
         """What the reply to a request says is used; the larger number counts.
 
         What may be ours of it is all that was in the window when the request went out, and all that has been sent
-        since. Whatever is more than that was spent by others, at the latest now.
+        since, be it free by now. Whatever is more than that was spent by others, at the latest now.
         """
         for window, _, freed in receipt.slots:
             used = usage.get(window.name)
-            if used is None:
-                continue
-            window.roll(now_ns)
-            strange = used - (window.used + window.freed - freed)
-            if strange > 0:
+            if used is not None and (strange := used - (window.used + window.freed - freed)) > 0:
                 window.noted.append((now_ns + window.period_ns, strange))
                 window.used += strange
 
@@ -297,6 +293,7 @@ class RateLedger:
             for window in windows:
                 window.stopped_until_ns = max(window.stopped_until_ns, until_ns)
         for window in windows:
+            window.roll(now_ns)
             window.clip_noted(until_ns)
         banned_until = self._address.banned_until
         if whose != "account" and (banned_until is None or until_ns > banned_until[0]):

@@ -43,6 +43,8 @@ class APIMetrics:
         self._times = Histogram()
         self._failed = 0
         self._calls: dict[str, _CallRecord] = {}
+        self._sent: dict[str, _CallRecord] = {}
+        """What counts for both: by call, and added up when it is asked for."""
         self.unknown_codes: dict[str, int] = {}
         """Error codes that our tables do not have -> how often they came."""
 
@@ -67,14 +69,11 @@ class APIMetrics:
         Raises:
             ValueError: `seconds` is not a finite number.
         """
-        record = self._calls.get(call)
-        if record is None:
-            record = self._calls.setdefault(call if len(self._calls) < _NAMES_KEPT else OTHER, _CallRecord())
-        record.times.record(seconds)
-        if error_class is not None:
-            errors = record.errors
-            name = error_class if error_class in errors or len(errors) < _NAMES_KEPT else OTHER
-            errors[name] = errors.get(name, 0) + 1
+        _record(self._calls, call, seconds, error_class)
+
+    def record_sent(self, call: str, seconds: float, error_class: str | None) -> None:
+        """record_request and record_call in one."""
+        _record(self._sent, call, seconds, error_class)
 
     def record_unknown_code(self, code: int | str) -> None:
         """Count one answer with a code that our tables do not have."""
@@ -82,15 +81,33 @@ class APIMetrics:
         self.unknown_codes[name] = self.unknown_codes.get(name, 0) + 1
 
     def get_stats(self) -> RequestStats:
-        """All requests together: what record_request counted."""
-        return _stats(self._times, self._failed)
+        """All requests together: what record_request and record_sent counted."""
+        times, failed = Histogram(), self._failed
+        times.merge(self._times)
+        for record in self._sent.values():
+            times.merge(record.times)
+            failed += sum(record.errors.values())
+        return _stats(times, failed)
 
     def get_call_stats(self) -> dict[str, CallStats]:
-        """By call: what record_call counted."""
+        """By call: what record_call and record_sent counted."""
+        calls: dict[str, _CallRecord] = {}
+        for name, record in (*self._calls.items(), *self._sent.items()):
+            kept = name if name in calls or len(calls) < _NAMES_KEPT else OTHER
+            calls.setdefault(kept, _CallRecord()).add(record)
         return {
-            call: {**_stats(record.times, sum(record.errors.values())), "errors": dict(record.errors)}
-            for call, record in self._calls.items()
+            call: {**_stats(record.times, sum(record.errors.values())), "errors": record.errors}
+            for call, record in calls.items()
         }
+
+
+def _record(calls: dict[str, _CallRecord], call: str, seconds: float, error_class: str | None) -> None:
+    record = calls.get(call)
+    if record is None:
+        record = calls.setdefault(call if len(calls) < _NAMES_KEPT else OTHER, _CallRecord())
+    record.times.record(seconds)
+    if error_class is not None:
+        record.count(error_class, 1)
 
 
 class _CallRecord:
@@ -99,6 +116,16 @@ class _CallRecord:
     def __init__(self) -> None:
         self.times = Histogram()
         self.errors: dict[str, int] = {}
+
+    def count(self, error_class: str, times: int) -> None:
+        errors = self.errors
+        name = error_class if error_class in errors or len(errors) < _NAMES_KEPT else OTHER
+        errors[name] = errors.get(name, 0) + times
+
+    def add(self, other: _CallRecord) -> None:
+        self.times.merge(other.times)
+        for name, times in other.errors.items():
+            self.count(name, times)
 
 
 def _stats(times: Histogram, failed: int) -> RequestStats:

@@ -1,4 +1,4 @@
-"""Orders with a known outcome: placed, amended and cancelled so that nothing is ever in doubt without saying so.
+"""Orders with a known outcome: placed so that nothing is ever in doubt without saying so.
 
 What goes well goes straight through here. What does not is settled by reconcile.py: by the account's stream and by
 questions, never by sending anything twice.
@@ -8,24 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal, NoReturn
 
-import msgspec
-
+from perpwire.api_connector.order_changes import OrderChanges, reasons
 from perpwire.api_connector.position_modes import PositionModes
 from perpwire.api_connector.reconcile import (
-    LAG_S,
     LOST_ANSWER_S,
     MARGIN_MS,
     OVERLOAD_S,
     Desk,
     Resolution,
-    Seen,
     watch_until,
 )
-from perpwire.clock import Clock
+from perpwire.api_connector.sending import Sending
 from perpwire.data_processor.order_tracker import Key
 from perpwire.errors import (
     APIError,
@@ -34,13 +30,11 @@ from perpwire.errors import (
     DuplicateOrder,
     Garbled,
     InsufficientBalance,
-    NoChange,
     NotSent,
     OrderRejected,
     OutcomeUnknown,
     Overloaded,
     PositionModeMismatch,
-    UnknownOrder,
 )
 from perpwire.model.incident import BalanceInsufficient, Incident, OrderDoubtful, OrderFailed, OrderResolved
 from perpwire.model.order import Order, OrderRequest, OrderStatus, Replaced, TimeInForce
@@ -51,16 +45,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("perpwire.api_connector")
 
-GONE_S = (0.0, 0.4)
-ENDED_S = (0.0, 0.5, 0.75, 0.75)
-"""Pauses before questions after an order that is said to be gone, then after one that was cancelled: its end is known
-within three seconds."""
-
 ACCEPTED_S = (0.3, 0.5, 0.5, 1.0, 2.0, 4.0, 8.0)
-"""The same after one that was only acknowledged."""
-
-CHANGED_S = (0.1, 0.3, 0.6, 1.0, 1.0)
-"""The same after a change that was acknowledged."""
+"""Pauses before questions after an order that was only acknowledged."""
 
 Wait = Literal["accepted"]
 
@@ -68,32 +54,7 @@ _Slot = Order | APIError | Resolution | OrderRequest
 """Of a batch: what came of an order, the search for it, or the order as it is to be sent again."""
 
 
-class _Sending:
-    """Notes when an order is sent, in the journal too where there is one; called right before each try."""
-
-    __slots__ = ("clock", "first_ms", "first_ns", "journal", "last_ms", "requests", "tries", "window_ms")
-
-    def __init__(
-        self, requests: Sequence[OrderRequest], window_ms: int, clock: Clock, journal: OrderJournal | None = None
-    ) -> None:
-        self.requests = requests
-        self.window_ms = window_ms
-        self.clock = clock
-        self.journal = journal
-        self.first_ms = self.first_ns = self.last_ms = self.tries = 0
-
-    def __call__(self, venue_ms: int) -> None:
-        # The venue's clock may have been found to be behind what it was thought to be at the first try.
-        first_ms = min(self.first_ms, venue_ms) if self.tries else venue_ms
-        if self.journal is not None:
-            self.journal.before_send(self.requests, first_ms, venue_ms + self.window_ms)
-        self.first_ms, self.last_ms = first_ms, venue_ms
-        self.tries += 1
-        if self.tries == 1:
-            self.first_ns = self.clock.monotonic_ns()
-
-
-class OrderDesk:
+class OrderDesk(OrderChanges):
     """One per running connector.
 
     Args:
@@ -109,17 +70,10 @@ class OrderDesk:
         patience_s: float,
         on_incident: Callable[[Incident], None],
     ) -> None:
-        self._desk = desk
-        self._venue = desk.venue
-        self._requests = desk.requests
-        self._orders = desk.orders
-        self._clock = desk.clock
+        super().__init__(desk, patience_s)
         self._modes = modes
         self._journal = journal
-        self._patience_s = patience_s
         self._on_incident = on_incident
-        self._unresolved: dict[Key, Resolution] = {}
-        """By symbol and client order id: one id may serve on several symbols."""
         self._is_closed = False
 
     @property
@@ -146,7 +100,7 @@ class OrderDesk:
         """See OrderMethods.place_order."""
         if self._unresolved:
             self._check_not_in_doubt(request)
-        sending = _Sending((request,), self._window_ms(request), self._clock, self._journal)
+        sending = Sending((request,), self._window_ms(request), self._clock, self._journal)
         try:
             call = self._venue.place_order(request)
             order = await self._requests.run(call, road=road, deadline_ns=deadline_ns, before_send=sending)
@@ -203,7 +157,7 @@ class OrderDesk:
         return self._modes.restated(request)
 
     async def _place_in_mode(self, request: OrderRequest, road: Road | None, deadline_ns: int | None) -> Order:
-        sending = _Sending((request,), self._window_ms(request), self._clock, self._journal)
+        sending = Sending((request,), self._window_ms(request), self._clock, self._journal)
         try:
             call = self._venue.place_order(request)
             order = await self._requests.run(call, road=road, deadline_ns=deadline_ns, before_send=sending)
@@ -212,7 +166,7 @@ class OrderDesk:
         return self._placed(order)
 
     async def _troubled(
-        self, request: OrderRequest, sending: _Sending, error: APIError | asyncio.CancelledError
+        self, request: OrderRequest, sending: Sending, error: APIError | asyncio.CancelledError
     ) -> Order:
         """What becomes of an order that did not go well: it is known, or is searched for."""
         if isinstance(error, asyncio.CancelledError):
@@ -237,12 +191,12 @@ class OrderDesk:
         self._settled(request, error)
         raise error
 
-    def _is_doubtful(self, error: APIError, sending: _Sending) -> bool:
+    def _is_doubtful(self, error: APIError, sending: Sending) -> bool:
         if isinstance(error, DuplicateOrder):
             return sending.tries > 1  # an earlier try of ours, of which nothing seemed to have left
         return isinstance(error, OutcomeUnknown | Garbled | Overloaded)
 
-    def _search(self, request: OrderRequest, sending: _Sending, error: APIError | asyncio.CancelledError) -> Resolution:
+    def _search(self, request: OrderRequest, sending: Sending, error: APIError | asyncio.CancelledError) -> Resolution:
         self._on_incident(self._about(OrderDoubtful, request, error))
         return self.resolve(
             request,
@@ -323,7 +277,7 @@ class OrderDesk:
         )  # fmt: skip
         if seen.order is None or not seen.is_so:
             raise OutcomeUnknown(
-                f"the order was acknowledged, and nothing is known of it yet ({_why(None, seen)})",
+                f"the order was acknowledged, and nothing is known of it yet ({reasons(None, seen)})",
                 client_order_id=order.client_order_id,
                 code="NOT_SEEN",
                 venue=self._venue.name,
@@ -367,7 +321,7 @@ class OrderDesk:
     async def _place_batch(
         self, requests: Sequence[OrderRequest], road: Road | None, deadline_ns: int | None
     ) -> tuple[Order | APIError, ...]:
-        sending = _Sending(requests, max(map(self._window_ms, requests)), self._clock, self._journal)
+        sending = Sending(requests, max(map(self._window_ms, requests)), self._clock, self._journal)
         results: tuple[Order | APIError, ...]
         try:
             call = self._venue.place_orders(requests)
@@ -388,7 +342,7 @@ class OrderDesk:
                 slots[n] = await self._restated(requests[n], slot)
         return tuple(await asyncio.gather(*(self._slot_outcome(one, road, deadline_ns) for one in slots)))
 
-    def _slot(self, request: OrderRequest, sending: _Sending, error: APIError) -> APIError | Resolution:
+    def _slot(self, request: OrderRequest, sending: Sending, error: APIError) -> APIError | Resolution:
         if self._is_doubtful(error, sending):
             return self._search(request, sending, error)
         if isinstance(error, PositionModeMismatch):
@@ -416,149 +370,6 @@ class OrderDesk:
             return error
         return slot
 
-    # --- amend --------------------------------------------------------------------------------------------------------
-
-    async def amend(
-        self,
-        order: Order,
-        price: Decimal | None,
-        quantity: Decimal | None,
-        trigger_price: Decimal | None = None,
-        *,
-        road: Road | None = None,
-        deadline_ns: int | None = None,
-    ) -> Order:
-        """See OrderMethods.amend_order."""
-
-        def is_amended(one: Order) -> bool:
-            wanted = ((price, one.price), (quantity, one.quantity), (trigger_price, one.trigger_price))
-            return all(value is None or value == now for value, now in wanted)
-
-        sending = _Sending((), self._venue.recv_window_ms + MARGIN_MS, self._clock)
-        doubt: APIError | None = None
-        try:
-            call = self._venue.amend_order(order, price, quantity, trigger_price)
-            answer = await self._requests.run(call, road=road, deadline_ns=deadline_ns, before_send=sending)
-        except (OutcomeUnknown, Garbled) as error:
-            doubt = error
-        except (NoChange, UnknownOrder) as error:
-            if not error.after_doubt:
-                raise
-            doubt = error
-        else:
-            answer = self._orders.on_answer(answer)
-            if is_amended(answer):
-                return answer
-        seen = await watch_until(
-            self._desk, order.symbol, order.order_id, None, lambda one: is_amended(one) or one.status.is_final,
-            CHANGED_S if doubt is None else LOST_ANSWER_S,
-        )  # fmt: skip
-        if seen.order is not None and is_amended(seen.order):
-            return seen.order
-        name = order.client_order_id or order.order_id
-        if seen.order is not None and seen.order.status.is_final:
-            raise UnknownOrder(
-                f"order {name} was {seen.order.status} before it was amended",
-                venue=self._venue.name, call="amend_order", code=None if doubt is None else doubt.code,
-            ) from doubt  # fmt: skip
-        if (
-            doubt is not None
-            and seen.trouble is None
-            and self._desk.sync.venue_ms() > sending.last_ms + sending.window_ms
-        ):
-            raise NotSent(
-                f"the answer was lost ({doubt.reason}), and order {name} is as it was: it was not amended",
-                venue=self._venue.name, call="amend_order", code=doubt.code,
-                advice="It is certain that the order was not changed: amending it again is safe.",
-            ) from doubt  # fmt: skip
-        raise OutcomeUnknown(
-            f"order {name} does not show the change yet ({_why(doubt, seen)})",
-            venue=self._venue.name, call="amend_order", code="NOT_SEEN" if doubt is None else doubt.code,
-            client_order_id=order.client_order_id or None,
-        ) from doubt  # fmt: skip
-
-    # --- cancel -------------------------------------------------------------------------------------------------------
-
-    async def cancel(
-        self,
-        symbol: str,
-        order_id: str | None,
-        client_order_id: str | None,
-        *,
-        road: Road | None = None,
-        deadline_ns: int | None = None,
-    ) -> Order:
-        """See OrderMethods.cancel_order."""
-        sending = _Sending((), self._venue.recv_window_ms + MARGIN_MS, self._clock)
-
-        async def send() -> Order | APIError:
-            try:
-                conditional = self._orders.is_conditional(symbol, order_id, client_order_id)
-                call = self._venue.cancel_order(symbol, order_id, client_order_id, conditional)
-                answer = await self._requests.run(call, road=road, deadline_ns=deadline_ns, before_send=sending)
-            except (OutcomeUnknown, Garbled, UnknownOrder) as error:
-                return error
-            return self._orders.on_answer(answer)
-
-        def watch(pauses_s: Sequence[float], *, from_known: bool = True) -> Coroutine[Any, Any, Seen]:
-            return watch_until(
-                self._desk, symbol, order_id, client_order_id, _has_ended, pauses_s, from_known=from_known
-            )
-
-        known = None if order_id else self._orders.find(symbol, None, client_order_id)
-        answer = await send()
-        if isinstance(answer, UnknownOrder) and await self._was_in_doubt(symbol, order_id, client_order_id):
-            answer = await send()
-        if isinstance(answer, UnknownOrder):
-            seen = await watch(GONE_S)
-            if seen.order is not None and not seen.is_so:
-                answer = await send()  # it came before the venue's books knew the order
-        if isinstance(answer, Order) and answer.status.is_final:
-            return answer
-        if isinstance(answer, OutcomeUnknown | Garbled):
-            # One that had ended before need not be the one that was cancelled: an id may be used again.
-            seen = await watch(LOST_ANSWER_S, from_known=known is None or not known.status.is_final)
-        else:
-            seen = await watch(ENDED_S)
-        if seen.order is not None and seen.is_so:
-            return seen.order
-        raise self._not_cancelled(client_order_id or order_id or "", answer, seen, sending)
-
-    async def _was_in_doubt(self, symbol: str, order_id: str | None, client_order_id: str | None) -> bool:
-        """Whether the venue could not know it yet: it may be on its way. Returns once it is known that it was placed.
-
-        Raises:
-            OutcomeUnknown: It is not known in time.
-        """
-        placing = self._unresolved.get((symbol, client_order_id or ""))
-        if order_id is not None or placing is None:
-            return False
-        try:
-            await placing.within(self._patience_s)
-        except NotSent:
-            return False
-        return True
-
-    def _not_cancelled(self, name: str, answer: Order | APIError, seen: Seen, sending: _Sending) -> APIError:
-        if isinstance(answer, UnknownOrder) and seen.order is None and seen.trouble is None:
-            return answer
-        venue, code = self._venue.name, answer.code if isinstance(answer, APIError) else "NOT_SEEN"
-        is_certain = self._desk.sync.venue_ms() > sending.last_ms + sending.window_ms
-        if isinstance(answer, OutcomeUnknown | Garbled) and seen.order is not None and not seen.trouble and is_certain:
-            return NotSent(
-                f"the answer was lost ({answer.reason}), and order {name} is open as before: it was not cancelled",
-                venue=venue,
-                call="cancel_order",
-                code=code,
-                advice="It is certain that this cancel was not carried out: cancel the order again.",
-            )
-        return OutcomeUnknown(
-            f"order {name} is not known to have ended ({_why(answer, seen)})",
-            venue=venue,
-            call="cancel_order",
-            code=code,
-        )
-
     async def replace(
         self,
         symbol: str,
@@ -579,28 +390,6 @@ class OrderDesk:
             return Replaced(old, None)
         return Replaced(old, await self.place(request, road=road, deadline_ns=deadline_ns))
 
-    # --- read ---------------------------------------------------------------------------------------------------------
-
-    async def get(self, symbol: str, order_id: str | None, client_order_id: str | None) -> Order:
-        """See OrderMethods.get_order. What the stream said stands above what is read, and what was acknowledged a
-        moment ago is pending where the venue does not find it yet."""
-        try:
-            conditional = self._orders.is_conditional(symbol, order_id, client_order_id)
-            order = await self._requests.run(self._venue.get_order(symbol, order_id, client_order_id, conditional))
-        except UnknownOrder:
-            tracked = self._orders.tracked(symbol, order_id, client_order_id)
-            known = self._orders.find(symbol, order_id, client_order_id)
-            if tracked is None or known is None:
-                raise
-            if known.status.is_final:
-                return known
-            if self._clock.monotonic_ns() - tracked.told_ns >= LAG_S * 1e9:
-                raise
-            if known.status is OrderStatus.NEW and not tracked.by_stream:
-                return msgspec.structs.replace(known, status=OrderStatus.PENDING_NEW)
-            return known
-        return self._orders.on_answer(order)
-
     def _about(
         self, kind: type[OrderFailed], request: OrderRequest, error: APIError | asyncio.CancelledError
     ) -> OrderFailed:
@@ -617,10 +406,6 @@ class OrderDesk:
 
 def _key(request: OrderRequest) -> Key:
     return request.symbol, request.client_order_id
-
-
-def _has_ended(order: Order) -> bool:
-    return order.status.is_final
 
 
 def _was_rejected(order: Order) -> bool:
@@ -645,8 +430,3 @@ def _not_taken(error: Busy) -> NotSent:
 
 def _what(request: OrderRequest) -> str:
     return f"{request.side} {request.quantity} {request.symbol}"
-
-
-def _why(doubt: Order | APIError | None, seen: Seen) -> str:
-    reasons = [error.reason for error in (doubt, seen.trouble) if isinstance(error, APIError)]
-    return "; then: ".join(reasons) or "nothing was heard of it"

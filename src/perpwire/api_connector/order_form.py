@@ -36,7 +36,7 @@ PLACED = (OrderType.MARKET, OrderType.LIMIT, *sorted(CONDITIONAL))
 AT_MARKET_FORCES = (None, TimeInForce.GTC, TimeInForce.IOC)
 """What may be said of an order without a price; it makes no difference."""
 
-_LAST, _GTC, _TRAILING = TriggerBy.LAST, TimeInForce.GTC, OrderType.TRAILING_STOP_MARKET
+_LAST, _GTC, _LIMIT, _TRAILING = TriggerBy.LAST, TimeInForce.GTC, OrderType.LIMIT, OrderType.TRAILING_STOP_MARKET
 """To look up a member of an enumeration takes as long as to multiply."""
 
 _RISING = {
@@ -88,6 +88,7 @@ class OrderForm:
 
     def __init__(self, venue: Venue, modes: PositionModes) -> None:
         self._venue = venue
+        self._name = venue.name
         self._modes = modes
 
     def request(
@@ -130,7 +131,7 @@ class OrderForm:
         if reduce_only is not False or close_position is not False:
             self._check_flag(reduce_only, "reduce_only")
             self._check_flag(close_position, "close_position")
-        which = self.side(side)
+        which = self._word(Side, side, "side")
         kind = self._word(OrderType, order_type, "order_type")
         if kind not in PLACED:
             raise self._bad("order_type", f"order_type {kind} can't be placed; {', '.join(PLACED)} can")
@@ -140,7 +141,7 @@ class OrderForm:
             rounding, quantity_rounding = self._roundings(round, which)
 
         exact_quantity = self._quantity(instrument, quantity, close_position, reduce_only, kind, quantity_rounding)
-        exact_price = self._price(instrument, price, "price", rounding)
+        exact_price = None if price is None else self._price(instrument, price, "price", rounding)
         if at_market and exact_price is not None:
             raise self._bad("price", f"an order of type {kind} has no price")
         if not at_market and exact_price is None and not venue_params:
@@ -153,10 +154,15 @@ class OrderForm:
         elif force not in AT_MARKET_FORCES:
             # Left out, it would take where the caller meant to make, or fill in part where he meant all or nothing.
             raise self._bad("time_in_force", f"an order of type {kind} can't be {force}")
-        exact_trigger = self._price(instrument, trigger_price, "trigger_price", rounding)
-        rate = None if callback_rate is None else self._number(callback_rate, "callback_rate")
-        self._check_trigger(kind, exact_trigger, rate, activation_price)
-        watched = self._word(TriggerBy, trigger_by, "trigger_by")
+        exact_trigger = None
+        if trigger_price is not None:
+            exact_trigger = self._price(instrument, trigger_price, "trigger_price", rounding)
+        rate = None
+        if callback_rate is not None:
+            rate = exact(callback_rate, "callback_rate", self._name, "place_order")
+        if kind is not _LIMIT or exact_trigger is not None or rate is not None or activation_price is not None:
+            self._check_trigger(kind, exact_trigger, rate, activation_price)
+        watched = _LAST if trigger_by is _LAST else self._word(TriggerBy, trigger_by, "trigger_by")
         if watched is not _LAST and kind not in CONDITIONAL and take_profit is None and stop_loss is None:
             raise self._bad("trigger_by", f"an order of type {kind} has no trigger")
         if expires_time_ms is not None and (isinstance(expires_time_ms, bool) or not isinstance(expires_time_ms, int)):
@@ -181,10 +187,12 @@ class OrderForm:
             trigger_by=watched,
             trigger_rises=_RISING.get((kind, which)),
             callback_rate=rate,
-            activation_price=self._price(instrument, activation_price, "activation_price", rounding),
+            activation_price=None
+            if activation_price is None
+            else self._price(instrument, activation_price, "activation_price", rounding),
             close_position=close_position,
-            take_profit=self._price(instrument, take_profit, "take_profit", rounding),
-            stop_loss=self._price(instrument, stop_loss, "stop_loss", rounding),
+            take_profit=None if take_profit is None else self._price(instrument, take_profit, "take_profit", rounding),
+            stop_loss=None if stop_loss is None else self._price(instrument, stop_loss, "stop_loss", rounding),
             expires_time_ms=expires_time_ms,
             venue_params=venue_params,
         )
@@ -198,10 +206,6 @@ class OrderForm:
     def _check_flag(self, value: bool, name: str) -> None:
         if value is not True and value is not False:
             raise self._bad(name, f"{name} {value!r} is neither True nor False")  # "false" would count as true
-
-    def side(self, side: Side | str) -> Side:
-        """In any case; BadInput for anything else."""
-        return self._word(Side, side, "side")
 
     def _roundings(self, wanted: str, side: Side) -> tuple[Rounding, Rounding]:
         """How prices are rounded, and how quantities."""
@@ -221,7 +225,7 @@ class OrderForm:
         kind: OrderType,
         rounding: Rounding | None,
     ) -> Decimal:
-        quantity = None if given is None else self._number(given, "quantity")
+        quantity = None if given is None else exact(given, "quantity", self._name, "place_order")
         if closes:
             if quantity:
                 raise self._bad("quantity", "with close_position there is no quantity: the whole position is closed")
@@ -237,12 +241,8 @@ class OrderForm:
         )
         return quantity
 
-    def _price(
-        self, instrument: Instrument, given: Number | None, name: str, rounding: Rounding | None
-    ) -> Decimal | None:
-        if given is None:
-            return None
-        price = self._number(given, name)
+    def _price(self, instrument: Instrument, given: Number, name: str, rounding: Rounding | None) -> Decimal:
+        price = exact(given, name, self._name, "place_order")
         if rounding is not None:
             price = instrument.round_price(price, rounding)
         instrument.check_price(price)
@@ -280,12 +280,6 @@ class OrderForm:
             return words(str(text).upper())
         except ValueError:
             raise self._bad(name, f"{name} {text!r} is not one of {', '.join(words)}") from None
-
-    def _number(self, value: Number, name: str) -> Decimal:
-        try:
-            return exact(value, name)
-        except BadInput as error:
-            raise BadInput(error.reason, venue=self._venue.name, call="place_order", code=error.code) from None
 
     def _bad(self, argument: str, reason: str) -> BadInput:
         return BadInput(reason, venue=self._venue.name, call="place_order", code=f"BAD_{argument.upper()}")

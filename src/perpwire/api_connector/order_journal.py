@@ -169,16 +169,17 @@ class OrderJournal:
         Raises:
             NotSent: It can't be written (code JOURNAL). Nothing may be sent.
         """
-        number = self._number
-        lines = []
+        number, unsettled = self._number, self._unsettled
+        lines, texts = [], []
         for request in requests:
-            noted = self._unsettled.get((request.symbol, request.client_order_id))
+            noted = unsettled.get((request.symbol, request.client_order_id))
             if noted is None:
                 noted = number = number + 1
-            raw = msgspec.Raw(_encode(request))
-            lines.append(_OrderLine(noted, request.client_order_id, sent_ms, certain_after_ms, raw))
+            line = _OrderLine(noted, request.client_order_id, sent_ms, certain_after_ms, msgspec.Raw(_encode(request)))
+            lines.append(line)
+            texts.append(_encode(line))
         try:
-            self._log.add(b"\n".join([_encode(line) for line in lines]))
+            self._log.add(b"\n".join(texts))
         except OSError as error:
             raise NotSent(
                 f"the journal can't be written: {error}",
@@ -189,7 +190,7 @@ class OrderJournal:
             ) from error
         self._number = number
         for request, line in zip(requests, lines, strict=True):
-            self._unsettled[request.symbol, request.client_order_id] = line.number
+            unsettled[request.symbol, request.client_order_id] = line.number
         self._orders += lines
         if self._timer is None or len(self._orders) >= FOLD_LINES:
             self._fold_soon()
@@ -198,15 +199,14 @@ class OrderJournal:
         """Note what became of an order; on disk when this returns. OutcomeUnknown, and what says nothing of this very
         request, leave it open. What can't be written is asked of the venue at the next start."""
         words: tuple[str, str | None, str | None]
-        match outcome:
-            case Order():
-                words = ("PLACED", outcome.order_id, None)
-            case NotSent():
-                words = ("NOT_SENT", None, outcome.reason)
-            case VenueRefused() if not isinstance(outcome, DuplicateOrder):
-                words = ("REFUSED", None, f"{type(outcome).__name__} {outcome.code}: {outcome.reason}")
-            case _:
-                return
+        if type(outcome) is Order:
+            words = ("PLACED", outcome.order_id, None)
+        elif isinstance(outcome, NotSent):
+            words = ("NOT_SENT", None, outcome.reason)
+        elif isinstance(outcome, VenueRefused) and not isinstance(outcome, DuplicateOrder):
+            words = ("REFUSED", None, f"{type(outcome).__name__} {outcome.code}: {outcome.reason}")
+        else:
+            return
         number = self._unsettled.pop((symbol, client_order_id), None)
         if number is None:
             return

@@ -14,6 +14,8 @@ from perpwire.model.incident import Incident, ModeChanged
 from perpwire.model.order import OrderRequest, PositionSide, Side
 from perpwire.venues.base import Venue
 
+_BOTH = PositionSide.BOTH
+
 
 class PositionModes:
     """Of the account, or of each symbol where the venue has it so (Venue.position_mode_by_symbol)."""
@@ -87,6 +89,6 @@ class PositionModes:
 
     def side_of(self, symbol: str, side: Side, closing: bool) -> PositionSide:
         """The position that an order is about: it opens its own side's, or closes the other's."""
-        if self.of(symbol) is PositionMode.ONE_WAY:
-            return PositionSide.BOTH
+        if not self._known or self.of(symbol) is PositionMode.ONE_WAY:
+            return _BOTH
         return PositionSide.LONG if (side is Side.BUY) != closing else PositionSide.SHORT

@@ -1,7 +1,6 @@
-"""The road over the venue's trading socket: one supervised socket, and the requests that wait on it for their answers.
+"""The road over the venue's trading socket: kept up, watched, and renewed before it grows too old.
 
-A request belongs to the socket that it was written on. When that is lost, what was written on it ends in
-OutcomeUnknown and is never written again: no request is queued for a socket to come.
+One socket, and the requests on it, are trade_line.py.
 """
 
 from __future__ import annotations
@@ -9,17 +8,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, NamedTuple
 
 from perpwire.api_connector.doors import refused_login
 from perpwire.api_connector.lifecycle import NEXT, Change, State
 from perpwire.api_connector.retry import is_refused_key, reconnect_pause_s
+from perpwire.api_connector.trade_line import Prepared, TradeLine
 from perpwire.clock import Clock
 from perpwire.credentials import Credentials
-from perpwire.errors import APIError, AuthenticationFailed, NotSent, OutcomeUnknown
-from perpwire.http_message import HttpReply
+from perpwire.errors import APIError, AuthenticationFailed, NotSent
 from perpwire.model.incident import (
     ConnectionFailing,
     ConnectionLost,
@@ -28,9 +26,8 @@ from perpwire.model.incident import (
     Incident,
     LoginRefused,
 )
-from perpwire.transport.base import Socket, SocketTransport, TransportFailed
-from perpwire.transport.patience import Patience
-from perpwire.venues.base import Control, Costs, Endpoint, Hosts, Params, TradeReply, TradeSession, Venue
+from perpwire.transport.base import SocketTransport, TransportFailed
+from perpwire.venues.base import Costs, Endpoint, Hosts, Params, Venue
 
 log = logging.getLogger("perpwire.api_connector")
 
@@ -48,7 +45,7 @@ again is not asked many times a second."""
 
 
 class TradeRoute:
-    """See request_path.SocketRoute. Nothing is connected before `open`, which never waits and never fails: until the
+    """See routes.SocketRoute. Nothing is connected before `open`, which never waits and never fails: until the
     socket is live, `is_live` is False and calls go by REST.
 
     Args:
@@ -92,8 +89,8 @@ class TradeRoute:
         self._pay = pay
         self._measure_clock = measure_clock
         self._on_incident = on_incident
-        self._line: _Line | None = None
-        self._lines: set[_Line] = set()
+        self._line: TradeLine | None = None
+        self._lines: set[TradeLine] = set()
         """Also those that only wait for their last answers."""
         self._task: asyncio.Task[None] | None = None
         self._lost_since_ns: int | None = None
@@ -104,7 +101,8 @@ class TradeRoute:
     @property
     def is_live(self) -> bool:
         """Connected, logged in, and not known to be lost."""
-        return self._line is not None and self._line.is_usable
+        line = self._line
+        return line is not None and not line.ended.done()
 
     @property
     def waiting(self) -> int:
@@ -112,7 +110,7 @@ class TradeRoute:
         return sum(len(line.waiting) for line in self._lines)
 
     def address(self, endpoint: Endpoint) -> str:
-        """See request_path.Route."""
+        """See routes.Route."""
         return self._address
 
     def open(self) -> None:
@@ -122,7 +120,7 @@ class TradeRoute:
             self._task = asyncio.create_task(self._run(), name=f"perpwire {self.name}")
 
     def prepare(self, endpoint: Endpoint, params: Params, credentials: Credentials | None, venue_ms: int) -> Prepared:
-        """See request_path.Route.
+        """See routes.Route.
 
         Raises:
             NotSent: The socket is not live.
@@ -130,10 +128,8 @@ class TradeRoute:
         """
         line = self._line
         if line is None or not line.is_usable:
-            raise self.not_sent(endpoint.name, "it is not live")
-        request_id = line.next_id()
-        frame = line.session.request(endpoint, params, credentials, venue_ms, request_id)
-        return Prepared(line, endpoint.name, request_id, frame)
+            raise NotSent(f"{self.name}: it is not live", venue=self._venue.name, call=endpoint.name, code="TRANSPORT")
+        return line.prepare(endpoint, params, credentials, venue_ms)
 
     async def close(self) -> None:
         """End it for good; what still waits for an answer ends in OutcomeUnknown."""
@@ -148,11 +144,8 @@ class TradeRoute:
 
     # --- for its sockets ------------------------------------------------------------------------------------------
 
-    def not_sent(self, call: str, why: str) -> NotSent:
-        return NotSent(f"{self.name}: {why}", venue=self._venue.name, call=call, code="TRANSPORT")
-
-    def doubt(self, call: str, why: str) -> OutcomeUnknown:
-        return OutcomeUnknown(f"{self.name}: {why}", venue=self._venue.name, call=call, code="TRANSPORT")
+    def late(self) -> None:
+        self.late_answers += 1
 
     def garbled(self, error: Exception) -> None:
         log.warning("%s: a frame can't be read: %s", self.name, type(error).__name__)
@@ -165,7 +158,7 @@ class TradeRoute:
             )
         )
 
-    def gone(self, line: _Line) -> None:
+    def gone(self, line: TradeLine) -> None:
         self._lines.discard(line)
 
     # --- supervision ----------------------------------------------------------------------------------------------
@@ -199,11 +192,11 @@ class TradeRoute:
                     await self._measure_clock()
             self._change(Change.RETRY)
 
-    async def _bring_up(self, change: Callable[[Change], None]) -> _Line:
+    async def _bring_up(self, change: Callable[[Change], None]) -> TradeLine:
         """A new socket, connected and logged in."""
         session = self._venue.trade_session()
         await self._pay("connect", session.opening_costs)
-        line = _Line(self, session, f"{self._rng.getrandbits(40):010x}-")
+        line = TradeLine(self, session, f"{self._rng.getrandbits(40):010x}-", self.clock)
         self._lines.add(line)
         try:
             line.socket = await self._sockets().connect(self._address, line, CONNECT_TIMEOUT_S)
@@ -216,7 +209,7 @@ class TradeRoute:
             raise
         return line
 
-    async def _log_in(self, line: _Line) -> None:
+    async def _log_in(self, line: TradeLine) -> None:
         frame = None
         if self._credentials is not None:
             frame = line.session.login(self._credentials, self._venue_ms())
@@ -234,7 +227,7 @@ class TradeRoute:
         if control.kind == "login_refused" and self._credentials is not None:
             raise refused_login(control, self.name, self._venue, self._hosts, self._address, self._credentials)
 
-    def _take_up(self, line: _Line) -> None:
+    def _take_up(self, line: TradeLine) -> None:
         self._line = line
         if self._lost_since_ns is None:
             return
@@ -275,7 +268,7 @@ class TradeRoute:
                 )
             )
 
-    async def _serve(self, line: _Line) -> str:
+    async def _serve(self, line: TradeLine) -> str:
         """Ping at the heartbeat's pace, give up a socket that says nothing for two beats, and replace one that grows
         old; returns why the present one can't be used any more."""
         beat_s = self._venue.heartbeat_s
@@ -303,7 +296,7 @@ class TradeRoute:
                 line.leave("grown old")
                 line, renew_ns = successor, self._renew_ns(successor)
 
-    def _renew_ns(self, line: _Line) -> int | None:
+    def _renew_ns(self, line: TradeLine) -> int | None:
         lifetime_s = line.session.lifetime_s
         if lifetime_s is None:
             return None
@@ -311,148 +304,9 @@ class TradeRoute:
         early_s = min(EARLY_S, lifetime_s / 10) * self._rng.uniform(1.0, 2.0)
         return self.clock.monotonic_ns() + round((lifetime_s - early_s) * 1e9)
 
-    async def _successor(self) -> _Line | None:
+    async def _successor(self) -> TradeLine | None:
         try:
             return await self._bring_up(lambda change: None)
         except (TransportFailed, APIError, TimeoutError) as error:
             log.info("%s can't be replaced yet: %s", self.name, getattr(error, "reason", "no answer in time"))
             return None
-
-
-class _Line:
-    """One socket from connecting to its end; see transport.base.SocketListener."""
-
-    def __init__(self, route: TradeRoute, session: TradeSession, id_prefix: str) -> None:
-        self.session = session
-        self.socket: Socket | None = None
-        self.login: asyncio.Future[Control] | None = None
-        self.waiting: dict[str, asyncio.Future[HttpReply]] = {}
-        self._monotonic_ns = route.clock.monotonic_ns
-        self.heard_ns = self._monotonic_ns()
-        self._route = route
-        self._loop = asyncio.get_running_loop()
-        self.ended: asyncio.Future[str] = self._loop.create_future()
-        self._is_lost = False
-        self._answered = float("-inf")  # the loop's time of the last answer
-        self._patience = Patience(self._give_up)
-        self._id_prefix = id_prefix
-        self._number = 0
-
-    @property
-    def is_usable(self) -> bool:
-        """Requests may be written."""
-        return not self.ended.done()
-
-    def next_id(self) -> str:
-        self._number += 1
-        return f"{self._id_prefix}{self._number:x}"
-
-    # --- requests -------------------------------------------------------------------------------------------------
-
-    async def exchange(self, call: str, request_id: str, frame: bytes, timeout_s: float) -> HttpReply:
-        answer: asyncio.Future[HttpReply] = self._loop.create_future()
-        self.waiting[request_id] = answer
-        try:
-            if self._is_lost or self.socket is None or not self.socket.send(frame):
-                raise self._route.not_sent(call, "the socket is lost")
-            self._patience.watch(answer, timeout_s)
-            return await answer
-        except TransportFailed as failure:
-            raise self._route.doubt(call, failure.reason) from None
-        finally:
-            del self.waiting[request_id]
-            if not self.waiting and self.ended.done():
-                self._drop()
-
-    def _give_up(self, answer: asyncio.Future[HttpReply], began: float, seconds: float) -> None:
-        answer.set_exception(TransportFailed(f"no answer within {seconds:g} s", may_have_been_sent=True))
-        if self._answered < began:
-            # Not one answer to anything since: whatever answers pings here, no venue is behind it.
-            self.leave("requests are not answered")
-
-    # --- life -----------------------------------------------------------------------------------------------------
-
-    def ping(self) -> None:
-        frame = self.session.ping()
-        if self.socket is None:
-            return
-        if frame is None:
-            self.socket.ping()
-        else:
-            self.socket.send(frame)
-
-    def leave(self, reason: str) -> None:
-        """Nothing more is written; answers that are still due may come."""
-        if not self.ended.done():
-            self.ended.set_result(reason)
-        if not self.waiting:
-            self._drop()
-
-    def lose(self, reason: str) -> None:
-        """It is gone, with what was due on it."""
-        self._is_lost = True
-        for answer in self.waiting.values():
-            if not answer.done():
-                answer.set_exception(TransportFailed(reason, may_have_been_sent=True))
-        if self.login is not None and not self.login.done():
-            self.login.set_exception(TransportFailed(reason, may_have_been_sent=True))
-            self.login.exception()  # nobody may be waiting
-        if not self.ended.done():
-            self.ended.set_result(reason)
-        self._drop()
-
-    def _drop(self) -> None:
-        self._is_lost = True
-        self._patience.close()
-        self._route.gone(self)
-        socket, self.socket = self.socket, None
-        if socket is not None:
-            socket.abort()
-
-    # --- what the socket says; called from the read callback --------------------------------------------------------
-
-    def on_frame(self, frame: bytes, received_ns: int) -> None:
-        self.heard_ns = self._monotonic_ns()
-        try:
-            said = self.session.on_frame(frame)
-        except Exception as error:
-            # No frame may end the socket by being unreadable; what it answered runs into its timeout.
-            self._route.garbled(error)
-            return
-        if type(said) is Control:
-            self._on_control(said)
-            return
-        assert type(said) is TradeReply
-        self._answered = self._loop.time()
-        answer = self.waiting.get(said.request_id)
-        if answer is None or answer.done():
-            self._route.late_answers += 1
-        else:
-            answer.set_result(said.reply)
-        if said.is_last:
-            self.leave("the venue takes no more requests on it")
-
-    def _on_control(self, control: Control) -> None:
-        if control.kind in ("logged_in", "login_refused"):
-            if self.login is not None and not self.login.done():
-                self.login.set_result(control)
-        elif control.kind in ("closing", "token_expired"):
-            self.leave(control.text or control.kind)
-
-    def on_pong(self) -> None:
-        self.heard_ns = self._monotonic_ns()
-
-    def on_closed(self, reason: str) -> None:
-        self.lose(reason)
-
-
-class Prepared(NamedTuple):
-    """One signed request for one socket; see request_path.Prepared."""
-
-    line: _Line
-    call: str
-    request_id: str
-    frame: bytes
-
-    def exchange(self, timeout_s: float, again: Callable[[], int]) -> Coroutine[Any, Any, HttpReply]:
-        return self.line.exchange(self.call, self.request_id, self.frame, timeout_s)

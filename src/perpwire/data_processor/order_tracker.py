@@ -165,14 +165,18 @@ class OrderTracker:
 
     def _keep_or_fade(self, key: Key, tracked: Tracked, told: Order) -> None:
         """What is over, and what nothing may ever end, is let go of when it is among the oldest of its kind."""
-        if not told.status.is_final and tracked.by_stream:
+        if tracked.by_stream and not told.status.is_final:
             self._fading.pop(key, None)
             return
-        for one in (key, self._parents.get(key)):
-            if one is not None and one in self._orders and one not in self._fading:
-                self._fading[one] = None
-        while len(self._fading) > KEPT:
-            self._forget(next(iter(self._fading)))
+        fading = self._fading
+        if key not in fading:
+            fading[key] = None
+        if self._parents:
+            parent = self._parents.get(key)
+            if parent is not None and parent in self._orders and parent not in fading:
+                fading[parent] = None
+        while len(fading) > KEPT:
+            self._forget(next(iter(fading)))
 
     def _name(self, order: Order, key: Key) -> None:
         """Note its client order id. It may be used again once an order has ended: the newer order has it then. What a

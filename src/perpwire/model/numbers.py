@@ -18,8 +18,11 @@ Number = Decimal | int | str | float
 _KINDS = (Decimal, str, int, float)
 
 
-def exact(value: Number, name: str = "number") -> Decimal:
+def exact(value: Number, name: str = "number", venue: str = "", call: str = "") -> Decimal:
     """The Decimal a caller means. A float counts by its shortest repr: 0.1 is exactly 0.1.
+
+    Args:
+        name, venue, call: For the error.
 
     Raises:
         BadInput: Not a finite number.
@@ -31,18 +34,18 @@ def exact(value: Number, name: str = "number") -> Decimal:
         elif kind is Decimal:
             number = cast(Decimal, value)
         elif isinstance(value, bool) or not isinstance(value, _KINDS):
-            raise BadInput(f"{name} must be a Decimal, int, str or float, not {kind.__name__}", code="NOT_A_NUMBER")
+            raise _bad(f"{name} must be a Decimal, int, str or float, not {kind.__name__}", venue, call)
         elif isinstance(value, Decimal):
             number = value
         else:
             number = Decimal(float.__repr__(value) if isinstance(value, float) else value)
     except InvalidOperation:
-        raise BadInput(f"{name} {value!r} is not a number", code="NOT_A_NUMBER") from None
+        raise _bad(f"{name} {value!r} is not a number", venue, call) from None
     if isinstance(value, str) and (not value.isascii() or "_" in value):
         # Decimal takes 1_000 and the digits of other scripts, which nobody writes on purpose.
-        raise BadInput(f"{name} {value!r} is not a number", code="NOT_A_NUMBER")
+        raise _bad(f"{name} {value!r} is not a number", venue, call)
     if not number.is_finite():
-        raise BadInput(f"{name} {value!r} is not finite", code="NOT_A_NUMBER")
+        raise _bad(f"{name} {value!r} is not finite", venue, call)
     if number and not (
         -MOST_DIGITS <= number.adjusted() < MOST_DIGITS
         # No more digits than arithmetic carries. A text that short has no more for certain, and is much sooner made
@@ -50,8 +53,12 @@ def exact(value: Number, name: str = "number") -> Decimal:
         and (len(str(number)) <= 28 or len(number.as_tuple().digits) <= 28)
     ):
         # Not repr(value): Python does not write an int of thousands of digits.
-        raise BadInput(f"{name} {number:.6g} is beyond any price or quantity", code="NOT_A_NUMBER")
+        raise _bad(f"{name} {number:.6g} is beyond any price or quantity", venue, call)
     return number
+
+
+def _bad(reason: str, venue: str, call: str) -> BadInput:
+    return BadInput(reason, venue=venue, call=call, code="NOT_A_NUMBER")
 
 
 def plain(number: Decimal) -> str:

@@ -71,6 +71,9 @@ class PositionSide(StrEnum):
     SHORT = "SHORT"
 
 
+_BOTH = PositionSide.BOTH
+
+
 class OrderStatus(StrEnum):
     """Where an order stands.
 
@@ -96,7 +99,7 @@ class OrderStatus(StrEnum):
 _FINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.REJECTED, OrderStatus.EXPIRED})
 
 
-class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
+class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An order as the caller wants it, checked and exact, before a venue's words are put on it.
 
     Attributes:
@@ -135,7 +138,7 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def hedged(self) -> bool:
-        return self.position_side is not PositionSide.BOTH
+        return self.position_side is not _BOTH
 
     @property
     def is_conditional(self) -> bool:
@@ -149,12 +152,17 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def can_only_reduce(self) -> bool:
         """It says so, or its sides do: in hedge mode a sell of the long side opens nothing."""
-        return self.is_closing or (
-            self.hedged and (self.position_side is PositionSide.LONG) is (self.side is Side.SELL)
+        return (
+            self.reduce_only
+            or self.close_position
+            or (
+                self.position_side is not _BOTH
+                and (self.position_side is PositionSide.LONG) is (self.side is Side.SELL)
+            )
         )
 
 
-class Order(Event, frozen=True, kw_only=True):
+class Order(Event, frozen=True, kw_only=True, gc=False):
     """An order at one moment: the reply to a call, or an event of the private stream.
 
     Attributes:
@@ -220,7 +228,7 @@ class Replaced(NamedTuple):
     new: Order | None
 
 
-class Fill(Event, frozen=True, kw_only=True):
+class Fill(Event, frozen=True, kw_only=True, gc=False):
     """One execution of one of our orders.
 
     Attributes:

@@ -38,7 +38,7 @@ def test_conditional_types_go_to_the_algo_service_in_its_own_words_and_nothing_e
         "symbol": "BTCUSDT",
         "side": "SELL",
         "type": "STOP_MARKET",
-        "quantity": Decimal("0.010"),
+        "quantity": "0.010",
         "clientAlgoId": "sl-1",
         "algoType": "CONDITIONAL",
         "workingType": "CONTRACT_PRICE",
@@ -56,7 +56,7 @@ def test_conditional_types_go_to_the_algo_service_in_its_own_words_and_nothing_e
 
 def test_a_stop_limit_has_a_price_and_a_trailing_stop_its_own_two_numbers() -> None:
     limit = sent(type=OrderType.STOP, price=Decimal(59000), trigger_by=TriggerBy.MARK)
-    assert (limit["price"], limit["timeInForce"], limit["workingType"]) == (Decimal(59000), "GTC", "MARK_PRICE")
+    assert (limit["price"], limit["timeInForce"], limit["workingType"]) == ("59000", "GTC", "MARK_PRICE")
     trailing = sent(
         type=OrderType.TRAILING_STOP_MARKET,
         trigger_price=None,

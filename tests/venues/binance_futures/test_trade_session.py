@@ -35,7 +35,7 @@ def test_a_request_holds_the_venues_method_and_a_signature_over_its_own_paramete
     assert signature == KEY.sign(text.encode()).hex()
 
 
-def test_an_answer_has_the_shape_of_rest_with_its_counters_under_the_names_of_rest() -> None:
+def test_an_answer_has_the_shape_of_rest_and_says_what_is_used_of_which_limits() -> None:
     result = '{"orderId":1,"clientOrderId":"x","status":"NEW"}'
     said = answered(
         f'{{"id":"7","status":200,"result":{result},"rateLimits":['
@@ -46,8 +46,7 @@ def test_an_answer_has_the_shape_of_rest_with_its_counters_under_the_names_of_re
     )
     assert said.request_id == "7"
     assert (said.reply.status, said.reply.body) == (200, result.encode())
-    usage = VENUE.reported_usage(endpoints_orders.PLACE_ORDER, said.reply.headers)
-    assert usage == {"weight_1m": 6, "orders_10s": 1, "orders_1m": 2}
+    assert said.reply.usage == {"weight_1m": 6, "orders_10s": 1, "orders_1m": 2}
 
 
 @pytest.mark.parametrize("counters", ["null", "[]", '[{"rateLimitType":"ORDERS"}]'])

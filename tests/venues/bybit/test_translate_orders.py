@@ -135,8 +135,8 @@ def test_a_limit_orders_parameters() -> None:
         "symbol": "BTCUSDT",
         "side": "Buy",
         "orderType": "Limit",
-        "qty": D("0.010"),
-        "price": D("60000.0"),
+        "qty": "0.010",
+        "price": "60000.0",
         "timeInForce": "GTC",
         "orderLinkId": "c-1",
         "positionIdx": 0,
@@ -205,7 +205,7 @@ def test_closing_the_whole_position_is_said_by_quantity_zero() -> None:
         trigger_price=D(50000), trigger_rises=False,
     )  # fmt: skip
     params = translate_orders.order_params(asked)
-    assert (params["qty"], params["reduceOnly"], params["closeOnTrigger"]) == (D(0), True, True)
+    assert (params["qty"], params["reduceOnly"], params["closeOnTrigger"]) == ("0", True, True)
     assert translate_orders.order_to_be(params, asked).close_position
     stop = {"stopOrderType": "Stop", "triggerPrice": "5", "reduceOnly": True}
     assert translate_orders.order(row(**stop, closeOnTrigger=True)).close_position

@@ -8,16 +8,18 @@ from perpwire.venues.base import Endpoint, Lane, Params, Security
 from perpwire.venues.binance_futures import pages, wire, wire_account, wire_algo
 from perpwire.venues.binance_futures.limits import A_BATCH, AN_ORDER, weight
 
-_NO_FLAGS = (None, None)
+_ORDER = Lane.ORDER
+_CLOSING_SIDES = (("LONG", "SELL"), ("SHORT", "BUY"))
 
 
 def order_lane(params: Params) -> Lane:
     """An order that can only make a position smaller goes before one that may open one."""
-    get = params.get
-    if (get("positionSide"), get("side")) in (("LONG", "SELL"), ("SHORT", "BUY")):
+    if "positionSide" in params and (params["positionSide"], params.get("side")) in _CLOSING_SIDES:
         return Lane.REDUCE
-    flags = (get("reduceOnly"), get("closePosition"))
-    return Lane.REDUCE if flags != _NO_FLAGS and any(str(flag).lower() == "true" for flag in flags) else Lane.ORDER
+    for flag in ("reduceOnly", "closePosition"):
+        if flag in params and str(params[flag]).lower() == "true":
+            return Lane.REDUCE
+    return _ORDER
 
 
 def batch_lane(params: Params) -> Lane:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 from perpwire.errors import BadInput, NotOffered
+from perpwire.model.numbers import plain
 from perpwire.model.order import OrderRequest, OrderType, PositionSide, Side, TimeInForce, TriggerBy
 from perpwire.venues.base import Params
 from perpwire.venues.binance_futures.translate_words import TIMES_IN_FORCE_OUT, VENUE
@@ -14,7 +15,11 @@ from perpwire.venues.binance_futures.translate_words import TIMES_IN_FORCE_OUT, 
 ALGO = "algo-"
 """Begins the unified id of a conditional order; the rest is the venue's algoId."""
 
-_CLIENT_ORDER_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
+_LIMIT, _MARKET, _GTC, _GTD = OrderType.LIMIT, OrderType.MARKET, TimeInForce.GTC, TimeInForce.GTD
+_TEXTS: dict[str, str] = {one: one.value for one in (*Side, *OrderType)}
+"""Members of enumerations as plain texts: to look them up is much cheaper than to ask them."""
+
+_is_client_order_id = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}").fullmatch
 
 _WORKING_TYPES = {TriggerBy.LAST: "CONTRACT_PRICE", TriggerBy.MARK: "MARK_PRICE"}
 
@@ -29,14 +34,16 @@ def order_params(request: OrderRequest) -> dict[str, Any]:
         BadInput: Something that this call can't carry, or a client order id that the venue won't take.
         NotOffered: An attached take-profit or stop-loss: the venue has none.
     """
-    if request.type not in (OrderType.LIMIT, OrderType.MARKET):
+    is_limit = request.type is _LIMIT
+    if not is_limit and request.type is not _MARKET:
         raise _bad(f"order type {request.type} can't be placed here: only LIMIT and MARKET", "BAD_ORDER_TYPE")
     params = _common(request, "newClientOrderId")
     # So that a market order's reply says what became of it; the venue's own default says NEW.
     params["newOrderRespType"] = "RESULT"
-    if request.type is OrderType.LIMIT:
+    if is_limit:
         _limit(params, request)
-    params.update(request.venue_params)
+    if request.venue_params:
+        params.update(request.venue_params)
     return params
 
 
@@ -72,22 +79,23 @@ def algo_params(request: OrderRequest) -> dict[str, Any]:
 
 
 def _common(request: OrderRequest, client_id_name: str) -> dict[str, Any]:
-    if not _CLIENT_ORDER_ID.fullmatch(request.client_order_id):
+    if not _is_client_order_id(request.client_order_id):
         raise _bad(
             f"client order id {request.client_order_id!r} is not 1 to 36 letters, digits or any of . : / _ -",
             "BAD_CLIENT_ORDER_ID",
         )
-    if request.expires_time_ms is not None and request.time_in_force is not TimeInForce.GTD:
+    if request.expires_time_ms is not None and request.time_in_force is not _GTD:
         raise _bad("expires_time_ms goes with time in force GTD", "BAD_TIME_IN_FORCE")
     if request.take_profit is not None or request.stop_loss is not None:
         _lacks("take_profit and stop_loss can't be attached to an order here: place closing conditional orders")
     params: dict[str, Any] = {
         "symbol": request.symbol,
-        "side": request.side.value,
-        "type": request.type.value,
-        "quantity": None if request.close_position else request.quantity,
-        client_id_name: request.client_order_id,
+        "side": _TEXTS[request.side],
+        "type": _TEXTS[request.type],
     }
+    if not request.close_position:
+        params["quantity"] = plain(request.quantity)
+    params[client_id_name] = request.client_order_id
     if request.hedged:
         # The side says it: the venue refuses reduceOnly in hedge mode.
         params["positionSide"] = request.position_side.value
@@ -107,13 +115,14 @@ def _check_closes(request: OrderRequest) -> None:
 def _limit(params: dict[str, Any], request: OrderRequest) -> None:
     if request.price is None and "priceMatch" not in request.venue_params:
         raise _bad("a limit order needs a price", "NO_PRICE")
-    params["price"] = request.price
-    ours = request.time_in_force or TimeInForce.GTC
+    if request.price is not None:
+        params["price"] = plain(request.price)
+    ours = request.time_in_force or _GTC
     word = TIMES_IN_FORCE_OUT.get(ours)
     if word is None:
         raise _bad(f"the venue has no time in force {ours}", "BAD_TIME_IN_FORCE")
     params["timeInForce"] = word
-    if ours is TimeInForce.GTD and request.expires_time_ms is None and "goodTillDate" not in request.venue_params:
+    if ours is _GTD and request.expires_time_ms is None and "goodTillDate" not in request.venue_params:
         raise _bad("time in force GTD needs expires_time_ms", "NO_EXPIRES_TIME")
     if request.expires_time_ms is not None:
         params["goodTillDate"] = request.expires_time_ms

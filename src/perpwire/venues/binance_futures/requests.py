@@ -16,12 +16,13 @@ import msgspec
 from perpwire.credentials import Credentials
 from perpwire.errors import BadInput
 from perpwire.http_message import HttpRequest
-from perpwire.model.numbers import exact, plain
+from perpwire.model.numbers import MOST_DIGITS, exact, plain
 from perpwire.venues.base import Endpoint, Params, Security
 from perpwire.venues.binance_futures.signing import sign, sorted_text
 
 VENUE = "binance"
 
+_SIGNED = Security.SIGNED
 _needs_no_quotes = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
 
 
@@ -29,13 +30,14 @@ def encode(
     endpoint: Endpoint, params: Params, credentials: Credentials | None, timestamp_ms: int, recv_window_ms: int
 ) -> HttpRequest:
     """See Venue.encode."""
-    query = _query(endpoint, params)
     if endpoint.security is Security.NONE:
-        return _request(endpoint, query, {})
+        return _request(endpoint, _query(endpoint, params), {})
     key = _usable(endpoint, credentials)
-    if endpoint.security is Security.SIGNED:
-        stamps = _stamps(endpoint, params, timestamp_ms, recv_window_ms)
-        query = "&".join(text for text in (query, _query(endpoint, stamps)) if text)
+    if endpoint.security is _SIGNED:
+        params = {name: value for name, value in params.items() if value is not None}
+        _stamp(endpoint, params, timestamp_ms, recv_window_ms)
+    query = _query(endpoint, params)
+    if endpoint.security is _SIGNED:
         query = f"{query}&signature={quoted(sign(query.encode('ascii'), key))}"
     # From here on nothing fails: no traceback can show key or signature.
     return _request(endpoint, query, {"X-MBX-APIKEY": key.api_key})
@@ -59,24 +61,20 @@ def message_params(
     Raises:
         BadInput: A parameter can't be written, or there is no usable key.
     """
-    try:
-        written: dict[str, str | int | bool] = {
-            name: value if type(value) in _AS_THEY_ARE else _scalar(value)
-            for name, value in params.items()
-            if value is not None
-        }
-    except (BadInput, TypeError) as error:
-        problem = error.reason if isinstance(error, BadInput) else f"a parameter can't be written: {error}"
-        raise _bad(endpoint, problem, "BAD_PARAMETER") from None
+    written: dict[str, str | int | bool]
+    if _AS_THEY_ARE.issuperset(map(type, params.values())):
+        written = dict(params)
+    else:
+        written = {name: _scalar(endpoint, value) for name, value in params.items() if value is not None}
     if endpoint.security is Security.NONE:
         return written
     key = _usable(endpoint, credentials)
-    if endpoint.security is Security.SIGNED:
-        written |= _stamps(endpoint, params, timestamp_ms, recv_window_ms)
-    if logged_on and endpoint.security is Security.SIGNED:
-        return written
+    if endpoint.security is _SIGNED:
+        _stamp(endpoint, written, timestamp_ms, recv_window_ms)
+        if logged_on:
+            return written
     written["apiKey"] = key.api_key
-    if endpoint.security is Security.KEY:
+    if endpoint.security is not _SIGNED:
         return written
     try:
         written["signature"] = sign(sorted_text(written), key)
@@ -88,20 +86,23 @@ def message_params(
 _AS_THEY_ARE = frozenset({str, int, bool})
 
 
-def _scalar(value: Any) -> str | int | bool:
-    return value if isinstance(value, int) else _text(value)
+def _scalar(endpoint: Endpoint, value: Any) -> str | int | bool:
+    try:
+        return value if type(value) is str or isinstance(value, int) else _text(value)
+    except BadInput as error:
+        raise _bad(endpoint, error.reason, "BAD_PARAMETER") from None
+    except TypeError as error:
+        raise _bad(endpoint, f"a parameter can't be written: {error}", "BAD_PARAMETER") from None
 
 
-def _stamps(endpoint: Endpoint, params: Params, timestamp_ms: int, recv_window_ms: int) -> dict[str, int]:
-    """The time stamp and its window, where the caller does not give them."""
-    if params.get("signature") is not None:
+def _stamp(endpoint: Endpoint, params: dict[str, Any], timestamp_ms: int, recv_window_ms: int) -> None:
+    """Add the time stamp and its window, where the caller does not give them."""
+    if "signature" in params:
         raise _bad(endpoint, "signature can't be given: it is made here", "BAD_PARAMETER")
-    made = {}
-    if params.get("recvWindow") is None:
-        made["recvWindow"] = recv_window_ms
-    if params.get("timestamp") is None:
-        made["timestamp"] = timestamp_ms
-    return made
+    if "recvWindow" not in params:
+        params["recvWindow"] = recv_window_ms
+    if "timestamp" not in params:
+        params["timestamp"] = timestamp_ms
 
 
 def _usable(endpoint: Endpoint, credentials: Credentials | None) -> Credentials:
@@ -122,9 +123,11 @@ def _query(endpoint: Endpoint, params: Params) -> str:
     """Percent-encoded text, in the order given; what is None is left out."""
     try:
         return "&".join(
-            f"{quoted(name)}={quoted(value if type(value) is str else _text(value))}"
-            for name, value in params.items()
-            if value is not None
+            [
+                f"{quoted(name)}={quoted(value if type(value) is str else _text(value))}"
+                for name, value in params.items()
+                if value is not None
+            ]
         )
     except BadInput as error:
         raise _bad(endpoint, error.reason, error.code) from None
@@ -144,7 +147,9 @@ def _text(value: Any) -> str:
         TypeError: A kind of value that has no spelling.
     """
     if type(value) is Decimal:
-        return plain(exact(value))
+        text = plain(value)
+        # So short, it is within all bounds, and no word for what is no number.
+        return text if len(text) <= MOST_DIGITS and value.is_finite() else plain(exact(value))
     if isinstance(value, str):
         return str(value)
     if isinstance(value, bool):

@@ -5,6 +5,7 @@ Source: usds-margined-futures/websocket-api-general-info, as of 2026-10-11.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ import msgspec
 from perpwire.credentials import Credentials
 from perpwire.http_message import HttpReply
 from perpwire.venues.base import Control, Costs, Endpoint, Params, Security, TradeReply, TradeSession
-from perpwire.venues.binance_futures.limits import HEADERS, ORDERS_1M, ORDERS_10S, WEIGHT, weight
+from perpwire.venues.binance_futures.limits import ORDERS_1M, ORDERS_10S, WEIGHT, weight
 from perpwire.venues.binance_futures.requests import message_params
 from perpwire.venues.binance_futures.signing import can_log_on
 from perpwire.venues.binance_futures.wire import Error
@@ -31,16 +32,20 @@ LOG_ON = Endpoint(
 LOG_ON_ID = "log-on"
 
 _COUNTERS = {
-    ("REQUEST_WEIGHT", "MINUTE", 1): HEADERS[WEIGHT],
-    ("ORDERS", "SECOND", 10): HEADERS[ORDERS_10S],
-    ("ORDERS", "MINUTE", 1): HEADERS[ORDERS_1M],
+    ("REQUEST_WEIGHT", "MINUTE", 1): WEIGHT,
+    ("ORDERS", "SECOND", 10): ORDERS_10S,
+    ("ORDERS", "MINUTE", 1): ORDERS_1M,
 }
-"""How the socket names a counter -> the REST header that has the same number."""
+"""How the socket names a counter -> the limit that it counts for."""
+
+MOST = 10**9
+"""A counter that says more is mistaken."""
 
 NO_RAW = msgspec.Raw()
+NO_HEADERS: Mapping[str, str] = {}
 
 
-class _RateLimit(msgspec.Struct):
+class _RateLimit(msgspec.Struct, gc=False):
     rateLimitType: str = ""
     interval: str = ""
     intervalNum: int = 0
@@ -103,12 +108,12 @@ class BinanceTradeSession(TradeSession):
         if not isinstance(answer.id, str):
             # It can't be told which request this is about, if any: a banned address, a session whose key is no more.
             return Control("closing", text=f"status {answer.status}: {body[:300].decode()}")
-        headers = {
-            header: str(one.count)
-            for one in answer.rateLimits or ()
-            if (header := _COUNTERS.get((one.rateLimitType, one.interval, one.intervalNum))) is not None
-        }
-        return TradeReply(answer.id, HttpReply(status=answer.status, headers=headers, body=body))
+        usage: dict[str, int] = {}
+        for one in answer.rateLimits or ():
+            name = _COUNTERS.get((one.rateLimitType, one.interval, one.intervalNum))
+            if name is not None and 0 <= one.count < MOST:
+                usage[name] = one.count
+        return TradeReply(answer.id, HttpReply(status=answer.status, headers=NO_HEADERS, body=body, usage=usage))
 
 
 def _refused(status: int, body: bytes) -> Control:

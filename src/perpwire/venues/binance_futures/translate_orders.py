@@ -30,13 +30,13 @@ from perpwire.venues.binance_futures.translate_words import (
 
 
 def order(order: wire.Order) -> Order:
-    updated_ms = time_ms(order.update_time)
+    updated_ms = order.update_time or None
     return Order(
         venue=VENUE,
         symbol=order.symbol,
         venue_time_ms=updated_ms or 0,
         order_id=str(order.order_id),
-        client_order_id=words(order.client_order_id),
+        client_order_id=order.client_order_id or "",
         side=side(order.side),
         type=order_type(order.type),
         status=order_status(order.status),
@@ -47,7 +47,7 @@ def order(order: wire.Order) -> Order:
         average_price=above_zero(order.avg_price),
         reduce_only=bool(order.reduce_only),
         position_side=position_side(order.position_side),
-        created_time_ms=time_ms(order.time),
+        created_time_ms=order.time or None,
         updated_time_ms=updated_ms,
         expires_time_ms=time_ms(order.good_till_date),
         self_trade_prevention=trade_prevention(order.self_trade_prevention_mode),

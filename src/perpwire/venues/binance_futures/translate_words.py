@@ -37,6 +37,9 @@ _TIMES_IN_FORCE = {
 TIMES_IN_FORCE_OUT = {ours: venue for venue, ours in _TIMES_IN_FORCE.items()}
 
 
+ZERO = Decimal(0)
+
+
 def number(text: wire.Number) -> Decimal | None:
     """A decimal text, or None where it is absent, null or empty.
 
@@ -70,7 +73,7 @@ def needed(text: wire.Number, name: str) -> Decimal:
 def or_zero(text: wire.Number) -> Decimal:
     """A decimal text; 0 where it is absent, null or empty."""
     value = number(text)
-    return Decimal(0) if value is None else value
+    return ZERO if value is None else value
 
 
 def side(text: str) -> Side:

@@ -31,11 +31,17 @@ def _row(name: str, http: str, security: Security, reply: Any, page: str, **more
     )
 
 
+_ORDER = Lane.ORDER
+
+
 def order_lane(params: Params) -> Lane:
     """An order that can only make a position smaller goes before one that may open one."""
-    closes = (params.get("positionIdx"), params.get("side")) in ((1, "Sell"), (2, "Buy"))
-    flags = (params.get("reduceOnly"), params.get("closeOnTrigger"))
-    return Lane.REDUCE if closes or any(str(flag).lower() == "true" for flag in flags) else Lane.ORDER
+    if params.get("positionIdx") and (params["positionIdx"], params.get("side")) in ((1, "Sell"), (2, "Buy")):
+        return Lane.REDUCE
+    for flag in ("reduceOnly", "closeOnTrigger"):
+        if flag in params and str(params[flag]).lower() == "true":
+            return Lane.REDUCE
+    return _ORDER
 
 
 SERVER_TIME = _row(

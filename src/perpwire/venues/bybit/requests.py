@@ -14,9 +14,11 @@ import msgspec
 from perpwire.credentials import Credentials
 from perpwire.errors import BadInput
 from perpwire.http_message import HttpRequest
-from perpwire.model.numbers import exact, plain
+from perpwire.model.numbers import MOST_DIGITS, exact, plain
 from perpwire.venues.base import Endpoint, Params, Security
 from perpwire.venues.bybit.signing import sign_request
+
+_AS_THEY_ARE = frozenset({str, int, bool})
 
 VERBATIM = "cursor"
 """Page tokens come percent-encoded and go back as they came."""
@@ -60,10 +62,10 @@ def message_args(endpoint: Endpoint, params: Params) -> dict[str, Any]:
     Raises:
         BadInput: A parameter can't be written.
     """
+    if _AS_THEY_ARE.issuperset(map(type, params.values())) and "".join(map(str, (*params, *params.values()))).isascii():
+        return dict(params)
     return {
-        (name if name.isascii() else _encodable(endpoint, name, name)): (
-            value if type(value) is str and value.isascii() else _json_value(endpoint, name, value)
-        )
+        _encodable(endpoint, name, name): _json_value(endpoint, name, value)
         for name, value in params.items()
         if value is not None
     }
@@ -124,6 +126,10 @@ def _json_value(endpoint: Endpoint, name: str, value: Any) -> Any:
 
 
 def _amount(endpoint: Endpoint, name: str, value: float | Decimal) -> str:
+    if type(value) is Decimal:
+        text = plain(value)
+        if len(text) <= MOST_DIGITS and value.is_finite():  # so short, it is within all bounds
+            return text
     try:
         return plain(exact(value, name))
     except BadInput as error:

@@ -71,7 +71,8 @@ class BybitTradeSession(TradeSession):
     def on_frame(self, frame: bytes) -> TradeReply | Control:
         answer = _read(frame)
         if answer.reqId:
-            headers = {name.lower(): str(value) for name, value in (answer.header or {}).items()}
+            header = answer.header or {}
+            headers = dict(zip(map(str.lower, header), map(str, header.values()), strict=True))
             body = _write(
                 Envelope(
                     retCode=answer.retCode,

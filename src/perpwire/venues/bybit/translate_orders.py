@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from perpwire.errors import APIError, BadInput, NotOffered, OutcomeUnknown, UnknownOrder
-from perpwire.model.numbers import exact
+from perpwire.model.numbers import exact, plain
 from perpwire.model.order import (
     AT_MARKET,
     CONDITIONAL,
@@ -51,6 +51,10 @@ FILL_TYPES = frozenset({"Trade", "AdlTrade", "BustTrade", "BlockTrade", "MovePos
 """execTypes that trade a quantity; the others (Funding, Settle, SessionSettlePnL, Delivery ...) only book cash."""
 
 PLACED = frozenset({OrderType.LIMIT, OrderType.MARKET, *CONDITIONAL} - {OrderType.TRAILING_STOP_MARKET})
+
+_LIMIT, _MARKET, _TRAILING = OrderType.LIMIT, OrderType.MARKET, OrderType.TRAILING_STOP_MARKET
+_GTD, _PENDING_NEW = TimeInForce.GTD, OrderStatus.PENDING_NEW
+"""To look up a member of an enumeration takes as long as to multiply."""
 
 # --- from the wire --------------------------------------------------------------------------------------------------
 
@@ -154,44 +158,48 @@ def order_params(request: OrderRequest) -> dict[str, Any]:
         BadInput: What is asked for does not go together.
     """
     _check_kind(request)
+    at_market = request.type in AT_MARKET
     params: dict[str, Any] = {
         "category": "linear",
         "symbol": request.symbol,
         "side": SIDE_TEXTS[request.side],
-        "orderType": "Market" if request.type in AT_MARKET else "Limit",
-        "qty": request.quantity,
-        "price": request.price,
-        "timeInForce": _time_in_force_text(request),
-        "orderLinkId": request.client_order_id,
-        "positionIdx": POSITION_INDEXES[request.position_side],
+        "orderType": "Market" if at_market else "Limit",
+        # Quantity 0 stands for all that the position is when it is triggered.
+        "qty": "0" if request.close_position else plain(request.quantity),
     }
-    if request.is_closing:
+    if request.price is not None and not at_market:
+        params["price"] = plain(request.price)
+    # A market order is always immediate-or-cancel here.
+    time_in_force = "IOC" if at_market else _time_in_force_text(request)
+    if time_in_force is not None:
+        params["timeInForce"] = time_in_force
+    params["orderLinkId"] = request.client_order_id
+    params["positionIdx"] = POSITION_INDEXES[request.position_side]
+    if request.reduce_only or request.close_position:
         params["reduceOnly"] = True
     if request.close_position:
-        # Quantity 0 stands for all that the position is when it is triggered.
-        params |= {"qty": ZERO, "closeOnTrigger": True}
-    if request.is_conditional:
+        params["closeOnTrigger"] = True
+    if request.type in CONDITIONAL:
         params |= _trigger_params(request)
     if request.take_profit is not None or request.stop_loss is not None:
         params |= _exit_params(request)
-    if params["orderType"] == "Market":
-        params["price"] = None
-        params["timeInForce"] = "IOC"  # a market order is always immediate-or-cancel here
-    params.update(request.venue_params)
-    if params["orderType"] == "Limit" and params.get("price") is None and "bboSideType" not in params:
+    if request.venue_params:
+        params |= request.venue_params
+        params = {name: value for name, value in params.items() if value is not None}
+    if "price" not in params and params["orderType"] == "Limit" and "bboSideType" not in params:
         raise _bad("NO_PRICE", "a limit order needs a price (or bboSideType and bboLevel)")
-    return {name: value for name, value in params.items() if value is not None}
+    return params
 
 
 def _check_kind(request: OrderRequest) -> None:
-    if request.type is OrderType.TRAILING_STOP_MARKET:
+    if request.type is _TRAILING:
         raise _not_offered(
             "a trailing stop is no order here, but belongs to a position",
             "Set it for the position: call('POST', '/v5/position/trading-stop', ...) with trailingStop.",
         )
     if request.type not in PLACED:
         raise _bad("BAD_ORDER_TYPE", f"orders of type {request.type} can't be placed here")
-    if request.time_in_force is TimeInForce.GTD or request.expires_time_ms is not None:
+    if request.time_in_force is _GTD or request.expires_time_ms is not None:
         raise _not_offered("orders that expire at a given time do not exist here", "Cancel it yourself in time.")
 
 
@@ -238,10 +246,14 @@ def order_to_be(params: Mapping[str, Any], request: OrderRequest) -> Order:
         BadInput: A number among the caller's venue_params can't be read.
     """
     market = params["orderType"] == "Market"
-    price, trigger_price = params.get("price"), params.get("triggerPrice")
+    price = None if market else request.price
+    quantity, trigger_price = request.quantity, request.trigger_price
+    if request.venue_params:
+        price = None if market else _number(params, "price")
+        quantity, trigger_price = _number(params, "qty") or ZERO, _number(params, "triggerPrice")
     kind = request.type
-    if kind in (OrderType.LIMIT, OrderType.MARKET):
-        kind = OrderType.MARKET if market else OrderType.LIMIT
+    if kind is _LIMIT or kind is _MARKET:
+        kind = _MARKET if market else _LIMIT
     try:
         position_side = position_side_of(int(params["positionIdx"]))
         side = side_of(str(params["side"]))
@@ -254,20 +266,24 @@ def order_to_be(params: Mapping[str, Any], request: OrderRequest) -> Order:
         client_order_id=str(params.get("orderLinkId", "")),
         side=side,
         type=kind,
-        status=OrderStatus.PENDING_NEW,
+        status=_PENDING_NEW,
         time_in_force=TIMES_IN_FORCE.get(str(params.get("timeInForce", "GTC")), TimeInForce.UNKNOWN),
-        price=None if price is None or market else exact(price, "price"),
-        quantity=exact(params["qty"], "qty"),
+        price=price,
+        quantity=quantity,
         filled_quantity=ZERO,
         average_price=None,
         reduce_only=bool(params.get("reduceOnly", False)),
         position_side=position_side,
-        trigger_price=None if trigger_price is None else exact(trigger_price, "triggerPrice"),
+        trigger_price=trigger_price,
         trigger_by=TRIGGERS_BY.get(str(params.get("triggerBy"))),
         close_position=request.close_position,
         take_profit=request.take_profit,
         stop_loss=request.stop_loss,
     )
+
+
+def _number(params: Mapping[str, Any], name: str) -> Decimal | None:
+    return exact(params[name], name) if name in params else None
 
 
 def acknowledged(expected: Order, ids: wire.OrderIds) -> Order:

@@ -170,12 +170,14 @@ class OrderJournal:
             NotSent: It can't be written (code JOURNAL). Nothing may be sent.
         """
         number, unsettled = self._number, self._unsettled
-        lines, texts = [], []
+        lines, texts, noted = [], [], {}
         for request in requests:
-            noted = unsettled.get((request.symbol, request.client_order_id))
-            if noted is None:
-                noted = number = number + 1
-            line = _OrderLine(noted, request.client_order_id, sent_ms, certain_after_ms, msgspec.Raw(_encode(request)))
+            key = (request.symbol, request.client_order_id)
+            at = unsettled.get(key)
+            if at is None:
+                at = number = number + 1
+            noted[key] = at
+            line = _OrderLine(at, request.client_order_id, sent_ms, certain_after_ms, msgspec.Raw(_encode(request)))
             lines.append(line)
             texts.append(_encode(line))
         try:
@@ -189,8 +191,7 @@ class OrderJournal:
                 advice=f"Nothing was sent. Make {self._path} writable (is the disk full?), then place the order again.",
             ) from error
         self._number = number
-        for request, line in zip(requests, lines, strict=True):
-            unsettled[request.symbol, request.client_order_id] = line.number
+        unsettled.update(noted)
         self._orders += lines
         if self._timer is None or len(self._orders) >= FOLD_LINES:
             self._fold_soon()

@@ -13,6 +13,9 @@ from perpwire.venues.base import Endpoint
 from perpwire.venues.binance_futures import wire
 from perpwire.venues.binance_futures.refusals import is_success, refusal
 from perpwire.venues.binance_futures.translate_words import (
+    SIDES,
+    STATUSES,
+    TYPES,
     VENUE,
     above_zero,
     needed,
@@ -23,7 +26,6 @@ from perpwire.venues.binance_futures.translate_words import (
     position_side,
     side,
     time_in_force,
-    time_ms,
     trade_prevention,
     words,
 )
@@ -37,9 +39,10 @@ def order(order: wire.Order) -> Order:
         venue_time_ms=updated_ms or 0,
         order_id=str(order.order_id),
         client_order_id=order.client_order_id or "",
-        side=side(order.side),
-        type=order_type(order.type),
-        status=order_status(order.status),
+        # Words that are known are looked up right here: a call takes longer than the rest of it.
+        side=SIDES.get(order.side) or side(order.side),
+        type=TYPES.get(order.type) or order_type(order.type),
+        status=STATUSES.get(order.status) or order_status(order.status),
         time_in_force=time_in_force(order.time_in_force),
         price=above_zero(order.price),
         quantity=needed(order.orig_qty, "quantity"),
@@ -49,7 +52,7 @@ def order(order: wire.Order) -> Order:
         position_side=position_side(order.position_side),
         created_time_ms=order.time or None,
         updated_time_ms=updated_ms,
-        expires_time_ms=time_ms(order.good_till_date),
+        expires_time_ms=order.good_till_date or None,
         self_trade_prevention=trade_prevention(order.self_trade_prevention_mode),
         reason=order.status if order.status == "EXPIRED_IN_MATCH" else "",
     )

@@ -9,7 +9,7 @@ from perpwire.venues.binance_futures import wire
 
 VENUE = "binance"
 
-_STATUSES = {
+STATUSES = {
     "NEW": OrderStatus.NEW,
     "PARTIALLY_FILLED": OrderStatus.PARTIALLY_FILLED,
     "FILLED": OrderStatus.FILLED,
@@ -22,11 +22,11 @@ _STATUSES = {
     "NEW_ADL": OrderStatus.NEW,
 }
 
-_TYPES = {kind.value: kind for kind in OrderType}
-_SIDES = {one.value: one for one in Side}
-_POSITION_SIDES = {one.value: one for one in PositionSide}
+TYPES = {kind.value: kind for kind in OrderType}
+SIDES = {one.value: one for one in Side}
+POSITION_SIDES = {one.value: one for one in PositionSide}
 
-_TIMES_IN_FORCE = {
+TIMES_IN_FORCE = {
     "GTC": TimeInForce.GTC,
     "IOC": TimeInForce.IOC,
     "FOK": TimeInForce.FOK,
@@ -34,10 +34,11 @@ _TIMES_IN_FORCE = {
     "GTD": TimeInForce.GTD,
     "RPI": TimeInForce.RPI,
 }
-TIMES_IN_FORCE_OUT = {ours: venue for venue, ours in _TIMES_IN_FORCE.items()}
+TIMES_IN_FORCE_OUT = {ours: venue for venue, ours in TIMES_IN_FORCE.items()}
 
 
 ZERO = Decimal(0)
+_UNKNOWN = TimeInForce.UNKNOWN
 
 
 def number(text: wire.Number) -> Decimal | None:
@@ -81,7 +82,7 @@ def side(text: str) -> Side:
     Raises:
         ValueError: Neither BUY nor SELL.
     """
-    return _SIDES.get(text) or Side(text)
+    return SIDES.get(text) or Side(text)
 
 
 def above_zero(text: wire.Number) -> Decimal | None:
@@ -108,22 +109,22 @@ def order_status(text: str) -> OrderStatus:
     Raises:
         ValueError: A status that is not known: to guess at it could lose an order.
     """
-    status = _STATUSES.get(text)
+    status = STATUSES.get(text)
     if status is None:
         raise ValueError(f"unknown order status {text!r}")
     return status
 
 
 def order_type(text: str) -> OrderType:
-    return _TYPES.get(text, OrderType.UNKNOWN)
+    return TYPES.get(text, OrderType.UNKNOWN)
 
 
 def time_in_force(text: wire.Text) -> TimeInForce:
-    return _TIMES_IN_FORCE.get(words(text), TimeInForce.UNKNOWN)
+    return TIMES_IN_FORCE.get(text or "", _UNKNOWN)
 
 
 def position_side(text: wire.Text) -> PositionSide:
-    return _POSITION_SIDES.get(text) or PositionSide(text) if text else PositionSide.BOTH
+    return POSITION_SIDES.get(text) or PositionSide(text) if text else PositionSide.BOTH
 
 
 def whole(value: object, name: str) -> int:

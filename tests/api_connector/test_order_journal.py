@@ -199,11 +199,19 @@ def test_a_file_that_cannot_be_written_fails_the_order_as_not_sent_and_loses_not
 def test_orders_go_on_while_the_database_is_locked_and_are_in_it_afterwards(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    journal = opened(path)
+    clock = Timers()
+    journal = opened(path, clock=clock)
     journal._store._db.execute("PRAGMA query_only=ON")
-    for number in range(order_journal.FOLD_LINES + 10):
+    for number in range(order_journal.FOLD_LINES):
         journal.before_send((request(f"order-{number}"),), 1, 2)
+    ((delay_s, fold),) = clock.due
+    assert delay_s == 0, "so many are folded as soon as no order is on its way"
+    clock.due.clear()
+    fold()  # type: ignore[operator]
     assert "can't be brought up to date" in caplog.text
+    for number in range(10):
+        journal.before_send((request(f"later-{number}"),), 1, 2)
+    assert [delay_s for delay_s, _ in clock.due] == [FOLD_S], "and tried again in a while, not at each order"
     journal._store._db.execute("PRAGMA query_only=OFF")
     assert len(list(journal.orders())) == order_journal.FOLD_LINES + 10
     journal.close()

@@ -193,7 +193,7 @@ class OrderJournal:
         self._number = number
         unsettled.update(noted)
         self._orders += lines
-        if self._timer is None or len(self._orders) >= FOLD_LINES:
+        if self._timer is None or len(self._orders) == FOLD_LINES:
             self._fold_soon()
 
     def settled(self, symbol: str, client_order_id: str, outcome: Order | APIError) -> None:
@@ -254,7 +254,7 @@ class OrderJournal:
         except OSError as error:
             self._not_written(error)
         self._fills.append(line)
-        if self._timer is None or len(self._fills) >= FOLD_LINES:
+        if self._timer is None or len(self._fills) == FOLD_LINES:
             self._fold_soon()
 
     @property
@@ -315,10 +315,13 @@ class OrderJournal:
         self._store.close()
 
     def _fold_soon(self) -> None:
-        if max(len(self._orders), len(self._fills)) >= FOLD_LINES and not self._is_behind:
-            self._fold_quietly()
-        elif self._timer is None:
-            self._timer = self._clock.call_later(FOLD_S, self._fold_quietly)
+        """Never at once: an order may just be on its way."""
+        is_full = max(len(self._orders), len(self._fills)) >= FOLD_LINES and not self._is_behind
+        if is_full and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None:
+            self._timer = self._clock.call_later(0.0 if is_full else FOLD_S, self._fold_quietly)
 
     def _fold_quietly(self) -> None:
         try:

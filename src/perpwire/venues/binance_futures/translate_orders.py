@@ -17,10 +17,9 @@ from perpwire.venues.binance_futures.translate_words import (
     STATUSES,
     TYPES,
     VENUE,
-    above_zero,
+    ZERO,
     needed,
     number,
-    or_zero,
     order_status,
     order_type,
     position_side,
@@ -33,21 +32,22 @@ from perpwire.venues.binance_futures.translate_words import (
 
 def order(order: wire.Order) -> Order:
     updated_ms = order.update_time or None
+    filled = number(order.executed_qty)
     return Order(
         venue=VENUE,
         symbol=order.symbol,
         venue_time_ms=updated_ms or 0,
         order_id=str(order.order_id),
         client_order_id=order.client_order_id or "",
-        # Words that are known are looked up right here: a call takes longer than the rest of it.
+        # What is simple is done right here: a call takes longer than the rest of it.
         side=SIDES.get(order.side) or side(order.side),
         type=TYPES.get(order.type) or order_type(order.type),
         status=STATUSES.get(order.status) or order_status(order.status),
         time_in_force=time_in_force(order.time_in_force),
-        price=above_zero(order.price),
+        price=number(order.price) or None,
         quantity=needed(order.orig_qty, "quantity"),
-        filled_quantity=or_zero(order.executed_qty),
-        average_price=above_zero(order.avg_price),
+        filled_quantity=ZERO if filled is None else filled,
+        average_price=number(order.avg_price) or None,
         reduce_only=bool(order.reduce_only),
         position_side=position_side(order.position_side),
         created_time_ms=order.time or None,

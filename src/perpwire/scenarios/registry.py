@@ -25,6 +25,7 @@ MODULES = (
     "ban_spiral",
     "brutal_orders",
     "standard_hour",
+    "pong_alive_silence",
 )
 """Those of this package that hold scenarios."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from perpwire.api_connector.lifecycle import TopicState
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.websocket_manager import WebSocketManager
 from perpwire.clock import Clock
@@ -31,6 +32,7 @@ class _Kept:
         self.topic = topic
         self.fetching: asyncio.Task[None] | None = None
         self.tries = 0
+        self.is_mute = False
         self.became_in_sync = asyncio.Event()
         self.offs: list[Callable[[], None]] = []
 
@@ -54,6 +56,7 @@ class BookKeeper:
         self._clock = clock
         self._on_incident = on_incident
         self._books: dict[str, _Kept] = {}
+        streams.on_topic(self._on_topic)
 
     async def open(self, symbol: str, on_state: Callable[[str, bool], None], depth: int = SNAPSHOT_DEPTH) -> LocalBook:
         kept = self._books.get(symbol)
@@ -94,11 +97,26 @@ class BookKeeper:
             carrying = self._streams.carrying(self._venue, kept.topic)
             if carrying is None or carrying.name != connection:
                 continue
+            kept.is_mute = False
             if live:
                 kept.sync.start()
             else:
                 self._stop_fetching(kept)
                 kept.sync.lost("the connection was lost")
+
+    def _on_topic(self, venue: str, topic: str, state: TopicState) -> None:
+        """A book's stream is mute, or speaks again, while others on its socket go on."""
+        if venue != self._venue.name:
+            return
+        for kept in self._books.values():
+            if kept.topic.name == topic:
+                if state is not TopicState.LIVE:
+                    kept.is_mute = True
+                    self._stop_fetching(kept)
+                    kept.sync.lost("its stream is mute")
+                elif kept.is_mute:
+                    kept.is_mute = False
+                    kept.sync.start()
 
     async def close(self) -> None:
         for kept in tuple(self._books.values()):

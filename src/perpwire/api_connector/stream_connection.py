@@ -35,6 +35,9 @@ ALONE_S = 10.0
 
 _BEST_FIRST = (State.LIVE, State.SUBSCRIBING, State.LOGGING_IN, State.CONNECTING)
 
+OnTopic = Callable[[str, TopicState], None]
+"""Told of a topic that has become SILENT or STALE, and of its being LIVE again."""
+
 OnSilent = Callable[[str], bool]
 """Told once of a topic that was acknowledged and does not speak; True: it is tried elsewhere."""
 
@@ -47,6 +50,7 @@ class StreamConnection:
         credentials: For routes with a login.
         venue_ms: The venue's time, for the login's expiry.
         on_state: Called with True each time the group becomes live, with False each time the last socket is lost.
+        on_silent, on_topic: See OnSilent, OnTopic.
         copies: So many sockets say the same at once; each event is delivered once.
         gate: Says when a socket may be opened.
     """
@@ -67,6 +71,7 @@ class StreamConnection:
         on_incident: Callable[[Incident], None],
         on_state: Callable[[bool], None] | None = None,
         on_silent: OnSilent | None = None,
+        on_topic: OnTopic | None = None,
         heartbeat_s: float | None = None,
         name: str | None = None,
         copies: int = 1,
@@ -90,6 +95,7 @@ class StreamConnection:
         self._on_incident = on_incident
         self._on_state = on_state
         self._on_silent = on_silent
+        self._on_topic: OnTopic = on_topic or (lambda topic, state: None)
         self._gate = gate or ConnectGate(clock, venue.connects)
         self._lines = [StreamLine(self, clock, rng, venue.socket_life_s) for _ in range(max(1, copies))]
         self._tasks: list[asyncio.Task[None]] = []
@@ -131,8 +137,7 @@ class StreamConnection:
         return {topic: self.topic_state(topic) for topic in self.topics}
 
     def topic_state(self, topic: str) -> TopicState:
-        states = {socket.watch.state(topic) for socket in self._sockets}
-        return next((state for state in _BEST_TOPIC_FIRST if state in states), TopicState.WANTED)
+        return best_of(socket.watch.state(topic) for socket in self._sockets)
 
     def has_spoken(self, topic: str) -> bool:
         """On a socket that is there now."""
@@ -174,7 +179,7 @@ class StreamConnection:
             await asyncio.shield(self._first_outcome)
         elif new:
             await asyncio.gather(*(self._add_to(socket, new) for socket in tuple(self._live)))
-        self._raise_refusals(new)
+        self.raise_refusals(new)
 
     async def _add_to(self, socket: StreamSocket, topics: list[str]) -> None:
         try:
@@ -186,7 +191,11 @@ class StreamConnection:
         except TimeoutError:
             socket.end("a subscription was not answered")
 
-    def _raise_refusals(self, topics: Iterable[str]) -> None:
+    def raise_refusals(self, topics: Iterable[str]) -> None:
+        """
+        Raises:
+            StreamRefused: Some of these were refused; the others stand.
+        """
         refused = [f"{topic} ({self._refused[topic]})" for topic in topics if topic in self._refused]
         if refused:
             raise StreamRefused(
@@ -217,7 +226,7 @@ class StreamConnection:
         await self._add_to(first, [topic])
         for other in others:
             await self._add_to(other, [topic])
-        self._raise_refusals([topic])
+        self.raise_refusals([topic])
 
     def restart(self, reason: str) -> None:
         """Give up the present sockets; they are replaced at once."""
@@ -279,7 +288,7 @@ class StreamConnection:
             tried.update(missing)
             await self._subscribe(socket, missing)
         if wanted and not socket.confirmed:
-            self._raise_refusals(wanted)
+            self.raise_refusals(wanted)
         await self._bring_canary(socket)
         socket.became_live()
 
@@ -349,7 +358,8 @@ class StreamConnection:
             for topic in verdict.silent:
                 self._see_to_silent(topic)
         if verdict.stale and not self._told.issuperset(verdict.stale):
-            self._told.update(verdict.stale)
+            for topic in verdict.stale:
+                self._note(topic, TopicState.STALE)
             self._tell(
                 StreamStale,
                 f"{self.name} answers, and says nothing of {_listed(verdict.stale)} for {verdict.silent_s:.0f} s",
@@ -362,7 +372,7 @@ class StreamConnection:
         """Tell of it, and have it tried elsewhere; both once."""
         if topic in self._told or topic not in self.topics:
             return
-        self._told.add(topic)
+        self._note(topic, TopicState.SILENT)
         self._tell(
             StreamSilent, f"{topic} was acknowledged on {self.name}, and says nothing", topic=topic, route=self.route
         )
@@ -376,8 +386,15 @@ class StreamConnection:
     def tend(self) -> None:
         """See stream_line.Owner."""
         self._see_to_seam()
-        if self._told:
-            self._told = {topic for topic in self._told if self.topic_state(topic) is not TopicState.LIVE}
+        for topic in tuple(self._told):
+            if self.topic_state(topic) is TopicState.LIVE:
+                self._told.discard(topic)
+                self._on_topic(topic, TopicState.LIVE)
+
+    def _note(self, topic: str, state: TopicState) -> None:
+        if topic not in self._told:
+            self._told.add(topic)
+            self._on_topic(topic, state)
 
     def release(self, socket: StreamSocket) -> None:
         """See stream_line.Owner."""
@@ -492,6 +509,12 @@ class StreamConnection:
 _BEST_TOPIC_FIRST = (
     TopicState.LIVE, TopicState.STALE, TopicState.SILENT, TopicState.ACKNOWLEDGED, TopicState.ASKED, TopicState.REFUSED
 )  # fmt: skip
+
+
+def best_of(states: Iterable[TopicState]) -> TopicState:
+    """Of what several sockets know of one topic, what tells most."""
+    known = set(states)
+    return next((state for state in _BEST_TOPIC_FIRST if state in known), TopicState.WANTED)
 
 
 def _listed(topics: Collection[str]) -> str:

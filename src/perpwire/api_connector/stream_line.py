@@ -192,7 +192,7 @@ class StreamLine:
         free: Collection[str] = ()
         why = self._leave or ("it is old" if is_old else "")
         if verdict.bad:
-            free = self._owner.is_bad(socket, verdict)
+            free = self._owner.is_bad(socket, verdict) if verdict.is_sure else ()
             if verdict.is_dead and free:
                 socket.watch.gave_no_help(verdict.bad)
                 socket.end(f"no data for {verdict.silent_s:.0f} s")

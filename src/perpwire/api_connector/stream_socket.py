@@ -195,7 +195,7 @@ class StreamSocket:
         topics = [topic for request in requests for topic in request]
         answers = {topic: loop.create_future() for topic in topics}
         self._answers |= answers
-        self.watch.asked(topics)
+        self.watch.asked(topics, self.canary)
         try:
             await self._send([frame for request in requests for frame in self.session.subscribe(request)])
             self._raise_if_ended()

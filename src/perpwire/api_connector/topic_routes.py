@@ -1,4 +1,4 @@
-"""On which route a topic is asked for: as the user says, or as was found out, or else as the venue's table says."""
+"""On which route a topic is asked for: as was found out, or as the user says, or else as the venue's table says."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from perpwire.venues.base import Topic, Venue
 
 Routes = Mapping[str, Mapping[str, str]]
-"""Venue name -> kind of stream, or whole name of one -> route."""
+"""Venue name -> kind of stream, or whole name of one, or "*" for all -> route."""
 
 
 class TopicRoutes:
@@ -21,10 +21,15 @@ class TopicRoutes:
 
     def routed(self, venue: Venue, topic: Topic) -> Topic:
         """The topic with the route to ask for it on."""
-        own = self._of_user.get(venue.name, {})
         kind = venue.feed(topic).kind
-        route = own.get(topic.name) or own.get(kind) or self._found.get((venue.name, kind))
-        return topic if route is None else msgspec.structs.replace(topic, route=route)
+        found = self._found.get((venue.name, kind))
+        if found is not None:
+            return msgspec.structs.replace(topic, route=found)
+        own = self._of_user.get(venue.name, {})
+        for key in (topic.name, kind, "*"):
+            if key in own:
+                return msgspec.structs.replace(topic, route=own[key])
+        return topic
 
     def others(self, venue: Venue, topic: Topic) -> list[str]:
         """Routes on which a topic may be served too, likeliest first."""

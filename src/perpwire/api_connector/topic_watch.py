@@ -39,6 +39,9 @@ MEMORY = 600
 RECENT_S = 3.0
 """A socket on which anything was heard so lately is not dead, only some of its topics are."""
 
+UNSURE_S = 1.5
+"""Where nothing speaks, but some topics are not late by their own measure yet, they are waited for so long."""
+
 PATIENCE_CAP_S = 3600.0
 
 LOOK_LATE_S = 3.0
@@ -76,12 +79,14 @@ class Verdict(msgspec.Struct, frozen=True):
         silent: Acknowledged, and their first data has not come in time.
         stale: Have spoken, and are silent for too long.
         is_dead: It is not only these: nothing else shows that the socket delivers anything.
+        is_sure: Otherwise it may still turn out to be only these, or all.
         silent_s: How long the longest of them has been silent.
     """
 
     silent: tuple[str, ...] = ()
     stale: tuple[str, ...] = ()
     is_dead: bool = False
+    is_sure: bool = True
     silent_s: float = 0.0
 
     @property
@@ -96,9 +101,10 @@ ANYTHING = Feed(kind="", routes=())
 
 
 class _Watched:
-    __slots__ = ("acked_s", "feed", "heard_ns", "heard_s", "quiet_looks", "rhythm", "state")
+    __slots__ = ("acked_s", "feed", "heard_ns", "heard_s", "is_canary", "quiet_looks", "rhythm", "state")
 
-    def __init__(self, feed: Feed, rhythm: Rhythm) -> None:
+    def __init__(self, feed: Feed, rhythm: Rhythm, is_canary: bool = False) -> None:
+        self.is_canary = is_canary
         self.feed = feed
         self.rhythm = rhythm
         self.state = TopicState.ASKED
@@ -118,7 +124,7 @@ class _Watched:
 
     def first_s(self) -> float | None:
         """Its first data comes within so long; None: it need not. That of a canary never counts."""
-        first_s = None if self.feed.is_canary else self.feed.first_s
+        first_s = None if self.is_canary else self.feed.first_s
         return None if first_s is None else self._expected(first_s)
 
     def all_s(self) -> float:
@@ -154,12 +160,12 @@ class TopicWatch:
         self._whole = _Watched(ANYTHING, rhythms.setdefault("", Rhythm()))
         """All of the socket together."""
 
-    def asked(self, topics: Iterable[str]) -> None:
+    def asked(self, topics: Iterable[str], canary: str | None = None) -> None:
         for topic in topics:
             rhythm = self._rhythms.get(topic)
             if rhythm is None:
                 rhythm = self._rhythms[topic] = Rhythm()
-            self._watched[topic] = _Watched(self._feed(topic), rhythm)
+            self._watched[topic] = _Watched(self._feed(topic), rhythm, topic == canary)
 
     def acknowledged(self, topic: str, now_s: float) -> None:
         watched = self._watched.get(topic)
@@ -219,7 +225,8 @@ class TopicWatch:
             self._forgive(now_s - since_s)
         silent: list[str] = []
         stale: list[str] = []
-        latest_s, latest_ns, is_fresh, silent_s = -1e9, 0, False, 0.0
+        latest_s, latest_ns, silent_s = -1e9, 0, 0.0
+        some_may_speak, overdue_s = False, -1e9
         for topic, watched in self._watched.items():
             if watched.state in (TopicState.ASKED, TopicState.REFUSED):
                 continue
@@ -234,6 +241,7 @@ class TopicWatch:
                     watched.state = TopicState.SILENT
                     silent.append(topic)
                     silent_s = max(silent_s, now_s - watched.acked_s)
+                    overdue_s = max(overdue_s, now_s - watched.acked_s - first_s)
                 continue
             latest_s = max(latest_s, watched.heard_s)
             if watched.feed.has_rhythm:
@@ -245,12 +253,14 @@ class TopicWatch:
                 watched.state = TopicState.STALE
                 stale.append(topic)
                 silent_s = max(silent_s, now_s - watched.heard_s)
+                overdue_s = max(overdue_s, now_s - watched.heard_s - longest_s)
             else:
-                is_fresh = True
+                some_may_speak = True
         if not silent and not stale:
             return self._look_at_all(now_s, wall_ns, latest_ns, since_s)
-        is_dead = not is_fresh and now_s - latest_s >= RECENT_S
-        return Verdict(tuple(silent), tuple(stale), is_dead, silent_s)
+        nothing_speaks = now_s - latest_s >= RECENT_S
+        is_sure = not nothing_speaks or not some_may_speak or overdue_s >= UNSURE_S
+        return Verdict(tuple(silent), tuple(stale), nothing_speaks and is_sure, is_sure, silent_s)
 
     def _look_at_all(self, now_s: float, wall_ns: int, latest_ns: int, since_s: float) -> Verdict:
         """No topic is late by itself; but of all of them something has always come sooner."""
@@ -265,7 +275,7 @@ class TopicWatch:
         spoke = [topic for topic, one in self._watched.items() if one.heard_s is not None and one.feed.has_rhythm]
         for topic in spoke:
             self._watched[topic].state = TopicState.STALE
-        return Verdict((), tuple(spoke), True, silent_s)
+        return Verdict((), tuple(spoke), True, True, silent_s)
 
     def _forgive(self, away_s: float) -> None:
         """We looked late: something held the loop, and what has arrived meanwhile has not been read yet."""

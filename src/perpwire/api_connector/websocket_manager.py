@@ -16,7 +16,7 @@ from perpwire.api_connector.connect_gate import ConnectGate
 from perpwire.api_connector.event_queue import EventQueue, Overflow
 from perpwire.api_connector.frame_path import FramePath, Tap
 from perpwire.api_connector.lifecycle import State, TopicState
-from perpwire.api_connector.stream_connection import StreamConnection
+from perpwire.api_connector.stream_connection import StreamConnection, best_of
 from perpwire.api_connector.topic_routes import Routes, TopicRoutes
 from perpwire.clock import Clock, SystemClock
 from perpwire.credentials import Credentials
@@ -89,6 +89,7 @@ class WebSocketManager:
         self._routes = TopicRoutes(routes or {})
         self._copies = copies
         self._gates: dict[str, ConnectGate] = {}
+        self._topic_handlers: list[Callable[[str, str, TopicState], None]] = []
         self._searches: set[asyncio.Task[None]] = set()
         self._clock: Clock = clock or SystemClock()
         self._rng = rng or system_random()
@@ -144,6 +145,11 @@ class WebSocketManager:
         """Call `handler` with each fact about our connections: lost, recovered, failing ... (model/incident.py)."""
         self._incident_handlers.append(handler)
 
+    def on_topic(self, handler: Callable[[str, str, TopicState], None]) -> None:
+        """Call `handler(venue, topic, state)` when a topic has become SILENT (acknowledged, and its first data does not
+        come) or STALE (was live), and when it is LIVE again. Losses of whole connections are incidents."""
+        self._topic_handlers.append(handler)
+
     def on_raw(self, tap: Tap | None) -> None:
         """Call `tap(connection, frame, received_ns)` with each frame as it came, before anything is made of it."""
         self.frames.tap = tap
@@ -161,11 +167,12 @@ class WebSocketManager:
     @property
     def topics(self) -> dict[tuple[str, str], TopicState]:
         """Venue name and topic -> whether it speaks. What is acknowledged is not live; only data is."""
-        return {
-            (connection.venue.name, topic): state
-            for connection in self._connections.values()
-            for topic, state in connection.topic_states.items()
-        }
+        known: dict[tuple[str, str], TopicState] = {}
+        for connection in self._connections.values():
+            for topic, state in connection.topic_states.items():
+                key = (connection.venue.name, topic)
+                known[key] = best_of((state, known.get(key, state)))
+        return known
 
     async def close(self) -> None:
         """Close every socket and end every iterator."""
@@ -224,6 +231,8 @@ class WebSocketManager:
                 connection = self._with_room(venue, hosts, self._routes.routed(venue, topic), on_state, wanted)
             wanted.setdefault(connection, []).append(topic.name)
         await asyncio.gather(*(self._bring(connection, names) for connection, names in wanted.items()))
+        for connection, names in wanted.items():
+            connection.raise_refusals(names)
 
     async def open(
         self,
@@ -319,6 +328,7 @@ class WebSocketManager:
             on_incident=self._tell,
             on_state=None if on_state is None else lambda live: on_state(name, live),
             on_silent=lambda topic: self._search(connection, hosts, topic, on_state),
+            on_topic=lambda topic, state: self._tell_topic(venue.name, topic, state),
             heartbeat_s=self._heartbeat_s,
             copies=self._copies,
             gate=gate,
@@ -399,6 +409,13 @@ class WebSocketManager:
 
             self._sockets = PicowsTransport(self._clock, proxy=self._proxy, ssl_context=self._ssl_context)
         return self._sockets
+
+    def _tell_topic(self, venue: str, topic: str, state: TopicState) -> None:
+        for handler in tuple(self._topic_handlers):
+            try:
+                handler(venue, topic, state)
+            except Exception:
+                log.exception("a handler of topics failed on %s", topic)
 
     def _tell(self, incident: Incident) -> None:
         tell(incident, self._incident_handlers)

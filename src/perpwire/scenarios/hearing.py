@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
+from collections.abc import Callable
 
-from perpwire.model.incident import ConnectionLost, ConnectionRecovered, Incident
+from perpwire.model.incident import BookGap, BookRecovered, ConnectionLost, ConnectionRecovered, Incident
 from perpwire.model.market import AggTrade, BookDelta, BookSnapshot, BookTicker, Event, Kline, MarkPrice, Trade
 from perpwire.notification.alert import Alert, Severity
 from perpwire.notification.digest import Digest
@@ -21,8 +21,6 @@ DEPTH = {"binance": "*@depth*", "bybit": "orderbook.50.*"}
 
 PUBLIC_NAME = {"binance": "binance/public", "bybit": "bybit/public"}
 
-WATCHED_EVERY_S = 0.05
-
 
 class Hearing:
     """Begins to listen when it is made."""
@@ -35,12 +33,15 @@ class Hearing:
             run.connector.on(kind, self._heard(kind.__name__))
         self._incidents_before = len(run.incidents)
         self._journal_before = len(run.host.journal.entries())
-        self.unreadable: list[float] = []
-        """Moments at which the local book could not be read."""
 
-    def _heard(self, name: str):  # type: ignore[no-untyped-def]
+    def _heard(self, name: str) -> Callable[[Event], None]:
         times = self.times[name]
         return lambda event: times.append(self._run.now_s)
+
+    def gone(self, symbol: str) -> list[float]:
+        """Moments at which the local book of a symbol became unreadable, or readable again."""
+        found = self.incidents(BookGap, BookRecovered)
+        return [self.at_s(one) for one in found if isinstance(one, BookGap | BookRecovered) and one.symbol == symbol]
 
     def first(self, kinds: tuple[type[Event], ...], since_s: float) -> float:
         """When any of these kinds was heard first after a moment; infinite: never."""
@@ -92,17 +93,6 @@ class Hearing:
             if out is not None and out.resolves is None and out.severity is not Severity.INFO:
                 told.append((self.at_s(incident), out))
         return told
-
-    def watch_book(self, symbol: str) -> asyncio.Task[None]:
-        """Look at a local book, from now on, every twentieth of a second; cancel it in the end."""
-
-        async def watch() -> None:
-            while True:
-                if not self._run.books[symbol].is_in_sync:
-                    self.unreadable.append(self._run.now_s)
-                await self._run.clock.sleep(WATCHED_EVERY_S)
-
-        return asyncio.create_task(watch())
 
 
 TOP = (BookTicker,)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from decimal import Decimal
 
@@ -17,19 +16,14 @@ SYMBOL = "BTCUSDT"
 NORMAL_S = 30.0
 
 
-@scenario(options={"rate": 10.0})
+@scenario(options={"rate": 20.0})
 async def pong_alive_silence(run: Run) -> None:
-    """A socket goes mute while it answers pings, or half-open, or in part, or again and again, or ends inside a ping."""
+    """A socket goes mute while it answers pings, or half-open, or in part, or again and again, or is closed."""
     await run.follow(SYMBOL, books=(SYMBOL,))
     hearing = Hearing(run)
     await run.clock.sleep(NORMAL_S + run.random.uniform(0, 1))
     play = run.random.choice((_mute, _half_open, _one_topic, _mute_again_and_again, _closed_inside_a_ping))
-    watching = hearing.watch_book(SYMBOL)
-    try:
-        await play(run, hearing)
-    finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+    await play(run, hearing)
 
 
 async def _mute(run: Run, hearing: Hearing) -> None:
@@ -54,9 +48,12 @@ async def _dead(run: Run, hearing: Hearing, fault: Silence) -> None:
     run.check(len(lost) == 1, f"{name} was lost {len(lost)} times")
     run.check(bool(lost) and lost[0] <= mute_s + 10 + slack_s, f"noticed after {_after(lost, mute_s)} s")
     run.check(first_s <= mute_s + 15 + slack_s, f"the first frame came {first_s - mute_s:.1f} s later")
-    gone = hearing.unreadable
+    gone = hearing.gone(SYMBOL)
     run.check(bool(gone) and gone[0] <= mute_s + 10 + slack_s, f"the book was read for {_after(gone, mute_s)} s")
-    run.check(bool(gone) and gone[-1] <= mute_s + 17 + slack_s, "the book was not live again in time")
+    run.check(
+        bool(gone) and gone[-1] <= mute_s + 17 + slack_s and run.books[SYMBOL].is_in_sync,
+        "the book was not live again in time",
+    )
     run.check(run.connector.streams.reconnects[name] == 1, f"{run.connector.streams.reconnects[name]} reconnects")
     run.check(_snapshots(run) - snapshots <= 1, f"{_snapshots(run) - snapshots} snapshots were asked for")
     run.check(not before & set(run.host.connections), "the old socket is still there")
@@ -74,15 +71,19 @@ async def _one_topic(run: Run, hearing: Hearing) -> None:
     first_s = hearing.first(DEPTHS, mute_s + 0.5)
     run.check(first_s <= mute_s + 17 + slack_s, f"depth came again {first_s - mute_s:.1f} s later")
     stale = [hearing.at_s(one) for one in hearing.incidents(StreamStale)]
-    run.check(bool(stale) and stale[0] <= mute_s + 10 + slack_s, f"told to be stale after {_after(stale, mute_s)} s")
-    gone = hearing.unreadable
-    run.check(bool(gone) and gone[0] <= mute_s + 10 + slack_s, f"the book was read for {_after(gone, mute_s)} s")
-    run.check(bool(gone) and gone[-1] <= mute_s + 17 + slack_s, "the book was not live again in time")
+    gone = hearing.gone(SYMBOL)
+    # In a lull of this market nothing may change within 50 levels for a while: the first to be seen is an older one.
+    run.check(bool(stale) and stale[0] <= mute_s + 13 + slack_s, f"told to be stale after {_after(stale, mute_s)} s")
+    run.check(bool(gone) and gone[0] <= mute_s + 13 + slack_s, f"the book was read for {_after(gone, mute_s)} s")
+    run.check(
+        bool(gone) and gone[-1] <= mute_s + 17 + slack_s and run.books[SYMBOL].is_in_sync,
+        "the book was not live again in time",
+    )
     run.check(len(hearing.alerts()) <= 1, f"alerts: {[alert.title for _, alert in hearing.alerts()]}")
 
 
 async def _mute_again_and_again(run: Run, hearing: Hearing) -> None:
-    """The socket and the next three are mute: live within 10 s of the first that is not, one alert a minute and cause."""
+    """The socket and the next three are mute: live within 10 s of the first good one, an alert a minute and cause."""
     mute_s = run.now_s
     run.fault(Silence(what="data", route=PUBLIC[run.venue], also_next=3))
     await run.clock.sleep(90)
@@ -124,11 +125,11 @@ async def quiet_market(run: Run) -> None:
     """An hour in which the account has no event and one contract a frame every ten minutes: nothing is reconnected."""
     await run.follow("BTCUSDT", "DULLUSDT")
     hearing = Hearing(run)
-    dull = "dullusdt@*" if run.venue == "binance" else "*.DULLUSDT"
+    # Its mark price goes on, as that of every contract; and Bybit repeats the top of its book.
+    dull = ("dullusdt@bookTicker", "dullusdt@aggTrade") if run.venue == "binance" else ("publicTrade.DULLUSDT",)
     for _ in range(6):
-        run.fault(Silence(what="data", route="/public", topic=dull, seconds=595.0, then="heal"))
-        if run.venue == "binance":
-            run.fault(Silence(what="data", route="/market", topic=dull, seconds=595.0, then="heal"))
+        for topic in dull:
+            run.fault(Silence(what="data", topic=topic, seconds=595.0, then="heal"))
         await run.clock.sleep(600)
     run.check(not any(run.connector.streams.reconnects.values()), f"reconnects: {run.connector.streams.reconnects}")
     run.check(not hearing.alerts(), f"alerts: {[alert.title for _, alert in hearing.alerts()]}")

@@ -26,6 +26,7 @@ MODULES = (
     "brutal_orders",
     "standard_hour",
     "pong_alive_silence",
+    "acknowledged_no_data",
 )
 """Those of this package that hold scenarios."""
 

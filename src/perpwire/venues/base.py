@@ -93,8 +93,6 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
         is_clockwork: `every_s` is how the venue makes it. Otherwise it is what the venue's market is like, and where
             this topic has been seen to be slower than that, it may be.
         has_rhythm: It comes at a pace of its own, which can be learned; not where what the user does makes it speak.
-        is_canary: A socket that carries nothing with an `every_s` may be given this topic, so that its silence means
-            something.
     """
 
     kind: str
@@ -103,7 +101,6 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     every_s: float | None = None
     is_clockwork: bool = False
     has_rhythm: bool = True
-    is_canary: bool = False
 
 
 NO_OPTIONS = StreamOptions()
@@ -415,7 +412,7 @@ class Venue(MarketCalls, AccountCalls, OrderCalls, ABC):
 
     @abstractmethod
     def canary(self, route: str) -> Topic | None:
-        """A topic that always speaks on a route; None where there is none."""
+        """A topic that always speaks on a route, so that its silence means something; None where there is none."""
 
     @abstractmethod
     def parse_topic(self, name: str) -> Topic:

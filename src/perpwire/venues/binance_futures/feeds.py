@@ -15,8 +15,11 @@ BUSY = frozenset({"btcusdt", "ethusdt", "solusdt", "xrpusdt", "bnbusdt", "dogeus
 QUIET_S = 7.0
 """What has a speed of seconds or less is not silent for longer while it can speak at all."""
 
-_FIRST_S = {"kline": 10.0, "continuousKline": 10.0, "trade": 30.0, "aggTrade": 30.0}
-"""First data, where 5 s are too short."""
+FIRST_S = 4.0
+"""First data; looked for once a second, so that its lack is told within five."""
+
+_FIRST_S = {"kline": 9.0, "continuousKline": 9.0, "trade": 29.0, "aggTrade": 29.0}
+"""Where that is too short."""
 
 _BY_THE_CLOCK = frozenset({"markPrice"})
 _WHOLE_MARKET = frozenset({"ticker", "miniTicker", "bookTicker"})
@@ -32,12 +35,11 @@ def feed_of(topic: Topic) -> Feed:
     speaks = _always_speaks(name)
     return Feed(
         kind=name.kind,
-        routes=_routes(topic.route),
-        first_s=_FIRST_S.get(name.kind, 5.0) if speaks else None,
+        routes=_routes(name.route),
+        first_s=_FIRST_S.get(name.kind, FIRST_S) if speaks else None,
         every_s=QUIET_S if speaks and name.kind not in _SELDOM else None,
         is_clockwork=name.kind in _BY_THE_CLOCK,
         has_rhythm=topic.route != PRIVATE,
-        is_canary=topic.name in _CANARIES.values(),
     )
 
 

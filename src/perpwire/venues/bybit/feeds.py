@@ -15,8 +15,11 @@ BUSY = frozenset({"BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "BNBUSDT", "DOGEUS
 QUIET_S = 7.0
 """What has a speed of seconds or less is not silent for longer while it can speak at all."""
 
-_FIRST_S = {"kline": 10.0, "publicTrade": 30.0}
-"""First data, where 5 s are too short."""
+FIRST_S = 4.0
+"""First data; looked for once a second, so that its lack is told within five."""
+
+_FIRST_S = {"kline": 9.0, "publicTrade": 29.0}
+"""Where that is too short."""
 
 _OF_BUSY_ONES = frozenset({"orderbook", "tickers", "publicTrade"})
 _CANARY = "tickers.BTCUSDT"
@@ -32,11 +35,10 @@ def feed_of(topic: Topic) -> Feed:
     return Feed(
         kind=family,
         routes=(topic.route,),
-        first_s=_FIRST_S.get(family, 5.0) if begins or busy else None,
+        first_s=_FIRST_S.get(family, FIRST_S) if begins or busy else None,
         every_s=QUIET_S if repeats or (busy and family != "publicTrade") else None,
         is_clockwork=repeats,
         has_rhythm=topic.route != PRIVATE,
-        is_canary=topic.name == _CANARY,
     )
 
 

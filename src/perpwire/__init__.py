@@ -26,7 +26,7 @@ _NAMES = {
     "perpwire.api_connector.stream_connection": ("StreamConnection",),
     "perpwire.api_connector.trade_route": ("TradeRoute",),
     "perpwire.api_connector.venue_connector": ("VenueConnector",),
-    "perpwire.api_connector.websocket_manager": ("WebSocketManager",),
+    "perpwire.api_connector.websocket_manager": ("StreamSettings", "WebSocketManager"),
     "perpwire.clock": ("Clock", "ManualClock", "SystemClock"),
     "perpwire.credentials": ("Credentials",),
     "perpwire.data_processor.account_state": ("AccountState",),
@@ -105,7 +105,10 @@ if TYPE_CHECKING:
     from perpwire.api_connector.stream_connection import StreamConnection as StreamConnection
     from perpwire.api_connector.trade_route import TradeRoute as TradeRoute
     from perpwire.api_connector.venue_connector import VenueConnector as VenueConnector
-    from perpwire.api_connector.websocket_manager import WebSocketManager as WebSocketManager
+    from perpwire.api_connector.websocket_manager import (
+        StreamSettings as StreamSettings,
+        WebSocketManager as WebSocketManager,
+    )
     from perpwire.clock import Clock as Clock, ManualClock as ManualClock, SystemClock as SystemClock
     from perpwire.credentials import Credentials as Credentials
     from perpwire.data_processor.account_state import AccountState as AccountState

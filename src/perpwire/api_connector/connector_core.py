@@ -35,7 +35,7 @@ from perpwire.api_connector.routes import HttpRoute
 from perpwire.api_connector.shared_budgets import shared_pools
 from perpwire.api_connector.start_up import StartUp, StartUpReport
 from perpwire.api_connector.trade_route import TradeRoute
-from perpwire.api_connector.websocket_manager import WebSocketManager, tell
+from perpwire.api_connector.websocket_manager import StreamSettings, WebSocketManager, tell
 from perpwire.clock import Clock, SystemClock
 from perpwire.credentials import Credentials
 from perpwire.data_processor.account_state import AccountState
@@ -99,6 +99,7 @@ class ConnectorCore:
         guards: Limits of your own for orders; see guards.py. None: off.
         journal: A file (SQLite) in which orders stand before they are sent, so that a program that was killed settles
             them when it is started again; see docs/orders.md. A path, or a JournalFile for more. None: off.
+        stream_settings: How streams are kept: copies, routes of your own; see StreamSettings.
         clock, rng, http, sockets: For tests: time, randomness and transports of their own. Transports that are given
             are not closed by the connector.
     """
@@ -123,6 +124,7 @@ class ConnectorCore:
         guards: Guards | None = None,
         journal: JournalFile | Path | str | None = None,
         retry: RetryPolicy | None = None,
+        stream_settings: StreamSettings | None = None,
         clock: Clock | None = None,
         rng: random.Random | None = None,
         http: HttpTransport | None = None,
@@ -159,6 +161,7 @@ class ConnectorCore:
             urls={} if url is None else {venue.name: url},
             hosts={} if hosts is None else {venue.name: hosts},
             heartbeat_s=venue.heartbeat_s,
+            settings=stream_settings,
             proxy=proxy,
             ssl_context=ssl_context,
             clock=self._clock,

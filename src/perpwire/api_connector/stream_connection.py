@@ -52,6 +52,7 @@ class StreamConnection:
         on_state: Called with True each time the group becomes live, with False each time the last socket is lost.
         on_silent, on_topic: See OnSilent, OnTopic.
         copies: So many sockets say the same at once; each event is delivered once.
+        life_s: Replace sockets before they are so old; None: before the venue ends them.
         gate: Says when a socket may be opened.
     """
 
@@ -75,6 +76,7 @@ class StreamConnection:
         heartbeat_s: float | None = None,
         name: str | None = None,
         copies: int = 1,
+        life_s: float | None = None,
         gate: ConnectGate | None = None,
     ) -> None:
         self.name = name or f"{venue.name}/{route}"
@@ -97,7 +99,7 @@ class StreamConnection:
         self._on_silent = on_silent
         self._on_topic: OnTopic = on_topic or (lambda topic, state: None)
         self._gate = gate or ConnectGate(clock, venue.connects)
-        self._lines = [StreamLine(self, clock, rng, venue.socket_life_s) for _ in range(max(1, copies))]
+        self._lines = [StreamLine(self, clock, rng, life_s or venue.socket_life_s) for _ in range(max(1, copies))]
         self._tasks: list[asyncio.Task[None]] = []
         self._sockets: dict[StreamSocket, Source] = {}
         """Those that are there, oldest first."""
@@ -142,6 +144,11 @@ class StreamConnection:
     def has_spoken(self, topic: str) -> bool:
         """On a socket that is there now."""
         return any(socket.session.heard_ns(topic) for socket in self._live)
+
+    @property
+    def successions(self) -> int:
+        """How often a socket was replaced before it was lost."""
+        return sum(line.successions for line in self._lines)
 
     async def start(self, topics: Iterable[str]) -> None:
         """Connect and subscribe; returns once live, and from then on it stays so by itself.
@@ -302,6 +309,7 @@ class StreamConnection:
 
     def is_live(self, socket: StreamSocket) -> None:
         """See stream_line.Owner."""
+        self._gate.came_through()
         was_live = bool(self._live)
         self._live[socket] = None
         if self._first_outcome is not None and not self._first_outcome.done():
@@ -382,6 +390,10 @@ class StreamConnection:
     def stays(self, topic: str) -> None:
         """It does not speak elsewhere either."""
         self._elsewhere.discard(topic)
+
+    async def pause(self, seconds: float, *, may_be_cut_short: bool) -> None:
+        """See stream_line.Owner."""
+        await self._gate.pause(seconds, may_be_cut_short=may_be_cut_short)
 
     def tend(self) -> None:
         """See stream_line.Owner."""

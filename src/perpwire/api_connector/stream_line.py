@@ -23,10 +23,11 @@ BEAT_S = 1.0
 LATEST_BEAT_S = 2.0
 """A beat that comes later than this was held up; it counts for no more."""
 
-ROTATE_BEFORE_S = 1800.0
-"""A socket is replaced so long before the venue ends it, and up to ROTATE_SPREAD_S earlier: not all at once."""
+ROTATE_BEFORE = 1 / 48
+"""Of its life that is left when a socket is replaced at the latest: half an hour of a day."""
 
-ROTATE_SPREAD_S = 3600.0
+ROTATE_SPREAD = 1 / 24
+"""Of its life over which replacements are spread: an hour of a day."""
 
 LINGER_S = 3.0
 """Old and new socket live side by side at least so long: what was under way on the old one arrives."""
@@ -36,8 +37,6 @@ HOLD_S = 5.0
 
 PROOF_S = 35.0
 """A successor that is deaf to what the old socket hears, for so long, is given up."""
-
-RETRY_SUCCESSOR_S = 60.0
 
 
 class Owner(Protocol):
@@ -72,6 +71,10 @@ class Owner(Protocol):
 
     def has_failed(self, error: Exception, reason: str, failures: int) -> bool:
         """A try was in vain. False: there is to be no other."""
+        ...
+
+    async def pause(self, seconds: float, *, may_be_cut_short: bool) -> None:
+        """Before the next try; cut short when another socket comes through."""
         ...
 
     def tend(self) -> None:
@@ -109,6 +112,7 @@ class StreamLine:
         self._heir: asyncio.Task[StreamSocket | None] | None = None
         self._leave = ""
         self._not_before_s = 0.0
+        self._in_vain = 0
 
     async def run(self) -> None:
         """Until cancelled, or the owner wants no further try."""
@@ -133,7 +137,8 @@ class StreamLine:
             finally:
                 self._owner.discard(socket)
             again = True
-            await self._clock.sleep(reconnect_pause_s(failures, self._rng, refusals))
+            pause_s = reconnect_pause_s(failures, self._rng, refusals)
+            await self._owner.pause(pause_s, may_be_cut_short=failures > 0 and not refusals)
 
     async def close(self) -> None:
         """End its sockets; `run` is cancelled by whoever runs it."""
@@ -199,7 +204,7 @@ class StreamLine:
                 return
             if free:
                 why = f"{', '.join(free)} is mute"
-        if why and self._heir is None and (free or self._now_s() >= self._not_before_s):
+        if why and self._heir is None and self._now_s() >= self._not_before_s:
             log.info("%s has a successor made: %s", socket.name, why)
             socket.watch.gave_no_help(free)
             self._leave = ""
@@ -220,7 +225,8 @@ class StreamLine:
             self._owner.discard(heir)
             raise
         log.info("the successor of %s is given up: %s", old.name, reason)
-        self._not_before_s = self._now_s() + RETRY_SUCCESSOR_S
+        self._in_vain += 1
+        self._not_before_s = self._now_s() + reconnect_pause_s(self._in_vain, self._rng)
         heir.end(reason)
         self._owner.discard(heir)
         return None
@@ -263,6 +269,7 @@ class StreamLine:
         if new is None:
             return None
         self.successions += 1
+        self._in_vain = 0
         self.socket = new
         self._owner.release(new)
         self._owner.is_live(new)
@@ -273,8 +280,8 @@ class StreamLine:
     def _rotates_at(self, socket: StreamSocket) -> float:
         if self._life_s is None:
             return float("inf")
-        early_s = ROTATE_BEFORE_S + self._rng.uniform(0.0, ROTATE_SPREAD_S)
-        return socket.opened_s + max(self._life_s - early_s, self._life_s / 2)
+        early = ROTATE_BEFORE + ROTATE_SPREAD * self._rng.random()
+        return socket.opened_s + self._life_s * (1 - early)
 
     def _now_s(self) -> float:
         return self._clock.monotonic_ns() / 1e9

@@ -7,6 +7,7 @@ import logging
 import random
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import msgspec
@@ -42,6 +43,24 @@ SEARCH_S = 10.0
 """For the first data there, where it is not known how soon it must come."""
 
 
+class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How streams are kept.
+
+    Attributes:
+        routes: Venue name -> kind of stream, or one stream's name, or "*" for all -> route to ask for it on, where the
+            venue has moved it: {"binance": {"aggTrade": "market"}}. What is silent there is tried on the others anyway.
+        copies: So many sockets carry each stream at once. Each event is delivered once, the first time that one of them
+            says it; losing one loses nothing.
+        topics_per_connection: More go on a further connection; None: as many as the venue takes.
+        socket_life_s: Replace sockets before they are so old, without a gap; None: before the venue ends them.
+    """
+
+    routes: Routes = MappingProxyType({})
+    copies: int = 1
+    topics_per_connection: int | None = None
+    socket_life_s: float | None = None
+
+
 class WebSocketManager:
     """Streams of any venue, by their native names, reconnected and resubscribed without an end.
 
@@ -58,10 +77,8 @@ class WebSocketManager:
         urls: Venue name -> base URL of an embedded exchange, in place of the venue's own hosts.
         hosts: Venue name -> hosts of your own, in place of `env` and `urls`.
         heartbeat_s: Seconds between pings.
-        routes: Venue name -> kind of stream, or one stream's name -> route to ask for it on, where the venue has moved
-            it: {"binance": {"aggTrade": "market"}}. What is silent on the first route is tried on the others anyway.
-        copies: So many sockets carry each stream at once. Each event is delivered once, the first time that one of them
-            says it; losing one loses nothing.
+        routes: See StreamSettings.routes.
+        settings: How streams are kept; see StreamSettings.
         proxy, ssl_context: For every connection; see docs/keys-and-hosts.md.
     """
 
@@ -73,7 +90,7 @@ class WebSocketManager:
         hosts: Mapping[str, Hosts] | None = None,
         heartbeat_s: float = 20.0,
         routes: Routes | None = None,
-        copies: int = 1,
+        settings: StreamSettings | None = None,
         proxy: Proxy | str | None = None,
         ssl_context: ssl.SSLContext | None = None,
         clock: Clock | None = None,
@@ -86,8 +103,8 @@ class WebSocketManager:
         self._proxy = Proxy(proxy) if isinstance(proxy, str) else proxy
         self._ssl_context = ssl_context
         self._heartbeat_s = heartbeat_s
-        self._routes = TopicRoutes(routes or {})
-        self._copies = copies
+        self._settings = settings or StreamSettings()
+        self._routes = TopicRoutes(self._settings.routes if routes is None else routes)
         self._gates: dict[str, ConnectGate] = {}
         self._topic_handlers: list[Callable[[str, str, TopicState], None]] = []
         self._searches: set[asyncio.Task[None]] = set()
@@ -291,7 +308,8 @@ class WebSocketManager:
                     return venue.stream_url(hosts, topic.route, None)
 
                 return self._new(venue, hosts, topic.route, address, None, self._no_clock, on_state, name)
-            if len(connection.topics) + len(wanted.get(connection, ())) < venue.topics_per_connection:
+            most = self._settings.topics_per_connection or venue.topics_per_connection
+            if len(connection.topics) + len(wanted.get(connection, ())) < most:
                 return connection
             number += 1
 
@@ -330,7 +348,8 @@ class WebSocketManager:
             on_silent=lambda topic: self._search(connection, hosts, topic, on_state),
             on_topic=lambda topic, state: self._tell_topic(venue.name, topic, state),
             heartbeat_s=self._heartbeat_s,
-            copies=self._copies,
+            copies=self._settings.copies,
+            life_s=self._settings.socket_life_s,
             gate=gate,
         )
         self._connections[name] = connection

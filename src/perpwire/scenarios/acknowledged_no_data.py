@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from random import Random
 
 from perpwire.api_connector.lifecycle import TopicState
-from perpwire.api_connector.websocket_manager import WebSocketManager
+from perpwire.api_connector.websocket_manager import StreamSettings
 from perpwire.errors import StreamRefused
-from perpwire.model.incident import ConnectionLost, Incident, RouteFound, StreamSilent
+from perpwire.model.incident import ConnectionLost, RouteFound, StreamSilent
 from perpwire.notification.rules import Rules
 from perpwire.scenarios.registry import scenario
-from perpwire.scenarios.run import PUBLIC, Run
+from perpwire.scenarios.run import Run
+from perpwire.scenarios.streaming import Streaming
 
 AGG, MARK, KLINE, DEPTH = "btcusdt@aggTrade", "btcusdt@markPrice@1s", "btcusdt@kline_1m", "btcusdt@depth@100ms"
 STREAMS = (AGG, MARK, KLINE, DEPTH)
@@ -36,30 +35,14 @@ async def acknowledged_no_data(run: Run) -> None:
         await run.random.choice((_all_on_the_old_path, _one_wrong_entry))(run)
 
 
-class _Watched:
-    """A manager of its own, and when its topics were in which state, and first spoke."""
+class _Watched(Streaming):
+    """When its topics were in which state, and first spoke."""
 
     def __init__(self, run: Run, routes: dict[str, dict[str, str]]) -> None:
+        super().__init__(run, StreamSettings(routes=routes))
         self.run = run
         self.began_s = run.now_s
         self.first: dict[tuple[str, TopicState], float] = {}
-        self.spoke: dict[str, float] = {}
-        self.incidents: list[Incident] = []
-        self.manager = WebSocketManager(
-            urls=run.world.simulation.urls,
-            routes=routes,
-            clock=run.clock,
-            rng=Random(run.random.random()),
-            sockets=run.world.network,
-        )
-        for kind in PUBLIC:
-            self.manager.on(kind, run.delivered.on_event)
-        self.manager.on_raw(self._hear)
-        self.manager.on_incident(self.incidents.append)
-
-    def _hear(self, connection: str, frame: bytes, received_ns: int) -> None:
-        message = json.loads(frame)
-        self.spoke.setdefault(message.get("stream") or message.get("topic") or "", self.after_s)
 
     @property
     def after_s(self) -> float:
@@ -75,7 +58,7 @@ class _Watched:
                 if (topic, state) not in self.first:
                     self.first[topic, state] = self.after_s
                     if state is TopicState.LIVE:
-                        self.run.check(topic in self.spoke, f"{topic} is called live, and has not spoken")
+                        self.run.check(topic in self.heard_s, f"{topic} is called live, and has not spoken")
             await self.run.clock.sleep(LOOKED_EVERY_S)
 
 
@@ -92,7 +75,7 @@ async def _routed(run: Run, routes: dict[str, str], *, moved: tuple[str, ...], t
     watched = _Watched(run, {"binance": routes})
     slack_s = run.slack_s
     async with watched.manager as manager:
-        asking = asyncio.create_task(manager.connect("binance", STREAMS))
+        asking = asyncio.create_task(watched.connect(STREAMS))
         await watched.look_for(40)
         await asking
         run.check(watched.at(DEPTH, TopicState.LIVE) <= 2 + slack_s, f"depth live after {watched.at(DEPTH, _LIVE)} s")
@@ -122,7 +105,7 @@ async def _poisoned_request(run: Run) -> None:
     at = run.random.randrange(10)
     names = [*TOPICS[:at], BAD, *TOPICS[at:]]
     async with watched.manager as manager:
-        asking = asyncio.create_task(manager.connect("bybit", names))
+        asking = asyncio.create_task(watched.connect(names))
         await watched.look_for(12)
         try:
             await asking

@@ -141,6 +141,7 @@ def _what_was_delivered_is_what_was_sent(run: Run) -> Iterable[str]:
     arrived: list[tuple[str, str]] = []
     doubtful: list[tuple[str, str]] = []
     unclear = {entry.topic for entry in entries if entry.done not in ("", "split") and _is_made_of_changes(run, entry)}
+    unclear |= _canaries(run)
     said_by: defaultdict[str, set[int]] = defaultdict(set)
     for entry in entries:
         if entry.kind == "opened":
@@ -175,6 +176,13 @@ def _what_was_delivered_is_what_was_sent(run: Run) -> Iterable[str]:
     for stream, keys in run.delivered.by_stream.items():
         if keys and stream not in expected and stream not in unclear_streams:
             yield f"{' '.join(stream)}: delivered but never sent"
+
+
+def _canaries(run: Run) -> set[str]:
+    """Topics that a client may have asked for on its own behalf: nothing of them is delivered."""
+    venue = run.connector.venue
+    names = {canary.name for route in ("public", "market") if (canary := venue.canary(route)) is not None}
+    return names - run.wanted - {topic for _, topic in run.connector.streams.topics}
 
 
 def _is_made_of_changes(run: Run, entry: Entry) -> bool:

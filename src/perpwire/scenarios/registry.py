@@ -27,6 +27,7 @@ MODULES = (
     "standard_hour",
     "pong_alive_silence",
     "acknowledged_no_data",
+    "disconnect_zoo",
 )
 """Those of this package that hold scenarios."""
 

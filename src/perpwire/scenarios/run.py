@@ -87,6 +87,8 @@ class Run:
         self.books: dict[str, LocalBook] = {}
         self.symbols: tuple[str, ...] = ()
         self.follows_account = False
+        self.wanted: set[str] = set()
+        """Topics that others than the connector have subscribed."""
         self.fills_before = 0
         """Of the exchange, when the account's stream was opened."""
         self._ids = 0

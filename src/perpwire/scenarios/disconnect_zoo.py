@@ -1,0 +1,180 @@
+"""Every socket ends at once, in any way there is, and the way back is long; sockets are replaced before they end.
+
+A hundred and twenty streams stand for a thousand here, over as many connections: what counts is how many messages and
+connections they take, and that is checked with as many in tests/criteria/test_storm.py.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from decimal import Decimal
+from itertools import pairwise
+
+from perpwire.api_connector.lifecycle import State
+from perpwire.api_connector.websocket_manager import StreamSettings
+from perpwire.model.incident import ConnectionLost, ConnectionRecovered
+from perpwire.scenarios.registry import scenario
+from perpwire.scenarios.run import Run
+from perpwire.scenarios.streaming import Streaming
+from perpwire.simulator.dialect import DialectOptions
+from perpwire.simulator.faults import Answer, AnyFault, BreakMessage, Close, Refuse, Reset, Silence
+from perpwire.simulator.listing import Listing
+
+OTHERS = tuple(Listing(symbol=f"ZOO{number}USDT", start_price=Decimal(50)) for number in range(21))
+SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", *(one.symbol for one in OTHERS))
+
+STREAMS = {
+    "binance": [
+        f"{symbol.lower()}@{kind}"
+        for symbol in SYMBOLS
+        for kind in ("markPrice@1s", "aggTrade", "bookTicker", "depth@100ms", "kline_1m")
+    ],
+    "bybit": [
+        f"{family}.{symbol}"
+        for symbol in SYMBOLS[:20]
+        for family in ("orderbook.1", "tickers", "publicTrade", "orderbook.50", "kline.1")
+    ],
+}
+STEADY = {"binance": "@markPrice", "bybit": "orderbook.1."}
+"""In the names of those that speak whatever the market does."""
+
+ON_ONE = {"binance": 24, "bybit": 50}
+"""Topics on one connection: five connections at Binance, two at Bybit."""
+
+AWAY_S = 10.0
+MOST_MESSAGES = 4
+
+
+@scenario(options={"rate": 0.5, "symbols": OTHERS}, settle_s=20.0)
+async def disconnect_zoo(run: Run) -> None:
+    """All sockets end at once; nothing can be reached, handshakes are refused, acknowledgements are cut off."""
+    await run.follow()
+    client = Streaming(run, StreamSettings(topics_per_connection=ON_ONE[run.venue]))
+    names = STREAMS[run.venue]
+    async with client.manager as manager:
+        await client.connect(names)
+        await run.clock.sleep(8)
+        run.check(all(_steady(run, client, run.now_s - 5)), "not all streams were there at the start")
+        ended_s = run.now_s
+        end = _end(run)
+        run.fault(end)
+        half_open = isinstance(end, Silence)
+        run.fault(Refuse(seconds=AWAY_S + (12 if half_open else 0)))
+        back_s = ended_s + AWAY_S + (12 if half_open else 0)
+        for status in (429, 429, 502):
+            run.fault(Answer(method="WS", status=status))
+        answer = '"result"' if run.venue == "binance" else '"subscribe"'
+        run.fault(BreakMessage(topic="", contains=answer, count=5))
+        permitted_s = await _permitted(run, client, back_s)
+        await run.until(permitted_s + 20)
+        late = [name for name in names if STEADY[run.venue] in name and client.last_s(name) < permitted_s]
+        run.check(not late, f"{len(late)} streams do not deliver after 20 s, such as {late[:3]}")
+        acked = [topic for (_, topic), state in manager.topics.items() if state.value in ("wanted", "asked", "refused")]
+        run.check(not acked, f"{len(acked)} streams are not acknowledged after 20 s")
+        run.check(set(manager.states.values()) == {State.LIVE}, f"states: {manager.states}")
+        _check_pace(run, client, ended_s)
+        lost = [one for one in client.incidents if isinstance(one, ConnectionLost) and "1008" in one.detail]
+        run.check(not lost or (isinstance(end, Close) and end.code == 1008), "sockets were closed for our pace")
+        await run.clock.sleep(5)
+
+
+def _steady(run: Run, client: Streaming, since_s: float) -> list[bool]:
+    return [client.last_s(name) >= since_s for name in STREAMS[run.venue] if STEADY[run.venue] in name]
+
+
+def _end(run: Run) -> AnyFault:
+    return run.random.choice(
+        (
+            Close(code=1000),
+            Close(code=1001),
+            Reset(),
+            Close(code=1008, reason="Too many requests"),
+            Close(code=1011),
+            Silence(what="all"),
+        )
+    )
+
+
+async def _permitted(run: Run, client: Streaming, back_s: float) -> float:
+    """Wait for the first handshake after which a socket is let live: three are refused, five cut off."""
+    while run.now_s < back_s + 300:
+        if any(isinstance(one, ConnectionRecovered) for one in client.incidents):
+            return run.now_s
+        await run.clock.sleep(0.1)
+    run.check(False, "nothing came through any more")
+    return run.now_s
+
+
+def _at(run: Run, time_ns: int) -> float:
+    return run.now_s - (run.clock.time_ns() - time_ns) / 1e9
+
+
+def _check_pace(run: Run, client: Streaming, ended_s: float) -> None:
+    """Messages on each socket, and sockets, within any second."""
+    said: defaultdict[int, list[float]] = defaultdict(list)
+    for entry in run.host.journal.entries(kind=("received",)):
+        said[entry.connection].append(entry.time_ns / 1e9)
+    for number, times in said.items():
+        most = max(sum(start <= time < start + 1 for time in times) for start in times)
+        run.check(most <= MOST_MESSAGES, f"{most} messages within a second on socket {number}")
+    again = [time for time in client.doors.tried_s if time > ended_s]
+    closest = min((later - sooner for sooner, later in pairwise(again)), default=1.0)
+    run.check(closest >= 0.999, f"two connections within {closest:.3f} s")
+
+
+LIFE_S = 3600.0
+
+
+@scenario(
+    options={"rate": 3.0, "options": DialectOptions(socket_lifetime_s=LIFE_S)}, one_in=10, settle_s=5.0
+)  # fmt: skip
+async def sockets_grow_old(run: Run) -> None:
+    """Sockets live for an hour; each is replaced before, at a moment of its own, and nothing is lost or doubled."""
+    client = Streaming(run, StreamSettings(socket_life_s=LIFE_S, topics_per_connection=3))
+    names = [name for name in STREAMS[run.venue] if "zoo" not in name.lower() and "kline" not in name]
+    async with client.manager as manager:
+        await client.connect(names)
+        await run.clock.sleep(LIFE_S - 1)
+        run.check(not client.incidents, f"told: {client.incidents[:2]}")
+        run.check(not any(manager.reconnects.values()), f"reconnects: {manager.reconnects}")
+        connections = [manager.connection(name) for name in manager.states]
+        run.check(all(one is not None and one.successions == 1 for one in connections), "not each was replaced once")
+        opened = [
+            _at(run, entry.time_ns)
+            for entry in run.host.journal.entries(kind=("opened",))
+            if _at(run, entry.time_ns) > 60
+        ]
+        run.check(len(opened) == len(connections), f"{len(opened)} successors for {len(connections)} connections")
+        oldest = min(LIFE_S * (1 - 1 / 48), LIFE_S)
+        run.check(max(opened, default=0.0) <= oldest + 60, "one was replaced late")
+        run.check(len({int(time) for time in opened}) > 1, "all were replaced at once")
+        await run.clock.sleep(30)
+
+
+EVERY = 2
+
+
+@scenario(options={"rate": 10.0}, settle_s=10.0)
+async def duplicate_connections(run: Run) -> None:
+    """Two sockets carry each stream; one or the other is cut again and again: nothing is lost, nothing comes twice."""
+    client = Streaming(run, StreamSettings(copies=EVERY))
+    names = [name for name in STREAMS[run.venue] if "BTC" in name.upper() or "ETH" in name.upper()]
+    names = [name for name in names if "kline" not in name]
+    async with client.manager:
+        await client.connect(names)
+        await run.clock.sleep(3)
+        for _ in range(4):
+            await run.clock.sleep(run.random.uniform(8, 16))
+            path = run.random.choice([one.path for one in run.host.connections.values()])
+            run.fault(
+                run.random.choice(
+                    (
+                        Reset(which="one", route=path),
+                        Close(code=1001, which="one", route=path),
+                        Silence(what="all", which="one", route=path, seconds=20.0),
+                        Silence(what="data", which="one", route=path, seconds=20.0),
+                    )
+                )
+            )
+        await run.clock.sleep(25)
+        run.check(not any(isinstance(one, ConnectionLost) for one in client.incidents), "both sockets were lost")

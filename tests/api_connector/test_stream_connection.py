@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 
 from perpwire.api_connector.frame_path import FramePath
-from perpwire.api_connector.lifecycle import NEXT, Change, State
+from perpwire.api_connector.lifecycle import NEXT, Change, State, TopicState
 from perpwire.api_connector.stream_connection import StreamConnection
 from perpwire.clock import ManualClock
 from perpwire.credentials import Credentials
@@ -30,7 +30,10 @@ from perpwire.model.incident import (
 from perpwire.model.market import Event
 from perpwire.transport.base import TransportFailed
 from perpwire.transport.memory import MemoryNetwork, MemoryPeer
-from perpwire.venues.base import Control, Feed, Hosts, Session, Venue
+from perpwire.venues.base import Control, Feed, Hosts, Session, Topic, Venue
+
+BATCH = [1]
+"""Topics that one request asks for."""
 
 
 class TinySession(Session):
@@ -57,7 +60,8 @@ class TinySession(Session):
         return json.dumps({"login": credentials.api_key}).encode()
 
     def subscribe(self, topics: Sequence[str]) -> list[bytes]:
-        return [json.dumps({"sub": [topic]}).encode() for topic in topics]
+        size = max(1, BATCH[0])
+        return [json.dumps({"sub": topics[at : at + size]}).encode() for at in range(0, len(topics), size)]
 
     def unsubscribe(self, topics: Sequence[str]) -> list[bytes]:
         return [json.dumps({"unsub": list(topics)}).encode()]
@@ -72,7 +76,7 @@ class TinySession(Session):
         self.heard[message["data"]] = received_ns
         if message["data"] in self.ignored:
             return ()
-        return (Event(symbol=message["data"], received_ns=received_ns),)
+        return (Event(symbol=message["data"], venue_time_ms=message.get("n", 0), received_ns=received_ns),)
 
     def on_control(self, frame: bytes) -> Control:
         message = json.loads(frame)
@@ -104,8 +108,12 @@ class Server:
         self.received.append([])
         return Ear(self, peer, self.received[-1])
 
-    def say(self, data: str) -> None:
-        self.peers[-1].send(json.dumps({"data": data}).encode())
+    def say(self, data: str, to: int = -1) -> None:
+        self.peers[to].send(json.dumps({"data": data}).encode())
+
+    @property
+    def alive(self) -> list[MemoryPeer]:
+        return [peer for peer in self.peers if peer.is_open]
 
 
 class Ear:
@@ -122,7 +130,11 @@ class Ear:
         if "login" in message:
             kind = "login_refused" if self._server.refuse_login else "logged_in"
             self._answer({"control": kind, "text": "no such login"})
-        for topic in message.get("sub", ()):
+        asked = message.get("sub", ())
+        if len(asked) > 1 and self._server.refuse_topics.intersection(asked):
+            self._answer({"control": "refused", "topics": asked, "text": "no such topic"})  # not saying which
+            return
+        for topic in asked:
             kind = "refused" if topic in self._server.refuse_topics else "subscribed"
             self._answer({"control": kind, "topics": [topic], "text": "no such topic"})
 
@@ -133,13 +145,17 @@ class Ear:
         pass
 
 
-FEEDS: dict[str, Feed] = {}
+STEADY = Feed(kind="steady", routes=("public",), first_s=4.0, every_s=7.0, is_clockwork=True)
+FEEDS: dict[str, Feed] = {"steady": STEADY, "steady2": STEADY, "canary": STEADY}
 """Of topics that speak by a rule."""
+
+CANARY: list[Topic] = []
 
 
 class Scene:
-    def __init__(self, clock: ManualClock, *, needs_login: bool = False) -> None:
+    def __init__(self, clock: ManualClock, *, needs_login: bool = False, **options: Any) -> None:
         self.clock = clock
+        self.topics: list[tuple[str, TopicState]] = []
         self.server = Server()
         self.incidents: list[Incident] = []
         self.states: list[bool] = []
@@ -155,7 +171,7 @@ class Scene:
             connects=(300, 300.0),
             socket_life_s=None,
             feed=lambda topic: FEEDS.get(topic.name, Feed(kind=topic.name, routes=("public",))),
-            canary=lambda route: None,
+            canary=lambda route: CANARY[0] if CANARY else None,
             session=lambda route: TinySession(needs_login),
             login_refusal=lambda code, text: AuthenticationFailed(text, venue="tiny", call="log in", code=code),
         )
@@ -167,6 +183,7 @@ class Scene:
             venue=cast(Venue, venue), hosts=HOSTS, route="public", address=address, transport=network, frames=frames,
             clock=clock, rng=random.Random(1), credentials=Credentials("key", "secret"), venue_ms=lambda: 0,
             on_incident=self.incidents.append, on_state=self.states.append,
+            on_topic=lambda topic, state: self.topics.append((topic, state)), **options,
         )  # fmt: skip
 
     @property
@@ -476,3 +493,177 @@ def test_a_socket_that_is_lost_as_soon_as_it_is_open_is_not_waited_on() -> None:
         assert scene.is_live
 
     play(scenario)
+
+
+# --- sockets that answer, and say nothing ---------------------------------------------------------------------------
+
+
+async def speak(scene: Scene, seconds: int, *topics: str, to: int | None = None) -> None:
+    """Each second, on every socket that is open, or on one."""
+    for _ in range(seconds):
+        for peer in scene.server.alive if to is None else [scene.server.peers[to]]:
+            for topic in topics:
+                peer.send(json.dumps({"data": topic}).encode())
+        await scene.later(1)
+
+
+def test_a_socket_that_has_gone_mute_is_lost_at_once_and_replaced() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connection.start(["steady", "other"])
+        await speak(scene, 20, "steady", "other")
+        assert scene.connection.topic_state("steady") is TopicState.LIVE
+        await scene.later(9)
+        assert len(scene.server.peers) == 2
+        assert scene.connection.topic_state("steady") is TopicState.ACKNOWLEDGED
+        await speak(scene, 3, "steady", "other")
+        assert scene.connection.topic_state("steady") is TopicState.LIVE
+
+    scene = play(scenario)
+    assert scene.kinds() == ["StreamStale", "ConnectionLost", "ConnectionRecovered"]
+    assert scene.states == [True, False, True]
+    assert scene.topics == [("steady", TopicState.STALE), ("steady", TopicState.LIVE)]
+    assert scene.connection.reconnects == 1
+
+
+def test_one_mute_topic_gets_a_successor_beside_the_socket_and_the_others_lose_and_double_nothing() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connection.start(["steady", "steady2"])
+        await speak(scene, 20, "steady", "steady2")
+        for _ in range(14):  # the first socket is mute on one topic, further ones are not
+            for number, peer in enumerate(scene.server.peers):
+                if peer.is_open:
+                    for topic in ("steady",) if number == 0 else ("steady", "steady2"):
+                        peer.send(json.dumps({"data": topic}).encode())
+            await scene.later(1)
+        assert (len(scene.server.peers), len(scene.server.alive)) == (2, 1)
+        assert scene.is_live
+
+    scene = play(scenario)
+    assert scene.kinds() == ["StreamStale"]
+    assert scene.states == [True]
+    assert scene.connection.successions == 1
+    assert scene.topics == [("steady2", TopicState.STALE), ("steady2", TopicState.LIVE)]
+    assert scene.events.count("steady") == 34
+
+
+def test_a_successor_that_is_as_mute_is_given_up_and_the_next_one_comes_later_and_later() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connection.start(["steady", "steady2"])
+        await speak(scene, 20, "steady", "steady2")
+        await speak(scene, 3600, "steady")
+        assert 5 <= len(scene.server.peers) <= 25
+        assert scene.is_live
+
+    scene = play(scenario)
+    assert scene.states == [True]
+    assert scene.connection.reconnects == 0
+
+
+def test_a_socket_without_any_topic_that_must_speak_carries_a_canary_of_which_nothing_is_delivered() -> None:
+    async def scenario(scene: Scene) -> None:
+        CANARY.append(Topic("public", "canary"))
+        try:
+            await scene.connection.start(["other"])
+            assert scene.server.received[0] == [{"sub": ["other"]}, {"sub": ["canary"]}]
+            await speak(scene, 10, "canary", "other")
+            await speak(scene, 3600, "canary")
+            assert scene.kinds() == []
+            await scene.later(12)
+            assert scene.kinds()[:2] == ["StreamStale", "ConnectionLost"]
+            await scene.connection.add(["canary"])
+            await speak(scene, 3, "canary")
+        finally:
+            CANARY.clear()
+
+    scene = play(scenario)
+    assert scene.events == ["other"] * 10 + ["canary"] * 3
+
+
+def test_a_refusal_that_does_not_say_which_topic_is_at_fault_is_looked_into_by_halves() -> None:
+    async def scenario(scene: Scene) -> None:
+        BATCH[0] = 100
+        try:
+            names = [f"t{number}" for number in range(100)]
+            scene.server.refuse_topics = {"t37"}
+            await scene.connection.start(names)
+            assert list(scene.connection.topics) == [name for name in names if name != "t37"]
+            assert len(scene.server.received[0]) <= 15
+            with pytest.raises(StreamRefused, match=r"t37 \(no such topic\)"):
+                scene.connection.raise_refusals(names)
+        finally:
+            BATCH[0] = 1
+
+    assert play(scenario).kinds() == ["SubscriptionRefused"]
+
+
+# --- copies, and sockets that grow old --------------------------------------------------------------------------------
+
+
+def test_of_two_copies_either_may_be_lost_and_nothing_is_lost_or_doubled() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connection.start(["steady"])
+        await scene.later(10)
+        assert len(scene.server.alive) == 2
+        for round_ in range(6):
+            for number in range(10):
+                if number == 4:
+                    scene.server.alive[round_ % 2].close()
+                for peer in scene.server.alive:
+                    peer.send(json.dumps({"data": "steady", "n": 10 * round_ + number}).encode())
+                await scene.later(1)
+        assert scene.is_live
+
+    scene = play(scenario, copies=2)
+    assert scene.events == ["steady"] * 60
+    assert scene.states == [True]
+    assert scene.connection.reconnects == 6
+    assert "ConnectionLost" not in scene.kinds()
+
+
+def test_a_socket_is_replaced_before_the_venue_ends_it_without_a_gap() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connection.start(["steady"])
+        await speak(scene, 980, "steady")
+        assert (len(scene.server.peers), len(scene.server.alive)) == (2, 1)
+
+    scene = play(scenario, life_s=1000.0)
+    assert (scene.kinds(), scene.states, scene.connection.successions) == ([], [True], 1)
+    assert len(scene.events) == 980
+
+
+def test_when_the_venue_says_that_a_socket_will_end_another_one_is_ready_before_it_does() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connection.start(["steady"])
+        await speak(scene, 5, "steady")
+        scene.server.peers[0].send(json.dumps({"control": "closing", "text": "restart"}).encode())
+        await speak(scene, 8, "steady")
+        assert (len(scene.server.peers), len(scene.server.alive)) == (2, 1)
+
+    scene = play(scenario)
+    assert (scene.kinds(), scene.states) == ([], [True])
+    assert len(scene.events) == 13
+
+
+def test_a_successor_that_cannot_be_made_costs_nothing_and_is_tried_again() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connection.start(["steady"])
+        await speak(scene, 5, "steady")
+        scene.server.refuse_connections = 3
+        scene.server.peers[0].send(json.dumps({"control": "closing", "text": "restart"}).encode())
+        await speak(scene, 5, "steady")
+        assert (len(scene.server.peers), scene.is_live) == (1, True)
+
+    assert play(scenario).states == [True]
+
+
+def test_the_old_socket_may_end_while_its_successor_is_being_made() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connection.start(["steady"])
+        await speak(scene, 5, "steady")
+        scene.server.peers[0].send(json.dumps({"control": "closing", "text": "restart"}).encode())
+        await scene.later(1.5)
+        scene.server.peers[0].close()
+        await speak(scene, 5, "steady")
+        assert (len(scene.server.peers), scene.is_live) == (2, True)
+
+    assert play(scenario).states in ([True], [True, False, True])

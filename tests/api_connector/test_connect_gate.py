@@ -1,0 +1,82 @@
+"""When a further socket may be opened."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from perpwire.api_connector.connect_gate import ConnectGate
+from perpwire.clock import ManualClock
+
+
+def entered(gate_of: tuple[int, float], *, first: int, again: int) -> list[float]:
+    """When so many came through, who all came at once."""
+    clock = ManualClock()
+    times: list[float] = []
+
+    async def main() -> None:
+        gate = ConnectGate(clock, gate_of)
+
+        async def one(is_again: bool) -> None:
+            await gate.enter(again=is_again)
+            times.append(clock.monotonic_ns() / 1e9)
+
+        await asyncio.gather(*(one(False) for _ in range(first)), *(one(True) for _ in range(again)))
+
+    clock.run(main())
+    return [round(time, 2) for time in times]
+
+
+def test_the_first_ten_go_out_side_by_side_and_then_one_a_second() -> None:
+    assert entered((300, 300.0), first=13, again=0) == [0.0] * 10 + [0.0, 1.0, 2.0]
+
+
+def test_those_that_replace_lost_ones_go_one_a_second() -> None:
+    assert entered((300, 300.0), first=0, again=5) == [0.0, 1.0, 2.0, 3.0, 4.0]
+
+
+def test_once_a_socket_was_lost_nobody_goes_out_in_a_burst() -> None:
+    times = entered((300, 300.0), first=2, again=2)
+    assert times == [0.0, 0.0, 0.0, 1.0]
+    clock = ManualClock()
+    later: list[float] = []
+
+    async def main() -> None:
+        gate = ConnectGate(clock, (300, 300.0))
+        for again in (True, False, False):
+            await gate.enter(again=again)
+            later.append(round(clock.monotonic_ns() / 1e9, 2))
+
+    clock.run(main())
+    assert later == [0.0, 1.0, 2.0]
+
+
+def test_the_venues_window_is_kept_with_a_tenth_to_spare() -> None:
+    times = entered((20, 300.0), first=10, again=12)
+    assert max(sum(start <= time < start + 300 for time in times) for start in times) == 18
+    assert times[-1] > 300
+
+
+def run(main: Coroutine[Any, Any, None], clock: ManualClock) -> None:
+    clock.run(main)
+
+
+def test_a_pause_ends_when_another_socket_comes_through_but_not_one_for_a_refused_key() -> None:
+    clock = ManualClock()
+    woken: dict[str, float] = {}
+
+    async def main() -> None:
+        gate = ConnectGate(clock, (300, 300.0))
+
+        async def wait(name: str, may_be_cut_short: bool) -> None:
+            await gate.pause(30.0, may_be_cut_short=may_be_cut_short)
+            woken[name] = round(clock.monotonic_ns() / 1e9, 1)
+
+        waiting = [asyncio.create_task(wait(name, name != "key")) for name in ("one", "two", "key")]
+        await clock.sleep(5)
+        gate.came_through()
+        await asyncio.gather(*waiting)
+
+    run(main(), clock)
+    assert woken == {"one": 5.0, "two": 5.0, "key": 30.0}

@@ -29,7 +29,7 @@ def entered(gate_of: tuple[int, float], *, first: int, again: int) -> list[float
 
 
 def test_the_first_ten_go_out_side_by_side_and_then_one_a_second() -> None:
-    assert entered((300, 300.0), first=13, again=0) == [0.0] * 10 + [0.0, 1.0, 2.0]
+    assert entered((300, 300.0), first=13, again=0) == [0.0] * 10 + [1.0, 2.0, 3.0]
 
 
 def test_those_that_replace_lost_ones_go_one_a_second() -> None:
@@ -38,7 +38,7 @@ def test_those_that_replace_lost_ones_go_one_a_second() -> None:
 
 def test_once_a_socket_was_lost_nobody_goes_out_in_a_burst() -> None:
     times = entered((300, 300.0), first=2, again=2)
-    assert times == [0.0, 0.0, 0.0, 1.0]
+    assert times == [0.0, 0.0, 1.0, 2.0]
     clock = ManualClock()
     later: list[float] = []
 

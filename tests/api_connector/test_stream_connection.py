@@ -602,7 +602,7 @@ def test_a_refusal_that_does_not_say_which_topic_is_at_fault_is_looked_into_by_h
 def test_of_two_copies_either_may_be_lost_and_nothing_is_lost_or_doubled() -> None:
     async def scenario(scene: Scene) -> None:
         await scene.connection.start(["steady"])
-        await scene.later(10)
+        await scene.later(3)
         assert len(scene.server.alive) == 2
         for round_ in range(6):
             for number in range(10):

@@ -87,9 +87,7 @@ class BookKeeper:
     async def _give_up(self, kept: _Kept) -> None:
         """A book that never came in sync is nobody's."""
         self._let_go(kept)
-        carrying = self._streams.carrying(self._venue, kept.topic)
-        if carrying is not None:
-            await carrying.drop([kept.topic.name])
+        await self._streams.unsubscribe(self._venue, [kept.topic])
 
     def on_state(self, connection: str, live: bool) -> None:
         """A public connection became live or was lost."""

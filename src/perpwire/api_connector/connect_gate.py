@@ -39,6 +39,7 @@ class ConnectGate:
             self._burst_left -= 1
             await self._window()
             self._note()
+            self._next_s = self._now_s() + 1.0
             return
         async with self._turn:
             await self._window()

@@ -8,7 +8,7 @@ import random
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -22,7 +22,7 @@ from perpwire.api_connector.topic_routes import Routes, TopicRoutes
 from perpwire.clock import Clock, SystemClock
 from perpwire.credentials import Credentials
 from perpwire.entropy import system_random
-from perpwire.errors import APIError, BadInput
+from perpwire.errors import APIError, BadInput, NotSent
 from perpwire.model.incident import Incident, RouteFound
 from perpwire.model.market import Event
 from perpwire.transport.base import SocketTransport
@@ -32,6 +32,8 @@ from perpwire.venues.base import Hosts, Topic, Venue
 E = TypeVar("E", bound=Event)
 
 log = logging.getLogger("perpwire.api_connector")
+
+Wait = Literal["acknowledged", "live"]
 
 OnState = Callable[[str, bool], None]
 """Hears (connection, live?)."""
@@ -115,6 +117,8 @@ class WebSocketManager:
         self._incident_handlers: list[Callable[[Incident], None]] = []
         self.frames = FramePath(self._clock, self._tell)
         self._connections: dict[str, StreamConnection] = {}
+        self._uses: dict[tuple[str, str], int] = {}
+        """Venue name and topic -> how often it was subscribed."""
         self._queues: set[EventQueue[Any]] = set()
 
     # --- what users call ------------------------------------------------------------------------------------------
@@ -127,16 +131,18 @@ class WebSocketManager:
         """Subscribe Bybit topics by name, such as "orderbook.50.BTCUSDT"; see `connect`."""
         await self.connect("bybit", topics)
 
-    async def connect(self, venue_name: str, names: Iterable[str]) -> None:
-        """Subscribe native stream names; each goes to the socket that serves it. Returns once all are acknowledged.
+    async def connect(self, venue_name: str, names: Iterable[str], *, wait: Wait = "acknowledged") -> None:
+        """Subscribe native stream names; each goes to the socket that serves it. Returns once all are acknowledged, or
+        with wait="live" once data has come of each that must have some soon.
 
         Raises:
             BadInput: Not a stream of the venue.
-            NotSent: The first connection can't be made. (A later loss is repaired, not raised.)
-            StreamRefused: The venue refused a name.
+            NotSent: The first connection can't be made. (A later loss is repaired, not raised.) Or "live", and one
+                that must speak does not.
+            StreamRefused: The venue refused a name; the others stand.
         """
         venue = venues.load(venue_name)
-        await self.subscribe(venue, self.hosts(venue), [venue.parse_topic(name) for name in names])
+        await self.subscribe(venue, self.hosts(venue), [venue.parse_topic(name) for name in names], wait=wait)
 
     def on(self, kind: type[E], handler: Callable[[E], None], symbol: str | None = None) -> Callable[[], None]:
         """Call `handler` with each event of `kind` (of one symbol where given), from within the read callback: it must
@@ -239,8 +245,20 @@ class WebSocketManager:
         topics: Iterable[Topic],
         *,
         on_state: OnState | None = None,
+        wait: Wait = "acknowledged",
     ) -> None:
-        """Subscribe public topics, opening sockets as needed; `on_state` hears (connection, live?) of new ones."""
+        """Subscribe public topics, opening sockets as needed; `on_state` hears (connection, live?) of new ones. Topics
+        are counted: each `unsubscribe` takes one back, and the last one ends it at the venue.
+
+        Args:
+            wait: Return when the venue has acknowledged them, or when data has come of each that must have some soon
+                ("live"; a topic of a quiet market may be silent for hours).
+
+        Raises:
+            NotSent: The first connection can't be made; or "live", and what must speak does not on any route.
+            StreamRefused: The venue refused a topic; the others stand.
+        """
+        topics = list(topics)
         wanted: dict[StreamConnection, list[str]] = {}
         for topic in topics:
             connection = self.carrying(venue, topic)
@@ -248,8 +266,57 @@ class WebSocketManager:
                 connection = self._with_room(venue, hosts, self._routes.routed(venue, topic), on_state, wanted)
             wanted.setdefault(connection, []).append(topic.name)
         await asyncio.gather(*(self._bring(connection, names) for connection, names in wanted.items()))
+        refused = [topic for topic in topics if self.carrying(venue, topic) is None]
+        for topic in topics:
+            if topic not in refused:
+                key = (venue.name, topic.name)
+                self._uses[key] = self._uses.get(key, 0) + 1
         for connection, names in wanted.items():
             connection.raise_refusals(names)
+        if wait == "live":
+            await self._until_live(venue, topics)
+
+    async def unsubscribe(self, venue: Venue, topics: Iterable[Topic]) -> None:
+        """Take back one `subscribe` of each; those that nobody wants any more are ended."""
+        for topic in topics:
+            key = (venue.name, topic.name)
+            left = self._uses.get(key, 0) - 1
+            if left > 0:
+                self._uses[key] = left
+                continue
+            self._uses.pop(key, None)
+            connection = self.carrying(venue, topic)
+            if connection is not None:
+                await self._drop(connection, topic.name)
+
+    async def disconnect(self, venue_name: str, names: Iterable[str]) -> None:
+        """Unsubscribe native stream names; see `unsubscribe`."""
+        venue = venues.load(venue_name)
+        await self.unsubscribe(venue, [venue.parse_topic(name) for name in names])
+
+    async def _until_live(self, venue: Venue, topics: Iterable[Topic]) -> None:
+        feeds = {topic: venue.feed(topic) for topic in topics}
+        for topic, feed in feeds.items():
+            if feed.first_s is None:
+                continue
+            for _ in range(round(feed.first_s * (1 + len(feed.routes)) / LOOK_S)):
+                if self._has_spoken(venue, topic):
+                    break
+                await self._clock.sleep(LOOK_S)
+            else:
+                raise NotSent(
+                    f"{topic.name} was acknowledged, and says nothing",
+                    venue=venue.name,
+                    call="subscribe",
+                    code="SILENT",
+                )
+
+    def _has_spoken(self, venue: Venue, topic: Topic) -> bool:
+        return any(
+            one.has_spoken(topic.name)
+            for one in self._connections.values()
+            if one.venue is venue and topic.name in one.topics
+        )
 
     async def open(
         self,

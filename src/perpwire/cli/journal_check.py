@@ -7,6 +7,7 @@ names, not by the connector's decoders, so that a decoder which loses or changes
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from decimal import Decimal
@@ -129,6 +130,10 @@ Found = Iterable[tuple[Stream, Key]]
 Reader = Callable[[str, Any], Found]
 
 
+PARTIAL = re.compile(r"@depth\d")
+"""In the names of partial books."""
+
+
 def _binance() -> Reader:
     def pairs(levels: list[list[str]]) -> tuple[tuple[str, str], ...]:
         return tuple((price, quantity) for price, quantity in levels)
@@ -137,8 +142,14 @@ def _binance() -> Reader:
 
     def read(_connection: str, frame: Any) -> Found:
         data = frame.get("data", frame)
+        if isinstance(data, list):  # a stream of the whole market
+            for row in data:
+                yield from read(_connection, row)
+            return
         symbol = data.get("s", "")
         match data.get("e"):
+            case "depthUpdate" if PARTIAL.search(frame.get("stream", "")):
+                yield ("BookSnapshot", symbol), (data["u"], pairs(data["b"]), pairs(data["a"]))
             case "bookTicker":
                 yield ("BookTicker", symbol), (data["u"], data["b"], data["B"], data["a"], data["A"])
             case "aggTrade":

@@ -23,7 +23,11 @@ _FIRST_S = {"kline": 9.0, "continuousKline": 9.0, "trade": 29.0, "aggTrade": 29.
 
 _BY_THE_CLOCK = frozenset({"markPrice"})
 _WHOLE_MARKET = frozenset({"ticker", "miniTicker", "bookTicker"})
-_OF_BUSY_ONES = frozenset({"bookTicker", "depth", "partialDepth", "kline", "ticker", "miniTicker", "trade", "aggTrade"})
+_OF_BUSY_ONES = frozenset(
+    {
+        "bookTicker", "depth", "partialDepth", "kline", "continuousKline", "ticker", "miniTicker", "trade", "aggTrade",
+    }
+)  # fmt: skip
 _SELDOM = frozenset({"trade", "aggTrade"})
 """Even a busy contract may go without a trade for some seconds."""
 

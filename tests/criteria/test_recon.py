@@ -1,0 +1,133 @@
+"""RECON: every connection comes back by itself, with all that was subscribed."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.criteria.streamed import VENUES, played
+
+from perpwire.errors import APIError, NotSent
+from perpwire.model.market import BookTicker, MarkPrice, Trade
+from perpwire.model.order import Order
+from perpwire.scenarios.hearing import PUBLIC, TOP, Hearing
+from perpwire.scenarios.run import PRIVATE, Run
+from perpwire.simulator.faults import (
+    Answer,
+    AnyFault,
+    BreakMessage,
+    Close,
+    Cut,
+    DelayMessage,
+    Refuse,
+    Reset,
+    Silence,
+)
+
+ENDS: list[AnyFault] = [
+    Close(code=1000),
+    Close(code=1001),
+    Cut(),
+    Close(code=1008, reason="Too many requests"),
+    Close(code=1011),
+    Reset(),
+    Silence(what="all"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("end", ENDS, ids=repr)
+@pytest.mark.parametrize("away_s", [0.0, 4.0], ids=["", "and the host is away for 4 s"])
+def test_recon_1_after_any_end_all_that_was_subscribed_delivers_within_ten_seconds(
+    end: AnyFault, away_s: float, venue: str
+) -> None:
+    """And nothing is doubled or lost beyond the outage: what was delivered is compared with what was sent."""
+
+    async def scenario(run: Run) -> None:
+        await run.follow("BTCUSDT")
+        hearing = Hearing(run)
+        await run.clock.sleep(30)
+        run.fault(end)
+        noticed_s = 10.0 if isinstance(end, Silence) else 0.0
+        if away_s:
+            run.fault(Refuse(seconds=away_s + noticed_s))
+        back_s = run.now_s + away_s + noticed_s
+        await run.clock.sleep(away_s + noticed_s + 25)  # half-open, the account's socket is noticed by its pings
+        for kinds in ((BookTicker,), (Trade,), (MarkPrice,)):
+            late_s = hearing.first(kinds, back_s) - back_s
+            run.check(late_s <= 10, f"{kinds[0].__name__} came {late_s:.1f} s after the way was free")
+
+    assert played(scenario, venue).problems == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("status", [429, 502, 503])
+def test_recon_1_refused_handshakes_are_tried_again_until_one_is_taken(status: int, venue: str) -> None:
+    async def scenario(run: Run) -> None:
+        await run.follow("BTCUSDT")
+        hearing = Hearing(run)
+        await run.clock.sleep(5)
+        run.fault(Answer(method="WS", path=f"{PUBLIC[run.venue]}*", status=status, count=12))
+        run.fault(Cut(route=PUBLIC[run.venue]))
+        cut_s = run.now_s
+        await run.clock.sleep(400)
+        run.check(hearing.first(TOP, cut_s + 1) < cut_s + 400, "it never came back")
+        opened = hearing.opened(PUBLIC[run.venue], cut_s)
+        run.check(len(opened) == 1, f"{len(opened)} sockets were let through")
+
+    assert played(scenario, venue, rate=2.0).problems == []
+
+
+@pytest.mark.slow
+def test_recon_2_an_amend_while_the_account_is_not_logged_in_is_sent_once_or_not_at_all() -> None:
+    """Bybit; its trading socket and the account's are cut, and the login's answer takes three seconds."""
+
+    async def scenario(run: Run) -> None:
+        connector = run.world.connector("bybit", road="websocket")
+        for kind in PRIVATE:
+            connector.on(kind, run.delivered.on_event)
+        async with connector:
+            await connector.open_account_stream()
+            order = await connector.place_order(
+                "BTCUSDT", "BUY", "0.01", "LIMIT", price="50000", client_order_id="amended"
+            )
+            await run.clock.sleep(5)
+            run.fault(DelayMessage(topic="", contains='"auth"', seconds=3.0, count=4))
+            run.fault(Cut(route="/v5/trade"), Cut(route="/v5/private"))
+            await run.clock.sleep(0.05)
+            began_s = run.now_s
+            try:
+                told: Order | APIError = await connector.amend_order("BTCUSDT", order.order_id, price="50001")
+            except NotSent as error:
+                told = error
+            run.check(run.now_s - began_s <= 5.1, f"the caller waited {run.now_s - began_s:.1f} s")
+            await run.clock.sleep(10)
+            sent = [
+                entry
+                for entry in run.host.journal.entries(kind=("request", "received"))
+                if "amend" in entry.text and "50001" in entry.text
+            ]
+            run.check(len(sent) == (0 if isinstance(told, NotSent) else 1), f"{len(sent)} amends were sent: {told!r}")
+
+    assert played(scenario, "bybit", rate=0.5).problems == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_recon_3_after_five_resets_in_the_resubscribe_step_the_sixth_try_is_made(venue: str) -> None:
+    async def scenario(run: Run) -> None:
+        await run.follow("BTCUSDT")
+        hearing = Hearing(run)
+        await run.clock.sleep(5)
+        answer = '"result"' if run.venue == "binance" else '"subscribe"'
+        run.fault(BreakMessage(topic="", route=PUBLIC[run.venue], contains=answer, count=5))
+        run.fault(Cut(route=PUBLIC[run.venue]))
+        cut_s = run.now_s
+        await run.clock.sleep(120)
+        run.check(len(hearing.opened(PUBLIC[run.venue], cut_s)) == 6, f"{hearing.opened(PUBLIC[run.venue], cut_s)}")
+        run.check(hearing.first(TOP, cut_s + 1) < cut_s + 120, "it never came back")
+        await asyncio.sleep(0)
+
+    assert played(scenario, venue, rate=2.0).problems == []

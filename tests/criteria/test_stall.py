@@ -1,0 +1,118 @@
+"""STALL: a stream that goes silent is noticed by its data, not by its pongs."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import os
+from collections.abc import Callable
+
+import pytest
+from tests.criteria.streamed import VENUES, played
+
+from perpwire.clock import SystemClock
+from perpwire.scenarios import pong_alive_silence as silence
+from perpwire.scenarios.hearing import Hearing
+from perpwire.scenarios.registry import scenarios
+from perpwire.scenarios.run import Run, play
+from perpwire.transport.websocket import PicowsTransport
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("part", [silence._mute, silence._half_open, silence._one_topic], ids=lambda one: one.__name__)
+def test_stall_1_a_mute_stream_is_told_of_within_ten_seconds_replaced_within_fifteen_and_its_book_not_readable(
+    part: Callable[..., object], venue: str
+) -> None:
+    """The scenario checks the times, the state of the book, one reconnect, and at most one snapshot."""
+
+    async def scenario(run: Run) -> None:
+        await run.follow("BTCUSDT", books=("BTCUSDT",))
+        hearing = Hearing(run)
+        await run.clock.sleep(30)
+        await part(run, hearing)  # type: ignore[misc]
+
+    assert played(scenario, venue).problems == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_stall_2_an_hour_with_a_frame_every_ten_minutes_beside_others_reconnects_nothing(venue: str) -> None:
+    assert play(scenarios()["quiet_market"], venue, 0).problems == []
+
+
+class Deaf:
+    """Shakes hands, and then neither reads, answers nor ends anything."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        key = next(
+            line.split(b":")[1].strip() for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key")
+        )
+        accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+        )
+        self._writers.append(writer)
+        reader._transport.pause_reading()  # type: ignore[attr-defined]
+
+    def close(self) -> None:
+        for writer in self._writers:
+            writer.transport.abort()
+
+
+class Nobody:
+    def on_frame(self, frame: bytes, received_ns: int) -> None: ...
+
+    def on_pong(self) -> None: ...
+
+    def on_closed(self, reason: str) -> None: ...
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="descriptors are counted by /proc")
+def test_stall_3_of_a_socket_given_up_on_a_peer_that_never_answers_nothing_is_left() -> None:
+    async def main() -> None:
+        deaf = Deaf()
+        server = await asyncio.start_server(deaf.serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        transport = PicowsTransport(SystemClock())
+        tasks_before = len(asyncio.all_tasks())
+        for end in ("abort", "close"):
+            before = sockets_to(port)
+            socket = await transport.connect(f"ws://127.0.0.1:{port}/ws", Nobody(), 5.0)
+            assert sockets_to(port) == before + 1
+            getattr(socket, end)()
+            for _ in range(50):
+                if sockets_to(port) == before:
+                    break
+                await asyncio.sleep(0.1)
+            assert sockets_to(port) == before
+        assert len(asyncio.all_tasks()) <= tasks_before
+        await transport.close()
+        deaf.close()
+        server.close()
+
+    asyncio.run(main())
+
+
+def sockets_to(port: int) -> int:
+    """Descriptors of this process that are connected to a port of this machine, seen from the client's side."""
+    mine = {os.readlink(f"/proc/self/fd/{one}") for one in os.listdir("/proc/self/fd") if _is_there(one)}
+    count = 0
+    with open("/proc/self/net/tcp") as table:
+        for line in table.readlines()[1:]:
+            fields = line.split()
+            if int(fields[2].rpartition(":")[2], 16) == port and f"socket:[{fields[9]}]" in mine:
+                count += 1
+    return count
+
+
+def _is_there(descriptor: str) -> bool:
+    return os.path.islink(f"/proc/self/fd/{descriptor}")

@@ -1,0 +1,89 @@
+"""TOPIC: one bad topic, or one that is given up, takes no other along."""
+
+from __future__ import annotations
+
+import random
+from decimal import Decimal
+
+import pytest
+from tests.criteria.streamed import VENUES, played
+
+from perpwire.api_connector.lifecycle import TopicState
+from perpwire.api_connector.websocket_manager import StreamSettings
+from perpwire.errors import StreamRefused
+from perpwire.model.market import Trade
+from perpwire.scenarios.run import Run
+from perpwire.scenarios.streaming import Streaming
+from perpwire.simulator.listing import Listing
+
+FAMILIES = (
+    "orderbook.1", "orderbook.50", "orderbook.200", "orderbook.1000", "tickers", "publicTrade",
+    "kline.1", "kline.3", "kline.5", "kline.15", "kline.30", "kline.60", "kline.120", "kline.240", "kline.360",
+    "kline.D",
+)  # fmt: skip
+OTHERS = tuple(Listing(symbol=f"FULL{number}USDT", start_price=Decimal(9)) for number in range(4))
+MORE = tuple(one.symbol for one in OTHERS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_topic_1_of_a_hundred_topics_of_which_one_is_bad_ninety_nine_deliver_and_the_bad_one_fails_by_its_words(
+    seed: int,
+) -> None:
+    """Bybit refuses the whole request. There are no candles of two minutes."""
+
+    async def scenario(run: Run) -> None:
+        names = [f"{family}.{symbol}" for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT", *MORE) for family in FAMILIES][
+            :99
+        ]
+        bad = f"kline.2.{random.Random(seed).choice(('BTCUSDT', 'ETHUSDT'))}"
+        names.insert(random.Random(seed).randrange(len(names)), bad)
+        client = Streaming(run, StreamSettings())
+        async with client.manager as manager:
+            began_s = run.now_s
+            with pytest.raises(StreamRefused, match="handler not found") as refused:
+                await client.connect(names)
+            assert bad in str(refused.value)
+            await run.clock.sleep(10 - (run.now_s - began_s))
+            live = {topic for (_, topic), state in manager.topics.items() if state is TopicState.LIVE}
+            run.check(live == set(names) - {bad}, f"not live: {set(names) - {bad} - live}")
+            run.check(len(run.host.connections) >= 1 and not client.incidents[1:], f"told: {client.incidents}")
+
+    assert played(scenario, "bybit", symbols=OTHERS).problems == []
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_topic_1_a_topic_that_several_have_subscribed_is_ended_by_the_last_of_them(venue: str) -> None:
+    async def scenario(run: Run) -> None:
+        connector = run.connector
+        topic = connector.venue.topic(Trade, "BTCUSDT")
+        hosts = connector.streams.hosts(connector.venue)
+        for _ in range(3):
+            await connector.streams.subscribe(connector.venue, hosts, [topic])
+        for left in (2, 1):
+            await connector.streams.unsubscribe(connector.venue, [topic])
+            run.check((venue, topic.name) in connector.streams.topics, f"it was ended with {left} left")
+        await connector.streams.unsubscribe(connector.venue, [topic])
+        run.check((venue, topic.name) not in connector.streams.topics, "it was never ended")
+        await run.clock.sleep(1)
+        run.check(not run.host.connections, "a connection that carries nothing is still open")
+
+    assert played(scenario, venue, rate=0.5).problems == []
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_topic_1_to_give_up_one_topic_leaves_the_others_as_they_are(venue: str) -> None:
+    async def scenario(run: Run) -> None:
+        client = Streaming(run, StreamSettings())
+        one, other = (run.connector.venue.topic(Trade, symbol).name for symbol in ("BTCUSDT", "ETHUSDT"))
+        async with client.manager as manager:
+            await client.connect([one, other])
+            await run.clock.sleep(2)
+            await manager.disconnect(venue, [one])
+            gone_s = run.now_s
+            await run.clock.sleep(5)
+            run.check(client.last_s(one) <= gone_s + 0.2, "it still speaks")
+            run.check(client.last_s(other) > gone_s + 0.2, "the other one does not speak any more")
+            run.check(not client.incidents, f"told: {client.incidents}")
+
+    assert played(scenario, venue).problems == []

@@ -217,12 +217,12 @@ def test_a_cut_stream_comes_back_at_once_with_its_topics_and_says_so() -> None:
     async def scenario(scene: Scene) -> None:
         await scene.connection.start(["a", "b"])
         scene.server.say("before")
-        await scene.later()
+        await scene.later(2)
         scene.server.peers[-1].close()
-        await scene.later()
+        await scene.later(2)
         assert scene.is_live
         scene.server.say("after")
-        await scene.later()
+        await scene.later(2)
 
     scene = play(scenario)
     assert scene.events == ["before", "after"]
@@ -302,7 +302,7 @@ def test_one_bad_topic_is_refused_alone_and_not_asked_for_again() -> None:
         scene.server.refuse_topics = {"bad"}
         await scene.connection.start(["a", "bad", "b"])
         scene.server.peers[-1].close()
-        await scene.later()
+        await scene.later(2)
 
     scene = play(scenario)
     assert scene.kinds() == ["SubscriptionRefused", "ConnectionLost", "ConnectionRecovered"]
@@ -329,7 +329,7 @@ def test_topics_added_while_away_are_subscribed_on_return() -> None:
         await scene.later(0)
         await scene.later(0)
         await scene.connection.add(["b"])
-        await scene.later()
+        await scene.later(2)
 
     scene = play(scenario)
     assert scene.server.received[1] == [{"sub": ["a"]}, {"sub": ["b"]}]
@@ -385,7 +385,7 @@ def test_login_comes_before_every_subscription() -> None:
     async def scenario(scene: Scene) -> None:
         await scene.connection.start(["a"])
         scene.server.peers[-1].close()
-        await scene.later()
+        await scene.later(2)
 
     scene = play(scenario, needs_login=True)
     assert scene.server.received == [[{"login": "key"}, {"sub": ["a"]}]] * 2
@@ -453,11 +453,11 @@ def test_what_a_replaced_socket_still_says_concerns_nobody() -> None:
         await scene.connection.start(["a"])
         old = scene.server.peers[-1]._listener
         scene.connection.restart("moved")
-        await scene.later()
+        await scene.later(2)
         old.on_frame(b'{"data":"old"}', 1)
         old.on_closed("late")
         scene.server.say("new")
-        await scene.later()
+        await scene.later(2)
 
     scene = play(scenario)
     assert (scene.events, len(scene.server.peers)) == (["new"], 2)

@@ -103,7 +103,7 @@ def main() -> None:
 
     def keep(event: Event) -> None:
         if isinstance(event, BookDelta):
-            book.apply(event.bids, event.asks)
+            book.apply(event.bid_text, event.ask_text)
 
     print(f"{'stream':12} {'what':34} {'us/frame':>9} {'ratio':>6}")
     for stream, frames in frames_of(recording).items():

@@ -30,10 +30,10 @@ _NAMES = {
     "perpwire.clock": ("Clock", "ManualClock", "SystemClock"),
     "perpwire.credentials": ("Credentials",),
     "perpwire.data_processor.account_state": ("AccountState",),
-    "perpwire.data_processor.book_sync": ("LocalBook",),
+    "perpwire.data_processor.local_book": ("LocalBook",),
     "perpwire.errors": (
-        "APIError", "AuthenticationFailed", "BadInput", "BadRequest", "BookNotInSync", "Busy", "ClockSkewed",
-        "DuplicateOrder", "Garbled", "GuardRefused", "InsufficientBalance", "NoChange", "NotAllowed",
+        "APIError", "AuthenticationFailed", "BadInput", "BadRequest", "BeyondHorizon", "BookNotInSync", "Busy",
+        "ClockSkewed", "DuplicateOrder", "Garbled", "GuardRefused", "InsufficientBalance", "NoChange", "NotAllowed",
         "NotOffered", "NotSent", "OrderRejected", "OutcomeUnknown", "Overloaded", "PerpwireError",
         "PositionModeMismatch", "RateLimited", "StreamRefused", "UnknownOrder", "VenueRefused", "Verdict",
     ),
@@ -52,7 +52,7 @@ _NAMES = {
     ),
     "perpwire.model.instrument": ("Instrument", "Rounding"),
     "perpwire.model.market": (
-        "AdlWarning", "AggTrade", "AssetIndex", "Bar", "BookDelta", "BookSnapshot", "BookTicker",
+        "AdlWarning", "AggTrade", "AssetIndex", "Bar", "BookDelta", "BookLevels", "BookSnapshot", "BookTicker",
         "CompositeIndex", "ContinuousKline", "ContractChanged", "Event", "FundingRate", "Gap", "InsuranceFund",
         "Kline", "Level", "Liquidation", "MarkPrice", "MiniTicker", "OpenInterest", "PriceKind", "PriceLimits",
         "RpiBook", "SystemNotice", "Ticker", "Trade", "TradingSession", "Unknown", "VenueStatus",
@@ -112,12 +112,13 @@ if TYPE_CHECKING:
     from perpwire.clock import Clock as Clock, ManualClock as ManualClock, SystemClock as SystemClock
     from perpwire.credentials import Credentials as Credentials
     from perpwire.data_processor.account_state import AccountState as AccountState
-    from perpwire.data_processor.book_sync import LocalBook as LocalBook
+    from perpwire.data_processor.local_book import LocalBook as LocalBook
     from perpwire.errors import (
         APIError as APIError,
         AuthenticationFailed as AuthenticationFailed,
         BadInput as BadInput,
         BadRequest as BadRequest,
+        BeyondHorizon as BeyondHorizon,
         BookNotInSync as BookNotInSync,
         Busy as Busy,
         ClockSkewed as ClockSkewed,
@@ -196,6 +197,7 @@ if TYPE_CHECKING:
         AssetIndex as AssetIndex,
         Bar as Bar,
         BookDelta as BookDelta,
+        BookLevels as BookLevels,
         BookSnapshot as BookSnapshot,
         BookTicker as BookTicker,
         CompositeIndex as CompositeIndex,

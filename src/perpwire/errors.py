@@ -24,6 +24,7 @@ PerpwireError
         NotOffered            this venue has no such thing; nothing was sent
       StreamRefused        a subscription is refused
   BookNotInSync            the local book is not proven equal to the venue's: it can't be read now
+    BeyondHorizon          what was asked of it lies behind the levels that are known
 """
 
 from __future__ import annotations
@@ -299,6 +300,10 @@ class AuthenticationFailed(NotAllowed):
 
 class BookNotInSync(PerpwireError):
     """The local order book is not proven equal to the venue's, so it can't be read now."""
+
+
+class BeyondHorizon(BookNotInSync):
+    """What was asked of a local book lies behind the last level up to which all are known. The book itself goes on."""
 
 
 class StreamRefused(VenueRefused):

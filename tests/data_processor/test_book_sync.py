@@ -38,14 +38,14 @@ def levels(*pairs: tuple[str, str]) -> tuple[Level, ...]:
 
 
 def snapshot(update_id: int) -> BookSnapshot:
-    return BookSnapshot(bids=levels(("100", "1"), ("99", "2")), asks=levels(("101", "3")), update_id=update_id)
+    return BookSnapshot(bid_text=(("100", "1"), ("99", "2")), ask_text=(("101", "3"),), update_id=update_id)
 
 
 def delta(
     first: int, last: int, previous: int, *bids: tuple[str, str], ask: tuple[str, str] | None = None
 ) -> BookDelta:
     return BookDelta(
-        bids=levels(*bids), asks=levels(ask) if ask else (), first_update_id=first, update_id=last,
+        bid_text=bids, ask_text=(ask,) if ask else (), first_update_id=first, update_id=last,
         previous_update_id=previous,
     )  # fmt: skip
 

@@ -9,7 +9,8 @@ from perpwire.api_connector.lifecycle import TopicState
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.websocket_manager import WebSocketManager
 from perpwire.clock import Clock
-from perpwire.data_processor.book_sync import BookSync, LocalBook
+from perpwire.data_processor.book_sync import BookSync
+from perpwire.data_processor.local_book import LocalBook
 from perpwire.errors import APIError, BookNotInSync
 from perpwire.model.incident import BookGap, BookRecovered, Incident
 from perpwire.model.market import BookDelta, BookSnapshot
@@ -146,7 +147,7 @@ class BookKeeper:
 
         rule = self._venue.book_rule
         kept = _Kept(
-            BookSync(symbol, rule, renew=renew, changed=changed, depth=rule.depth),
+            BookSync(symbol, rule, renew=renew, changed=changed, depth=rule.depth, limit=depth),
             self._venue.topic(BookDelta, symbol),
             depth,
         )

@@ -78,9 +78,9 @@ class MarketMethods(ConnectorCore):
         """
         levels = self._whole(depth, "depth", 1, 1000)
         book = await self._path.run(self.venue.book_snapshot(self._symbol(symbol), levels))
-        if max(len(book.bids), len(book.asks)) <= levels:
+        if max(len(book.bid_text), len(book.ask_text)) <= levels:
             return book
-        return msgspec.structs.replace(book, bids=book.bids[:levels], asks=book.asks[:levels])
+        return msgspec.structs.replace(book, bid_text=book.bid_text[:levels], ask_text=book.ask_text[:levels])
 
     async def get_recent_trades(self, symbol: str, limit: int = 500) -> tuple[Trade, ...]:
         """The newest public trades, oldest first; at most 1,000. Binance's are single ones, not aggregated.

@@ -9,7 +9,7 @@ from perpwire.api_connector.book_keeper import SNAPSHOT_DEPTH
 from perpwire.api_connector.event_queue import EventQueue, Overflow
 from perpwire.api_connector.lifecycle import State
 from perpwire.api_connector.market_methods import MarketMethods
-from perpwire.data_processor.book_sync import LocalBook
+from perpwire.data_processor.local_book import LocalBook
 from perpwire.model.market import Event
 
 E = TypeVar("E", bound=Event)

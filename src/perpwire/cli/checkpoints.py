@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from perpwire.api_connector.venue_connector import VenueConnector
-from perpwire.data_processor.book_sync import LocalBook
+from perpwire.data_processor.local_book import LocalBook
 from perpwire.errors import BadInput
 from perpwire.model.market import BookDelta, Level
 

@@ -1,73 +1,19 @@
-"""Snapshot plus buffered deltas -> a book, by the venue's rule; and a book that can be read only while proven."""
+"""Snapshot plus buffered deltas -> a book, by the venue's rule."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
 
-from perpwire.data_processor.order_book import OrderBook
-from perpwire.errors import BookNotInSync
-from perpwire.model.market import BookDelta, BookSnapshot, Level
+from perpwire.data_processor.local_book import ChangeHandler, LocalBook
+from perpwire.model.market import BookDelta, BookSnapshot
 from perpwire.venues.base import BookRule, SnapshotSource, Verdict
 
 BUFFER = 20_000
 """Deltas kept while a snapshot is under way; beyond it, the oldest go and the snapshot will be found too old."""
 
-
-class LocalBook:
-    """A symbol's order book, kept in step with the venue. Every read raises BookNotInSync while that is not proven.
-
-    Attributes:
-        symbol: The venue's symbol.
-        update_id: The venue's counter of the last applied update.
-        venue_time_ms: Of the last applied update: Unix milliseconds, the venue's clock.
-        deltas_applied: Since it was last built.
-        rebuilds: How often it had to be built again.
-    """
-
-    def __init__(self, symbol: str) -> None:
-        self.symbol = symbol
-        self.update_id = 0
-        self.venue_time_ms = 0
-        self.deltas_applied = 0
-        self.rebuilds = 0
-        self._book = OrderBook()
-        self._why_not: str | None = "no snapshot yet"
-
-    @property
-    def is_in_sync(self) -> bool:
-        return self._why_not is None
-
-    @property
-    def was_in_sync(self) -> bool:
-        """It has been in sync at least once."""
-        return self.is_in_sync or self.rebuilds > 0
-
-    def _proven(self) -> OrderBook:
-        if self._why_not is not None:
-            raise BookNotInSync(f"the book of {self.symbol} is not in sync: {self._why_not}")
-        return self._book
-
-    @property
-    def best_bid(self) -> Level | None:
-        """(price, quantity), or None for an empty side."""
-        return self._proven().best_bid
-
-    @property
-    def best_ask(self) -> Level | None:
-        return self._proven().best_ask
-
-    def bids(self, depth: int | None = None) -> list[Level]:
-        """The best `depth` levels (all where None), best first."""
-        return self._proven().bids(depth)
-
-    def asks(self, depth: int | None = None) -> list[Level]:
-        return self._proven().asks(depth)
-
-    @property
-    def levels(self) -> tuple[int, int]:
-        """How many bid and ask levels are known."""
-        return self._proven().levels
+CLOCKS_APART_MS = 1000
+"""By so much a delta may be stamped later than a snapshot that holds it."""
 
 
 class BookSync:
@@ -78,6 +24,8 @@ class BookSync:
             Not called again before that snapshot (or a connection loss) has been told.
         changed: Called with (in sync?, why) whenever that turns.
         depth: Levels a side that the feed covers, None for no bound.
+        limit: Levels a side that snapshots are asked for: where so many come, there may be more behind them.
+        failed: Called with (handler, what it raised) when one of the book's own handlers fails.
     """
 
     def __init__(
@@ -88,8 +36,11 @@ class BookSync:
         renew: Callable[[], None],
         changed: Callable[[bool, str], None],
         depth: int | None = None,
+        limit: int | None = None,
+        failed: Callable[[ChangeHandler, Exception], None] | None = None,
     ) -> None:
-        self.book = LocalBook(symbol)
+        self.book = LocalBook(symbol, failed)
+        self._limit = limit
         self._rule = rule
         self._renew = renew
         self._changed = changed
@@ -112,14 +63,18 @@ class BookSync:
         self._out_of_sync(why)
 
     def on_delta(self, delta: BookDelta) -> None:
-        if self.book.is_in_sync:
-            match self._rule.follows(delta, self.book.update_id):
-                case Verdict.APPLY:
-                    self._apply(delta)
-                case Verdict.GAP:
-                    self._start_over(f"update {delta.update_id} does not follow {self.book.update_id}", delta)
-                case Verdict.DROP:
-                    pass
+        book = self.book
+        if book._why_not is None:
+            verdict = self._rule.follows(delta, book.update_id)
+            if verdict is Verdict.APPLY and delta.sequence >= book.sequence:
+                self._apply(delta)
+            elif verdict is Verdict.APPLY:
+                self._start_over(f"sequence {delta.sequence} comes after {book.sequence}", delta)
+            elif verdict is Verdict.GAP:
+                self._start_over(f"update {delta.update_id} does not follow {book.update_id}", delta)
+            elif delta.venue_time_ms > book.venue_time_ms:
+                # Numbered as if it were old, and made later: the venue has begun to count anew.
+                self._start_over(f"updates are numbered from {delta.update_id} again", delta)
         elif self._rule.source is SnapshotSource.REST:
             self._buffer.append(delta)
             if self._snapshot is not None:
@@ -137,8 +92,9 @@ class BookSync:
         """From REST or from the stream; it replaces the book."""
         self._asked = False
         if self._rule.source is SnapshotSource.STREAM:
-            self._load(snapshot)
-            self._in_sync()
+            if self._load(snapshot):
+                self._in_sync()
+                self.book._tell()
         elif not self.book.is_in_sync:
             self._snapshot = snapshot
             self._join(snapshot)
@@ -150,14 +106,18 @@ class BookSync:
             verdict = self._rule.joins(delta, snapshot)
             if verdict is Verdict.DROP:
                 self._buffer.popleft()
-                continue
+                if not 0 < snapshot.venue_time_ms < delta.venue_time_ms - CLOCKS_APART_MS:
+                    continue
+                # Made well after the snapshot, and numbered before it: the venue counts anew, and it is an old one.
+                verdict = Verdict.GAP
             self._snapshot = None
             if verdict is Verdict.GAP:
                 # The snapshot is older than all we have. The buffer stays: it fits a newer one.
                 self._asked = True
                 self._renew()
                 return
-            self._load(snapshot)
+            if not self._load(snapshot):
+                return
             waiting = list(self._buffer)
             self._buffer.clear()
             self._in_sync()
@@ -166,23 +126,45 @@ class BookSync:
                 self.on_delta(later)
             return
 
-    def _load(self, snapshot: BookSnapshot) -> None:
+    def _load(self, snapshot: BookSnapshot) -> bool:
+        """False: it can't be read, or is crossed; the book begins again."""
         book = self.book
-        book._book.load(snapshot.bids, snapshot.asks)
+        try:
+            book._book.load(snapshot.bid_text, snapshot.ask_text, self._limit)
+        except ValueError as error:
+            self._start_over(f"a snapshot can't be read: {error}", None)
+            return False
+        if self._depth is not None:
+            book._book.trim(self._depth)
+        if book._book.is_crossed:
+            self._start_over(f"crossed in snapshot {snapshot.update_id}", None)
+            return False
         book.update_id = snapshot.update_id
+        book.sequence = snapshot.sequence
         book.venue_time_ms = snapshot.venue_time_ms
         book.deltas_applied = 0
+        return True
 
     def _apply(self, delta: BookDelta) -> None:
         book = self.book
-        book._book.apply(delta.bids, delta.asks)
+        levels = book._book
+        try:
+            levels.apply(delta.bid_text, delta.ask_text)
+        except ValueError as error:
+            self._start_over(f"update {delta.update_id} can't be read: {error}", None)
+            return
         if self._depth is not None:
-            book._book.trim(self._depth)
+            levels.trim(self._depth)
         book.update_id = delta.update_id
+        book.sequence = delta.sequence
         book.venue_time_ms = delta.venue_time_ms
         book.deltas_applied += 1
-        if book._book.is_crossed:
+        if levels.is_crossed:
             self._start_over(f"crossed after update {delta.update_id}", None)
+        elif levels.is_out_of_sight:
+            self._start_over("the price has left the range that the snapshot covered", delta)
+        elif book._handlers:
+            book._tell()
 
     def _start_over(self, why: str, delta: BookDelta | None) -> None:
         self._buffer.clear()
@@ -204,3 +186,4 @@ class BookSync:
         if was_in_sync:
             self.book.rebuilds += 1
             self._changed(False, why)
+            self.book._tell()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 
 import msgspec
 
 Level = tuple[Decimal, Decimal]
 """Price (quote per base) and quantity (base)."""
+
+TextLevel = tuple[str, str]
+"""The same, as the venue wrote it."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,31 +115,60 @@ class BookTicker(Event, frozen=True, kw_only=True):
     update_id: int
 
 
-class BookSnapshot(Event, frozen=True, kw_only=True):
-    """A whole book, or its top N levels: best first.
+class BookLevels(Event, frozen=True, kw_only=True, dict=True):
+    """Levels of a book as they came; `bids` and `asks` make numbers of them when they are first read.
 
     Attributes:
-        update_id: The counter that deltas continue from.
+        bid_text, ask_text: Price and quantity of each level in the venue's own digits, best first.
+        update_id: The venue's counter of the last update in it (Binance u or lastUpdateId, Bybit u).
+        sequence: Of the venue's matching engine (Bybit seq), which never falls; 0 where the venue has none.
+        stream: The stream's own name, such as "orderbook.50.BTCUSDT", by which books of another depth or speed are told
+            apart; "" outside streams.
     """
 
-    bids: tuple[Level, ...]
-    asks: tuple[Level, ...]
+    bid_text: tuple[TextLevel, ...]
+    ask_text: tuple[TextLevel, ...]
     update_id: int
+    sequence: int = 0
+    stream: str = ""
+
+    @cached_property
+    def bids(self) -> tuple[Level, ...]:
+        """Price and quantity of each bid level, exactly as sent."""
+        return exact_levels(self.bid_text)
+
+    @cached_property
+    def asks(self) -> tuple[Level, ...]:
+        """Price and quantity of each ask level, exactly as sent."""
+        return exact_levels(self.ask_text)
 
 
-class BookDelta(Event, frozen=True, kw_only=True):
+def exact_levels(levels: Iterable[TextLevel]) -> tuple[Level, ...]:
+    """
+    Raises:
+        decimal.InvalidOperation: Something in it is no number.
+    """
+    return tuple([(Decimal(price), Decimal(quantity)) for price, quantity in levels])
+
+
+def text_levels(levels: Iterable[tuple[Decimal | int | str, Decimal | int | str]]) -> tuple[TextLevel, ...]:
+    """For making book events of your own: levels as a venue would write them."""
+    return tuple([(f"{Decimal(price):f}", f"{Decimal(quantity):f}") for price, quantity in levels])
+
+
+class BookSnapshot(BookLevels, frozen=True, kw_only=True, dict=True):
+    """A whole book, or its top N levels: best first. Deltas continue from its `update_id`."""
+
+
+class BookDelta(BookLevels, frozen=True, kw_only=True, dict=True):
     """Changed levels: quantities are absolute, 0 removes the level.
 
     Attributes:
         first_update_id: First update in it (Binance U); same as update_id where the venue has none.
-        update_id: Last update in it (u).
         previous_update_id: update_id of the delta before (Binance pu); None where the venue has none.
     """
 
-    bids: tuple[Level, ...]
-    asks: tuple[Level, ...]
     first_update_id: int
-    update_id: int
     previous_update_id: int | None = None
 
 

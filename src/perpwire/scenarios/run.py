@@ -17,7 +17,7 @@ import msgspec
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.cli.journal_check import Delivered
 from perpwire.clock import ManualClock, SystemClock
-from perpwire.data_processor.book_sync import LocalBook
+from perpwire.data_processor.local_book import LocalBook
 from perpwire.errors import APIError, NotSent, OutcomeUnknown, VenueRefused
 from perpwire.model.account import Balance, Position
 from perpwire.model.incident import Incident, OrderDoubtful, OrderResolved

@@ -12,11 +12,11 @@ from perpwire.venues.base import SnapshotSource, Verdict
 from perpwire.venues.binance_futures.venue import VENUE
 
 RULE = VENUE.book_rule
-SNAPSHOT = BookSnapshot(bids=(), asks=(), update_id=100)
+SNAPSHOT = BookSnapshot(bid_text=(), ask_text=(), update_id=100)
 
 
 def delta(first: int, last: int, previous: int | None) -> BookDelta:
-    return BookDelta(bids=(), asks=(), first_update_id=first, update_id=last, previous_update_id=previous)
+    return BookDelta(bid_text=(), ask_text=(), first_update_id=first, update_id=last, previous_update_id=previous)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_the_recorded_book_is_rebuilt_by_the_rule_to_its_last_level(fixtures: Pa
         {Decimal(price): Decimal(quantity) for price, quantity in body["bids"]},
         {Decimal(price): Decimal(quantity) for price, quantity in body["asks"]},
     )
-    snapshot = BookSnapshot(bids=(), asks=(), update_id=body["lastUpdateId"])
+    snapshot = BookSnapshot(bid_text=(), ask_text=(), update_id=body["lastUpdateId"])
     applied = dropped = 0
     last: int | None = None
     for one in deltas:

@@ -73,7 +73,7 @@ def test_a_book_kept_by_the_venues_rule_equals_the_venues_book() -> None:
         await pass_s(0.55)
         body = venue.public("/fapi/v1/depth", symbol="BTCUSDT", limit=1000).json
         sides = [{Decimal(price): Decimal(quantity) for price, quantity in body[side]} for side in ("bids", "asks")]
-        snapshot = BookSnapshot(bids=(), asks=(), update_id=body["lastUpdateId"])
+        snapshot = BookSnapshot(bid_text=(), ask_text=(), update_id=body["lastUpdateId"])
         await pass_s(5)
         venue.exchange.close()  # the market rests,
         await pass_s(0.2)  # and the last change goes out

@@ -10,7 +10,7 @@ RULE = VENUE.book_rule
 
 
 def delta(update_id: int) -> BookDelta:
-    return BookDelta(bids=(), asks=(), first_update_id=update_id, update_id=update_id)
+    return BookDelta(bid_text=(), ask_text=(), first_update_id=update_id, update_id=update_id)
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ def delta(update_id: int) -> BookDelta:
 )
 def test_deltas_count_up_by_one_and_number_one_means_a_restart(update_id: int, verdict: Verdict) -> None:
     assert RULE.follows(delta(update_id), 100) is verdict
-    assert RULE.joins(delta(update_id), BookSnapshot(bids=(), asks=(), update_id=100)) is verdict
+    assert RULE.joins(delta(update_id), BookSnapshot(bid_text=(), ask_text=(), update_id=100)) is verdict
 
 
 def test_the_stream_itself_brings_the_snapshot_of_fifty_levels() -> None:

@@ -70,9 +70,11 @@ def test_spacing_and_order_of_keys_do_not_matter(spacing: tuple[str, str], turne
         symbol="BTCUSDT",
         venue_time_ms=999,
         received_ns=7,
-        bids=((D("1.50"), D(2)),),
-        asks=(),
+        bid_text=(("1.50", "2"),),
+        ask_text=(),
         update_id=9,
+        sequence=snapshot.sequence,
+        stream="orderbook.50.BTCUSDT",
     )
 
 

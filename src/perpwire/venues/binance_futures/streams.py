@@ -16,7 +16,7 @@ from msgspec import field
 from msgspec.structs import force_setattr
 
 from perpwire.errors import BadInput
-from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, Level, Trade
+from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, TextLevel, Trade
 from perpwire.venues.base import Topic
 from perpwire.venues.binance_futures import translate_market, translate_user, wire_streams, wire_user
 
@@ -173,29 +173,30 @@ class _BookTicker(BookTicker, frozen=True, kw_only=True):
     symbol_type: int = field(name="st", default=UM)
 
 
-class _BookDelta(BookDelta, frozen=True, kw_only=True):
+class _BookDelta(BookDelta, frozen=True, kw_only=True, dict=True):
     venue: str = VENUE
     symbol: str = field(name="s")
     venue_time_ms: int = field(name="T", default=0)
-    bids: tuple[Level, ...] = field(name="b")
-    asks: tuple[Level, ...] = field(name="a")
+    bid_text: tuple[TextLevel, ...] = field(name="b")
+    ask_text: tuple[TextLevel, ...] = field(name="a")
     first_update_id: int = field(name="U")
     update_id: int = field(name="u")
     previous_update_id: int | None = field(name="pu", default=None)
     symbol_type: int = field(name="st", default=UM)
 
 
-class _PartialBook(BookSnapshot, frozen=True, kw_only=True):
+class _PartialBook(BookSnapshot, frozen=True, kw_only=True, dict=True):
     venue: str = VENUE
     symbol: str = field(name="s")
     venue_time_ms: int = field(name="T", default=0)
-    bids: tuple[Level, ...] = field(name="b")
-    asks: tuple[Level, ...] = field(name="a")
+    bid_text: tuple[TextLevel, ...] = field(name="b")
+    ask_text: tuple[TextLevel, ...] = field(name="a")
     update_id: int = field(name="u")
     symbol_type: int = field(name="st", default=UM)
 
 
-_Straight = _AggTrade | _RawTrade | _BookTicker | _BookDelta | _PartialBook
+_Straight = _AggTrade | _RawTrade | _BookTicker
+_Book = _BookDelta | _PartialBook
 
 
 def _straight(wire_type: type[_Straight]) -> Decode:
@@ -207,6 +208,21 @@ def _straight(wire_type: type[_Straight]) -> Decode:
         if event.symbol_type != UM:
             return ()
         force_setattr(event, "received_ns", received_ns)
+        return (event,)
+
+    return events
+
+
+def _book(wire_type: type[_Book], stream: str) -> Decode:
+    """A decoder of one stream of books."""
+    decode = msgspec.json.Decoder(wire_type).decode
+
+    def events(payload: bytes, received_ns: int) -> Sequence[Event]:
+        event = decode(payload)
+        if event.symbol_type != UM:
+            return ()
+        force_setattr(event, "received_ns", received_ns)
+        force_setattr(event, "stream", stream)
         return (event,)
 
     return events
@@ -264,17 +280,16 @@ _BY_KIND: dict[str, Decode] = {
     "aggTrade": _straight(_AggTrade),
     "trade": _raw_trade,
     "bookTicker": _straight(_BookTicker),
-    "depth": _straight(_BookDelta),
-    "partialDepth": _straight(_PartialBook),
     "markPrice": _mark_prices,
 }
-"""Kind of stream -> its decoder. The book with RPI orders (rpiDepth) is another book, and none of the model's."""
+"""Kind of stream -> its decoder. Those of books, which know their stream's name, are made in _decoder_of. The book with
+RPI orders (rpiDepth) is another book, and none of the model's."""
 
 _BY_EVENT: dict[str, Decode] = {
     "aggTrade": _BY_KIND["aggTrade"],
     "trade": _raw_trade,
     "bookTicker": _BY_KIND["bookTicker"],
-    "depthUpdate": _BY_KIND["depth"],
+    "depthUpdate": _book(_BookDelta, ""),
     "markPriceUpdate": _mark_prices,
     "ORDER_TRADE_UPDATE": _order_update,
     "ALGO_UPDATE": _algo_update,
@@ -298,6 +313,15 @@ def decode_event(payload: bytes, received_ns: int) -> Sequence[Event] | None:
     if not isinstance(event, str):
         return None
     return _BY_EVENT.get(event, _of_no_interest)(payload, received_ns)
+
+
+_BOOKS: dict[str, type[_Book]] = {"depth": _BookDelta, "partialDepth": _PartialBook}
+
+
+def _decoder_of(stream: str) -> Decode:
+    kind = read_name(stream).kind
+    book = _BOOKS.get(kind)
+    return _BY_KIND.get(kind, _of_no_interest) if book is None else _book(book, stream)
 
 
 _HEAD = b'{"stream":"'
@@ -362,7 +386,7 @@ class FrameDecoder:
 
     def _learn(self, name: bytes) -> _Heard:
         try:
-            decode = _BY_KIND.get(read_name(name.decode()).kind, _of_no_interest)
+            decode = _decoder_of(name.decode())
         except BadInput:
             # A user stream, named by its listen key.
             decode = decode_event

@@ -10,10 +10,10 @@ from perpwire.model.market import (
     BookTicker,
     FundingRate,
     Kline,
-    Level,
     MarkPrice,
     OpenInterest,
     PriceKind,
+    TextLevel,
     Ticker,
     Trade,
     VenueStatus,
@@ -87,8 +87,12 @@ def instrument(info: wire.SymbolInfo) -> Instrument:
     )
 
 
-def levels(rows: Sequence[wire.WireLevel]) -> tuple[Level, ...]:
-    return tuple((needed(price, "price"), needed(quantity, "quantity")) for price, quantity in rows)
+def levels(rows: Sequence[wire.WireLevel]) -> tuple[TextLevel, ...]:
+    """As they are, once it is sure that they are numbers."""
+    for price, quantity in rows:
+        needed(price, "price")
+        needed(quantity, "quantity")
+    return tuple(rows)
 
 
 def book_snapshot(symbol: str, depth: wire.Depth) -> BookSnapshot:
@@ -96,8 +100,8 @@ def book_snapshot(symbol: str, depth: wire.Depth) -> BookSnapshot:
         venue=VENUE,
         symbol=symbol,
         venue_time_ms=time_ms(depth.transaction_time) or time_ms(depth.event_time) or 0,
-        bids=levels(depth.bids),
-        asks=levels(depth.asks),
+        bid_text=levels(depth.bids),
+        ask_text=levels(depth.asks),
         update_id=depth.last_update_id,
     )
 

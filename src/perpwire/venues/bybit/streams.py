@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 
 import msgspec
 from msgspec import UNSET
@@ -33,7 +34,8 @@ class _Head(msgspec.Struct):
 
 _read_head = msgspec.json.Decoder(_Head).decode
 _read_trades = msgspec.json.Decoder(wire_streams.TradeFrame[Decimal]).decode
-_read_book = msgspec.json.Decoder(wire_streams.BookFrame[Decimal]).decode
+_read_book = msgspec.json.Decoder(wire_streams.BookFrame[str]).decode
+_read_top = msgspec.json.Decoder(wire_streams.BookFrame[Decimal]).decode
 _read_mark = msgspec.json.Decoder(wire_streams.TickerFrame[wire_streams.Mark]).decode
 _read_orders = msgspec.json.Decoder(wire_streams.PrivateFrame[wire.OrderPush]).decode
 _read_executions = msgspec.json.Decoder(wire_streams.PrivateFrame[wire.ExecutionPush]).decode
@@ -104,7 +106,7 @@ def _decoder_of(topic: bytes) -> Decode | None:
         depth = rest.partition(b".")[0]
         if depth == b"1":
             return _TopOfBook().decode
-        return _book if depth.isdigit() else None
+        return partial(_book, topic.decode()) if depth.isdigit() else None
     if family == b"tickers":
         return _MergedMark().decode
     return _DECODERS.get(family)
@@ -129,7 +131,7 @@ def _trades(frame: bytes, received_ns: int) -> Sequence[Event]:
     ]
 
 
-def _book(frame: bytes, received_ns: int) -> Sequence[Event]:
+def _book(topic: str, frame: bytes, received_ns: int) -> Sequence[Event]:
     read = _read_book(frame)
     data = read.data
     if read.type == "delta":
@@ -139,10 +141,12 @@ def _book(frame: bytes, received_ns: int) -> Sequence[Event]:
                 symbol=data.s,
                 venue_time_ms=read.cts or read.ts,
                 received_ns=received_ns,
-                bids=data.b,
-                asks=data.a,
+                bid_text=data.b,
+                ask_text=data.a,
                 first_update_id=data.u,
                 update_id=data.u,
+                sequence=data.seq,
+                stream=topic,
             ),
         )
     return (
@@ -151,9 +155,11 @@ def _book(frame: bytes, received_ns: int) -> Sequence[Event]:
             symbol=data.s,
             venue_time_ms=read.cts or read.ts,
             received_ns=received_ns,
-            bids=data.b,
-            asks=data.a,
+            bid_text=data.b,
+            ask_text=data.a,
             update_id=data.u,
+            sequence=data.seq,
+            stream=topic,
         ),
     )
 
@@ -169,7 +175,7 @@ class _TopOfBook:
         self._ask: Level | None = None
 
     def decode(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        read = _read_book(frame)
+        read = _read_top(frame)
         data = read.data
         if read.type == "snapshot":
             bid = self._bid = data.b[0] if data.b else _EMPTY

@@ -19,6 +19,7 @@ from perpwire.model.market import (
     Ticker,
     Trade,
     VenueStatus,
+    text_levels,
 )
 from perpwire.model.order import Side
 from perpwire.venues.bybit import wire
@@ -99,9 +100,10 @@ def book(reply: wire.BookReply[Decimal]) -> BookSnapshot:
         venue=NAME,
         symbol=reply.s,
         venue_time_ms=reply.cts or reply.ts or 0,
-        bids=reply.b,
-        asks=reply.a,
+        bid_text=text_levels(reply.b),
+        ask_text=text_levels(reply.a),
         update_id=reply.u,
+        sequence=reply.seq if isinstance(reply.seq, int) else 0,
     )
 
 

@@ -18,11 +18,11 @@ def trade(number: int | str) -> Trade:
 
 
 def delta(number: int) -> BookDelta:
-    return BookDelta(symbol="BTCUSDT", bids=(), asks=(), first_update_id=number, update_id=number)
+    return BookDelta(symbol="BTCUSDT", bid_text=(), ask_text=(), first_update_id=number, update_id=number)
 
 
 def snapshot(number: int) -> BookSnapshot:
-    return BookSnapshot(symbol="BTCUSDT", bids=(), asks=(), update_id=number)
+    return BookSnapshot(symbol="BTCUSDT", bid_text=(), ask_text=(), update_id=number)
 
 
 def mark(price: int, at_ms: int, received_ns: int = 0) -> MarkPrice:

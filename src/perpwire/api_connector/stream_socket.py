@@ -126,7 +126,9 @@ class StreamSocket:
         if frame is None:
             return
         self._logged_in = asyncio.get_running_loop().create_future()
-        await self._send([frame])
+        sending = self._send([frame])
+        del frame  # a traceback may show variables: this one signs
+        await sending
         if not self.ended.done():
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 await self._logged_in

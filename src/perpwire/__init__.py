@@ -30,6 +30,7 @@ _NAMES = {
     "perpwire.clock": ("Clock", "ManualClock", "SystemClock"),
     "perpwire.credentials": ("Credentials",),
     "perpwire.data_processor.account_state": ("AccountState",),
+    "perpwire.api_connector.book_watch": ("BookWatch",),
     "perpwire.data_processor.local_book": ("LocalBook",),
     "perpwire.errors": (
         "APIError", "AuthenticationFailed", "BadInput", "BadRequest", "BeyondHorizon", "BookNotInSync", "Busy",
@@ -79,6 +80,7 @@ _HOME = {name: home for home, names in _NAMES.items() for name in names}
 
 if TYPE_CHECKING:
     from perpwire.api_connector.batch_methods import NewOrder as NewOrder
+    from perpwire.api_connector.book_watch import BookWatch as BookWatch
     from perpwire.api_connector.event_queue import (
         ConsumerTooSlow as ConsumerTooSlow,
         EventQueue as EventQueue,

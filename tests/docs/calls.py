@@ -157,11 +157,14 @@ ROWS: Sequence[Row] = (
     Row("safety", "arm_dead_man", "", _dead_man),
     _row("safety", "disarm_dead_man"),
     _row("stream", "open_book", B),
+    _row("stream", "open_books", [B]),
+    _row("stream", "watch_book", B),
     _row("stream", "open_account_stream"),
 )
 
 ASKS_NOTHING = frozenset(
     {
+        "close_book",
         "call",  # whatever the caller says
         "get_instrument",  # see get_instruments
         "lag_ms",

@@ -3,37 +3,55 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from perpwire.api_connector.lifecycle import TopicState
 from perpwire.api_connector.request_path import RequestPath
+from perpwire.api_connector.turns import Pace, Turns
 from perpwire.api_connector.websocket_manager import WebSocketManager
 from perpwire.clock import Clock
 from perpwire.data_processor.book_sync import BookSync
 from perpwire.data_processor.local_book import LocalBook
 from perpwire.errors import APIError, BookNotInSync
-from perpwire.model.incident import BookGap, BookRecovered, Incident
+from perpwire.model.incident import BookGap, BookRecovered, HandlerFailed, Incident
 from perpwire.model.market import BookDelta, BookSnapshot
-from perpwire.venues.base import Hosts, SnapshotSource, Topic, Venue
+from perpwire.venues.base import Hosts, SnapshotSource, StreamOptions, Topic, Venue
 
-SNAPSHOT_DEPTH = 1000
+SNAPSHOT_LEVELS = 1000
 """Levels a side that a book starts with where it is not said otherwise: the most there are."""
+
+SNAPSHOTS_AT_ONCE = 6
+"""So many are asked for at the same time; a book that was lost goes before those that are new."""
+
+NEW_BOOKS_PERCENT = 55
+"""Of each of the venue's limits that the snapshots of new books may use; the rest is for everything else."""
 
 IN_SYNC_WITHIN_S = 30.0
 PAUSE_S = 0.5
 """Before a snapshot is asked for again; doubles up to 10 s, so that a bad hour does not eat the budget."""
 
+OnState = Callable[[str, bool], None]
+
 
 class _Kept:
-    """One symbol's book and the state of fetching for it."""
+    """One symbol's book and the state of fetching for it.
 
-    def __init__(self, sync: BookSync, topic: Topic, depth: int) -> None:
+    Attributes:
+        waits: It waits for its turn, or for the budget, to ask for a snapshot.
+        asked_ns: When it was asked for, or the stream; monotonic.
+        is_ours: Nobody had subscribed its stream before.
+    """
+
+    def __init__(self, sync: BookSync, topic: Topic, levels: int) -> None:
         self.sync = sync
-        self.depth = depth
+        self.levels = levels
         self.topic = topic
         self.fetching: asyncio.Task[None] | None = None
         self.tries = 0
         self.is_mute = False
+        self.waits = False
+        self.asked_ns = 0
+        self.is_ours = False
         self.became_in_sync = asyncio.Event()
         self.offs: list[Callable[[], None]] = []
 
@@ -57,26 +75,62 @@ class BookKeeper:
         self._clock = clock
         self._on_incident = on_incident
         self._books: dict[str, _Kept] = {}
+        self._by_topic: dict[str, _Kept] = {}
+        self._turns = Turns(SNAPSHOTS_AT_ONCE)
+        self._paces = {
+            limit.name: Pace(clock, limit.limit * NEW_BOOKS_PERCENT // 100, limit.period_s) for limit in venue.limits
+        }
         streams.on_topic(self._on_topic)
 
-    async def open(self, symbol: str, on_state: Callable[[str, bool], None], depth: int = SNAPSHOT_DEPTH) -> LocalBook:
-        kept = self._books.get(symbol)
-        if kept is None:
-            kept = self._keep(symbol, depth)
+    async def open(self, symbols: Iterable[str], on_state: OnState, options: StreamOptions) -> list[LocalBook]:
+        """Books of all symbols, in their order, once all are in sync."""
+        names = list(symbols)
+        new = [self._keep(name, options) for name in dict.fromkeys(names) if name not in self._books]
+        if new:
             try:
-                await self._streams.subscribe(self._venue, self._hosts, [kept.topic], on_state=on_state)
+                await self._streams.subscribe(self._venue, self._hosts, [kept.topic for kept in new], on_state=on_state)
             except BaseException:
-                self._let_go(kept)
+                for kept in new:
+                    self._let_go(kept)
+                    kept.sync.close()
+                for kept in new:
+                    await self._drop(kept)
                 raise
-            kept.sync.start()
-        try:
-            async with asyncio.timeout(IN_SYNC_WITHIN_S):
-                await kept.became_in_sync.wait()
-        except TimeoutError:
-            if not kept.sync.book.was_in_sync:
-                await self._give_up(kept)
-            raise BookNotInSync(f"the book of {symbol} did not come in sync within {IN_SYNC_WITHIN_S:g} s") from None
-        return kept.sync.book
+            for kept in new:
+                kept.asked_ns = self._clock.monotonic_ns()
+                kept.sync.start()
+        books = [self._books[name] for name in names]
+        failed = await asyncio.gather(*(self._in_sync(kept) for kept in books), return_exceptions=True)
+        for error in failed:
+            if error is not None:
+                raise error
+        return [kept.sync.book for kept in books]
+
+    async def close_book(self, symbol: str) -> None:
+        """Keep it no longer; its stream is ended where the book had begun it."""
+        kept = self._books.get(symbol)
+        if kept is not None:
+            self._let_go(kept)
+            kept.sync.close()
+            await self._drop(kept)
+
+    async def _in_sync(self, kept: _Kept) -> None:
+        """Wait for it; only the time counts in which it was the venue's turn."""
+        while not kept.sync.book.is_in_sync:
+            passed_s = 0.0 if kept.waits else (self._clock.monotonic_ns() - kept.asked_ns) / 1e9
+            if passed_s >= IN_SYNC_WITHIN_S or kept.sync.book.is_closed:
+                if not kept.sync.book.was_in_sync and not kept.sync.book.is_closed:
+                    self._let_go(kept)
+                    kept.sync.close()
+                    await self._drop(kept)
+                raise BookNotInSync(
+                    f"the book of {kept.sync.book.symbol} did not come in sync within {IN_SYNC_WITHIN_S:g} s"
+                )
+            try:
+                async with asyncio.timeout(IN_SYNC_WITHIN_S - passed_s):
+                    await kept.became_in_sync.wait()
+            except TimeoutError:
+                pass  # it may have waited for its turn meanwhile
 
     def _let_go(self, kept: _Kept) -> None:
         """Feed it and fetch for it no more."""
@@ -84,15 +138,17 @@ class BookKeeper:
         for off in kept.offs:
             off()
         self._books.pop(kept.sync.book.symbol, None)
+        self._by_topic.pop(kept.topic.name, None)
+        kept.became_in_sync.set()
 
-    async def _give_up(self, kept: _Kept) -> None:
-        """A book that never came in sync is nobody's."""
-        self._let_go(kept)
-        await self._streams.unsubscribe(self._venue, [kept.topic])
+    async def _drop(self, kept: _Kept) -> None:
+        carrying = self._streams.carrying(self._venue, kept.topic)
+        if carrying is not None and kept.is_ours:
+            await carrying.drop([kept.topic.name])
 
     def on_state(self, connection: str, live: bool) -> None:
         """A public connection became live or was lost."""
-        for kept in self._books.values():
+        for kept in tuple(self._books.values()):
             carrying = self._streams.carrying(self._venue, kept.topic)
             if carrying is None or carrying.name != connection:
                 continue
@@ -105,56 +161,81 @@ class BookKeeper:
 
     def _on_topic(self, venue: str, topic: str, state: TopicState) -> None:
         """A book's stream is mute, or speaks again, while others on its socket go on."""
-        if venue != self._venue.name:
+        kept = self._by_topic.get(topic)
+        if kept is None or venue != self._venue.name:
             return
-        for kept in self._books.values():
-            if kept.topic.name == topic:
-                if state is not TopicState.LIVE:
-                    kept.is_mute = True
-                    self._stop_fetching(kept)
-                    kept.sync.lost("its stream is mute")
-                elif kept.is_mute:
-                    kept.is_mute = False
-                    kept.sync.start()
+        if state is not TopicState.LIVE:
+            kept.is_mute = True
+            self._stop_fetching(kept)
+            kept.sync.lost("its stream is mute")
+        elif kept.is_mute:
+            kept.is_mute = False
+            kept.sync.start()
 
     async def close(self) -> None:
         for kept in tuple(self._books.values()):
             self._let_go(kept)
-            kept.sync.lost("closed")
+            kept.sync.close()
 
-    def _keep(self, symbol: str, depth: int) -> _Kept:
+    def _keep(self, symbol: str, options: StreamOptions) -> _Kept:
+        rule = self._venue.book_rule
+        topic = self._venue.topic(BookDelta, symbol, options)
+        is_rest = rule.source is SnapshotSource.REST
+        levels = SNAPSHOT_LEVELS if options.levels is None else options.levels
+        if is_rest:
+            self._venue.book_snapshot(symbol, levels)  # so that what it can't have is refused now
+
         def changed(in_sync: bool, why: str) -> None:
             if in_sync:
                 kept.tries = 0
                 kept.became_in_sync.set()
             else:
+                kept.asked_ns = self._clock.monotonic_ns()
                 kept.became_in_sync.clear()
             if in_sync and not kept.sync.book.rebuilds:
                 return  # the first time is no recovery
-            kind = BookRecovered if in_sync else BookGap
-            self._on_incident(
-                kind(
-                    venue=self._venue.name,
-                    time_ns=self._clock.time_ns(),
-                    detail=f"book of {symbol}: {why}",
-                    symbol=symbol,
-                )
-            )
+            self._tell(BookRecovered if in_sync else BookGap, symbol, why)
 
         def renew() -> None:
             self._stop_fetching(kept)
             kept.fetching = asyncio.get_running_loop().create_task(self._renew(kept), name=f"perpwire book {symbol}")
 
-        rule = self._venue.book_rule
-        kept = _Kept(
-            BookSync(symbol, rule, renew=renew, changed=changed, depth=rule.depth, limit=depth),
-            self._venue.topic(BookDelta, symbol),
-            depth,
+        def failed(handler: Callable[[LocalBook], None], error: Exception) -> None:
+            name = getattr(handler, "__qualname__", type(handler).__name__)
+            self._on_incident(
+                HandlerFailed(
+                    venue=self._venue.name,
+                    time_ns=self._clock.time_ns(),
+                    detail=f"{name} raised {type(error).__name__} on the book of {symbol}",
+                    handler=name,
+                )
+            )
+
+        # A user may have subscribed another depth or speed of the same book.
+        def on_delta(delta: BookDelta) -> None:
+            if delta.stream == topic.name or not delta.stream:
+                sync.on_delta(delta)
+
+        def on_snapshot(snapshot: BookSnapshot) -> None:
+            if snapshot.stream == topic.name or not snapshot.stream:
+                sync.on_snapshot(snapshot)
+
+        sync = BookSync(
+            symbol,
+            rule,
+            renew=renew,
+            changed=changed,
+            depth=rule.depth_of(topic.name),
+            limit=levels if is_rest else None,
+            failed=failed,
         )
-        self._books[symbol] = kept
-        kept.offs.append(self._streams.on(BookDelta, kept.sync.on_delta, symbol))
-        if rule.source is SnapshotSource.STREAM:
-            kept.offs.append(self._streams.on(BookSnapshot, kept.sync.on_snapshot, symbol))
+        kept = _Kept(sync, topic, levels)
+        kept.is_ours = self._streams.carrying(self._venue, topic) is None
+        kept.asked_ns = self._clock.monotonic_ns()
+        self._books[symbol] = self._by_topic[topic.name] = kept
+        kept.offs.append(self._streams.on(BookDelta, on_delta, symbol))
+        if not is_rest:
+            kept.offs.append(self._streams.on(BookSnapshot, on_snapshot, symbol))
         return kept
 
     async def _renew(self, kept: _Kept) -> None:
@@ -166,7 +247,7 @@ class BookKeeper:
             kept.tries += 1
             try:
                 if self._venue.book_rule.source is SnapshotSource.REST:
-                    snapshot = await self._requests.run(self._venue.book_snapshot(symbol, kept.depth))
+                    snapshot = await self._snapshot(kept)
                     kept.fetching = None
                     kept.sync.on_snapshot(snapshot)
                 else:
@@ -177,14 +258,38 @@ class BookKeeper:
                     kept.sync.renewed()
                 return
             except (APIError, TimeoutError) as error:
-                self._on_incident(
-                    BookGap(
-                        venue=self._venue.name,
-                        time_ns=self._clock.time_ns(),
-                        detail=f"book of {symbol} can't be built yet: {error}",
-                        symbol=symbol,
-                    )
-                )
+                self._tell(BookGap, symbol, f"it can't be built yet: {error}")
+
+    async def _snapshot(self, kept: _Kept) -> BookSnapshot:
+        """In its turn, and when the budget has room for it."""
+
+        def goes(_: int) -> None:
+            kept.waits = False
+            kept.asked_ns = self._clock.monotonic_ns()
+
+        book = kept.sync.book
+        call = self._venue.book_snapshot(book.symbol, kept.levels)
+        is_lost = book.was_in_sync
+        kept.waits = True
+        try:
+            async with self._turns.turn(0 if is_lost else 1):
+                if not is_lost:
+                    for name, cost in call.endpoint.costs_of(call.params).items():
+                        if name in self._paces:
+                            await self._paces[name].spend(cost)
+                return await self._requests.run(call, before_send=goes)
+        finally:
+            kept.waits = False
+
+    def _tell(self, kind: type[BookGap | BookRecovered], symbol: str, why: str) -> None:
+        self._on_incident(
+            kind(
+                venue=self._venue.name,
+                time_ns=self._clock.time_ns(),
+                detail=f"book of {symbol}: {why}",
+                symbol=symbol,
+            )
+        )
 
     def _stop_fetching(self, kept: _Kept) -> None:
         if kept.fetching is not None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from perpwire.api_connector.book_keeper import SNAPSHOT_DEPTH
+from perpwire.api_connector.book_watch import BookWatch
 from perpwire.api_connector.event_queue import EventQueue, Overflow
 from perpwire.api_connector.lifecycle import State
 from perpwire.api_connector.market_methods import MarketMethods
 from perpwire.data_processor.local_book import LocalBook
 from perpwire.model.market import Event
+from perpwire.venues.base import StreamOptions
 
 E = TypeVar("E", bound=Event)
 
@@ -63,18 +64,37 @@ class StreamMethods(MarketMethods):
         """
         await self._running.private.open()
 
-    async def open_book(self, symbol: str, *, depth: int = SNAPSHOT_DEPTH) -> LocalBook:
-        """A local book of the symbol, kept in step by the venue's rule; returns once it is in sync.
+    async def open_book(self, symbol: str, *, levels: int | None = None, speed_ms: int | None = None) -> LocalBook:
+        """A local book of the symbol, kept in step by the venue's rule; returns once it is in sync. See docs/books.md.
 
         Args:
-            depth: Levels a side that it starts with where it starts from a REST snapshot (Binance): fewer cost less of
-                the budget (1,000 levels weight 20, 500 weight 10, 100 weight 5). Whoever opens it first decides.
+            levels: A side, at least. Binance: that the book starts with, up to 1,000 (the usual); fewer cost less of
+                the budget (1,000 levels weight 20, 500 weight 10, 100 weight 5). Bybit: that its stream covers: 50 (the
+                usual), 200 or 1,000. Whoever opens it first decides.
+            speed_ms: Between two updates, at Binance: 100 (the usual), 250 or 500. Bybit's follows from `levels`.
 
         Raises:
-            BookNotInSync: Not within half a minute.
+            BookNotInSync: Not within half a minute; that in which its snapshot waits for budget is not counted.
         """
-        name = (await self.get_instrument(symbol)).symbol
-        return await self._running.books.open(name, self._on_public_state, depth)
+        return (await self.open_books([symbol], levels=levels, speed_ms=speed_ms))[0]
+
+    async def open_books(
+        self, symbols: Iterable[str], *, levels: int | None = None, speed_ms: int | None = None
+    ) -> list[LocalBook]:
+        """Many at once, as `open_book`: on as few sockets as will carry them, and with snapshots as the budget allows.
+        Returns when all are in sync; each can be read as soon as it is (`on_change`)."""
+        names = [(await self.get_instrument(symbol)).symbol for symbol in symbols]
+        options = StreamOptions(levels=levels, speed_ms=speed_ms)
+        return await self._running.books.open(names, self._on_public_state, options)
+
+    async def watch_book(self, symbol: str, *, levels: int | None = None, speed_ms: int | None = None) -> BookWatch:
+        """`async for book in await connector.watch_book(...)`: the local book, at each change; see `open_book`."""
+        return BookWatch(await self.open_book(symbol, levels=levels, speed_ms=speed_ms))
+
+    async def close_book(self, symbol: str) -> None:
+        """Keep a local book no longer: it can't be read any more, and its stream is unsubscribed, unless it was
+        subscribed before the book was opened."""
+        await self._running.books.close_book(self.venue.normal_symbol(symbol))
 
     @property
     def states(self) -> dict[str, State]:

@@ -62,6 +62,14 @@ class BookSync:
         self._asked = False
         self._out_of_sync(why)
 
+    def close(self) -> None:
+        """It is fed no more."""
+        self._buffer.clear()
+        self._snapshot = None
+        self.book._why_not = "closed"
+        self.book._closed = True
+        self.book._tell()
+
     def on_delta(self, delta: BookDelta) -> None:
         book = self.book
         if book._why_not is None:

@@ -42,6 +42,7 @@ class LocalBook:
         self._why_not: str | None = "no snapshot yet"
         self._handlers: tuple[ChangeHandler, ...] = ()
         self._failed = failed
+        self._closed = False
 
     @property
     def is_in_sync(self) -> bool:
@@ -51,6 +52,11 @@ class LocalBook:
     def why_not(self) -> str:
         """Why it can't be read; "" while it can."""
         return self._why_not or ""
+
+    @property
+    def is_closed(self) -> bool:
+        """Nobody keeps it any more: it never comes in sync again."""
+        return self._closed
 
     @property
     def was_in_sync(self) -> bool:

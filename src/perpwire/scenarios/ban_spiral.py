@@ -50,7 +50,7 @@ async def _open(run: Run, symbol: str) -> None:
     """A quiet market may take its time until its book is proven."""
     while symbol not in run.books:
         with suppress(BookNotInSync):
-            run.books[symbol] = await run.connector.open_book(symbol, depth=500)
+            run.books[symbol] = await run.connector.open_book(symbol, levels=500)
 
 
 async def _call(run: Run) -> None:

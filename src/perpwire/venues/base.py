@@ -122,8 +122,9 @@ class BookRule(ABC):
 
     source: SnapshotSource
 
-    depth: int | None = None
-    """Levels a side that the feed covers; what falls beyond is forgotten. None: no bound."""
+    def depth_of(self, stream: str) -> int | None:
+        """Levels a side that a stream covers; what falls beyond is forgotten. None: no bound."""
+        return None
 
     @abstractmethod
     def joins(self, delta: BookDelta, snapshot: BookSnapshot) -> Verdict:

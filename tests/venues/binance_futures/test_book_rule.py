@@ -58,7 +58,7 @@ def test_each_later_change_must_continue_the_one_before(
 
 def test_a_book_starts_from_a_rest_snapshot() -> None:
     assert RULE.source is SnapshotSource.REST
-    assert RULE.depth is None
+    assert RULE.depth_of("btcusdt@depth@100ms") is None
 
 
 @pytest.mark.slow

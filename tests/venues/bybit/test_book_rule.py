@@ -24,4 +24,4 @@ def test_deltas_count_up_by_one_and_number_one_means_a_restart(update_id: int, v
 
 def test_the_stream_itself_brings_the_snapshot_of_fifty_levels() -> None:
     assert RULE.source is SnapshotSource.STREAM
-    assert RULE.depth == 50
+    assert RULE.depth_of("orderbook.200.BTCUSDT") == 200

@@ -58,6 +58,9 @@ _STREAM_SUFFIXES: dict[type[Event], str] = {
     MarkPrice: "@markPrice@1s",
 }
 
+_DEPTH_SPEEDS = {0: "@depth@0ms", 100: "@depth@100ms", 250: "@depth", 500: "@depth@500ms"}
+"""Milliseconds between two messages -> the stream."""
+
 
 class BinanceFutures(BinanceMarketCalls, BinanceAccountCalls, BinanceOrderCalls, Venue):
     name = "binance"
@@ -155,6 +158,16 @@ class BinanceFutures(BinanceMarketCalls, BinanceAccountCalls, BinanceOrderCalls,
                 call="subscribe",
                 code="BAD_TOPIC",
             )
+        if event is BookDelta and options.speed_ms is not None:
+            suffix = _DEPTH_SPEEDS.get(options.speed_ms, "")
+            if not suffix:
+                raise BadInput(
+                    f"no book is told of every {options.speed_ms} ms",
+                    venue=self.name,
+                    call="subscribe",
+                    code="BAD_SPEED",
+                    advice="Choose 100, 250 or 500 ms; 0, for each change at once, is served and not documented.",
+                )
         return streams.topic_of(self.normal_symbol(symbol).lower() + suffix)
 
     def parse_topic(self, name: str) -> Topic:

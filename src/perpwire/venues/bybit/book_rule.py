@@ -9,14 +9,15 @@ from __future__ import annotations
 from perpwire.model.market import BookDelta, BookSnapshot
 from perpwire.venues.base import BookRule, SnapshotSource, Verdict
 
-DEPTH = 50
-
 
 class BybitBookRule(BookRule):
     """Deltas count up by one. A delta numbered 1 says that the service restarted: its snapshot is missing."""
 
     source = SnapshotSource.STREAM
-    depth = DEPTH
+
+    def depth_of(self, stream: str) -> int | None:
+        """orderbook.50.BTCUSDT: 50."""
+        return int(stream.split(".", 2)[1])
 
     def joins(self, delta: BookDelta, snapshot: BookSnapshot) -> Verdict:
         return self.follows(delta, snapshot.update_id)

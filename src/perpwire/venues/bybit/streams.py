@@ -324,6 +324,17 @@ def parse_topic(name: str) -> Topic | None:
     return Topic(PRIVATE, name) if family in PRIVATE_FAMILIES else None
 
 
-def symbol_topic(event: type[Event], symbol: str) -> Topic | None:
+BOOK_DEPTHS = (50, 200, 1000)
+"""Of streams of books; orderbook.1 is the top of book."""
+
+
+def symbol_topic(event: type[Event], symbol: str, levels: int | None = None) -> Topic | None:
+    """
+    Args:
+        levels: At least so many a side, of a book; None where there is no stream of so many.
+    """
     start = TOPICS.get(event)
+    if levels is not None and event in (BookDelta, BookSnapshot):
+        depth = next((depth for depth in BOOK_DEPTHS if depth >= levels), None)
+        start = None if depth is None else f"orderbook.{depth}."
     return None if start is None else Topic(PUBLIC, f"{start}{symbol}")

@@ -1,0 +1,49 @@
+"""An async iterator over the changes of a local book."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from perpwire.data_processor.local_book import LocalBook
+
+
+class BookWatch:
+    """`async for book in await connector.watch_book("BTCUSDT")`: the book as it stands, each time it has changed and is
+    in sync. Who is slow gets it as it is then, and not the changes in between. Ends when the book is closed.
+
+    Attributes:
+        book: The book, which may be read at any time.
+    """
+
+    def __init__(self, book: LocalBook) -> None:
+        self.book = book
+        self._changed = asyncio.Event()
+        self._changed.set()
+        self._is_closed = False
+        self._off = book.on_change(lambda _: self._changed.set())
+
+    def close(self) -> None:
+        """End the iteration; the book goes on."""
+        self._is_closed = True
+        self._off()
+        self._changed.set()
+
+    def __aiter__(self) -> AsyncIterator[LocalBook]:
+        return self
+
+    async def __anext__(self) -> LocalBook:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            if self._is_closed or self.book.is_closed:
+                self._changed.set()
+                raise StopAsyncIteration
+            if self.book.is_in_sync:
+                return self.book
+
+    async def __aenter__(self) -> BookWatch:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from hypothesis import given, strategies as st
 
-from perpwire.data_processor.seam import LOG, Seam, Source
+from perpwire.data_processor.seam import LOG, TAIL, Seam, Source
 from perpwire.model.account import Position
 from perpwire.model.market import BookDelta, BookSnapshot, Event, MarkPrice, Trade
 
@@ -166,7 +166,7 @@ def test_topics_and_symbols_do_not_mix() -> None:
     assert two.ids == [1, 1]
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_what_is_remembered_is_bounded_and_little_where_both_have_said_it() -> None:
     two = Two()
     two.release()
     for number in range(5 * LOG):
@@ -174,7 +174,10 @@ def test_what_is_remembered_is_bounded() -> None:
         two.say(two.new, trade(number))
     assert len(two.out) == 5 * LOG
     (sequence,) = two.seam._sequences.values()
-    assert len(sequence.log) <= 2 * LOG
+    assert len(sequence.log) <= 3 * TAIL
+    for number in range(5 * LOG, 10 * LOG):
+        two.say(two.old, trade(number))
+    assert len(sequence.log) <= 2 * LOG + 1
 
 
 @given(

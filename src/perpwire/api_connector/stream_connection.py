@@ -6,16 +6,16 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Collection, Iterable
 
+from perpwire.api_connector.chorus import Chorus
 from perpwire.api_connector.connect_gate import ConnectGate
 from perpwire.api_connector.frame_path import FramePath
 from perpwire.api_connector.lifecycle import State, TopicState
 from perpwire.api_connector.retry import is_refused_key
-from perpwire.api_connector.stream_line import HOLD_S, StreamLine
+from perpwire.api_connector.stream_line import StreamLine
 from perpwire.api_connector.stream_socket import StreamSocket
 from perpwire.api_connector.topic_watch import Rhythm, TopicWatch, Verdict
 from perpwire.clock import Clock
 from perpwire.credentials import Credentials
-from perpwire.data_processor.seam import Seam, Sieve, Source
 from perpwire.errors import NotSent, StreamRefused
 from perpwire.model.incident import (
     ConnectionFailing,
@@ -29,9 +29,6 @@ from perpwire.model.incident import (
 )
 from perpwire.transport.base import SocketTransport, TransportFailed
 from perpwire.venues.base import Control, Feed, Hosts, Topic, Venue
-
-ALONE_S = 10.0
-"""A socket that has become the only one is still compared with what others said, for so long."""
 
 _BEST_FIRST = (State.LIVE, State.SUBSCRIBING, State.LOGGING_IN, State.CONNECTING)
 
@@ -101,12 +98,9 @@ class StreamConnection:
         self._gate = gate or ConnectGate(clock, venue.connects)
         self._lines = [StreamLine(self, clock, rng, life_s or venue.socket_life_s) for _ in range(max(1, copies))]
         self._tasks: list[asyncio.Task[None]] = []
-        self._sockets: dict[StreamSocket, Source] = {}
-        """Those that are there, oldest first."""
+        self._sockets = Chorus(frames.deliver, self._now_s)
         self._live: dict[StreamSocket, None] = {}
         self._rhythms: dict[str, Rhythm] = {}
-        self._seam: Seam | None = None
-        self._alone_since_s = 0.0
         self._ever_confirmed: set[str] = set()
         self._refused: dict[str, str] = {}
         self._told: set[str] = set()
@@ -214,6 +208,10 @@ class StreamConnection:
         gone = [topic for topic in topics if topic in self.topics]
         for topic in gone:
             del self.topics[topic]
+            self._ever_confirmed.discard(topic)
+            self._rhythms.pop(topic, None)
+            self._refused.pop(topic, None)
+            self._told.discard(topic)
         if gone:
             await asyncio.gather(*(socket.unsubscribe(gone) for socket in tuple(self._sockets)))
 
@@ -227,8 +225,7 @@ class StreamConnection:
         # Of several sockets one brings the snapshot; the others join what follows it.
         for other in others:
             await other.unsubscribe([topic])
-            if self._seam is not None:
-                self._seam.renew(self._sockets[other], topic)
+            self._sockets.renew(other, topic)
         await first.unsubscribe([topic])
         await self._add_to(first, [topic])
         for other in others:
@@ -250,7 +247,6 @@ class StreamConnection:
         await asyncio.gather(*(line.close() for line in self._lines))
         for socket in tuple(self._sockets):
             socket.close()
-        self._sockets.clear()
         self._live.clear()
         if self._first_outcome is not None and not self._first_outcome.done():
             self._first_outcome.set_exception(
@@ -276,11 +272,7 @@ class StreamConnection:
             watch=TopicWatch(self._feed, self._rhythms),
             on_control=self._on_control,
         )
-        is_alone = not self._live
-        source = Source(has_joined=is_alone, free=free or ())
-        self._sockets[socket] = source
-        if not is_alone or self._seam is not None:
-            self._compare(socket, source)
+        self._sockets.enter(socket, is_alone=not self._live, free=free or ())
         return socket
 
     async def furnish(self, socket: StreamSocket, *, again: bool) -> None:
@@ -334,7 +326,6 @@ class StreamConnection:
         if socket in self._live:
             del self._live[socket]
             if self._live:
-                self._alone_since_s = self._now_s()
                 self.reconnects += 1
         if self._live or self._lost_since_s is not None:
             return
@@ -362,7 +353,7 @@ class StreamConnection:
 
     def is_bad(self, socket: StreamSocket, verdict: Verdict) -> Collection[str]:
         """See stream_line.Owner."""
-        if not verdict.is_dead or any(self._rhythms[topic].helpless for topic in verdict.silent):
+        if not verdict.is_dead or any(_is_helpless(self._rhythms.get(topic)) for topic in verdict.silent):
             for topic in verdict.silent:
                 self._see_to_silent(topic)
         if verdict.stale and not self._told.issuperset(verdict.stale):
@@ -397,7 +388,7 @@ class StreamConnection:
 
     def tend(self) -> None:
         """See stream_line.Owner."""
-        self._see_to_seam()
+        self._sockets.tend(stays_alone=len(self._lines) == 1)
         for topic in tuple(self._told):
             if self.topic_state(topic) is TopicState.LIVE:
                 self._told.discard(topic)
@@ -410,51 +401,16 @@ class StreamConnection:
 
     def release(self, socket: StreamSocket) -> None:
         """See stream_line.Owner."""
-        if self._seam is not None and socket in self._sockets:
-            for event in self._seam.release(self._sockets[socket]):
-                self._frames.deliver(event)
+        self._sockets.release(socket)
 
     def waits(self, socket: StreamSocket) -> bool:
         """See stream_line.Owner."""
-        return self._seam is not None and self._seam.waits(self._sockets[socket])
+        return self._sockets.waits(socket)
 
     def discard(self, socket: StreamSocket) -> None:
         """See stream_line.Owner."""
         self._live.pop(socket, None)
-        source = self._sockets.pop(socket, None)
-        self._alone_since_s = self._now_s()
-        if self._seam is not None and source is not None:
-            self._seam.leave(source)
-
-    # --- several sockets that say the same --------------------------------------------------------------------------
-
-    def _compare(self, socket: StreamSocket, source: Source) -> None:
-        """From now on, nothing that two sockets say is delivered twice."""
-        if self._seam is None:
-            self._seam = Seam()
-            for other, others in self._sockets.items():
-                if other is not socket:
-                    self._sift(other, others, self._seam)
-        self._sift(socket, source, self._seam)
-
-    @staticmethod
-    def _sift(socket: StreamSocket, source: Source, seam: Seam) -> None:
-        seam.enter(source)
-        socket.decoder = Sieve(socket.session, seam, source)
-
-    def _see_to_seam(self) -> None:
-        """A copy that has been there for a while waits for nobody; one that is alone needs no comparing."""
-        if self._seam is None:
-            return
-        now_s = self._now_s()
-        for socket, source in self._sockets.items():
-            if socket in self._live and not source.has_joined and now_s - socket.live_s >= HOLD_S:
-                self.release(socket)
-        if len(self._sockets) == 1 and len(self._lines) == 1 and now_s - self._alone_since_s >= ALONE_S:
-            (socket,) = self._sockets
-            self.release(socket)
-            self._seam = None
-            socket.decoder = socket.session
+        self._sockets.leave(socket)
 
     # --- inside ---------------------------------------------------------------------------------------------------
 
@@ -521,6 +477,10 @@ class StreamConnection:
 _BEST_TOPIC_FIRST = (
     TopicState.LIVE, TopicState.STALE, TopicState.SILENT, TopicState.ACKNOWLEDGED, TopicState.ASKED, TopicState.REFUSED
 )  # fmt: skip
+
+
+def _is_helpless(rhythm: Rhythm | None) -> bool:
+    return rhythm is not None and rhythm.helpless > 0
 
 
 def best_of(states: Iterable[TopicState]) -> TopicState:

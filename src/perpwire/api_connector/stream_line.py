@@ -8,6 +8,7 @@ import random
 from collections.abc import Awaitable, Collection
 from typing import Protocol
 
+from perpwire.api_connector.chorus import HOLD_S
 from perpwire.api_connector.retry import is_refused_key, reconnect_pause_s
 from perpwire.api_connector.stream_socket import StreamSocket
 from perpwire.api_connector.topic_watch import Verdict
@@ -31,9 +32,6 @@ ROTATE_SPREAD = 1 / 24
 
 LINGER_S = 3.0
 """Old and new socket live side by side at least so long: what was under way on the old one arrives."""
-
-HOLD_S = 5.0
-"""What a new socket says waits for the old one at most so long."""
 
 PROOF_S = 35.0
 """A successor that is deaf to what the old socket hears, for so long, is given up."""
@@ -125,9 +123,9 @@ class StreamLine:
                 failures = refusals = 0
                 socket = await self._keep(socket)
                 self._owner.is_lost(socket, socket.ended.result())
-            except (TransportFailed, APIError, TimeoutError) as error:
+            except Exception as error:  # whatever it is, the stream must not end by it
                 refused = is_refused_key(error)
-                reason = str(error) if refused else getattr(error, "reason", "") or "no answer in time"
+                reason = str(error) if refused else _reason(error)
                 failures += 1
                 refusals = refusals + 1 if refused else 0
                 socket.end(reason)
@@ -218,8 +216,8 @@ class StreamLine:
             if await self._proves_itself(heir, old, free):
                 return heir
             reason = "it hears less than the one before it"
-        except (TransportFailed, APIError, TimeoutError) as error:
-            reason = getattr(error, "reason", "") or "no answer in time"
+        except Exception as error:
+            reason = _reason(error)
         except asyncio.CancelledError:
             heir.end("not wanted any more")
             self._owner.discard(heir)
@@ -285,3 +283,12 @@ class StreamLine:
 
     def _now_s(self) -> float:
         return self._clock.monotonic_ns() / 1e9
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TransportFailed | APIError):
+        return error.reason
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    log.exception("a stream's socket failed in a way that was not foreseen")
+    return f"{type(error).__name__}: {error}"

@@ -17,13 +17,14 @@ from perpwire.api_connector.connect_gate import ConnectGate
 from perpwire.api_connector.event_queue import EventQueue, Overflow
 from perpwire.api_connector.frame_path import FramePath, Tap
 from perpwire.api_connector.lifecycle import State, TopicState
+from perpwire.api_connector.route_search import LOOK_S, RouteSearch
 from perpwire.api_connector.stream_connection import StreamConnection, best_of
 from perpwire.api_connector.topic_routes import Routes, TopicRoutes
 from perpwire.clock import Clock, SystemClock
 from perpwire.credentials import Credentials
 from perpwire.entropy import system_random
-from perpwire.errors import APIError, BadInput, NotSent
-from perpwire.model.incident import Incident, RouteFound
+from perpwire.errors import BadInput, NotSent
+from perpwire.model.incident import Incident
 from perpwire.model.market import Event
 from perpwire.transport.base import SocketTransport
 from perpwire.transport.proxy import Proxy
@@ -37,12 +38,6 @@ Wait = Literal["acknowledged", "live"]
 
 OnState = Callable[[str, bool], None]
 """Hears (connection, live?)."""
-
-LOOK_S = 0.1
-"""Between two looks whether a topic speaks on another route."""
-
-SEARCH_S = 10.0
-"""For the first data there, where it is not known how soon it must come."""
 
 
 class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,13 +104,13 @@ class WebSocketManager:
         self._routes = TopicRoutes(self._settings.routes if routes is None else routes)
         self._gates: dict[str, ConnectGate] = {}
         self._topic_handlers: list[Callable[[str, str, TopicState], None]] = []
-        self._searches: set[asyncio.Task[None]] = set()
         self._clock: Clock = clock or SystemClock()
         self._rng = rng or system_random()
         self._sockets = sockets
         self._own_sockets = sockets is None
         self._incident_handlers: list[Callable[[Incident], None]] = []
         self.frames = FramePath(self._clock, self._tell)
+        self._search = RouteSearch(self._routes, self._drop, self._tell, self._clock)
         self._connections: dict[str, StreamConnection] = {}
         self._uses: dict[tuple[str, str], int] = {}
         """Venue name and topic -> how often it was subscribed."""
@@ -199,9 +194,7 @@ class WebSocketManager:
 
     async def close(self) -> None:
         """Close every socket and end every iterator."""
-        for search in self._searches:
-            search.cancel()
-        await asyncio.gather(*self._searches, return_exceptions=True)
+        await self._search.close()
         connections, self._connections = list(self._connections.values()), {}
         await asyncio.gather(*(connection.close() for connection in connections))
         for queue in tuple(self._queues):
@@ -398,6 +391,12 @@ class WebSocketManager:
         gate = self._gates.get(venue.name)
         if gate is None:
             gate = self._gates[venue.name] = ConnectGate(self._clock, venue.connects)
+
+        async def place(topic: Topic) -> StreamConnection:
+            chosen = self._with_room(venue, hosts, topic, on_state, {})
+            await self._bring(chosen, [topic.name])
+            return chosen
+
         connection = StreamConnection(
             venue=venue,
             hosts=hosts,
@@ -412,7 +411,7 @@ class WebSocketManager:
             venue_ms=venue_ms,
             on_incident=self._tell,
             on_state=None if on_state is None else lambda live: on_state(name, live),
-            on_silent=lambda topic: self._search(connection, hosts, topic, on_state),
+            on_silent=lambda topic: self._search.begin(connection, topic, place),
             on_topic=lambda topic, state: self._tell_topic(venue.name, topic, state),
             heartbeat_s=self._heartbeat_s,
             copies=self._settings.copies,
@@ -422,70 +421,12 @@ class WebSocketManager:
         self._connections[name] = connection
         return connection
 
-    # --- routes that have moved -----------------------------------------------------------------------------------
-
-    def _search(self, silent: StreamConnection, hosts: Hosts, name: str, on_state: OnState | None) -> bool:
-        """A topic does not speak; begin to look for it on the venue's other routes, if there are any."""
-        topic = Topic(silent.route, name)
-        routes = self._routes.others(silent.venue, topic)
-        if not routes:
-            return False
-        search = asyncio.get_running_loop().create_task(
-            self._try_routes(silent, hosts, topic, routes, on_state), name=f"perpwire routes of {name}"
-        )
-        self._searches.add(search)
-        search.add_done_callback(self._searches.discard)
-        return True
-
-    async def _try_routes(
-        self, silent: StreamConnection, hosts: Hosts, topic: Topic, routes: Iterable[str], on_state: OnState | None
-    ) -> None:
-        """Each once; the first on which it speaks keeps it."""
-        venue = silent.venue
-        try:
-            for route in routes:
-                there = Topic(route, topic.name)
-                connection = self._with_room(venue, hosts, there, on_state, {})
-                try:
-                    await self._bring(connection, [topic.name])
-                except APIError as error:
-                    log.info("%s can't be asked for on %s: %s", topic.name, route, error)
-                    continue
-                if await self._speaks(connection, there):
-                    self._routes.found(venue, there)
-                    self._tell_found(venue, topic, there)
-                    await self._drop(silent, topic.name)
-                    return
-                await self._drop(connection, topic.name)
-        finally:
-            silent.stays(topic.name)
-
-    async def _speaks(self, connection: StreamConnection, topic: Topic) -> bool:
-        looks = round((connection.venue.feed(topic).first_s or SEARCH_S) / LOOK_S)
-        for _ in range(looks):
-            if connection.has_spoken(topic.name):
-                return True
-            await self._clock.sleep(LOOK_S)
-        return connection.has_spoken(topic.name)
-
     async def _drop(self, connection: StreamConnection, name: str) -> None:
         """A connection that carries nothing any more is closed."""
         await connection.drop([name])
         if not connection.topics:
             self._connections.pop(connection.name, None)
             await connection.close()
-
-    def _tell_found(self, venue: Venue, silent: Topic, speaks: Topic) -> None:
-        self._tell(
-            RouteFound(
-                venue=venue.name,
-                time_ns=self._clock.time_ns(),
-                detail=f"{silent.name} says nothing on the route {silent.route!r}, and speaks on {speaks.route!r}",
-                topic=silent.name,
-                tried=silent.route,
-                works=speaks.route,
-            )
-        )
 
     def transport(self) -> SocketTransport:
         """What opens sockets here, made when it is first needed."""

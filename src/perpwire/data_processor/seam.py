@@ -18,8 +18,11 @@ from typing import Any
 from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, Trade
 from perpwire.venues.base import Session
 
+TAIL = 32
+"""Events of one sequence that are remembered although every socket has said them."""
+
 LOG = 4096
-"""Events of one sequence that are remembered, at least; twice as many at most."""
+"""And of those that one has not said yet; twice as many at most."""
 
 
 class Source:
@@ -38,9 +41,10 @@ class Source:
 class _Sequence:
     """Events of one topic, kind and symbol."""
 
-    __slots__ = ("held", "key", "log", "newest", "places")
+    __slots__ = ("_sources", "held", "key", "log", "newest", "places")
 
-    def __init__(self, key: Callable[[Any], Any], places: dict[Source, int]) -> None:
+    def __init__(self, key: Callable[[Any], Any], places: dict[Source, int], sources: Collection[Source]) -> None:
+        self._sources = sources
         self.key = key
         self.log: list[Any] = []
         self.newest: int | None = None
@@ -79,7 +83,7 @@ class _Sequence:
         log.append(key)
         self.places[source] = len(log)
         out.append(event)
-        if len(log) > 2 * LOG:
+        if len(log) > 2 * TAIL:
             self._shorten()
         for other in tuple(self.held):
             self.meet(other, out)
@@ -116,7 +120,14 @@ class _Sequence:
         return None
 
     def _shorten(self) -> None:
-        gone = len(self.log) - LOG
+        """Forget what all have said; a socket that has said nothing of this yet has to look for its place in it."""
+        all_have_a_place = len(self.places) == len(self._sources)
+        said_by_all = min(self.places.values()) if all_have_a_place else 0
+        gone = min(said_by_all, len(self.log) - TAIL)
+        if len(self.log) > 2 * LOG:
+            gone = max(gone, LOG)
+        if gone < TAIL:
+            return  # not worth it yet
         del self.log[:gone]
         for source, place in self.places.items():
             self.places[source] = max(0, place - gone)
@@ -147,7 +158,8 @@ class Seam:
             if sequence is None:
                 # Those that were here before were alone: what they say is new.
                 places = {one: 0 for one in self._sources if one.has_joined}
-                sequence = self._sequences[topic, kind, event.symbol] = _Sequence(key, places)
+                sequence = _Sequence(key, places, self._sources)
+                self._sequences[topic, kind, event.symbol] = sequence
             sequence.take(source, event, waits, out)
         return out
 

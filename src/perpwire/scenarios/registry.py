@@ -28,6 +28,7 @@ MODULES = (
     "pong_alive_silence",
     "acknowledged_no_data",
     "disconnect_zoo",
+    "book_torture",
 )
 """Those of this package that hold scenarios."""
 

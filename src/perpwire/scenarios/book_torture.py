@@ -58,6 +58,7 @@ class _Torture:
         self.topic = DEPTH[run.venue]
         self.seen: list[_Seen] = []
         self.crossed = 0
+        self.is_torn = False
         bids, asks, update_id, _ = run.host.exchange.book(SYMBOL, 100_000)
         self.base: Shown = dict(bids), dict(asks)
         self.base_id = update_id
@@ -87,7 +88,8 @@ class _Torture:
                 run.check(False, f"the book is not sorted at update {one.update_id}")
                 return
         compared = sum(one.update_id in states for one in self.seen)
-        run.check(compared > 0.2 * len(self.seen), f"{compared} of {len(self.seen)} states could be compared")
+        least = 0.0 if self.is_torn else 0.9
+        run.check(compared > least * len(self.seen), f"{compared} of {len(self.seen)} states could be compared")
 
     def _states(self) -> dict[int, list[Shown]]:
         """Update -> the whole book after it, by what was sent; several where the venue has begun to count anew."""
@@ -105,6 +107,7 @@ class _Torture:
             elif not is_bybit and data["u"] <= self.base_id:
                 continue
             elif not is_bybit and states and data["pu"] != newest:
+                self.is_torn = True
                 break  # nothing was sent for a while: what has changed meanwhile can't be told from this
             bids, asks = dict(bids), dict(asks)
             for side, changes in ((bids, data["b"]), (asks, data["a"])):
@@ -211,7 +214,7 @@ async def _twice(run: Run) -> None:
 
 
 async def _swapped(run: Run) -> None:
-    run.fault(DelayMessage(topic=DEPTH[run.venue], seconds=0.15, overtaken=True, nth=run.random.randint(1, 5)))
+    run.fault(DelayMessage(topic=DEPTH[run.venue], seconds=0.6, overtaken=True, nth=run.random.randint(1, 5)))
     await _once(run)
 
 

@@ -35,9 +35,9 @@ def mark(price: int, at_ms: int, received_ns: int = 0) -> MarkPrice:
 class Two:
     """An old socket and a new one on the same topic."""
 
-    def __init__(self, **new: object) -> None:
+    def __init__(self) -> None:
         self.seam = Seam()
-        self.old, self.new = Source(has_joined=True), Source(has_joined=False, **new)  # type: ignore[arg-type]
+        self.old, self.new = Source(has_joined=True), Source(has_joined=False)
         self.seam.enter(self.old)
         self.seam.enter(self.new)
         self.out: list[Event] = []
@@ -74,10 +74,13 @@ def test_a_new_socket_that_is_behind_says_nothing_new_until_it_has_caught_up() -
     assert two.ids == [1, 2, 3, 4]
 
 
-def test_where_the_old_one_is_mute_the_new_one_waits_for_nobody() -> None:
-    two = Two(free=("t",))
-    two.say(two.new, trade(5))
-    assert two.ids == [5]
+def test_an_old_one_that_was_only_late_loses_nothing() -> None:
+    two = Two()
+    two.say(two.new, trade(7), trade(8))
+    assert two.seam.waits(two.new)
+    assert not two.seam.waits(two.new, beside=("t",))
+    two.say(two.old, *(trade(number) for number in range(1, 8)))
+    assert two.ids == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
 def test_what_waits_is_delivered_when_the_old_one_is_gone() -> None:

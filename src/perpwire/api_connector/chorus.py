@@ -34,10 +34,9 @@ class Chorus:
         """Oldest first."""
         return iter(tuple(self._sources))
 
-    def enter(self, socket: StreamSocket, *, is_alone: bool, free: Collection[str]) -> None:
-        """A socket is about to be opened; `is_alone`: no other one carries anything. What it says of topics in `free`
-        waits for no other."""
-        source = self._sources[socket] = Source(has_joined=is_alone, free=free)
+    def enter(self, socket: StreamSocket, *, is_alone: bool) -> None:
+        """A socket is about to be opened; `is_alone`: no other one carries anything."""
+        source = self._sources[socket] = Source(has_joined=is_alone)
         if self._seam is None and not is_alone:
             self._seam = Seam()
             for other, others in self._sources.items():
@@ -65,9 +64,9 @@ class Chorus:
             for event in self._seam.release(source):
                 self._deliver(event)
 
-    def waits(self, socket: StreamSocket) -> bool:
-        """Whether something that it said still waits."""
-        return self._seam is not None and self._seam.waits(self._sources[socket])
+    def waits(self, socket: StreamSocket, beside: Collection[str]) -> bool:
+        """Whether something that it said still waits, of other topics than these."""
+        return self._seam is not None and self._seam.waits(self._sources[socket], beside)
 
     def renew(self, socket: StreamSocket, topic: str) -> None:
         """A topic is subscribed anew on it, while others carry it on."""

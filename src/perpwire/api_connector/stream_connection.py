@@ -256,7 +256,7 @@ class StreamConnection:
 
     # --- for its lines ------------------------------------------------------------------------------------------------
 
-    def make(self, free: Collection[str] | None) -> StreamSocket:
+    def make(self) -> StreamSocket:
         """See stream_line.Owner."""
         socket = StreamSocket(
             venue=self.venue,
@@ -272,7 +272,7 @@ class StreamConnection:
             watch=TopicWatch(self._feed, self._rhythms),
             on_control=self._on_control,
         )
-        self._sockets.enter(socket, is_alone=not self._live, free=free or ())
+        self._sockets.enter(socket, is_alone=not self._live)
         return socket
 
     async def furnish(self, socket: StreamSocket, *, again: bool) -> None:
@@ -403,9 +403,9 @@ class StreamConnection:
         """See stream_line.Owner."""
         self._sockets.release(socket)
 
-    def waits(self, socket: StreamSocket) -> bool:
+    def waits(self, socket: StreamSocket, beside: Collection[str]) -> bool:
         """See stream_line.Owner."""
-        return self._sockets.waits(socket)
+        return self._sockets.waits(socket, beside)
 
     def discard(self, socket: StreamSocket) -> None:
         """See stream_line.Owner."""

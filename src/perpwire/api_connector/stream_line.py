@@ -33,6 +33,12 @@ ROTATE_SPREAD = 1 / 24
 LINGER_S = 3.0
 """Old and new socket live side by side at least so long: what was under way on the old one arrives."""
 
+RECENT_S = 2.5
+"""What was heard so lately speaks."""
+
+LATE_S = 15.0
+"""What a new socket says waits at most so long for an old one that speaks, and is behind."""
+
 PROOF_S = 35.0
 """A successor that is deaf to what the old socket hears, for so long, is given up."""
 
@@ -43,8 +49,8 @@ class Owner(Protocol):
     @property
     def heartbeat_s(self) -> float: ...
 
-    def make(self, free: Collection[str] | None) -> StreamSocket:
-        """A new socket, not opened yet. `free`: it comes beside another one, which is mute on these topics."""
+    def make(self) -> StreamSocket:
+        """A new socket, not opened yet."""
         ...
 
     async def furnish(self, socket: StreamSocket, *, again: bool) -> None:
@@ -83,8 +89,8 @@ class Owner(Protocol):
         """What it says waits for no other socket any longer."""
         ...
 
-    def waits(self, socket: StreamSocket) -> bool:
-        """Whether something that it said still waits."""
+    def waits(self, socket: StreamSocket, beside: Collection[str]) -> bool:
+        """Whether something that it said still waits, of other topics than these."""
         ...
 
     def discard(self, socket: StreamSocket) -> None:
@@ -117,7 +123,7 @@ class StreamLine:
         failures = refusals = 0
         again = False
         while True:
-            socket = self.socket = self._owner.make(None)
+            socket = self.socket = self._owner.make()
             try:
                 await self._owner.furnish(socket, again=again)
                 failures = refusals = 0
@@ -206,7 +212,7 @@ class StreamLine:
             log.info("%s has a successor made: %s", socket.name, why)
             socket.watch.gave_no_help(free)
             self._leave = ""
-            heir = self._owner.make(free)
+            heir = self._owner.make()
             self._heir = asyncio.create_task(self._raise(heir, socket, free), name=f"perpwire {socket.name} successor")
 
     async def _raise(self, heir: StreamSocket, old: StreamSocket, free: Collection[str]) -> StreamSocket | None:
@@ -243,9 +249,15 @@ class StreamLine:
             deaf = heir.look(now_s).silent
             if any(topic in deaf for topic in free):
                 return any(heir.watch.has_spoken(topic) for topic in free)
-            if aside_s >= HOLD_S:
+            # A late old socket may still be catching up; one that does not speak any more will not.
+            mute = [
+                topic for topic in heir.confirmed if not old.watch.spoke_since(topic, max(began_s, now_s - RECENT_S))
+            ]
+            waits = self._owner.waits(heir, mute)
+            if aside_s >= (LATE_S if waits else HOLD_S):
                 self._owner.release(heir)
-            if aside_s < LINGER_S or self._owner.waits(heir):
+                waits = False
+            if aside_s < LINGER_S or waits:
                 continue
             # What the old one has heard since, it must have heard too, give or take a beat.
             missing = [

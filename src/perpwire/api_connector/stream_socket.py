@@ -84,6 +84,7 @@ class StreamSocket:
         self._socket: Socket | None = None
         self._answers: dict[str, asyncio.Future[Control]] = {}
         self._logged_in: asyncio.Future[None] | None = None
+        self._is_over = False
         self._was_heard = False
         self._beats_since_ping_s = 0.0
         self._unheard_s = 0.0
@@ -155,6 +156,7 @@ class StreamSocket:
     def _over(self, reason: str) -> None:
         if self.ended.done():
             return
+        self._is_over = True
         self.ended.set_result(reason)
         if self.state not in (State.IDLE, State.WAITING):
             self._change(Change.LOST)
@@ -237,7 +239,7 @@ class StreamSocket:
     # --- what it says; called from the read callback ----------------------------------------------------------------
 
     def on_frame(self, frame: bytes, received_ns: int) -> None:
-        if self.ended.done():
+        if self._is_over:
             return  # what it still says concerns nobody
         self._was_heard = True
         if not self._frames.on_frame(self.decoder, self.name, frame, received_ns):

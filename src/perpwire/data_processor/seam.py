@@ -30,12 +30,10 @@ class Source:
 
     Attributes:
         has_joined: What it says need not wait for any other.
-        free: Topics of which it need not wait, as the others are mute there.
     """
 
-    def __init__(self, *, has_joined: bool, free: Collection[str] = ()) -> None:
+    def __init__(self, *, has_joined: bool) -> None:
         self.has_joined = has_joined
-        self.free = frozenset(free)
 
 
 class _Sequence:
@@ -151,7 +149,7 @@ class Seam:
     def fresh(self, source: Source, topic: str, events: Iterable[Event]) -> list[Event]:
         """Of what a socket has just said, what nobody has said before; and what may go on by it."""
         out: list[Event] = []
-        waits = not source.has_joined and topic not in source.free
+        waits = not source.has_joined
         for event in events:
             kind, key = _KINDS.get(type(event)) or _learn(type(event))
             sequence = self._sequences.get((topic, kind, event.symbol))
@@ -171,9 +169,11 @@ class Seam:
             sequence.release(source, out)
         return out
 
-    def waits(self, source: Source) -> bool:
-        """Whether anything that it said waits."""
-        return any(source in sequence.held for sequence in self._sequences.values())
+    def waits(self, source: Source, beside: Collection[str] = ()) -> bool:
+        """Whether anything that it said waits, of other topics than these."""
+        return any(
+            source in sequence.held and topic not in beside for (topic, _, _), sequence in self._sequences.items()
+        )
 
     def renew(self, source: Source, topic: str) -> None:
         """A topic is subscribed anew on one of several sockets: it has to find its place again."""

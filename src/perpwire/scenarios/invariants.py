@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 ACCOUNT = "main"
 
+LONGEST_DELAY_NS = 15_000_000_000
+"""A message that a fault delays, and those behind it, are on their way for so long at most."""
+
 
 async def of_state(run: Run) -> list[str]:
     """Of exchange and connector while both still run."""
@@ -142,6 +145,7 @@ def _what_was_delivered_is_what_was_sent(run: Run) -> Iterable[str]:
     doubtful: list[tuple[str, str]] = []
     unclear = {entry.topic for entry in entries if entry.done not in ("", "split") and _is_made_of_changes(run, entry)}
     unclear |= _canaries(run)
+    late_ns: dict[int, int] = {}
     said_by: defaultdict[str, set[int]] = defaultdict(set)
     for entry in entries:
         if entry.kind == "opened":
@@ -152,7 +156,12 @@ def _what_was_delivered_is_what_was_sent(run: Run) -> Iterable[str]:
         if entry.kind != "sent" or not entry.topic or entry.is_lost or entry.topic in unclear:
             continue
         # On its way while the client closed the socket: perhaps nobody was there to hear it.
-        is_late = entry.connection in closed_ns and entry.time_ns >= closed_ns[entry.connection]
+        if entry.done == "late":
+            late_ns[entry.connection] = entry.time_ns
+        ended_ns = closed_ns.get(entry.connection)
+        is_late = ended_ns is not None and (
+            entry.time_ns >= ended_ns or late_ns.get(entry.connection, 0) > ended_ns - LONGEST_DELAY_NS
+        )
         # A whole state, said to a further socket that has just come: those that there are need it not.
         is_greeting = bool(said_by[entry.topic]) and entry.connection not in said_by[entry.topic]
         said_by[entry.topic].add(entry.connection)

@@ -30,7 +30,7 @@ VENUES = ["binance", "bybit"]
 def test_a_scenario_holds(name: str, venue: str) -> None:
     outcome = play(ALL[name], venue, 1000)
     assert outcome.problems == [], outcome.again
-    assert outcome.facts["faults"] > 0
+    assert outcome.facts["faults"] > 0 or name == "acknowledged_no_data"  # there the paths are the trouble
 
 
 @pytest.mark.slow

@@ -184,6 +184,10 @@ class Prepared(NamedTuple):
     request_id: str
     frame: bytes
 
+    def __repr__(self) -> str:
+        """Without the frame: a traceback may show it, and it bears key and signature."""
+        return f"<Prepared {self.request_id} for {self.line.name}>"
+
     @property
     def where(self) -> str:
         return self.line.name

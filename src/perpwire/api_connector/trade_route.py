@@ -220,7 +220,9 @@ class TradeRoute:
                 )
             return
         line.login = asyncio.get_running_loop().create_future()
-        if line.socket is None or not line.socket.send(frame):
+        is_sent = line.socket is not None and line.socket.send(frame)
+        del frame  # a traceback may show variables: this one signs
+        if not is_sent:
             raise TransportFailed("lost before the login", may_have_been_sent=False)
         async with asyncio.timeout(LOGIN_TIMEOUT_S):
             control = await line.login

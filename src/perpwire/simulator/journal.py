@@ -165,6 +165,8 @@ class Journal:
         content = raw[_CONTENT]
         if isinstance(content, bytes):
             text = content.decode("utf-8", "replace")
+            if raw[_KIND] == "sent" and not raw[_TOPIC]:
+                text = without_secrets_in_message(text)  # an answer may repeat the key that was logged in with
         elif isinstance(content, str):
             text = content
         else:

@@ -167,9 +167,8 @@ def main() -> None:
                 continue
             figures[name].append((time.process_time_ns() - began) / 1e3 / len(frames))
     floor = statistics.median(next(iter(figures.values())))
-    print(
-        f"{len(frames)} diffs\n\n| client | CPU us a diff (range) | of the float floor | best at the end |\n|---|---|---|---|"
-    )
+    print(f"{len(frames)} diffs\n")
+    print("| client | CPU us a diff (range) | of the float floor | best at the end |\n|---|---|---|---|")
     for name, times in figures.items():
         median = statistics.median(times)
         print(f"| {name} | {median:.1f} ({min(times):.1f}..{max(times):.1f}) | {median / floor:.2f} | {last[name]} |")

@@ -214,7 +214,7 @@ async def _twice(run: Run) -> None:
 
 
 async def _swapped(run: Run) -> None:
-    run.fault(DelayMessage(topic=DEPTH[run.venue], seconds=0.6, overtaken=True, nth=run.random.randint(1, 5)))
+    run.fault(DelayMessage(topic=DEPTH[run.venue], seconds=2.0, overtaken=True, nth=run.random.randint(1, 5)))
     await _once(run)
 
 

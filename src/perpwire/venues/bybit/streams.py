@@ -335,6 +335,6 @@ def symbol_topic(event: type[Event], symbol: str, levels: int | None = None) -> 
     """
     start = TOPICS.get(event)
     if levels is not None and event in (BookDelta, BookSnapshot):
-        depth = next((depth for depth in BOOK_DEPTHS if depth >= levels), None)
+        depth = next((depth for depth in BOOK_DEPTHS if depth >= levels > 0), None)
         start = None if depth is None else f"orderbook.{depth}."
     return None if start is None else Topic(PUBLIC, f"{start}{symbol}")

@@ -116,7 +116,7 @@ class Bybit(BybitMarketCalls, BybitAccountCalls, BybitOrderCalls, Venue):
     def topic(self, event: type[Event], symbol: str, options: StreamOptions = NO_OPTIONS) -> Topic:
         topic = streams.symbol_topic(event, symbol, options.levels)
         if topic is None and options.levels is not None:
-            raise bad("topic", "BAD_DEPTH", f"no stream covers {options.levels} levels: at most 1,000 a side")
+            raise bad("topic", "BAD_DEPTH", f"no stream covers {options.levels} levels: from 1 to 1,000 a side")
         if topic is None:
             raise bad("topic", "NO_SUCH_STREAM", f"there is no public stream of {event.__name__}")
         return topic

@@ -1,0 +1,142 @@
+"""Books as a user of a connector has them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+
+import pytest
+
+from perpwire.api_connector.turns import Pace, Turns
+from perpwire.api_connector.venue_connector import VenueConnector
+from perpwire.clock import ManualClock
+from perpwire.data_processor.local_book import LocalBook
+from perpwire.errors import BadInput, BookNotInSync
+from perpwire.model.incident import HandlerFailed, Incident
+from perpwire.model.market import BookDelta
+from perpwire.testing import offline
+
+VENUES = ("binance", "bybit")
+
+
+def use(venue: str, play: Callable[[VenueConnector, ManualClock], Awaitable[None]]) -> None:
+    clock = ManualClock()
+
+    async def whole() -> None:
+        async with offline(clock=clock, venues=(venue,), rate=20.0) as world:
+            await play(world.connectors[venue], clock)
+
+    clock.run(whole())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_book_takes_the_updates_of_its_own_stream_only(venue: str) -> None:
+    """Another depth or speed of the same contract is subscribed, whose numbers are others."""
+
+    async def play(connector: VenueConnector, clock: ManualClock) -> None:
+        book = await connector.open_book("BTCUSDT", levels=200, speed_ms=500 if venue == "binance" else None)
+        heard: set[str] = set()
+        connector.on(BookDelta, lambda delta: heard.add(delta.stream))
+        await connector.subscribe([BookDelta], ["BTCUSDT"])
+        await clock.sleep(5)
+        assert len(heard) == 2
+        assert book.is_in_sync
+        assert book.rebuilds == 0
+
+    use(venue, play)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_watched_book_comes_at_each_change_and_ends_when_it_is_closed(venue: str) -> None:
+    async def play(connector: VenueConnector, clock: ManualClock) -> None:
+        seen: list[int] = []
+        watch = await connector.watch_book("BTCUSDT")
+        async for book in watch:
+            seen.append(book.update_id)
+            if len(seen) == 20:
+                await connector.close_book("BTCUSDT")
+        assert seen == sorted(set(seen))
+        assert len(seen) == 20
+        with pytest.raises(BookNotInSync, match="closed"):
+            watch.book.bids()
+        assert not connector.streams.topics  # nobody else had asked for its stream
+        assert (await connector.open_book("BTCUSDT")).is_in_sync
+
+    use(venue, play)
+
+
+@pytest.mark.slow
+def test_a_handler_of_a_book_that_fails_is_told_of_and_hurts_nobody() -> None:
+    async def play(connector: VenueConnector, clock: ManualClock) -> None:
+        (book,) = await connector.open_books(["BTCUSDT"])
+        incidents: list[Incident] = []
+        connector.on_incident(incidents.append)
+        mids: list[Decimal | None] = []
+
+        def fails(_: LocalBook) -> None:
+            raise ValueError("mine")
+
+        off = book.on_change(fails)
+        book.on_change(lambda one: mids.append(one.mid))
+        await clock.sleep(1)
+        off()
+        assert len(mids) == len(incidents) > 3
+        assert {type(one) for one in incidents} == {HandlerFailed}
+        assert book.is_in_sync
+
+    use("bybit", play)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("levels", [0, -1, 1001])
+def test_a_book_of_so_many_levels_is_refused_before_anything_is_asked(venue: str, levels: int) -> None:
+    async def play(connector: VenueConnector, clock: ManualClock) -> None:
+        with pytest.raises(BadInput):
+            await connector.open_book("BTCUSDT", levels=levels)
+        assert not connector.streams.topics
+        assert (await connector.open_book("BTCUSDT")).is_in_sync
+
+    use(venue, play)
+
+
+def test_turns_are_few_at_a_time_and_who_matters_more_is_next() -> None:
+    clock = ManualClock()
+    order: list[str] = []
+
+    async def whole() -> None:
+        turns = Turns(1)
+
+        async def take(name: str, rank: int) -> None:
+            async with turns.turn(rank):
+                order.append(name)
+                await clock.sleep(1)
+
+        tasks = [asyncio.create_task(take(name, rank)) for name, rank in (("a", 1), ("b", 1), ("c", 1), ("d", 0))]
+        await clock.sleep(0.5)
+        tasks[1].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert order == ["a", "d", "c"]
+        async with turns.turn(1):
+            assert clock.monotonic_ns() < 3_100_000_000
+
+    clock.run(whole())
+
+
+def test_a_pace_lets_no_more_through_than_its_period_allows() -> None:
+    clock = ManualClock()
+    times: list[float] = []
+
+    async def whole() -> None:
+        pace = Pace(clock, 100, 60.0)
+        for _ in range(12):
+            await pace.spend(20)
+            times.append(clock.monotonic_ns() / 1e9)
+
+    clock.run(whole())
+    assert times[4] == 0
+    assert all(times[at + 5] - times[at] >= 60 for at in range(len(times) - 5))
+    assert times[-1] < 121

@@ -69,6 +69,21 @@ def test_a_watched_book_comes_at_each_change_and_ends_when_it_is_closed(venue: s
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_closed_book_leaves_its_stream_to_others_who_have_subscribed_it(venue: str) -> None:
+    async def play(connector: VenueConnector, clock: ManualClock) -> None:
+        await connector.open_book("BTCUSDT")
+        await connector.subscribe([BookDelta], ["BTCUSDT"])
+        await connector.close_book("BTCUSDT")
+        heard: list[BookDelta] = []
+        connector.on(BookDelta, heard.append)
+        await clock.sleep(2)
+        assert heard
+
+    use(venue, play)
+
+
+@pytest.mark.slow
 def test_a_handler_of_a_book_that_fails_is_told_of_and_hurts_nobody() -> None:
     async def play(connector: VenueConnector, clock: ManualClock) -> None:
         (book,) = await connector.open_books(["BTCUSDT"])

@@ -12,7 +12,7 @@ from perpwire.api_connector.websocket_manager import WebSocketManager
 from perpwire.clock import Clock
 from perpwire.data_processor.book_sync import BookSync
 from perpwire.data_processor.local_book import LocalBook
-from perpwire.errors import APIError, BookNotInSync
+from perpwire.errors import APIError, BookNotInSync, StreamRefused
 from perpwire.model.incident import BookGap, BookRecovered, HandlerFailed, Incident
 from perpwire.model.market import BookDelta, BookSnapshot
 from perpwire.venues.base import Hosts, SnapshotSource, StreamOptions, Topic, Venue
@@ -39,7 +39,6 @@ class _Kept:
     Attributes:
         waits: It waits for its turn, or for the budget, to ask for a snapshot.
         asked_ns: When it was asked for, or the stream; monotonic.
-        is_ours: Nobody had subscribed its stream before.
     """
 
     def __init__(self, sync: BookSync, topic: Topic, levels: int) -> None:
@@ -51,7 +50,6 @@ class _Kept:
         self.is_mute = False
         self.waits = False
         self.asked_ns = 0
-        self.is_ours = False
         self.became_in_sync = asyncio.Event()
         self.offs: list[Callable[[], None]] = []
 
@@ -87,14 +85,18 @@ class BookKeeper:
         names = list(symbols)
         new = [self._keep(name, options) for name in dict.fromkeys(names) if name not in self._books]
         if new:
+            others = [kept.topic for kept in new if self._streams.carrying(self._venue, kept.topic) is not None]
             try:
                 await self._streams.subscribe(self._venue, self._hosts, [kept.topic for kept in new], on_state=on_state)
-            except BaseException:
+            except BaseException as problem:
                 for kept in new:
                     self._let_go(kept)
                     kept.sync.close()
-                for kept in new:
-                    await self._drop(kept)
+                # Where all failed nothing was counted, and what others had subscribed is theirs.
+                counted = isinstance(problem, StreamRefused)
+                await self._streams.unsubscribe(
+                    self._venue, [kept.topic for kept in new if counted or kept.topic not in others]
+                )
                 raise
             for kept in new:
                 kept.asked_ns = self._clock.monotonic_ns()
@@ -107,7 +109,7 @@ class BookKeeper:
         return [kept.sync.book for kept in books]
 
     async def close_book(self, symbol: str) -> None:
-        """Keep it no longer; its stream is ended where the book had begun it."""
+        """Keep it no longer; its stream is ended where nobody else has subscribed it."""
         kept = self._books.get(symbol)
         if kept is not None:
             self._let_go(kept)
@@ -142,9 +144,7 @@ class BookKeeper:
         kept.became_in_sync.set()
 
     async def _drop(self, kept: _Kept) -> None:
-        carrying = self._streams.carrying(self._venue, kept.topic)
-        if carrying is not None and kept.is_ours:
-            await carrying.drop([kept.topic.name])
+        await self._streams.unsubscribe(self._venue, [kept.topic])
 
     def on_state(self, connection: str, live: bool) -> None:
         """A public connection became live or was lost."""
@@ -230,7 +230,6 @@ class BookKeeper:
             failed=failed,
         )
         kept = _Kept(sync, topic, levels)
-        kept.is_ours = self._streams.carrying(self._venue, topic) is None
         kept.asked_ns = self._clock.monotonic_ns()
         self._books[symbol] = self._by_topic[topic.name] = kept
         kept.offs.append(self._streams.on(BookDelta, on_delta, symbol))

@@ -92,8 +92,8 @@ class StreamMethods(MarketMethods):
         return BookWatch(await self.open_book(symbol, levels=levels, speed_ms=speed_ms))
 
     async def close_book(self, symbol: str) -> None:
-        """Keep a local book no longer: it can't be read any more, and its stream is unsubscribed, unless it was
-        subscribed before the book was opened."""
+        """Keep a local book no longer: it can't be read any more, and its stream is unsubscribed where nobody
+        else has subscribed it."""
         await self._running.books.close_book(self.venue.normal_symbol(symbol))
 
     @property

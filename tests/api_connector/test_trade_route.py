@@ -17,6 +17,7 @@ from perpwire.api_connector.lifecycle import State
 from perpwire.api_connector.retry import RetryPolicy, is_refused_key
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.clock import Clock, ManualClock, SystemClock
+from perpwire.credentials import Credentials
 from perpwire.errors import (
     APIError,
     AuthenticationFailed,
@@ -46,6 +47,7 @@ from perpwire.simulator.faults import (
 from perpwire.simulator.server import running
 from perpwire.simulator.specs import AccountSpec
 from perpwire.testing import World, offline
+from perpwire.transport.base import TransportFailed
 from perpwire.venues import load
 from perpwire.venues.binance_futures.trade_session import BinanceTradeSession
 
@@ -632,3 +634,25 @@ def test_ten_thousand_requests_through_one_socket_are_all_matched_in_bounded_mem
             assert (await connector.get_order("BTCUSDT", first.order_id)).order_id == first.order_id
 
     in_world(scenario, venue, journal_capacity=20_000, rate=0.001)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_no_variable_of_a_traceback_shows_what_was_signed(venue: str) -> None:
+    async def scenario(world: World) -> None:
+        async with trader(world, venue) as connector:
+            route = connector.trade_route
+            assert route is not None
+            line = route._line
+            assert line is not None
+            order = connector.venue.cancel_order("BTCUSDT", None, "c-1")
+            request = line.prepare(order.endpoint, order.params, Credentials("key-5e1f", "secret-77aa"), 1)
+            signed = repr(request.frame)
+            assert signed not in repr(request)
+            line.socket = None
+            with pytest.raises(TransportFailed) as caught:
+                request.exchange(1.0, lambda: 1)
+            inside = [entry for entry in caught.traceback if str(entry.path).endswith("trade_line.py")]
+            assert len(inside) == 2
+            assert not [one for entry in inside for one in entry.frame.f_locals.values() if signed in repr(one)]
+
+    in_world(scenario, venue)

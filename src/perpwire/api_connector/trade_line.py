@@ -82,7 +82,9 @@ class TradeLine:
     def ask(self, request_id: str, frame: bytes, timeout_s: float) -> asyncio.Future[HttpReply]:
         """Write it; TransportFailed now where that can't be done, and later where no answer comes."""
         self.waiting[request_id] = answer = self._loop.create_future()
-        if self._is_lost or self.socket is None or not self.socket.send(frame):
+        was_sent = not self._is_lost and self.socket is not None and self.socket.send(frame)
+        del frame  # key and signature are in it, and a traceback may show variables
+        if not was_sent:
             del self.waiting[request_id]
             raise TransportFailed("the socket is lost", may_have_been_sent=False)
         self._patience.watch(answer, timeout_s)

@@ -96,8 +96,8 @@ def test_a_clock_that_can_not_be_put_right_is_told_as_such(venue: str) -> None:
 
     async def scenario(world: World) -> None:
         connector = world.connectors[venue]
-        wrong = connector._sync.venue_ms
-        connector._sync.venue_ms = lambda: wrong() - 60_000  # type: ignore[method-assign]
+        wrong = connector._sync._venue_ns
+        connector._sync._venue_ns = lambda: wrong() - 60_000_000_000  # type: ignore[method-assign]
         with pytest.raises(ClockSkewed) as caught:
             await connector.get_account_info()
         check(caught.value, venue)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from decimal import Decimal
 
 from perpwire.errors import APIError, BookNotInSync, RateLimited
-from perpwire.model.incident import RateLimitHit
+from perpwire.model.incident import ConnectionLost, RateLimitHit
 from perpwire.scenarios.registry import scenario
 from perpwire.scenarios.run import Run
 from perpwire.scenarios.tapping import Sent
@@ -129,7 +129,7 @@ async def _until_all_live(run: Run, until_s: float) -> None:
 async def _banned(run: Run, seconds: float) -> None:
     """Nothing leaves until the ban is over, sockets stay, and it is told of once."""
     ends_ms = run.host.exchange.now_ms() + seconds * 1000
-    before, sockets = _hits(run), set(run.host.connections)
+    before = _hits(run)
     while _hits(run) == before:
         await run.clock.sleep(0.005)
     if run.venue == "bybit":
@@ -137,7 +137,11 @@ async def _banned(run: Run, seconds: float) -> None:
     told_s, until_ms = run.now_s, run.connector.banned_until_ms
     run.check(until_ms is not None and abs(until_ms - ends_ms) <= 1000, f"banned until {until_ms}, not {ends_ms}")
     await run.clock.sleep((ends_ms - run.host.exchange.now_ms()) / 1000 - 0.01)
-    run.check(sockets <= set(run.host.connections), "a socket was lost during the ban")
+    # (One may be replaced before it goes: in so quiet a market even a busy contract's book may rest for long.)
+    lost = [
+        one for one in run.incidents if isinstance(one, ConnectionLost) and one.time_ns / 1e6 > ends_ms - seconds * 1000
+    ]
+    run.check(not lost, "a socket was lost during the ban")
     held = run.tap.between(told_s, run.now_s)
     run.check(not held, f"{len(held)} requests left during the ban")
     run.check(_hits(run) == before + 1, f"{_hits(run) - before} incidents of one ban")

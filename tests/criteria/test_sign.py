@@ -15,12 +15,15 @@ from urllib.parse import parse_qs, unquote
 
 import pytest
 from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from perpwire.api_connector.batch_methods import NewOrder
 from perpwire.clock import ManualClock
 from perpwire.credentials import Credentials
 from perpwire.errors import NotOffered
+from perpwire.model.order import Order
 from perpwire.simulator.listing import Listing
 from perpwire.simulator.specs import AccountSpec
 from perpwire.testing import offline
@@ -37,6 +40,12 @@ SECRET = "golden-secret"
 HMAC_KEYS = Credentials("golden-key", SECRET)
 PRIVATE = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
 ED_KEYS = Credentials("golden-key", PRIVATE.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
+RSA_PRIVATE = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+RSA_KEYS = Credentials(
+    "golden-key", RSA_PRIVATE.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+)
+
+PUBLIC_FORM = (Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 GOLDEN: dict[str, dict[str, Any]] = {
     "ascii": {"symbol": "BTCUSDT", "id": "a-b_c.d"},
@@ -77,12 +86,15 @@ async def captured() -> AsyncIterator[tuple[str, list[tuple[str, bytes, dict[str
 def belongs(signature: str, signed: bytes, keys: Credentials) -> bool:
     if keys is HMAC_KEYS:
         return hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest() == signature
+    if keys is RSA_KEYS:
+        RSA_PRIVATE.public_key().verify(base64.b64decode(signature), signed, padding.PKCS1v15(), SHA256())
+        return True
     PRIVATE.public_key().verify(base64.b64decode(signature), signed)
     return True
 
 
 @pytest.mark.parametrize("client", [AiohttpTransport, Http1Transport])
-@pytest.mark.parametrize("keys", [HMAC_KEYS, ED_KEYS], ids=["hmac", "ed25519"])
+@pytest.mark.parametrize("keys", [HMAC_KEYS, ED_KEYS, RSA_KEYS], ids=["hmac", "ed25519", "rsa"])
 async def test_sign_1_binance_signs_the_text_that_reaches_the_socket(client: Any, keys: Credentials) -> None:
     http: HttpTransport = client()
     async with captured() as (url, seen):
@@ -104,17 +116,20 @@ async def test_sign_1_binance_signs_the_text_that_reaches_the_socket(client: Any
 
 @pytest.mark.parametrize("client", [AiohttpTransport, Http1Transport])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_sign_1_bybit_signs_the_query_or_the_body_that_reaches_the_socket(client: Any, method: str) -> None:
+@pytest.mark.parametrize("keys", [HMAC_KEYS, RSA_KEYS], ids=["hmac", "rsa"])
+async def test_sign_1_bybit_signs_the_query_or_the_body_that_reaches_the_socket(
+    client: Any, method: str, keys: Credentials
+) -> None:
     http: HttpTransport = client()
     async with captured() as (url, seen):
         for name, params in GOLDEN.items():
             if method == "GET" and name in ("list", "nested", "empty"):
                 params = {"flat": "".join(map(str, params))}  # the venue's queries are flat
-            request = bybit.encode(endpoint(f"{method} /v5/golden"), params, HMAC_KEYS, NOW_MS, 5000)
+            request = bybit.encode(endpoint(f"{method} /v5/golden"), params, keys, NOW_MS, 5000)
             await http.exchange(url, request, 5)
             target, body, headers = seen[-1]
             text = target.partition("?")[2].encode() if method == "GET" else body
-            assert belongs(headers["x-bapi-sign"], f"{NOW_MS}golden-key5000".encode() + text, HMAC_KEYS)
+            assert belongs(headers["x-bapi-sign"], f"{NOW_MS}golden-key5000".encode() + text, keys)
             if method == "POST":
                 assert json.loads(body) == params
                 assert headers["content-type"] == "application/json"
@@ -123,7 +138,7 @@ async def test_sign_1_bybit_signs_the_query_or_the_body_that_reaches_the_socket(
     await http.close()
 
 
-@pytest.mark.parametrize("keys", [HMAC_KEYS, ED_KEYS], ids=["hmac", "ed25519"])
+@pytest.mark.parametrize("keys", [HMAC_KEYS, ED_KEYS, RSA_KEYS], ids=["hmac", "ed25519", "rsa"])
 def test_sign_1_a_request_on_binances_trading_socket_is_signed_as_its_json_stands(keys: Credentials) -> None:
     for params in GOLDEN.values():
         given = params | {"orderId": 7, "reduceOnly": True, "left_out": None}
@@ -141,15 +156,17 @@ def test_sign_1_a_request_on_binances_trading_socket_is_signed_as_its_json_stand
 @pytest.mark.slow
 @pytest.mark.parametrize("venue", ["binance", "bybit"])
 @pytest.mark.parametrize("road", ["rest", "websocket"])
-@pytest.mark.parametrize("kind", ["hmac", "ed25519"])
+@pytest.mark.parametrize("kind", ["hmac", "ed25519", "rsa"])
 def test_sign_2_every_symbol_can_be_traded_without_a_signature_error(venue: str, road: str, kind: str) -> None:
     """One of them beyond ASCII; the exchange computes each signature anew from the raw bytes."""
     if (venue, kind) == ("bybit", "ed25519"):
         return  # it has no such keys
     clock = ManualClock()
-    public = PRIVATE.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-    account = AccountSpec(public_key=public if kind == "ed25519" else "", secret_key=SECRET, api_key="golden-key")
-    keys = ED_KEYS if kind == "ed25519" else HMAC_KEYS
+    privates: dict[str, ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey] = {"ed25519": PRIVATE, "rsa": RSA_PRIVATE}
+    private = privates.get(kind)
+    public = "" if private is None else private.public_key().public_bytes(*PUBLIC_FORM).decode()
+    account = AccountSpec(public_key=public, secret_key=SECRET, api_key="golden-key")
+    keys = {"ed25519": ED_KEYS, "rsa": RSA_KEYS, "hmac": HMAC_KEYS}[kind]
 
     async def scene() -> None:
         symbols = (Listing(symbol="币安人生USDT", start_price=Decimal("1.5")),)
@@ -165,6 +182,12 @@ def test_sign_2_every_symbol_can_be_traded_without_a_signature_error(venue: str,
                     quantity = instrument.round_quantity(max(150 / price, instrument.min_quantity), "up")
                     order = await connector.place_order(symbol, "BUY", quantity, "LIMIT", price=price)
                     await connector.cancel_order(symbol, order.order_id)
+                    one: NewOrder = {
+                        "symbol": symbol, "side": "BUY", "quantity": quantity, "order_type": "LIMIT", "price": price
+                    }  # fmt: skip
+                    placed = [done for done in await connector.place_orders([one, one]) if isinstance(done, Order)]
+                    ended = await connector.cancel_orders(placed)
+                    assert [isinstance(done, Order) for done in ended] == [True, True]
                     with contextlib.suppress(NotOffered):
                         await connector.set_leverage(symbol, 5)
 

@@ -23,6 +23,7 @@ from perpwire.model.incident import Incident, KeyWarning
 from perpwire.model.order import OrderStatus
 from perpwire.notification.rules import Rules
 from perpwire.signer import KeyKind
+from perpwire.simulator.faults import Answer
 from perpwire.simulator.specs import AccountSpec, KeySpec
 from perpwire.testing import World, offline
 
@@ -196,3 +197,21 @@ def test_a_key_near_its_end_or_not_bound_to_addresses_is_warned_of(venue: str, d
         assert alert.sentence == one.detail
     fine, none = started(venue, KeySpec())
     assert (fine.ip_bound, fine.expires_time_ms, none) == (True, None, [])
+
+
+@pytest.mark.parametrize(
+    ("venue", "path"), [("binance", "/sapi/v1/account/apiRestrictions"), ("bybit", "/v5/user/query-api")]
+)
+def test_what_a_key_may_do_is_told_as_unknown_where_nobody_answers(venue: str, path: str) -> None:
+    clock = ManualClock()
+    told: list[Incident] = []
+
+    async def scene() -> Any:
+        account = AccountSpec(name="other", api_key="other-key", key=KeySpec(withdrawals=True))
+        async with offline(clock=clock, venues=(venue,), accounts=(AccountSpec(), account)) as world:
+            world.simulation.faults[venue].add(Answer(path=path, status=500, body="<html>sorry</html>", count=None))
+            return await begin(world, told, venue, {})
+
+    assert clock.run(scene()) is None
+    (warning,) = [one for one in told if isinstance(one, KeyWarning)]
+    assert (warning.venue, warning.what) == (venue, "unknown")

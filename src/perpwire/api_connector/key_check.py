@@ -9,7 +9,7 @@ from collections.abc import Callable
 from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.clock import Clock
-from perpwire.errors import APIError, AuthenticationFailed, NotAllowed
+from perpwire.errors import APIError, AuthenticationFailed, NotAllowed, NotOffered
 from perpwire.model.account import KeyInfo
 from perpwire.model.incident import Incident, KeyWarning
 from perpwire.venues.base import Venue
@@ -32,8 +32,8 @@ async def check_key(
     allow_withdrawal: bool,
     on_incident: Callable[[Incident], None],
 ) -> KeyInfo | None:
-    """One call. Where the venue can't be asked (no such service in this environment, no answer), the log says so and
-    nothing is known.
+    """One call. Where this environment has no such service the log says so; where no answer is to be had, a warning
+    does. Nothing is known then.
 
     Raises:
         NotAllowed: The key may withdraw, and that is not allowed by name (code WITHDRAWAL_RIGHTS).
@@ -46,7 +46,11 @@ async def check_key(
         raise
     except (APIError, TimeoutError) as error:
         why = f"{type(error).__name__}: {error.reason}" if isinstance(error, APIError) else "no answer in time"
-        log.info("%s: what the key may do could not be asked: %s", venue.name, why)
+        detail = f"what the key may do could not be asked: {why}"
+        if isinstance(error, NotOffered):
+            log.info("%s: %s", venue.name, detail)
+        else:
+            on_incident(KeyWarning(venue=venue.name, time_ns=clock.time_ns(), detail=detail, what="unknown"))
         return None
     if info.can_withdraw and not allow_withdrawal:
         raise NotAllowed(

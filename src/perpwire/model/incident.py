@@ -228,7 +228,8 @@ class UnknownCode(Incident, frozen=True, kw_only=True):
 
 
 class KeyWarning(Incident, frozen=True, kw_only=True):
-    """Something about the API key should be mended: it expires soon, or is not bound to addresses."""
+    """Something about the API key should be mended (it expires soon, or is not bound to addresses), or what it may do
+    could not be asked (`what` is "unknown")."""
 
     what: str
 

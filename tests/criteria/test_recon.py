@@ -7,18 +7,16 @@ import asyncio
 import pytest
 from tests.criteria.streamed import VENUES, played
 
-from perpwire.errors import APIError, NotSent
 from perpwire.model.market import BookTicker, MarkPrice, Trade
-from perpwire.model.order import Order
 from perpwire.scenarios.hearing import PUBLIC, TOP, Hearing
-from perpwire.scenarios.run import PRIVATE, Run
+from perpwire.scenarios.registry import scenarios
+from perpwire.scenarios.run import Run, play
 from perpwire.simulator.faults import (
     Answer,
     AnyFault,
     BreakMessage,
     Close,
     Cut,
-    DelayMessage,
     Refuse,
     Reset,
     Silence,
@@ -81,37 +79,10 @@ def test_recon_1_refused_handshakes_are_tried_again_until_one_is_taken(status: i
 
 
 @pytest.mark.slow
-def test_recon_2_an_amend_while_the_account_is_not_logged_in_is_sent_once_or_not_at_all() -> None:
-    """Bybit; its trading socket and the account's are cut, and the login's answer takes three seconds."""
-
-    async def scenario(run: Run) -> None:
-        connector = run.world.connector("bybit", road="websocket")
-        for kind in PRIVATE:
-            connector.on(kind, run.delivered.on_event)
-        async with connector:
-            await connector.open_account_stream()
-            order = await connector.place_order(
-                "BTCUSDT", "BUY", "0.01", "LIMIT", price="50000", client_order_id="amended"
-            )
-            await run.clock.sleep(5)
-            run.fault(DelayMessage(topic="", contains='"auth"', seconds=3.0, count=4))
-            run.fault(Cut(route="/v5/trade"), Cut(route="/v5/private"))
-            await run.clock.sleep(0.05)
-            began_s = run.now_s
-            try:
-                told: Order | APIError = await connector.amend_order("BTCUSDT", order.order_id, price="50001")
-            except NotSent as error:
-                told = error
-            run.check(run.now_s - began_s <= 5.1, f"the caller waited {run.now_s - began_s:.1f} s")
-            await run.clock.sleep(10)
-            sent = [
-                entry
-                for entry in run.host.journal.entries(kind=("request", "received"))
-                if "amend" in entry.text and "50001" in entry.text
-            ]
-            run.check(len(sent) == (0 if isinstance(told, NotSent) else 1), f"{len(sent)} amends were sent: {told!r}")
-
-    assert played(scenario, "bybit", rate=0.5).problems == []
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_recon_2_an_amend_while_the_account_is_not_logged_in_is_sent_once_or_not_at_all(seed: int) -> None:
+    """Bybit; its trading socket and the account's are cut, and the login's answer comes late."""
+    assert play(scenarios()["amend_before_login"], "bybit", seed).problems == []
 
 
 @pytest.mark.slow

@@ -20,13 +20,12 @@ from perpwire.scenarios.runner import main, play_twice
 from perpwire.simulator.intents import OrderIntent
 
 ALL = scenarios()
-SHORT = [name for name, one in ALL.items() if one.one_in == 1]
+SHORT = [(name, venue) for name, one in ALL.items() if one.one_in == 1 for venue in one.venues]
 VENUES = ["binance", "bybit"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("venue", VENUES)
-@pytest.mark.parametrize("name", SHORT)
+@pytest.mark.parametrize(("name", "venue"), SHORT)
 def test_a_scenario_holds(name: str, venue: str) -> None:
     outcome = play(ALL[name], venue, 1000)
     assert outcome.problems == [], outcome.again

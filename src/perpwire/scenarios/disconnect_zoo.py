@@ -1,7 +1,7 @@
 """Every socket ends at once, in any way there is, and the way back is long; sockets are replaced before they end.
 
-A hundred and twenty streams stand for a thousand here, over as many connections: what counts is how many messages and
-connections they take, and that is checked with as many in tests/criteria/test_storm.py.
+A hundred and twenty streams stand for Binance's thousand, over as many connections: what counts is how many messages
+and connections they take. One seed in four is also played with all of them.
 """
 
 from __future__ import annotations
@@ -12,34 +12,55 @@ from itertools import pairwise
 
 from perpwire.api_connector.lifecycle import State
 from perpwire.api_connector.websocket_manager import StreamSettings
+from perpwire.errors import NotSent
 from perpwire.model.incident import ConnectionLost, ConnectionRecovered
+from perpwire.model.order import Order
 from perpwire.scenarios.registry import scenario
-from perpwire.scenarios.run import Run
+from perpwire.scenarios.run import PRIVATE, Run
 from perpwire.scenarios.streaming import Streaming
 from perpwire.simulator.dialect import DialectOptions
-from perpwire.simulator.faults import Answer, AnyFault, BreakMessage, Close, Refuse, Reset, Silence
+from perpwire.simulator.faults import (
+    Answer,
+    AnyFault,
+    BreakMessage,
+    Close,
+    Cut,
+    DelayMessage,
+    Refuse,
+    Reset,
+    Silence,
+)
 from perpwire.simulator.listing import Listing
 
-OTHERS = tuple(Listing(symbol=f"ZOO{number}USDT", start_price=Decimal(50)) for number in range(21))
-SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", *(one.symbol for one in OTHERS))
 
-STREAMS = {
-    "binance": [
-        f"{symbol.lower()}@{kind}"
-        for symbol in SYMBOLS
-        for kind in ("markPrice@1s", "aggTrade", "bookTicker", "depth@100ms", "kline_1m")
-    ],
-    "bybit": [
-        f"{family}.{symbol}"
-        for symbol in SYMBOLS[:20]
-        for family in ("orderbook.1", "tickers", "publicTrade", "orderbook.50", "kline.1")
-    ],
-}
+def _listed(count: int) -> tuple[Listing, ...]:
+    return tuple(Listing(symbol=f"ZOO{number}USDT", start_price=Decimal(50)) for number in range(count))
+
+
+def _streams(listed: tuple[Listing, ...]) -> dict[str, list[str]]:
+    symbols = ("BTCUSDT", "ETHUSDT", "SOLUSDT", *(one.symbol for one in listed))
+    return {
+        "binance": [
+            f"{symbol.lower()}@{kind}"
+            for symbol in symbols
+            for kind in ("markPrice@1s", "aggTrade", "bookTicker", "depth@100ms", "kline_1m")
+        ],
+        "bybit": [
+            f"{family}.{symbol}"
+            for symbol in symbols[:20]
+            for family in ("orderbook.1", "tickers", "publicTrade", "orderbook.50", "kline.1")
+        ],
+    }
+
+
+OTHERS, ALL_OTHERS = _listed(21), _listed(197)
+STREAMS = _streams(OTHERS)
+"""A hundred and twenty at Binance, a hundred at Bybit."""
+
 STEADY = {"binance": "@markPrice", "bybit": "orderbook.1."}
 """In the names of those that speak whatever the market does."""
 
-ON_ONE = {"binance": 24, "bybit": 50}
-"""Topics on one connection: five connections at Binance, two at Bybit."""
+CONNECTIONS = {"binance": 5, "bybit": 2}
 
 AWAY_S = 10.0
 MOST_MESSAGES = 4
@@ -48,14 +69,27 @@ MOST_MESSAGES = 4
 @scenario(options={"rate": 0.5, "symbols": OTHERS}, settle_s=20.0)
 async def disconnect_zoo(run: Run) -> None:
     """All sockets end at once; nothing can be reached, handshakes are refused, acknowledgements are cut off."""
+    await _zoo(run, STREAMS[run.venue])
+
+
+@scenario(options={"rate": 0.02, "symbols": ALL_OTHERS}, venues=("binance",), one_in=4, settle_s=20.0)
+async def disconnect_zoo_in_full(run: Run) -> None:
+    """The same with a thousand streams on five connections."""
+    await _zoo(run, _streams(ALL_OTHERS)[run.venue])
+
+
+async def _zoo(run: Run, names: list[str]) -> None:
     await run.follow()
-    client = Streaming(run, StreamSettings(topics_per_connection=ON_ONE[run.venue]))
-    names = STREAMS[run.venue]
+    count = CONNECTIONS[run.venue]
+    client = Streaming(run, StreamSettings(topics_per_connection=len(names) // count))
     async with client.manager as manager:
         await client.connect(names)
         first = set(manager.states)
+        run.check(len(first) == count, f"connections: {sorted(first)}")
         await run.clock.sleep(8)
-        run.check(all(_steady(run, client, run.now_s - 5)), "not all streams were there at the start")
+        steady = [name for name in names if STEADY[run.venue] in name]
+        mute = [name for name in steady if client.last_s(name) < run.now_s - 5]
+        run.check(not mute, f"{len(mute)} streams were not there at the start, such as {mute[:3]}")
         ended_s = run.now_s
         end = _end(run)
         run.fault(end)
@@ -68,7 +102,7 @@ async def disconnect_zoo(run: Run) -> None:
         run.fault(BreakMessage(topic="", contains=answer, count=5))
         permitted_s = await _permitted(run, client, back_s)
         await run.until(permitted_s + 20)
-        late = [name for name in names if STEADY[run.venue] in name and client.last_s(name) < permitted_s]
+        late = [name for name in steady if client.last_s(name) < permitted_s]
         run.check(not late, f"{len(late)} streams do not deliver after 20 s, such as {late[:3]}")
         acked = [topic for (_, topic), state in manager.topics.items() if state.value in ("wanted", "asked", "refused")]
         run.check(not acked, f"{len(acked)} streams are not acknowledged after 20 s")
@@ -79,10 +113,6 @@ async def disconnect_zoo(run: Run) -> None:
         lost = [one for one in client.incidents if isinstance(one, ConnectionLost) and "1008" in one.detail]
         run.check(not lost or (isinstance(end, Close) and end.code == 1008), "sockets were closed for our pace")
         await run.clock.sleep(5)
-
-
-def _steady(run: Run, client: Streaming, since_s: float) -> list[bool]:
-    return [client.last_s(name) >= since_s for name in STREAMS[run.venue] if STEADY[run.venue] in name]
 
 
 def _end(run: Run) -> AnyFault:
@@ -100,8 +130,9 @@ def _end(run: Run) -> AnyFault:
 
 async def _permitted(run: Run, client: Streaming, back_s: float) -> float:
     """Wait for the first handshake after which a socket is let live: three are refused, five cut off."""
+    told = len(client.incidents)
     while run.now_s < back_s + 300:
-        if any(isinstance(one, ConnectionRecovered) for one in client.incidents):
+        if any(isinstance(one, ConnectionRecovered) for one in client.incidents[told:]):
             return run.now_s
         await run.clock.sleep(0.1)
     run.check(False, "nothing came through any more")
@@ -123,6 +154,35 @@ def _check_pace(run: Run, client: Streaming, ended_s: float) -> None:
     again = [time for time in client.doors.tried_s if time > ended_s]
     closest = min((later - sooner for sooner, later in pairwise(again)), default=1.0)
     run.check(closest >= 0.999, f"two connections within {closest:.3f} s")
+
+
+@scenario(venues=("bybit",), options={"rate": 0.5}, settle_s=10.0)
+async def amend_before_login(run: Run) -> None:
+    """The trading socket and the account's are cut, and logins are answered late: an amend goes out once, or never."""
+    connector = run.world.connector("bybit", road="websocket")
+    for kind in PRIVATE:
+        connector.on(kind, run.delivered.on_event)
+    async with connector:
+        await connector.open_account_stream()
+        order = await connector.place_order("BTCUSDT", "BUY", "0.01", "LIMIT", price="50000", client_order_id="amended")
+        await run.clock.sleep(5)
+        run.fault(DelayMessage(topic="", contains='"auth"', seconds=run.random.uniform(0.5, 6.0), count=4))
+        run.fault(Cut(route="/v5/trade"), Cut(route="/v5/private"))
+        await run.clock.sleep(run.random.uniform(0.0, 1.0))
+        began_s = run.now_s
+        told: Order | NotSent
+        try:
+            told = await connector.amend_order("BTCUSDT", order.order_id, price="50001")
+        except NotSent as error:
+            told = error
+        run.check(run.now_s - began_s <= 5.1, f"the caller waited {run.now_s - began_s:.1f} s")
+        await run.clock.sleep(10)
+        sent = [
+            entry
+            for entry in run.host.journal.entries(kind=("request", "received"))
+            if "amend" in entry.text and "50001" in entry.text
+        ]
+        run.check(len(sent) == (0 if isinstance(told, NotSent) else 1), f"{len(sent)} amends were sent: {told!r}")
 
 
 LIFE_S = 3600.0

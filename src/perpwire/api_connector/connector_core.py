@@ -243,7 +243,7 @@ class ConnectorCore:
         )
         private = PrivateStream(
             self.venue, self._hosts, self.streams, requests, self._clock, self._sync, self.account_state,
-            self._credentials, fills,
+            self._credentials, fills, self._tell,
         )  # fmt: skip
         self._parts = _Parts(requests, orders, dead_man, books, private, journal, trade, pools)
         try:
@@ -359,6 +359,12 @@ class ConnectorCore:
     def is_trade_socket_live(self) -> bool:
         """Whether orders that shall go by the trading socket do so now; else they go by REST."""
         return self.trade_route is not None and self.trade_route.is_live
+
+    @property
+    def is_account_stream_live(self) -> bool:
+        """Whether the account's stream is there, logged in, and not known to hold anything back. While it is not, the
+        account and its fills are read over REST every half minute."""
+        return self._parts is not None and self._parts.private.is_live
 
     @property
     def unresolved_orders(self) -> tuple[Resolution, ...]:

@@ -19,6 +19,7 @@ from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.frame_path import FramePath
 from perpwire.api_connector.recovery import read_fills
 from perpwire.api_connector.request_path import RequestPath
+from perpwire.api_connector.retry import reread_pause_s
 from perpwire.clock import Clock, Timer
 from perpwire.data_processor.account_state import AccountState
 from perpwire.data_processor.fill_log import FillLog, key_of
@@ -45,7 +46,8 @@ HOLD_S = 5.0
 AUDIT_S = 300.0
 """Between readings while nothing seems to be missing."""
 
-RETRY_S = 1.0
+AWAY_S = 30.0
+"""Between readings while the stream is away."""
 
 KNOWN_ORDERS = 10_000
 
@@ -129,6 +131,16 @@ class FillKeeper:
             self._hold()
             self._follow(READINGS_S)
 
+    def away(self) -> None:
+        """The stream is lost: until it is there again, what is read is all there is."""
+        if self._log is not None:
+            self._follow((), every_s=AWAY_S)
+
+    def read_again(self) -> None:
+        """Something may be missing, though the stream is there."""
+        if self._log is not None:
+            self._follow(READINGS_S)
+
     async def close(self) -> None:
         """Hand on what is held, and end."""
         task, self._task = self._task, None
@@ -188,12 +200,13 @@ class FillKeeper:
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
-    def _follow(self, readings_s: Iterable[float]) -> None:
+    def _follow(self, readings_s: Iterable[float], every_s: float = AUDIT_S) -> None:
         if self._task is not None:
             self._task.cancel()
-        self._task = asyncio.get_running_loop().create_task(self._keep(tuple(readings_s)), name="perpwire fills")
+        whole = self._keep(tuple(readings_s), every_s)
+        self._task = asyncio.get_running_loop().create_task(whole, name="perpwire fills")
 
-    async def _keep(self, readings_s: tuple[float, ...]) -> None:
+    async def _keep(self, readings_s: tuple[float, ...], every_s: float) -> None:
         began_ns = self._clock.monotonic_ns()
         for at_s in readings_s:
             wait_s = at_s - (self._clock.monotonic_ns() - began_ns) / 1e9
@@ -203,10 +216,11 @@ class FillKeeper:
             if at_s and self._is_holding:
                 self._release()
         while True:
-            await self._clock.sleep(AUDIT_S)
+            await self._clock.sleep(every_s)
             await self._read_at_last()
 
     async def _read_at_last(self) -> int:
+        failures = 0
         while True:
             try:
                 return await self._read()
@@ -214,7 +228,8 @@ class FillKeeper:
                 return 0
             except APIError as error:
                 log.warning("fills can't be read back yet: %s", error)
-                await self._clock.sleep(RETRY_S)
+                await self._clock.sleep(reread_pause_s(failures))
+                failures += 1
 
     async def _read(self) -> int:
         """Read every fill since the last reading, and deliver those that are new, with those that are held, in order.

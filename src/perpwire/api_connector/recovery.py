@@ -51,6 +51,31 @@ async def reread_orders(
     return events
 
 
+async def reread_positions(
+    requests: RequestPath, venue: Venue, state: AccountState
+) -> tuple[tuple[Position, ...], list[Event]]:
+    """Positions as they are now: what the venue lists, and events of them, in which those that were open and are gone
+    come as flat ones.
+
+    Raises:
+        APIError: They could not be read.
+    """
+    positions = await requests.run(venue.positions(None))
+    held = {(position.symbol, position.position_side) for position in positions}
+    events: list[Event] = [
+        Position(
+            venue=venue.name,
+            symbol=gone.symbol,
+            position_side=gone.position_side,
+            quantity=Decimal(0),
+            entry_price=None,
+        )
+        for key, gone in state.positions.items()
+        if gone.quantity and key not in held
+    ]
+    return positions, [*events, *positions]
+
+
 async def reread_account(
     requests: RequestPath, venue: Venue, state: AccountState, *, only_known: bool = False
 ) -> list[Event]:
@@ -65,20 +90,7 @@ async def reread_account(
         APIError: Something could not be read; nothing is delivered then.
     """
     events = await reread_orders(requests, venue, state, only_known=only_known)
-    positions = await requests.run(venue.positions(None))
-    held = {(position.symbol, position.position_side) for position in positions}
-    for key, gone in state.positions.items():
-        if gone.quantity and key not in held:
-            events.append(
-                Position(
-                    venue=venue.name,
-                    symbol=gone.symbol,
-                    position_side=gone.position_side,
-                    quantity=Decimal(0),
-                    entry_price=None,
-                )
-            )
-    events.extend(positions)
+    events += (await reread_positions(requests, venue, state))[1]
     account = await requests.run(venue.account())
     assets = {balance.asset for balance in account.balances}
     for asset, spent in state.balances.items():

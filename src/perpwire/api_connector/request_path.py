@@ -101,6 +101,7 @@ class RequestPath:
         road: Road | None = None,
         deadline_ns: int | None = None,
         before_send: BeforeSend | None = None,
+        tries: int | None = None,
     ) -> T:
         """The call's result; pages are joined, follow-up calls made.
 
@@ -108,13 +109,14 @@ class RequestPath:
             road: By REST or the trading socket; None: as the connector is set.
             deadline_ns: Of our monotonic clock: what is not written by then never is.
             before_send: For the journal; of calls without pages, and not for their follow-up calls.
+            tries: At most so many, for who has a schedule of its own; of calls without pages. None: as retry.py says.
 
         Raises:
             NotSent: Nothing left this machine, be it for the deadline.
             APIError: See errors.py.
         """
         if call.next_page is None:
-            result, _ = await self._one(call, road, deadline_ns, before_send)
+            result, _ = await self._one(call, road, deadline_ns, before_send, tries)
             return result
         rows: list[Any] = []
         async for page in self._pages(cast(Call[tuple[Any, ...]], call), road, deadline_ns):
@@ -150,11 +152,16 @@ class RequestPath:
             yield page
 
     async def _one(
-        self, call: Call[T], road: Road | None, deadline_ns: int | None, before_send: BeforeSend | None = None
+        self,
+        call: Call[T],
+        road: Road | None,
+        deadline_ns: int | None,
+        before_send: BeforeSend | None = None,
+        tries: int | None = None,
     ) -> tuple[T, Call[T] | None]:
         """The result of one call or page, and the call for the next page."""
         try:
-            reply = await self._reply(call.endpoint, call.params, road, deadline_ns, before_send)
+            reply = await self._reply(call.endpoint, call.params, road, deadline_ns, before_send, tries)
             if call.then is not None:
                 return await self._read_back(call.endpoint, call.then(reply), deadline_ns), None
             result = call.translate(reply)
@@ -221,8 +228,9 @@ class RequestPath:
         road: Road | None,
         deadline_ns: int | None,
         before_send: BeforeSend | None,
+        tries: int | None,
     ) -> Any:
-        """The wire reply, tried as often as retry.py allows."""
+        """The wire reply, tried as often as retry.py allows, and at most `tries` times."""
         tried = 0
         doubtful = False
         began_ns = self._clock.monotonic_ns()
@@ -241,7 +249,7 @@ class RequestPath:
                     error.request_id = attempt.reply.headers.get(self._venue.request_id_header, "")
                 lane = endpoint.lane_of(params)
                 pause_s = None if self.is_closed else self._retry.pause_s(error, endpoint, tried, self._rng, lane)
-                if pause_s is None:
+                if pause_s is None or tried == tries:
                     raise
                 if deadline_ns is not None and self._clock.monotonic_ns() + pause_s * 1e9 >= deadline_ns:
                     raise

@@ -107,3 +107,9 @@ def reconnect_pause_s(failures: int, rng: random.Random, refusals: int = 0) -> f
     if failures == 0:
         return rng.uniform(0.0, 0.25)
     return min(30.0, 2.0 ** min(failures, 5)) * rng.uniform(0.8, 1.0)
+
+
+def reread_pause_s(failures: int) -> float:
+    """Seconds before what must be read back is asked for again, after `failures` more questions in a row that failed,
+    each as often as RetryPolicy tries it: 1, 2, 4, 8, 16, 30, 30 ..."""
+    return min(30.0, 2.0 ** min(failures, 5))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 
 
@@ -112,9 +114,15 @@ class UnknownSeen(Incident, frozen=True, kw_only=True):
 
 
 class PositionMismatch(Incident, frozen=True, kw_only=True):
-    """What our fills add up to is not what the venue says of a position; it is taken from the venue."""
+    """What our fills add up to is not what the venue says of a position; from now on the venue's word holds.
+
+    Attributes:
+        by_fills, by_venue: Net quantity of the symbol's positions, base; negative is short.
+    """
 
     symbol: str
+    by_fills: Decimal
+    by_venue: Decimal
 
 
 class LoopStalled(Incident, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ MODULES = (
     "the_503_family",
     "torn_books",
     "while_away",
+    "listen_key",
     "clock_moves",
     "ban_spiral",
     "brutal_orders",

@@ -211,11 +211,17 @@ class Session(ABC):
 
 
 class StreamToken(msgspec.Struct, frozen=True, kw_only=True):
-    """A key that must be fetched before a private socket is opened, and kept alive (Binance's listenKey)."""
+    """A key that must be fetched before a private socket is opened, and kept alive (Binance's listenKey).
+
+    Attributes:
+        every_s: How often to keep it alive, seconds.
+        lives_s: Without that it lives so long for sure.
+    """
 
     create: Call[str]
     keep_alive: Call[Any]
     every_s: float
+    lives_s: float
 
 
 class TradeReply(NamedTuple):

@@ -48,7 +48,7 @@ from perpwire.venues.binance_futures.refusals import by_code, is_success, refusa
 from perpwire.venues.binance_futures.session import BinancePrivateSession, BinanceSession
 from perpwire.venues.binance_futures.wire import ExchangeInfo
 
-KEEP_ALIVE_S = 1800.0
+KEEP_ALIVE_S, KEY_LIVES_S = 1800.0, 3540.0
 """A listen key lives for 60 minutes."""
 
 _STREAM_SUFFIXES: dict[type[Event], str] = {
@@ -200,6 +200,7 @@ class BinanceFutures(BinanceMarketCalls, BinanceAccountCalls, BinanceOrderCalls,
             create=call(endpoints_account.CREATE_LISTEN_KEY, {}, lambda reply: str(reply.listen_key)),
             keep_alive=call(endpoints_account.KEEP_LISTEN_KEY, {}, lambda reply: None),
             every_s=KEEP_ALIVE_S,
+            lives_s=KEY_LIVES_S,
         )
 
     @property

@@ -49,6 +49,8 @@ CONFIRM_S = 3.0
 DOUBT_S = 10.0
 """Positions and fills that do not add up are read again, and told of where they still do not after so long."""
 
+SAME_GAP_S = 30.0
+
 REMEMBERED_S = 60.0
 
 
@@ -89,6 +91,7 @@ class AccountWatch:
         self._gap_since_ns: int | None = None
         """Arrival of the stream's last event, Unix nanoseconds, while a gap is to be told."""
         self._last_ns = 0
+        self._gap_told_s = float("-inf")
         self._task: asyncio.Task[None] | None = None
         self._offs: list[Callable[[], None]] = []
 
@@ -97,21 +100,19 @@ class AccountWatch:
     async def begin(self) -> None:
         """The stream is there for the first time: read what the account holds now; it says only what changes."""
         self._offs = [self._frames.on(Fill, self._on_fill)]
+        self._fills.before_recovered = self._tell_gap
         await self._reread(self._state.on_event, self._clock.monotonic_ns())
         if self._task is None:
             self._become(self._keep_looking())
 
     def lost(self) -> None:
         """The stream is away: read what becomes of the account meanwhile."""
-        if self._gap_since_ns is None:
-            self._gap_since_ns = self._last_ns
+        self._gap_since_ns = self._last_ns
         self._become(self._while_away())
         self._fills.away()
 
     def catch_up(self) -> None:
         """The stream is there again, or may have missed something."""
-        if self._gap_since_ns is None:
-            self._gap_since_ns = self._last_ns
         self._tell_gap()
         self._become(self._after_loss())
         self._fills.catch_up()
@@ -142,10 +143,13 @@ class AccountWatch:
         self._task = asyncio.get_running_loop().create_task(what, name="perpwire account watch")
 
     def _tell_gap(self) -> None:
-        """Before what was missed is delivered."""
+        """Before what was missed is delivered; what is found of the same gap a little later belongs to it."""
         since_ns, self._gap_since_ns = self._gap_since_ns, None
         if since_ns is None:
-            return
+            if self._now_s() < self._gap_told_s + SAME_GAP_S:
+                return
+            since_ns = self._last_ns
+        self._gap_told_s = self._now_s()
         for kind in ("Order", "Fill"):
             self._frames.deliver(
                 Gap(
@@ -155,7 +159,7 @@ class AccountWatch:
                     since_ns=since_ns,
                     until_ns=self._clock.time_ns(),
                     repaired=True,
-                    why="the account's stream was lost",
+                    why="the account's stream did not bring it",
                 )
             )
 

@@ -92,6 +92,8 @@ class FillKeeper:
         """Those that we have seen traded."""
         self._orders: dict[Key, tuple[str, str]] = {}
         """Symbol and id that a fill may bear -> id and client order id of the order it belongs to."""
+        self.before_recovered: Callable[[], None] = _nothing
+        """Called before fills are delivered that the stream did not bring."""
         self.recovered_at_start = 0
         """Fills since the journal's end that were delivered when the stream was opened."""
 
@@ -252,6 +254,8 @@ class FillKeeper:
         # Of what is held, only what is not newer than what was read is sure to be next.
         fresh += (fill for fill in live.values() if fill.venue_time_ms <= newest_ms)
         count = 0
+        if any(not fill.received_ns for fill in fresh):
+            self.before_recovered()
         for fill in sorted(fresh, key=_time_of):
             is_read = not fill.received_ns
             count += self._deliver(msgspec.structs.replace(fill, recovered=True) if is_read else fill) and is_read
@@ -275,6 +279,10 @@ class FillKeeper:
         for symbol, order_id in list(unknown)[:MOST_ASKED]:
             with suppress(APIError):  # the fill counts all the same
                 self._note_order(await self._requests.run(self._venue.get_order(symbol, order_id, None)))
+
+
+def _nothing() -> None:
+    pass
 
 
 def _time_of(fill: Fill) -> int:

@@ -22,6 +22,7 @@ MODULES = (
     "torn_books",
     "while_away",
     "listen_key",
+    "fills_in_the_gap",
     "clock_moves",
     "ban_spiral",
     "brutal_orders",

@@ -138,6 +138,7 @@ class DialectOptions(msgspec.Struct, frozen=True, kw_only=True):
         connections_per_5_minutes: How many sockets one client address may open; 0 for any number; None: as many as the
             venue lets it (300 at Binance, 500 at Bybit).
         user_event_delay_s: Binance: private events of one kind may come so much later than those of another, at most.
+        trades_lag_s: Lists of an account's trades and bookings show a new one so much later, though positions have it.
         socket_lifetime_s: After how long a socket is ended by a venue that does so; None: the venue's own 24 hours.
     """
 
@@ -146,4 +147,5 @@ class DialectOptions(msgspec.Struct, frozen=True, kw_only=True):
     coin_margined_rows: bool = True
     connections_per_5_minutes: int | None = None
     user_event_delay_s: float = 0.0
+    trades_lag_s: float = 0.0
     socket_lifetime_s: float | None = None

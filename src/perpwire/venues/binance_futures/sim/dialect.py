@@ -52,7 +52,7 @@ class BinanceDialect:
         )
         self._hub = StreamHub(exchange, producers)
         self._users = UserStreams(exchange, words, options.user_event_delay_s)
-        rows = rest_rows(exchange, Listing(words), agg_trades, self._users)
+        rows = rest_rows(exchange, Listing(words), agg_trades, self._users, options.trades_lag_s)
         addresses, orders = AddressLimits(), OrderCounts()
         self.faults = venue_faults(self._users, addresses, orders, exchange.now_ms)
         self._doors = Doors(exchange, rows, addresses, orders)

@@ -32,9 +32,15 @@ INCOME_TYPES = frozenset(
 
 
 class IncomeCalls:
-    def __init__(self, exchange: Exchange, listing: Listing) -> None:
+    """
+    Args:
+        lag_s: A new booking is listed so much later.
+    """
+
+    def __init__(self, exchange: Exchange, listing: Listing, lag_s: float) -> None:
         self._exchange = exchange
         self._listing = listing
+        self._lag_ms = round(lag_s * 1000)
 
     def rows(self) -> Rows:
         return {("GET", "/fapi/v1/income"): Row(self._income, Security.SIGNED, 30)}
@@ -55,7 +61,7 @@ class IncomeCalls:
         rows = (
             row
             for booking in (bookings if is_forward else reversed(bookings))
-            if booking.time_ms >= max(start_ms, now_ms - KEPT_MS)
+            if max(start_ms, now_ms - KEPT_MS) <= booking.time_ms <= now_ms - self._lag_ms
             and (end_ms is None or booking.time_ms <= end_ms)
             and symbol in (None, booking.symbol)
             for row in list(income_rows(booking))[:: 1 if is_forward else -1]

@@ -31,9 +31,15 @@ _FORCED: dict[str, frozenset[str]] = {"LIQUIDATION": frozenset({"liquidation", "
 
 
 class OrderHistoryCalls:
-    def __init__(self, exchange: Exchange, listing: Listing) -> None:
+    """
+    Args:
+        trades_lag_s: A new trade is listed so much later.
+    """
+
+    def __init__(self, exchange: Exchange, listing: Listing, trades_lag_s: float) -> None:
         self._exchange = exchange
         self._listing = listing
+        self._trades_lag_ms = round(trades_lag_s * 1000)
 
     def rows(self) -> Rows:
         def row(handler: Callable[[str, Args], Any], weight: int | Callable[[Args], int]) -> Row:
@@ -125,7 +131,7 @@ class OrderHistoryCalls:
             for order, fill in self._exchange.fills(account, words.symbol)
             if (fill.trade_id >= first_id if first_id is not None else start_ms <= fill.time_ms <= end_ms)
             and (order_id is None or order.order_id == order_id)
-            and fill.time_ms >= now_ms - TRADES_KEPT_MS
+            and now_ms - TRADES_KEPT_MS <= fill.time_ms <= now_ms - self._trades_lag_ms
         )
         return [user_trade(order, fill, words) for order, fill in islice(found, limit)]
 

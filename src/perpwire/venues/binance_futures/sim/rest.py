@@ -34,7 +34,13 @@ from perpwire.venues.binance_futures.sim.tickers import TickerCalls
 from perpwire.venues.binance_futures.sim.users import UserStreams
 
 
-def rest_rows(exchange: Exchange, listing: Listing, agg_trades: Mapping[str, AggTrades], users: UserStreams) -> Rows:
+def rest_rows(
+    exchange: Exchange,
+    listing: Listing,
+    agg_trades: Mapping[str, AggTrades],
+    users: UserStreams,
+    trades_lag_s: float = 0.0,
+) -> Rows:
     orders = OrderCalls(exchange, listing)
     positions, flags = PositionCalls(exchange, listing), Flags(exchange)
     return {
@@ -49,7 +55,7 @@ def rest_rows(exchange: Exchange, listing: Listing, agg_trades: Mapping[str, Agg
         **orders.rows(),
         **OrderTrials(exchange, listing, orders).rows(),
         **BatchCalls(orders, listing).rows(),
-        **OrderHistoryCalls(exchange, listing).rows(),
+        **OrderHistoryCalls(exchange, listing, trades_lag_s).rows(),
         **AmendmentCalls(exchange, listing).rows(),
         **AlgoCalls(exchange, listing).rows(),
         **positions.rows(),
@@ -57,7 +63,7 @@ def rest_rows(exchange: Exchange, listing: Listing, agg_trades: Mapping[str, Agg
         **SettingCalls(exchange, listing, flags).rows(),
         **MarginChangeCalls(exchange, listing).rows(),
         **AccountLimitCalls(exchange, listing).rows(),
-        **IncomeCalls(exchange, listing).rows(),
+        **IncomeCalls(exchange, listing, trades_lag_s).rows(),
         **ConversionCalls(exchange).rows(),
         **DownloadCalls(exchange, listing).rows(),
         **users.rows(),

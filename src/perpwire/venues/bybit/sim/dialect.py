@@ -66,6 +66,7 @@ class BybitDialect:
             self._gate,
             settings,
             self._board,
+            options.trades_lag_s,
         )
         self._trade = TradeDesk(exchange, self._rest, self._gate)
         topics = {"linear": self._public, "misc/status": self._board}

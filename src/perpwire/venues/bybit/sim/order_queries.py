@@ -30,9 +30,14 @@ Execution = tuple[SimOrder, SimFill] | Booking
 
 
 class OrderQueries:
-    """What became of an account's orders."""
+    """What became of an account's orders.
 
-    def __init__(self, exchange: Exchange, rows: Rows, entries: Entries) -> None:
+    Args:
+        trades_lag_s: A new execution is listed so much later.
+    """
+
+    def __init__(self, exchange: Exchange, rows: Rows, entries: Entries, trades_lag_s: float) -> None:
+        self._trades_lag_ms = round(trades_lag_s * 1000)
         self._exchange = exchange
         self._rows = rows
         self._entries = entries
@@ -94,7 +99,7 @@ class OrderQueries:
             chosen = [
                 (number, one)
                 for number, one in enumerate(self._exchange.fills(account.name, None), start=1)
-                if _is_of(one[0], asked)
+                if _is_of(one[0], asked) and self._is_listed(one)
             ]
         else:
             start, end = period(asked, self._exchange.now_ms())
@@ -102,7 +107,10 @@ class OrderQueries:
             chosen = [
                 (number, one)
                 for number, one in enumerate(self._executions(account.name), start=1)
-                if start <= _time_ms(one) <= end and self._is_asked(one, asked) and kind in ("", _type(one))
+                if start <= _time_ms(one) <= end
+                and self._is_listed(one)
+                and self._is_asked(one, asked)
+                and kind in ("", _type(one))
             ]
         page, cursor = paged(chosen[::-1], asked, default=50, most=100)
         return wire.Page([self._row(one) for one in page], cursor)
@@ -115,6 +123,9 @@ class OrderQueries:
 
     def _row(self, one: Execution) -> wire.ExecutionRow:
         return self._rows.funding_execution(one) if isinstance(one, Booking) else self._rows.execution(*one)
+
+    def _is_listed(self, one: Execution) -> bool:
+        return _time_ms(one) <= self._exchange.now_ms() - self._trades_lag_ms
 
     def _is_asked(self, one: Execution, asked: Asked) -> bool:
         symbol = one.symbol if isinstance(one, Booking) else one[0].symbol

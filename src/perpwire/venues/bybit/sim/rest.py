@@ -68,6 +68,7 @@ class Rest:
         gate: Gate,
         settings: Settings,
         board: StatusBoard,
+        trades_lag_s: float,
     ) -> None:
         self._exchange = exchange
         self._gate = gate
@@ -83,7 +84,7 @@ class Rest:
         }
         self.private = {
             **_trade(orders, amendments, PreCheck(exchange, orders, rows)),
-            **_orders_read(OrderQueries(exchange, rows, entries), ClosedPnl(exchange)),
+            **_orders_read(OrderQueries(exchange, rows, entries, trades_lag_s), ClosedPnl(exchange)),
             **_position(Positions(exchange, rows), TradingStop(exchange, stops)),
             **_account(account_calls, instruments),
             **_money(account_calls, MarginMode(exchange, rows), TransactionLog(exchange)),

@@ -181,7 +181,7 @@ def test_an_order_cant_be_changed_into_one_that_a_guard_would_refuse(venue: str)
         changed = await connector.amend_order("BTCUSDT", order.order_id, quantity="0.12", price="60100")
         assert (changed.price, changed.quantity) == (Decimal(60100), Decimal("0.12"))
 
-    greatest = {"max_order_notional": Decimal(10000), "max_position_notional": Decimal(8000)}
+    greatest: dict[str, Any] = {"max_order_notional": Decimal(10000), "max_position_notional": Decimal(8000)}
     play(venue, Guards(price_collar=Decimal("0.05"), max_orders=1, per_s=60.0, **greatest), scene)
 
 

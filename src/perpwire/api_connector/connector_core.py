@@ -43,7 +43,7 @@ from perpwire.data_processor.order_tracker import OrderTracker
 from perpwire.entropy import system_random
 from perpwire.errors import BadInput
 from perpwire.model.account import KeyInfo, Position
-from perpwire.model.incident import FrameGarbled, Incident
+from perpwire.model.incident import FrameGarbled, Incident, PositionMismatch
 from perpwire.model.instrument import Instrument
 from perpwire.model.market import MarkPrice
 from perpwire.model.numbers import Number, exact
@@ -411,6 +411,8 @@ class ConnectorCore:
     def _tell(self, incident: Incident) -> None:
         if isinstance(incident, FrameGarbled) and self._parts is not None:
             self._parts.private.on_garbled(incident.connection)
+        elif isinstance(incident, PositionMismatch):
+            self.guard.on_mismatch(incident.symbol)
         tell(incident, self._incident_handlers)
 
     async def _ask_instruments(self) -> tuple[Instrument, ...]:

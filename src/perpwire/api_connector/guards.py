@@ -43,6 +43,8 @@ class Guards(msgspec.Struct, frozen=True, kw_only=True):
             a sell), as a fraction of it: 0.05 is 5 %.
         max_orders: Most orders in any `per_s` seconds.
         per_s: See max_orders.
+        halt_on_mismatch: No order for a symbol whose position and fills did not add up (PositionMismatch), until
+            `Guard.trust` says that you have seen to it.
     """
 
     max_order_notional: Decimal | None = None
@@ -50,6 +52,7 @@ class Guards(msgspec.Struct, frozen=True, kw_only=True):
     price_collar: Decimal | None = None
     max_orders: int | None = None
     per_s: float = 1.0
+    halt_on_mismatch: bool = False
 
     def __post_init__(self) -> None:
         for name in ("max_order_notional", "max_position_notional", "price_collar"):
@@ -105,6 +108,8 @@ class Guard:
         self._under_way: dict[tuple[str, PositionSide, Side], dict[str, tuple[Decimal, float]]] = {}
         self.killed: str | None = None
         """Why the kill switch was thrown; None while it is not."""
+        self.mistrusted: set[str] = set()
+        """Symbols whose position and fills did not add up; empty where `halt_on_mismatch` is off."""
 
     def on_mark_price(self, event: MarkPrice) -> None:
         """A mark price of the stream."""
@@ -121,6 +126,15 @@ class Guard:
 
     def lift(self) -> None:
         self.killed = None
+
+    def on_mismatch(self, symbol: str) -> None:
+        """A position and its fills did not add up."""
+        if self.guards.halt_on_mismatch:
+            self.mistrusted.add(symbol)
+
+    def trust(self, symbol: str) -> None:
+        """Orders for it may pass again."""
+        self.mistrusted.discard(symbol)
 
     def admit_now(self, request: OrderRequest) -> bool:
         """`admit` of an order of which nothing has to be asked, and that need not be followed: there is no `done`.
@@ -217,6 +231,10 @@ class Guard:
         """The kill switch, and what the order itself says; `mark` where that is needed."""
         if self.killed is not None:
             self._check_killed(request, reduces)
+        if not reduces and request.symbol in self.mistrusted:
+            raise self._refused(
+                "halt_on_mismatch", request, "its position and fills did not add up: only closing orders pass"
+            )
         guards = self.guards
         most, collar, price = guards.max_order_notional, guards.price_collar, request.price
         if most is not None and not reduces:

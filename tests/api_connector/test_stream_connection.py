@@ -27,7 +27,7 @@ from perpwire.model.incident import (
     LoginRefused,
     SubscriptionRefused,
 )
-from perpwire.model.market import Event
+from perpwire.model.market import Event, Unknown
 from perpwire.transport.base import TransportFailed
 from perpwire.transport.memory import MemoryNetwork, MemoryPeer
 from perpwire.venues.base import Control, Feed, Hosts, Session, Topic, Venue
@@ -160,10 +160,11 @@ class Scene:
         self.incidents: list[Incident] = []
         self.states: list[bool] = []
         self.events: list[str] = []
+        self.unknown: list[Unknown] = []
         network = MemoryNetwork(clock)
         network.serve("venue", self.server)
         frames = FramePath(clock, self.incidents.append)
-        frames.on(Event, lambda event: self.events.append(event.symbol))
+        frames.on(Event, self._hear)
         venue = SimpleNamespace(
             name="tiny",
             heartbeat_s=20.0,
@@ -185,6 +186,12 @@ class Scene:
             on_incident=self.incidents.append, on_state=self.states.append,
             on_topic=lambda topic, state: self.topics.append((topic, state)), **options,
         )  # fmt: skip
+
+    def _hear(self, event: Event) -> None:
+        if isinstance(event, Unknown):
+            self.unknown.append(event)
+        else:
+            self.events.append(event.symbol)
 
     @property
     def is_live(self) -> bool:
@@ -401,6 +408,7 @@ def test_a_garbled_frame_is_counted_told_and_does_not_end_the_stream() -> None:
     scene = play(scenario)
     assert scene.events == ["next"]
     assert scene.kinds() == ["FrameGarbled"]
+    assert [unknown.raw for unknown in scene.unknown] == ['{"data":']
 
 
 def test_the_venues_message_rate_is_kept() -> None:

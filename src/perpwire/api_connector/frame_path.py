@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from perpwire.api_connector.histogram import Histogram
 from perpwire.clock import Clock
 from perpwire.model.incident import FrameGarbled, HandlerFailed, Incident
-from perpwire.model.market import Event
+from perpwire.model.market import Event, Unknown
 
 log = logging.getLogger("perpwire.api_connector")
 
@@ -99,8 +99,10 @@ class FramePath:
         try:
             events = decoder.on_frame(frame, received_ns)
         except Exception as error:
-            # Whatever a frame can make a decoder raise, it must not end the stream.
+            # Whatever a frame can make a decoder raise, it must not end the stream. What it said is handed on as it is.
             self.garbled(connection, error)
+            venue, text = connection.split("/", 1)[0], frame.decode(errors="replace")
+            self.deliver(Unknown(venue=venue, received_ns=received_ns, name="", raw=text))
             return True
         if events is None:
             return False

@@ -30,6 +30,7 @@ _RANK = {
     # An amended order may be NEW again though part of it is filled; the filled quantity tells the two apart.
     OrderStatus.NEW: 3,
     OrderStatus.PARTIALLY_FILLED: 3,
+    OrderStatus.UNKNOWN: 3,
 }
 _FINAL = 4
 

@@ -78,7 +78,8 @@ class OrderStatus(StrEnum):
     """Where an order stands.
 
     PENDING_NEW: the venue took it in, and has not said yet what became of it. UNTRIGGERED: a conditional order waits.
-    TRIGGERED: it has been set off, and what it made is on its way to the book.
+    TRIGGERED: it has been set off, and what it made is on its way to the book. UNKNOWN: a word of the venue that this
+    version does not know; the order counts as open.
     """
 
     PENDING_NEW = "PENDING_NEW"
@@ -90,6 +91,7 @@ class OrderStatus(StrEnum):
     CANCELED = "CANCELED"
     REJECTED = "REJECTED"
     EXPIRED = "EXPIRED"
+    UNKNOWN = "UNKNOWN"
 
     @property
     def is_final(self) -> bool:
@@ -183,6 +185,8 @@ class Order(Event, frozen=True, kw_only=True, gc=False):
             (EXPIRE_MAKER, CancelTaker ...); "" where nothing, or where not stated.
         created_time_ms, updated_time_ms: Unix milliseconds, venue's clock; None where not stated.
         reason: Why it ended, in the venue's words; "" otherwise.
+        unknown_words: What the venue said that this version does not know, such as "status HALTED"; the field is
+            UNKNOWN then. () otherwise.
     """
 
     order_id: str
@@ -210,10 +214,29 @@ class Order(Event, frozen=True, kw_only=True, gc=False):
     created_time_ms: int | None = None
     updated_time_ms: int | None = None
     reason: str = ""
+    unknown_words: tuple[str, ...] = ()
 
     @property
     def is_conditional(self) -> bool:
         return self.type in CONDITIONAL
+
+
+def with_unknown_words(order: Order, *, status: str, kind: str, time_in_force: str | None) -> Order:
+    """For decoders: the order with those of the venue's words that were not known, if any."""
+    if (
+        order.status is not OrderStatus.UNKNOWN
+        and order.type is not OrderType.UNKNOWN
+        and order.time_in_force is not TimeInForce.UNKNOWN
+    ):
+        return order
+    unknown = []
+    if order.status is OrderStatus.UNKNOWN:
+        unknown.append(f"status {status}")
+    if order.type is OrderType.UNKNOWN:
+        unknown.append(f"type {kind}")
+    if order.time_in_force is TimeInForce.UNKNOWN and time_in_force:
+        unknown.append(f"time_in_force {time_in_force}")
+    return msgspec.structs.replace(order, unknown_words=tuple(unknown)) if unknown else order
 
 
 class Replaced(NamedTuple):
@@ -239,6 +262,7 @@ class Fill(Event, frozen=True, kw_only=True, gc=False):
         extra_fee: Taxes on top of the fee, in fee_asset (Bybit, in some countries); None where there are none.
         realized_pnl: Profit of the closed part in the settle asset, before fees; None where not stated.
         is_maker: True when our order was resting.
+        unknown_words: As of an Order, such as "execution SPLIT"; ().
     """
 
     trade_id: str
@@ -253,6 +277,7 @@ class Fill(Event, frozen=True, kw_only=True, gc=False):
     is_maker: bool
     position_side: PositionSide = PositionSide.BOTH
     extra_fee: Decimal | None = None
+    unknown_words: tuple[str, ...] = ()
 
 
 class FastFill(Event, frozen=True, kw_only=True):

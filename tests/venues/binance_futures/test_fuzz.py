@@ -9,9 +9,10 @@ import msgspec
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from perpwire.errors import APIError, Garbled
+from perpwire.errors import APIError
 from perpwire.http_message import HttpReply
 from perpwire.model.market import Event
+from perpwire.model.order import OrderStatus
 from perpwire.venues.base import Call
 from perpwire.venues.binance_futures.venue import VENUE
 
@@ -118,7 +119,8 @@ def test_a_damaged_answer_is_an_error_of_ours(call: Call[Any], status: int, body
         assert str(caught)
 
 
-def test_a_state_that_nobody_knows_is_garbled_in_a_reply() -> None:
+def test_a_state_that_nobody_knows_is_unknown_in_a_reply_and_its_word_is_kept() -> None:
     call = CALLS[4]
-    with pytest.raises(Garbled, match="ODD"):
-        call.translate(VENUE.decode(call.endpoint, HttpReply(status=200, headers={}, body=BODIES[3])))
+    order = call.translate(VENUE.decode(call.endpoint, HttpReply(status=200, headers={}, body=BODIES[3])))
+    assert (order.status, order.status.is_final) == (OrderStatus.UNKNOWN, False)
+    assert order.unknown_words == ("status ODD",)

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from perpwire.errors import BadInput
+from perpwire.errors import BadInput, NotOffered
 from perpwire.model.account import Balance, Position
-from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, MarkPrice, Trade
+from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, MarkPrice, RpiBook, Trade, Unknown
 from perpwire.model.order import Fill, Order, OrderStatus, OrderType, TimeInForce
 from perpwire.venues.base import Topic
 from perpwire.venues.binance_futures.venue import VENUE
@@ -63,7 +63,7 @@ def test_each_event_has_its_topic(event: type[Event], topic: Topic) -> None:
 
 
 def test_an_event_without_a_stream_is_bad_input() -> None:
-    with pytest.raises(BadInput):
+    with pytest.raises(NotOffered, match="Order"):
         VENUE.topic(Order, "BTCUSDT")
 
 
@@ -151,7 +151,9 @@ def test_a_partial_book_is_a_snapshot_and_not_a_change() -> None:
     assert (snapshot.update_id, snapshot.bids, snapshot.asks) == (9, ((Decimal(1), Decimal(2)),), ())
     (delta,) = events_of(combined("btcusdt@depth@100ms", data))
     assert isinstance(delta, BookDelta)
-    assert events_of(combined("btcusdt@rpiDepth@500ms", data)) == []
+    (rpi,) = events_of(combined("btcusdt@rpiDepth@500ms", data))
+    assert isinstance(rpi, RpiBook)
+    assert (rpi.bids, rpi.previous_update_id) == (((Decimal(1), Decimal(2), Decimal(0)),), 4)
 
 
 @pytest.mark.parametrize(
@@ -186,10 +188,14 @@ def test_only_trades_of_the_market_count_on_the_raw_trade_stream() -> None:
         assert events_of(combined("btcusdt@trade", data | {"X": kind, "p": "0"})) == []
 
 
-@pytest.mark.parametrize("event", ["TRADE_LITE", "STRATEGY_UPDATE", "MARGIN_CALL", "somethingNew"])
-def test_events_of_no_interest_are_data_all_the_same(event: str) -> None:
-    assert events_of(packed({"e": event, "E": 1})) == []
-    assert events_of(packed([{"e": event}])) == []
+@pytest.mark.parametrize("event", ["GRID_UPDATE", "STRATEGY_UPDATE", "somethingNew"])
+def test_events_that_nobody_knows_are_handed_on_whole(event: str) -> None:
+    frame = packed({"e": event, "E": 1})
+    (unknown,) = events_of(frame)
+    assert isinstance(unknown, Unknown)
+    assert (unknown.name, unknown.raw.encode(), unknown.received_ns) == (event, frame, 77)
+    assert isinstance(events_of(packed([{"e": event}]))[0], Unknown)
+    assert isinstance(events_of(combined("SomeListenKey", {"e": event}))[0], Unknown)
 
 
 @pytest.mark.parametrize(
@@ -239,12 +245,12 @@ def test_absent_null_and_empty_fields_of_an_order_mean_that_nothing_is_stated() 
         assert order.reason == ""
 
 
-def test_unknown_words_of_reference_are_unknown_but_an_unknown_state_is_loud() -> None:
-    (order, *_) = events_of(order_update(o="ICEBERG", f="GTE_GTC"))
+def test_unknown_words_are_unknown_and_kept_but_an_unknown_side_is_loud() -> None:
+    (order, *_) = events_of(order_update(o="ICEBERG", f="GTE_GTC", X="HALF_FILLED"))
     assert isinstance(order, Order)
     assert (order.type, order.time_in_force) == (OrderType.UNKNOWN, TimeInForce.UNKNOWN)
-    with pytest.raises(ValueError, match="HALF_FILLED"):
-        events_of(order_update(X="HALF_FILLED"))
+    assert order.status is OrderStatus.UNKNOWN
+    assert order.unknown_words == ("status HALF_FILLED", "type ICEBERG", "time_in_force GTE_GTC")
     with pytest.raises(ValueError, match="HOLD"):
         events_of(order_update(S="HOLD"))
 

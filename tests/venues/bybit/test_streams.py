@@ -10,10 +10,10 @@ import msgspec
 import pytest
 from hypothesis import given, strategies as st
 
-from perpwire.errors import BadInput
+from perpwire.errors import BadInput, NotOffered
 from perpwire.model.account import Balance, Position
-from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, MarkPrice, Trade
-from perpwire.model.order import Fill, Order
+from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, MarkPrice, Trade, Unknown
+from perpwire.model.order import FastFill, Fill, Order, OrderStatus
 from perpwire.venues.base import Topic
 from perpwire.venues.bybit.venue import VENUE
 
@@ -184,12 +184,12 @@ def test_non_ascii_symbols_are_read() -> None:
     assert events(json.dumps(frame).encode())[0].symbol == "币安人生USDT"  # escaped as \\uXXXX
 
 
-@pytest.mark.parametrize(
-    "topic",
-    ["kline.1.BTCUSDT", "allLiquidation.BTCUSDT", "orderbook.rpi.BTCUSDT", "liquidation.BTCUSDT", "spread.order", "x"],
-)
-def test_topics_of_no_interest_give_no_events(topic: str) -> None:
-    assert events({"topic": topic, "type": "delta", "data": [{"b": [["1", "2", "3"]]}]}) == []
+@pytest.mark.parametrize("topic", ["liquidation.BTCUSDT", "spread.order", "x"])
+def test_topics_that_nobody_knows_are_handed_on_whole(topic: str) -> None:
+    frame = json.dumps({"topic": topic, "type": "delta", "data": [{"b": [["1", "2", "3"]]}]}).encode()
+    (event,) = events(frame)
+    assert isinstance(event, Unknown)
+    assert (event.name, event.raw.encode(), event.received_ns) == (topic.partition(".")[0], frame, 7)
 
 
 @pytest.mark.parametrize(
@@ -246,9 +246,10 @@ def test_order_events(topic: str) -> None:
     assert (order.venue_time_ms, order.received_ns, order.reason) == (1672364262457, 7, "")
 
 
-def test_an_order_status_never_seen_is_loud() -> None:
-    with pytest.raises(ValueError, match="'Dreaming'"):
-        events(private("order", {**ORDER, "orderStatus": "Dreaming"}), route="private")
+def test_an_order_status_never_seen_is_unknown_and_its_word_is_kept() -> None:
+    (order,) = events(private("order", {**ORDER, "orderStatus": "Dreaming"}), route="private")
+    assert isinstance(order, Order)
+    assert (order.status, order.unknown_words) == (OrderStatus.UNKNOWN, ("status Dreaming",))
 
 
 EXECUTION = {
@@ -268,7 +269,19 @@ EXECUTION = {
 }
 
 
-@pytest.mark.parametrize("topic", ["execution", "execution.linear", "execution.fast"])
+def test_a_fast_fill_is_the_first_word_of_a_fill() -> None:
+    (fast,) = events(private("execution.fast", EXECUTION), route="private")
+    assert isinstance(fast, FastFill)
+    assert (fast.trade_id, fast.price, fast.quantity, fast.is_maker) == ("e1", D("95900.1"), D("0.500"), True)
+
+
+def test_a_kind_of_execution_that_nobody_knows_counts_as_a_fill() -> None:
+    (fill,) = events(private("execution", {**EXECUTION, "execType": "Split"}), route="private")
+    assert isinstance(fill, Fill)
+    assert fill.unknown_words == ("execution Split",)
+
+
+@pytest.mark.parametrize("topic", ["execution", "execution.linear"])
 def test_fill_events(topic: str) -> None:
     (fill,) = events(private(topic, EXECUTION), route="private")
     assert fill == Fill(
@@ -361,7 +374,7 @@ def test_topics_of_events_and_the_way_back() -> None:
     assert VENUE.topic(BookTicker, "BTCUSDT") == Topic("public", "orderbook.1.BTCUSDT")
     assert VENUE.topic(BookDelta, "BTCUSDT") == VENUE.topic(BookSnapshot, "BTCUSDT")
     assert VENUE.topic(MarkPrice, "BTCUSDT") == Topic("public", "tickers.BTCUSDT")
-    with pytest.raises(BadInput, match="Fill"):
+    with pytest.raises(NotOffered, match="Fill"):
         VENUE.topic(Fill, "BTCUSDT")
     assert VENUE.parse_topic("orderbook.200.BTCUSDT").route == "public"
     assert VENUE.parse_topic("execution.fast").route == "private"

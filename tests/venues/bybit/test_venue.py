@@ -130,7 +130,7 @@ def test_cancel_and_amend_are_acknowledged_then_read_back() -> None:
 def test_an_answer_that_can_be_decoded_but_not_understood_is_garbled() -> None:
     call: Call[Any] = VENUE.open_orders("BTCUSDT")
     with pytest.raises(Garbled, match="'Dreaming'") as caught:
-        call.translate(wire.Page([order_row(orderStatus="Dreaming")]))
+        call.translate(wire.Page([order_row(side="Dreaming")]))
     assert caught.value.call == "open_orders"
 
 

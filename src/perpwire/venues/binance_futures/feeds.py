@@ -7,7 +7,7 @@ whole market), and what a few contracts always have: their book and price have n
 from __future__ import annotations
 
 from perpwire.venues.base import Feed, Topic
-from perpwire.venues.binance_futures.streams import MARKET, PRIVATE, PUBLIC, StreamName, read_name
+from perpwire.venues.binance_futures.stream_names import MARKET, PRIVATE, PUBLIC, StreamName, read_name
 
 BUSY = frozenset({"btcusdt", "ethusdt", "solusdt", "xrpusdt", "bnbusdt", "dogeusdt"})
 """Contracts that are never still."""

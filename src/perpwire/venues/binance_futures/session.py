@@ -60,8 +60,11 @@ class BinanceSession(FrameDecoder, Session):
             payload = bytes(_decode_envelope(frame).data)
         except msgspec.ValidationError:
             pass  # bare
-        if _decode_event_name(payload).event == "listenKeyExpired":
-            return Control("token_expired", (), "the listen key has run out")
+        match _decode_event_name(payload).event:
+            case "listenKeyExpired":
+                return Control("token_expired", (), "the listen key has run out")
+            case "serverShutdown":
+                return Control("closing", (), "the venue is about to restart this service")
         reply = _decode_reply(payload)
         error = reply.error
         if isinstance(reply.code, int) and isinstance(error, msgspec.UnsetType):

@@ -1,12 +1,12 @@
-"""Stream names and their routes, and the frames that come on them. Decoding is the hot path.
+"""Frames of the streams. Decoding is the hot path.
 
 Source: usds-margined-futures/websocket-market-streams and user-data-streams, as of 2026-10-23. Trades, top of book and
 depth are decoded straight into the public model: the subclasses below are the model's events with the wire's names.
+What comes some times a second or less goes by translate_streams.py. An event of a name that is not known is Unknown.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TypeVar
@@ -16,121 +16,17 @@ from msgspec import field
 from msgspec.structs import force_setattr
 
 from perpwire.errors import BadInput
-from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, TextLevel, Trade
-from perpwire.venues.base import Topic
-from perpwire.venues.binance_futures import translate_market, translate_user, wire_streams, wire_user
-
-VENUE = "binance"
-
-PUBLIC = "public"
-MARKET = "market"
-PRIVATE = "private"
-
-# --- names ------------------------------------------------------------------------------------------------------------
-
-_INTERVALS = "1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d|3d|1w|1M"
-_CONTRACTS = "perpetual|current_quarter|next_quarter|tradifi_perpetual"
-_SYMBOL = r"(?P<symbol>[^@!/\s]+)"
-
-_NAMES: tuple[tuple[str, str, str], ...] = (
-    # Kind, route, pattern. Those that _BY_KIND has no decoder for are known by name only.
-    ("bookTicker", PUBLIC, rf"{_SYMBOL}@bookTicker|!bookTicker"),
-    # 0ms is not in the documentation, but is served and recorded by others.
-    ("depth", PUBLIC, rf"{_SYMBOL}@depth(@(?P<speed>0|100|500)ms)?"),
-    ("partialDepth", PUBLIC, rf"{_SYMBOL}@depth(?P<levels>5|10|20)(@(?P<speed>100|500)ms)?"),
-    ("rpiDepth", PUBLIC, rf"{_SYMBOL}@rpiDepth@(?P<speed>500)ms"),
-    # Undocumented. Clients in the field subscribe to it on the public route.
-    ("trade", PUBLIC, rf"{_SYMBOL}@trade"),
-    ("aggTrade", MARKET, rf"{_SYMBOL}@aggTrade"),
-    ("markPrice", MARKET, rf"{_SYMBOL}@markPrice(@(?P<seconds>1)s)?|!markPrice@arr(@(?P<arr_seconds>1)s)?"),
-    ("kline", MARKET, rf"{_SYMBOL}@kline_(?P<interval>{_INTERVALS})"),
-    ("continuousKline", MARKET, rf"{_SYMBOL}_(?P<contract>{_CONTRACTS})@continuousKline_(?P<interval>{_INTERVALS})"),
-    ("miniTicker", MARKET, rf"{_SYMBOL}@miniTicker|!miniTicker@arr"),
-    ("ticker", MARKET, rf"{_SYMBOL}@ticker|!ticker@arr"),
-    ("forceOrder", MARKET, rf"{_SYMBOL}@forceOrder|!forceOrder@arr"),
-    ("compositeIndex", MARKET, rf"{_SYMBOL}@compositeIndex"),
-    ("contractInfo", MARKET, r"!contractInfo"),
-    ("assetIndex", MARKET, rf"{_SYMBOL}@assetIndex|!assetIndex@arr"),
-    ("tradingSession", MARKET, r"tradingSession"),
+from perpwire.model.market import AggTrade, BookDelta, BookSnapshot, BookTicker, Event, TextLevel, Trade, Unknown
+from perpwire.venues.binance_futures import (
+    translate_market,
+    translate_streams,
+    translate_user,
+    wire_streams,
+    wire_user,
 )
-_PATTERNS = tuple((kind, route, re.compile(pattern)) for kind, route, pattern in _NAMES)
-
-DEFAULT_DEPTH_MS = 250
-
-
-class StreamName(msgspec.Struct, frozen=True):
-    """What a stream's name says.
-
-    Attributes:
-        symbol: As it stands in the name; "" for a stream of the whole market.
-        period_ms: Between two messages, where the name chooses it.
-        levels: Of a partial book.
-        interval: Of a candle.
-        contract: Kind of contract, in small letters, of a continuous candle.
-    """
-
-    kind: str
-    route: str
-    symbol: str
-    period_ms: int | None = None
-    levels: int | None = None
-    interval: str = ""
-    contract: str = ""
-
-
-def read_name(name: str) -> StreamName:
-    """
-    Raises:
-        BadInput: Not the name of a stream of this venue.
-    """
-    for kind, route, pattern in _PATTERNS:
-        match = pattern.fullmatch(name)
-        if match is not None:
-            parts = match.groupdict()
-            levels = parts.get("levels")
-            return StreamName(
-                kind=kind,
-                route=route,
-                symbol=parts.get("symbol") or "",
-                period_ms=_period_ms(kind, parts),
-                levels=int(levels) if levels else None,
-                interval=parts.get("interval") or "",
-                contract=parts.get("contract") or "",
-            )
-    raise BadInput(
-        f"{name!r} is no stream of Binance USD-M futures",
-        venue=VENUE,
-        call="subscribe",
-        code="BAD_TOPIC",
-        advice="Name it as the venue does, such as btcusdt@aggTrade, btcusdt@depth@100ms or !markPrice@arr@1s.",
-    )
-
-
-def _period_ms(kind: str, parts: dict[str, str | None]) -> int | None:
-    if kind == "markPrice":
-        return 1000 if parts.get("seconds") or parts.get("arr_seconds") else 3000
-    if kind in ("depth", "partialDepth", "rpiDepth"):
-        speed = parts.get("speed")
-        return DEFAULT_DEPTH_MS if speed is None else int(speed)
-    return None
-
-
-def topic_of(name: str) -> Topic:
-    """The topic of a native name. A symbol in capitals, for which the venue would stay silent, is put right.
-
-    Raises:
-        BadInput: Not the name of a stream of this venue.
-    """
-    symbol, at, rest = name.partition("@")
-    if at and not symbol.startswith("!"):
-        name = symbol.lower() + at + rest
-    return Topic(read_name(name).route, name)
-
-
-# --- frames -----------------------------------------------------------------------------------------------------------
-
-UM = 1
-"""`st` of USD-M contracts. Rows of COIN-M contracts (2) come on streams of the whole market; their units differ."""
+from perpwire.venues.binance_futures.stream_names import read_name
+from perpwire.venues.binance_futures.translate_streams import UM, present
+from perpwire.venues.binance_futures.translate_words import VENUE
 
 Decode = Callable[[bytes, int], Sequence[Event] | None]
 """Payload and arrival time -> events; None for what is no data."""
@@ -138,7 +34,7 @@ Decode = Callable[[bytes, int], Sequence[Event] | None]
 E = TypeVar("E", bound=Event)
 
 
-class _AggTrade(Trade, frozen=True, kw_only=True):
+class _AggTrade(AggTrade, frozen=True, kw_only=True):
     venue: str = VENUE
     symbol: str = field(name="s")
     venue_time_ms: int = field(name="T")
@@ -146,6 +42,8 @@ class _AggTrade(Trade, frozen=True, kw_only=True):
     price: Decimal = field(name="p")
     quantity: Decimal = field(name="q")
     buyer_is_maker: bool = field(name="m")
+    first_trade_id: int = field(name="f")
+    last_trade_id: int = field(name="l")
     symbol_type: int = field(name="st", default=UM)
 
 
@@ -251,21 +149,33 @@ def _mark_prices(payload: bytes, received_ns: int) -> Sequence[Event]:
     return tuple(translate_market.mark_price(row, received_ns) for row in rows if row.symbol_type == UM)
 
 
-_decode_order_update = msgspec.json.Decoder(wire_user.OrderTradeUpdate).decode
-_decode_algo_update = msgspec.json.Decoder(wire_user.AlgoUpdate).decode
-_decode_account_update = msgspec.json.Decoder(wire_user.AccountUpdate).decode
+W = TypeVar("W")
 
 
-def _order_update(payload: bytes, received_ns: int) -> Sequence[Event]:
-    return translate_user.order_events(_decode_order_update(payload), received_ns)
+def _of(wire_type: type[W], translate: Callable[[W, int], Event | None]) -> Decode:
+    """A decoder of one event a payload, or of a list of them."""
+    decode = msgspec.json.Decoder(wire_type).decode
+    decode_all = msgspec.json.Decoder(list[wire_type]).decode  # type: ignore[valid-type]
+
+    def events(payload: bytes, received_ns: int) -> Sequence[Event]:
+        if payload.startswith(b"["):
+            return present(*(translate(row, received_ns) for row in decode_all(payload)))
+        return present(translate(decode(payload), received_ns))
+
+    return events
 
 
-def _algo_update(payload: bytes, received_ns: int) -> Sequence[Event]:
-    return (translate_user.algo_event(_decode_algo_update(payload), received_ns),)
+def _all_of(wire_type: type[W], translate: Callable[[W, int], Sequence[Event]]) -> Decode:
+    """A decoder of a payload that is several events."""
+    decode = msgspec.json.Decoder(wire_type).decode
+    return lambda payload, received_ns: translate(decode(payload), received_ns)
 
 
-def _account_update(payload: bytes, received_ns: int) -> Sequence[Event]:
-    return translate_user.account_events(_decode_account_update(payload), received_ns)
+_decode_contract = msgspec.json.Decoder(wire_streams.ContractInfo).decode
+
+
+def _contract(payload: bytes, received_ns: int) -> Sequence[Event]:
+    return present(translate_streams.contract(_decode_contract(payload), received_ns, payload))
 
 
 def _no_data(payload: bytes, received_ns: int) -> None:
@@ -281,20 +191,40 @@ _BY_KIND: dict[str, Decode] = {
     "trade": _raw_trade,
     "bookTicker": _straight(_BookTicker),
     "markPrice": _mark_prices,
+    "rpiDepth": _of(wire_streams.DepthUpdate, translate_streams.rpi_book),
+    "kline": _of(wire_streams.KlineEvent, translate_streams.kline),
+    "continuousKline": _of(wire_streams.ContinuousKline, translate_streams.continuous_kline),
+    "ticker": _of(wire_streams.DayTicker, translate_streams.ticker),
+    "miniTicker": _of(wire_streams.MiniTicker, translate_streams.mini_ticker),
+    "forceOrder": _of(wire_streams.ForceOrder, translate_streams.liquidation),
+    "compositeIndex": _of(wire_streams.CompositeIndex, translate_streams.composite_index),
+    "assetIndex": _of(wire_streams.AssetIndexUpdate, translate_streams.asset_index),
+    "contractInfo": _contract,
+    "tradingSession": _of(wire_streams.SessionUpdate, translate_streams.trading_session),
 }
-"""Kind of stream -> its decoder. Those of books, which know their stream's name, are made in _decoder_of. The book with
-RPI orders (rpiDepth) is another book, and none of the model's."""
+"""Kind of stream -> its decoder. Those of books, which know their stream's name, are made in _decoder_of."""
 
 _BY_EVENT: dict[str, Decode] = {
-    "aggTrade": _BY_KIND["aggTrade"],
-    "trade": _raw_trade,
-    "bookTicker": _BY_KIND["bookTicker"],
+    **{name: _BY_KIND[name] for name in ("aggTrade", "trade", "bookTicker", "kline", "forceOrder", "contractInfo")},
+    "compositeIndex": _BY_KIND["compositeIndex"],
+    "continuous_kline": _BY_KIND["continuousKline"],
+    "24hrTicker": _BY_KIND["ticker"],
+    "24hrMiniTicker": _BY_KIND["miniTicker"],
+    "assetIndexUpdate": _BY_KIND["assetIndex"],
     "depthUpdate": _book(_BookDelta, ""),
     "markPriceUpdate": _mark_prices,
-    "ORDER_TRADE_UPDATE": _order_update,
-    "ALGO_UPDATE": _algo_update,
-    "ACCOUNT_UPDATE": _account_update,
+    "ORDER_TRADE_UPDATE": _all_of(wire_user.OrderTradeUpdate, translate_user.order_events),
+    "TRADE_LITE": _of(wire_user.TradeLite, translate_user.fast_fill),
+    "ALGO_UPDATE": _of(wire_user.AlgoUpdate, translate_user.algo_event),
+    "ACCOUNT_UPDATE": _all_of(wire_user.AccountUpdate, translate_user.account_events),
+    "ACCOUNT_CONFIG_UPDATE": _all_of(wire_user.AccountConfigUpdate, translate_user.config_events),
+    "MARGIN_CALL": _all_of(wire_user.MarginCall, translate_user.margin_calls),
     "listenKeyExpired": _no_data,
+    "serverShutdown": _no_data,
+    **dict.fromkeys(
+        ("EquityUpdate", "CommodityUpdate", "KR_EquityUpdate", "HK_EquityUpdate", "CN_EquityUpdate"),
+        _BY_KIND["tradingSession"],
+    ),
 }
 """`e` of a payload -> its decoder, for frames that come without a stream's name."""
 
@@ -307,12 +237,20 @@ def decode_event(payload: bytes, received_ns: int) -> Sequence[Event] | None:
     """A payload by the event's name that it carries, wherever that stands in it. None: no event at all."""
     if payload.lstrip()[:1] == b"[":
         names = _decode_event_names(payload)
-        event = names[0].event if names else ""
+        if not names:
+            return ()
+        event = names[0].event
     else:
         event = _decode_event_name(payload).event
     if not isinstance(event, str):
         return None
-    return _BY_EVENT.get(event, _of_no_interest)(payload, received_ns)
+    decode = _BY_EVENT.get(event)
+    return unknown(event, payload, received_ns) if decode is None else decode(payload, received_ns)
+
+
+def unknown(name: str, payload: bytes, received_ns: int) -> Sequence[Event]:
+    """An event of a name that is not known, whole."""
+    return (Unknown(venue=VENUE, received_ns=received_ns, name=name, raw=payload.decode(errors="replace")),)
 
 
 _BOOKS: dict[str, type[_Book]] = {"depth": _BookDelta, "partialDepth": _PartialBook}
@@ -321,7 +259,7 @@ _BOOKS: dict[str, type[_Book]] = {"depth": _BookDelta, "partialDepth": _PartialB
 def _decoder_of(stream: str) -> Decode:
     kind = read_name(stream).kind
     book = _BOOKS.get(kind)
-    return _BY_KIND.get(kind, _of_no_interest) if book is None else _book(book, stream)
+    return _BY_KIND[kind] if book is None else _book(book, stream)
 
 
 _HEAD = b'{"stream":"'

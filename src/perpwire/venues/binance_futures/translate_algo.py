@@ -41,17 +41,10 @@ _TRIGGERS = {"CONTRACT_PRICE": TriggerBy.LAST, "MARK_PRICE": TriggerBy.MARK}
 
 
 def algo_status(text: str, quantity: Decimal, filled: Decimal) -> OrderStatus:
-    """FINISHED does not say how: filled, or else cancelled or expired after the trigger.
-
-    Raises:
-        ValueError: A status that is not known.
-    """
+    """FINISHED does not say how: filled, or else cancelled or expired after the trigger."""
     if text == "FINISHED":
         return OrderStatus.FILLED if filled and filled >= quantity else OrderStatus.CANCELED
-    status = _STATUSES.get(text)
-    if status is None:
-        raise ValueError(f"unknown status {text!r} of a conditional order")
-    return status
+    return _STATUSES.get(text, OrderStatus.UNKNOWN)
 
 
 def trigger_by(text: object) -> TriggerBy | None:

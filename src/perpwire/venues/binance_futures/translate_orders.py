@@ -8,7 +8,7 @@ import msgspec
 
 from perpwire.errors import APIError
 from perpwire.http_message import HttpReply
-from perpwire.model.order import Fill, Order
+from perpwire.model.order import Fill, Order, with_unknown_words
 from perpwire.venues.base import Endpoint
 from perpwire.venues.binance_futures import wire
 from perpwire.venues.binance_futures.refusals import is_success, refusal
@@ -33,7 +33,7 @@ from perpwire.venues.binance_futures.translate_words import (
 def order(order: wire.Order) -> Order:
     updated_ms = order.update_time or None
     filled = number(order.executed_qty)
-    return Order(
+    made = Order(
         venue=VENUE,
         symbol=order.symbol,
         venue_time_ms=updated_ms or 0,
@@ -56,6 +56,7 @@ def order(order: wire.Order) -> Order:
         self_trade_prevention=trade_prevention(order.self_trade_prevention_mode),
         reason=order.status if order.status == "EXPIRED_IN_MATCH" else "",
     )
+    return with_unknown_words(made, status=order.status, kind=order.type, time_in_force=words(order.time_in_force))
 
 
 def orders(rows: Sequence[wire.Order]) -> tuple[Order, ...]:

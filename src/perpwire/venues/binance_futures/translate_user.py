@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from msgspec import UnsetType
 
-from perpwire.model.account import Balance, Position
+from perpwire.model.account import AssetModeChanged, Balance, LeverageChanged, MarginCall, Position
 from perpwire.model.market import Event
-from perpwire.model.order import Fill, Order, OrderStatus, Side
+from perpwire.model.order import FastFill, Fill, Order, OrderStatus, Side, with_unknown_words
 from perpwire.venues.binance_futures import wire_user
 from perpwire.venues.binance_futures.order_params import ALGO
 from perpwire.venues.binance_futures.translate_account import margin_mode
@@ -40,6 +42,11 @@ EXPIRY_REASONS = {
 """`er` of ORDER_TRADE_UPDATE, in words."""
 
 
+TRADED = frozenset({"TRADE", "CALCULATED"})
+NOT_TRADED = frozenset({"NEW", "CANCELED", "EXPIRED", "AMENDMENT", "REJECTED", "REPLACED", "TRADE_PREVENTION"})
+"""`x` of ORDER_TRADE_UPDATE: what happened to the order."""
+
+
 def order_events(update: wire_user.OrderTradeUpdate, received_ns: int) -> tuple[Event, ...]:
     """The order as it is now, and the fill that made it so, where there is one."""
     changed = update.order
@@ -67,8 +74,12 @@ def order_events(update: wire_user.OrderTradeUpdate, received_ns: int) -> tuple[
         self_trade_prevention=trade_prevention(changed.stp_mode),
         reason=_expiry_reason(changed),
     )
+    order = with_unknown_words(
+        order, status=changed.status, kind=changed.type, time_in_force=words(changed.time_in_force)
+    )
     last_quantity = number(changed.last_quantity)
-    if changed.execution_type not in ("TRADE", "CALCULATED") or not last_quantity:
+    # A kind of execution that is not known, but has a quantity, must be one that trades it.
+    if changed.execution_type in NOT_TRADED or not last_quantity:
         return (order,)
     fill = Fill(
         venue=VENUE,
@@ -86,6 +97,7 @@ def order_events(update: wire_user.OrderTradeUpdate, received_ns: int) -> tuple[
         realized_pnl=number(changed.realized_profit),
         is_maker=bool(changed.is_maker),
         position_side=order.position_side,
+        unknown_words=() if changed.execution_type in TRADED else (f"execution {changed.execution_type}",),
     )
     return (order, fill)
 
@@ -100,7 +112,7 @@ def algo_event(update: wire_user.AlgoUpdate, received_ns: int) -> Order:
     status = algo_status(changed.status, quantity, filled)
     if status is OrderStatus.CANCELED and child is not None:
         status = OrderStatus.TRIGGERED
-    return Order(
+    order = Order(
         venue=VENUE,
         symbol=changed.symbol,
         venue_time_ms=changed_ms or 0,
@@ -125,6 +137,9 @@ def algo_event(update: wire_user.AlgoUpdate, received_ns: int) -> Order:
         expires_time_ms=time_ms(changed.good_till_date),
         self_trade_prevention=trade_prevention(changed.stp_mode),
         reason=words(changed.reject_reason) if status is OrderStatus.REJECTED else "",
+    )
+    return with_unknown_words(
+        order, status=changed.status, kind=changed.type, time_in_force=words(changed.time_in_force)
     )
 
 
@@ -167,3 +182,63 @@ def account_events(update: wire_user.AccountUpdate, received_ns: int) -> tuple[E
             )
         )
     return tuple(events)
+
+
+def fast_fill(said: wire_user.TradeLite, received_ns: int) -> FastFill:
+    return FastFill(
+        venue=VENUE,
+        symbol=said.symbol,
+        venue_time_ms=said.trade_time,
+        received_ns=received_ns,
+        trade_id=str(said.trade_id),
+        order_id=str(said.order_id),
+        client_order_id=said.client_order_id,
+        side=Side(said.side),
+        price=needed(said.last_price, "last price"),
+        quantity=needed(said.last_quantity, "last quantity"),
+        is_maker=said.is_maker,
+    )
+
+
+def config_events(said: wire_user.AccountConfigUpdate, received_ns: int) -> tuple[Event, ...]:
+    events: list[Event] = []
+    if not isinstance(said.leverage, UnsetType):
+        events.append(
+            LeverageChanged(
+                venue=VENUE,
+                symbol=said.leverage.symbol,
+                venue_time_ms=said.transaction_time,
+                received_ns=received_ns,
+                leverage=Decimal(said.leverage.leverage),
+            )
+        )
+    if not isinstance(said.multi_assets, UnsetType):
+        events.append(
+            AssetModeChanged(
+                venue=VENUE,
+                venue_time_ms=said.transaction_time,
+                received_ns=received_ns,
+                multi_assets=said.multi_assets.is_on,
+            )
+        )
+    return tuple(events)
+
+
+def margin_calls(said: wire_user.MarginCall, received_ns: int) -> tuple[Event, ...]:
+    """One for each position that is in question."""
+    return tuple(
+        MarginCall(
+            venue=VENUE,
+            symbol=called.symbol,
+            venue_time_ms=said.event_time,
+            received_ns=received_ns,
+            quantity=needed(called.quantity, "position amount"),
+            position_side=position_side(called.position_side),
+            mark_price=needed(called.mark_price, "mark price"),
+            unrealized_pnl=needed(called.unrealized_profit, "unrealized profit"),
+            maintenance_margin=needed(called.maintenance_margin, "maintenance margin"),
+            margin_mode=margin_mode(called.margin_type) or "",
+            cross_wallet=number(said.cross_wallet),
+        )
+        for called in said.positions
+    )

@@ -11,7 +11,7 @@ import msgspec
 from perpwire.credentials import Credentials
 from perpwire.errors import APIError, BadInput
 from perpwire.http_message import HttpReply, HttpRequest, described
-from perpwire.model.market import BookDelta, BookTicker, Event, MarkPrice, Trade
+from perpwire.model.market import Event
 from perpwire.venues.base import (
     NO_OPTIONS,
     BookRule,
@@ -35,7 +35,8 @@ from perpwire.venues.binance_futures import (
     feeds,
     limits,
     requests,
-    streams,
+    stream_names,
+    topics,
     trade_session,
 )
 from perpwire.venues.binance_futures.account_calls import BinanceAccountCalls
@@ -50,16 +51,6 @@ from perpwire.venues.binance_futures.wire import ExchangeInfo
 
 KEEP_ALIVE_S, KEY_LIVES_S = 1800.0, 3540.0
 """A listen key lives for 60 minutes."""
-
-_STREAM_SUFFIXES: dict[type[Event], str] = {
-    Trade: "@aggTrade",
-    BookTicker: "@bookTicker",
-    BookDelta: "@depth@100ms",
-    MarkPrice: "@markPrice@1s",
-}
-
-_DEPTH_SPEEDS = {0: "@depth@0ms", 100: "@depth@100ms", 250: "@depth", 500: "@depth@500ms"}
-"""Milliseconds between two messages -> the stream."""
 
 
 class BinanceFutures(BinanceMarketCalls, BinanceAccountCalls, BinanceOrderCalls, Venue):
@@ -149,42 +140,23 @@ class BinanceFutures(BinanceMarketCalls, BinanceAccountCalls, BinanceOrderCalls,
         return feeds.canary_of(route)
 
     def topic(self, event: type[Event], symbol: str, options: StreamOptions = NO_OPTIONS) -> Topic:
-        suffix = _STREAM_SUFFIXES.get(event)
-        if suffix is None:
-            known = ", ".join(kind.__name__ for kind in _STREAM_SUFFIXES)
-            raise BadInput(
-                f"no public stream delivers {event.__name__}; there are {known}",
-                venue=self.name,
-                call="subscribe",
-                code="BAD_TOPIC",
-            )
-        if event is BookDelta and options.speed_ms is not None:
-            suffix = _DEPTH_SPEEDS.get(options.speed_ms, "")
-            if not suffix:
-                raise BadInput(
-                    f"no book is told of every {options.speed_ms} ms",
-                    venue=self.name,
-                    call="subscribe",
-                    code="BAD_SPEED",
-                    advice="Choose 100, 250 or 500 ms; 0, for each change at once, is served and not documented.",
-                )
-        return streams.topic_of(self.normal_symbol(symbol).lower() + suffix)
+        return stream_names.topic_of(topics.name_of(event, self.normal_symbol(symbol) if symbol else "", options))
 
     def parse_topic(self, name: str) -> Topic:
-        return streams.topic_of(name)
+        return stream_names.topic_of(name)
 
     def private_topics(self) -> tuple[Topic, ...]:
         return ()
 
     def stream_url(self, hosts: Hosts, route: str, token: str | None) -> str:
-        if route != streams.PRIVATE:
+        if route != stream_names.PRIVATE:
             return f"{hosts.streams}/{route}/stream" if route else f"{hosts.streams}/stream"
         if not token:
             raise BadInput("the private stream needs a listen key", venue=self.name, call="subscribe", code="NO_TOKEN")
         return f"{hosts.private_streams or hosts.streams}/{route}/ws/{token}"
 
     def session(self, route: str) -> Session:
-        return BinancePrivateSession() if route == streams.PRIVATE else BinanceSession()
+        return BinancePrivateSession() if route == stream_names.PRIVATE else BinanceSession()
 
     def trade_url(self, hosts: Hosts) -> str | None:
         return None if hosts.trade is None else f"{hosts.trade}{trade_session.PATH}"

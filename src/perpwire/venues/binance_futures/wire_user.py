@@ -95,11 +95,11 @@ class TradeLite(Struct, kw_only=True):
     """The fastest notice of a fill; the same fill follows in ORDER_TRADE_UPDATE with its fee and profit."""
 
     event: str = field(name="e", default="TRADE_LITE")
-    event_time: int = field(name="E")
+    event_time: Unread = field(name="E", default=UNSET)
     trade_time: int = field(name="T")
     symbol: str = field(name="s")
-    quantity: str = field(name="q")
-    price: str = field(name="p")
+    quantity: Unread = field(name="q", default=UNSET)
+    price: Unread = field(name="p", default=UNSET)
     is_maker: bool = field(name="m")
     client_order_id: str = field(name="c")
     side: str = field(name="S")
@@ -122,7 +122,7 @@ class AccountConfigUpdate(Struct, kw_only=True):
     """One of the two has changed."""
 
     event: str = field(name="e", default="ACCOUNT_CONFIG_UPDATE")
-    event_time: int = field(name="E")
+    event_time: Unread = field(name="E", default=UNSET)
     transaction_time: int = field(name="T")
     leverage: LeverageChange | UnsetType = field(name="ac", default=UNSET)
     multi_assets: MultiAssetsChange | UnsetType = field(name="ai", default=UNSET)
@@ -133,7 +133,7 @@ class CalledPosition(Struct, kw_only=True):
     position_side: str = field(name="ps")
     quantity: str = field(name="pa")
     margin_type: str = field(name="mt")
-    isolated_wallet: str = field(name="iw")
+    isolated_wallet: Unread = field(name="iw", default=UNSET)
     mark_price: str = field(name="mp")
     unrealized_profit: str = field(name="up")
     maintenance_margin: str = field(name="mm")

@@ -7,7 +7,7 @@ rest it is a few contracts whose book and price have not stood still for seconds
 from __future__ import annotations
 
 from perpwire.venues.base import Feed, Topic
-from perpwire.venues.bybit.streams import PRIVATE, PUBLIC
+from perpwire.venues.bybit.topics import PRIVATE, PUBLIC
 
 BUSY = frozenset({"BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "BNBUSDT", "DOGEUSDT"})
 """Contracts that are never still."""

@@ -14,7 +14,8 @@ from perpwire.credentials import Credentials
 from perpwire.errors import StreamRefused
 from perpwire.venues.base import Control, ControlKind, Session
 from perpwire.venues.bybit.signing import sign_login
-from perpwire.venues.bybit.streams import PRIVATE, PUBLIC_FAMILIES, StreamDecoder
+from perpwire.venues.bybit.streams import StreamDecoder
+from perpwire.venues.bybit.topics import PRIVATE, PUBLIC_FAMILIES
 from perpwire.venues.bybit.wire_control import Command, ControlReply
 
 LOGIN_VALID_MS = 10_000

@@ -9,17 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import partial
+from typing import TypeVar
 
 import msgspec
-from msgspec import UNSET
 from msgspec.structs import force_setattr
 
-from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, Level, MarkPrice, Trade
-from perpwire.venues.base import Topic
-from perpwire.venues.bybit import translate, translate_account, translate_orders, wire, wire_streams
+from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, Level, Trade, Unknown
+from perpwire.venues.bybit import (
+    translate,
+    translate_account,
+    translate_orders,
+    translate_streams,
+    wire,
+    wire_streams,
+)
+from perpwire.venues.bybit.ticker_stream import MergedTicker
 
 NAME = translate.NAME
-PUBLIC, PRIVATE = "public", "private"
 
 Decode = Callable[[bytes, int], Sequence[Event]]
 """Frame and its arrival time -> events."""
@@ -36,7 +42,6 @@ _read_head = msgspec.json.Decoder(_Head).decode
 _read_trades = msgspec.json.Decoder(wire_streams.TradeFrame[Decimal]).decode
 _read_book = msgspec.json.Decoder(wire_streams.BookFrame[str]).decode
 _read_top = msgspec.json.Decoder(wire_streams.BookFrame[Decimal]).decode
-_read_mark = msgspec.json.Decoder(wire_streams.TickerFrame[wire_streams.Mark]).decode
 _read_orders = msgspec.json.Decoder(wire_streams.PrivateFrame[wire.OrderPush]).decode
 _read_executions = msgspec.json.Decoder(wire_streams.PrivateFrame[wire.ExecutionPush]).decode
 _read_positions = msgspec.json.Decoder(wire_streams.PrivateFrame[wire.PositionPush]).decode
@@ -89,7 +94,7 @@ class StreamDecoder:
             topic = named.encode()
         heard = self._by_topic.get(topic)
         if heard is None:
-            heard = self._by_topic[topic] = _Heard(_decoder_of(topic) or _of_no_interest)
+            heard = self._by_topic[topic] = _Heard(_decoder_of(topic) or partial(_unknown, topic.decode()))
         heard.at_ns = received_ns
         return heard.decode(frame, received_ns)
 
@@ -99,6 +104,13 @@ def _of_no_interest(frame: bytes, received_ns: int) -> Sequence[Event]:
     return ()
 
 
+def _unknown(topic: str, frame: bytes, received_ns: int) -> Sequence[Event]:
+    """A topic that is not known, whole."""
+    _read_head(frame)
+    raw = frame.decode(errors="replace")
+    return (Unknown(venue=NAME, received_ns=received_ns, name=topic.partition(".")[0], raw=raw),)
+
+
 def _decoder_of(topic: bytes) -> Decode | None:
     """A fresh decoder for one topic; those of tickers and of the best prices remember what was said before."""
     family, _, rest = topic.partition(b".")
@@ -106,9 +118,11 @@ def _decoder_of(topic: bytes) -> Decode | None:
         depth = rest.partition(b".")[0]
         if depth == b"1":
             return _TopOfBook().decode
+        if depth == b"rpi":
+            return _DECODERS[depth]
         return partial(_book, topic.decode()) if depth.isdigit() else None
     if family == b"tickers":
-        return _MergedMark().decode
+        return MergedTicker().decode
     return _DECODERS.get(family)
 
 
@@ -209,51 +223,6 @@ def _changed(best: Level | None, levels: tuple[Level, ...]) -> Level | None:
     return best
 
 
-class _MergedMark:
-    """tickers: a snapshot states everything, a delta only what changed."""
-
-    def __init__(self) -> None:
-        self._mark_price: Decimal | None = None
-        self._index_price: Decimal | None = None
-        self._funding_rate: Decimal | None = None
-        self._next_funding_time_ms: int | None = None
-
-    def decode(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        read = _read_mark(frame)
-        said = read.data
-        if read.type == "snapshot":
-            self._mark_price = self._index_price = self._funding_rate = self._next_funding_time_ms = None
-        elif (
-            said.markPrice is UNSET
-            and said.indexPrice is UNSET
-            and said.fundingRate is UNSET
-            and said.nextFundingTime is UNSET
-        ):
-            return ()
-        if said.markPrice is not UNSET:
-            self._mark_price = translate.positive(said.markPrice)
-        if said.indexPrice is not UNSET:
-            self._index_price = translate.positive(said.indexPrice)
-        if said.fundingRate is not UNSET:
-            self._funding_rate = translate.optional(said.fundingRate)
-        if said.nextFundingTime is not UNSET:
-            self._next_funding_time_ms = translate.milliseconds(said.nextFundingTime) or None
-        if self._mark_price is None:
-            return ()
-        return (
-            MarkPrice(
-                venue=NAME,
-                symbol=said.symbol,
-                venue_time_ms=read.ts,
-                received_ns=received_ns,
-                mark_price=self._mark_price,
-                index_price=self._index_price,
-                funding_rate=self._funding_rate,
-                next_funding_time_ms=self._next_funding_time_ms,
-            ),
-        )
-
-
 # --- private ------------------------------------------------------------------------------------------------------
 
 
@@ -262,8 +231,10 @@ def _orders(frame: bytes, received_ns: int) -> Sequence[Event]:
 
 
 def _executions(frame: bytes, received_ns: int) -> Sequence[Event]:
-    # execution.fast sends fewer fields and only trades, so an absent execType counts as one.
-    fills = [translate_orders.fill(row) for row in _read_executions(frame).data]
+    read = _read_executions(frame)
+    if read.topic.startswith("execution.fast"):
+        return _received([translate_orders.fast_fill(row) for row in read.data], received_ns)
+    fills = [translate_orders.fill(row) for row in read.data]
     return _received([one for one in fills if one is not None], received_ns)
 
 
@@ -286,55 +257,36 @@ def _received(events: Sequence[Event], received_ns: int) -> Sequence[Event]:
     return events
 
 
+W = TypeVar("W")
+
+
+def _of(wire_type: type[W], translate: Callable[[W, int], Sequence[Event]]) -> Decode:
+    decode = msgspec.json.Decoder(wire_type).decode
+    return lambda frame, received_ns: translate(decode(frame), received_ns)
+
+
+_read_notices = msgspec.json.Decoder(wire_streams.NoticeFrame).decode
+
+
+def _notices(frame: bytes, received_ns: int) -> Sequence[Event]:
+    return translate_streams.notices(_read_notices(frame), received_ns, frame)
+
+
 _DECODERS: dict[bytes, Decode] = {
     b"publicTrade": _trades,
+    b"rpi": _of(wire_streams.RpiFrame, translate_streams.rpi_book),
+    b"kline": _of(wire_streams.KlineFrame, translate_streams.klines),
+    b"allLiquidation": _of(wire_streams.LiquidationFrame, translate_streams.liquidations),
+    b"priceLimit": _of(wire_streams.LimitFrame, translate_streams.price_limits),
+    b"adlAlert": _of(wire_streams.AdlFrame[msgspec.Raw], translate_streams.adl_warnings),
+    b"insurance": _of(wire_streams.InsuranceFrame, translate_streams.insurance_funds),
+    b"system": _notices,
     b"order": _orders,
     b"execution": _executions,
     b"position": _positions,
     b"wallet": _wallets,
+    # Options only; and the word that a dead man's switch has acted, which its orders tell of.
+    b"greeks": _of_no_interest,
+    b"dcp": _of_no_interest,
 }
-
-# --- topic names --------------------------------------------------------------------------------------------------
-
-TOPICS: dict[type[Event], str] = {
-    Trade: "publicTrade.",
-    BookTicker: "orderbook.1.",
-    BookSnapshot: "orderbook.50.",
-    BookDelta: "orderbook.50.",
-    MarkPrice: "tickers.",
-}
-"""Event -> the public topic without its symbol."""
-
-PUBLIC_FAMILIES = frozenset(
-    {"publicTrade", "orderbook", "tickers", "kline", "allLiquidation", "priceLimit", "adlAlert", "insurance"}
-)
-PRIVATE_FAMILIES = frozenset({"order", "execution", "position", "wallet", "greeks", "dcp"})
-
-PRIVATE_TOPICS = tuple(
-    Topic(PRIVATE, name) for name in ("order.linear", "execution.linear", "position.linear", "wallet")
-)
-"""In this order, since an order may fill at any moment. The forms with a category leave out spot and options."""
-
-
-def parse_topic(name: str) -> Topic | None:
-    """A native topic name with its route; None where the venue has no such family of topics."""
-    family, _, rest = name.partition(".")
-    if family in PUBLIC_FAMILIES and rest:
-        return Topic(PUBLIC, name)
-    return Topic(PRIVATE, name) if family in PRIVATE_FAMILIES else None
-
-
-BOOK_DEPTHS = (50, 200, 1000)
-"""Of streams of books; orderbook.1 is the top of book."""
-
-
-def symbol_topic(event: type[Event], symbol: str, levels: int | None = None) -> Topic | None:
-    """
-    Args:
-        levels: At least so many a side, of a book; None where there is no stream of so many.
-    """
-    start = TOPICS.get(event)
-    if levels is not None and event in (BookDelta, BookSnapshot):
-        depth = next((depth for depth in BOOK_DEPTHS if depth >= levels > 0), None)
-        start = None if depth is None else f"orderbook.{depth}."
-    return None if start is None else Topic(PUBLIC, f"{start}{symbol}")
+"""Family of topics -> its decoder; books and tickers have theirs made for each topic."""

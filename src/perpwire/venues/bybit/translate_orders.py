@@ -13,12 +13,14 @@ from perpwire.model.numbers import exact, plain
 from perpwire.model.order import (
     AT_MARKET,
     CONDITIONAL,
+    FastFill,
     Fill,
     Order,
     OrderRequest,
     OrderStatus,
     OrderType,
     TimeInForce,
+    with_unknown_words,
 )
 from perpwire.venues.bybit import wire
 from perpwire.venues.bybit.translate import (
@@ -48,7 +50,10 @@ OWN_WAY = {"Buy": RISES, "Sell": FALLS}
 """A stop waits for the price to move the way it then trades; a take-profit for the opposite."""
 
 FILL_TYPES = frozenset({"Trade", "AdlTrade", "BustTrade", "BlockTrade", "MovePosition", "FutureSpread"})
-"""execTypes that trade a quantity; the others (Funding, Settle, SessionSettlePnL, Delivery ...) only book cash."""
+"""execTypes that trade a quantity."""
+
+BOOKING_TYPES = frozenset({"Funding", "Settle", "SessionSettlePnL", "Delivery", "UNKNOWN"})
+"""execTypes that only book cash. What is in neither list counts as a fill: a position could be wrong without it."""
 
 PLACED = frozenset({OrderType.LIMIT, OrderType.MARKET, *CONDITIONAL} - {OrderType.TRAILING_STOP_MARKET})
 
@@ -95,13 +100,11 @@ def order(row: wire.OrderRow) -> Order:
 
     A conditional order is one order all its life: its id and its type stay when it has been triggered.
     """
-    status = STATUSES.get(row.orderStatus)
-    if status is None:
-        raise ValueError(f"order status {row.orderStatus!r} is not known")
+    status = STATUSES.get(row.orderStatus, OrderStatus.UNKNOWN)
     updated = milliseconds(row.updatedTime)
     kind = order_type_of(row)
     conditional = kind in CONDITIONAL
-    return Order(
+    made = Order(
         venue=NAME,
         symbol=row.symbol,
         venue_time_ms=updated or 0,
@@ -129,6 +132,12 @@ def order(row: wire.OrderRow) -> Order:
         created_time_ms=milliseconds(row.createdTime),
         updated_time_ms=updated,
         reason=_reason(row) if status in (OrderStatus.CANCELED, OrderStatus.REJECTED) else "",
+    )
+    return with_unknown_words(
+        made,
+        status=row.orderStatus,
+        kind=f"{row.orderType} {row.stopOrderType or ''}".rstrip(),
+        time_in_force=row.timeInForce,
     )
 
 
@@ -328,7 +337,8 @@ def fill(row: wire.ExecutionPush | wire.ExecutionRow) -> Fill | None:
 
     The venue does not say whether it belongs to a hedge leg, so position_side is BOTH.
     """
-    if row.execType not in FILL_TYPES:
+    kind = row.execType
+    if kind in BOOKING_TYPES:
         return None
     fee = optional(row.execFee)
     # Over REST the asset is mostly left empty: it is what the contract is settled in then.
@@ -347,6 +357,23 @@ def fill(row: wire.ExecutionPush | wire.ExecutionRow) -> Fill | None:
         fee_asset=fee_asset,
         extra_fee=_extra_fee(row.extraFees, fee_asset),
         realized_pnl=optional(row.execPnl) if isinstance(row, wire.ExecutionPush) else None,
+        is_maker=bool(row.isMaker),
+        unknown_words=() if not kind or kind in FILL_TYPES else (f"execution {kind}",),
+    )
+
+
+def fast_fill(row: wire.ExecutionPush) -> FastFill:
+    """execution.fast: some milliseconds before the fill, with fewer fields."""
+    return FastFill(
+        venue=NAME,
+        symbol=row.symbol,
+        venue_time_ms=milliseconds(row.execTime) or 0,
+        trade_id=row.execId,
+        order_id=row.orderId,
+        client_order_id=row.orderLinkId or "",
+        side=side_of(row.side),
+        price=number(row.execPrice),
+        quantity=number(row.execQty),
         is_maker=bool(row.isMaker),
     )
 

@@ -30,7 +30,7 @@ from perpwire.venues.bybit import (
     limits,
     replies,
     requests,
-    streams,
+    topics,
     trade_session,
     translate,
 )
@@ -41,7 +41,11 @@ from perpwire.venues.bybit.order_calls import BybitOrderCalls
 from perpwire.venues.bybit.paging import bad
 from perpwire.venues.bybit.session import BybitSession
 
-PATHS = {streams.PUBLIC: "/v5/public/linear", streams.PRIVATE: "/v5/private"}
+PATHS = {
+    topics.PUBLIC: "/v5/public/linear",
+    topics.STATUS: "/v5/public/misc/status",
+    topics.PRIVATE: "/v5/private",
+}
 
 
 class Bybit(BybitMarketCalls, BybitAccountCalls, BybitOrderCalls, Venue):
@@ -69,7 +73,7 @@ class Bybit(BybitMarketCalls, BybitAccountCalls, BybitOrderCalls, Venue):
     limits = limits.LIMITS
     recv_window_ms = 5000
     heartbeat_s = 20.0
-    private_route = streams.PRIVATE
+    private_route = topics.PRIVATE
     connects = (500, 300.0)
     topics_per_connection = 500  # well inside session.ARGS_CHARACTERS, with the longest symbols
     request_id_header = "traceid"
@@ -114,27 +118,22 @@ class Bybit(BybitMarketCalls, BybitAccountCalls, BybitOrderCalls, Venue):
         return feeds.canary_of(route)
 
     def topic(self, event: type[Event], symbol: str, options: StreamOptions = NO_OPTIONS) -> Topic:
-        topic = streams.symbol_topic(event, symbol, options.levels)
-        if topic is None and options.levels is not None:
-            raise bad("topic", "BAD_DEPTH", f"no stream covers {options.levels} levels: from 1 to 1,000 a side")
-        if topic is None:
-            raise bad("topic", "NO_SUCH_STREAM", f"there is no public stream of {event.__name__}")
-        return topic
+        return topics.topic_of(event, symbol, options)
 
     def parse_topic(self, name: str) -> Topic:
-        topic = streams.parse_topic(name)
+        topic = topics.parse_topic(name)
         if topic is None:
             raise bad("topic", "NO_SUCH_STREAM", f"{name!r} is no topic such as publicTrade.BTCUSDT")
         return topic
 
     def private_topics(self) -> tuple[Topic, ...]:
-        return streams.PRIVATE_TOPICS
+        return topics.PRIVATE_TOPICS
 
     def countdown_topics(self) -> tuple[Topic, ...]:
-        return (Topic(streams.PRIVATE, "dcp.future"),)
+        return (Topic(topics.PRIVATE, "dcp.future"),)
 
     def stream_url(self, hosts: Hosts, route: str, token: str | None) -> str:
-        private = route == streams.PRIVATE and hosts.private_streams is not None
+        private = route == topics.PRIVATE and hosts.private_streams is not None
         return f"{hosts.private_streams if private else hosts.streams}{PATHS[route]}"
 
     def session(self, route: str) -> Session:

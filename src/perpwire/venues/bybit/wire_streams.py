@@ -46,13 +46,26 @@ class BookData(msgspec.Struct, Generic[N]):
 
 
 class Mark(msgspec.Struct):
-    """What the client reads of tickers.{symbol}. In a delta, what has not changed is absent."""
+    """tickers.{symbol}: mark price and funding. In a delta, what has not changed is absent."""
 
     symbol: str
     markPrice: Text | UnsetType = UNSET
     indexPrice: Text | UnsetType = UNSET
     fundingRate: Text | UnsetType = UNSET
     nextFundingTime: Text | UnsetType = UNSET
+
+
+class Moving(Mark, kw_only=True):
+    """What the client reads of it."""
+
+    lastPrice: Text | UnsetType = UNSET
+    prevPrice24h: Text | UnsetType = UNSET
+    highPrice24h: Text | UnsetType = UNSET
+    lowPrice24h: Text | UnsetType = UNSET
+    volume24h: Text | UnsetType = UNSET
+    turnover24h: Text | UnsetType = UNSET
+    openInterest: Text | UnsetType = UNSET
+    openInterestValue: Text | UnsetType = UNSET
 
 
 class Ticker(Mark, kw_only=True):
@@ -114,6 +127,14 @@ class RpiBookData(msgspec.Struct):
     a: tuple[tuple[str, str, str], ...]
     u: int
     seq: int
+
+
+class RpiFrame(msgspec.Struct):
+    topic: str
+    type: Literal["snapshot", "delta"]
+    ts: int
+    data: RpiBookData
+    cts: int | None = None
 
 
 class LimitData(msgspec.Struct):
@@ -208,25 +229,25 @@ class LiquidationFrame(msgspec.Struct):
     data: list[LiquidationRow]
 
 
-class AdlRow(msgspec.Struct, kw_only=True):
+class AdlRow(msgspec.Struct, Generic[D], kw_only=True):
     """adlAlert.{coin}: coin, symbol, pool balance, (retired), ratio that triggers, ratio now, least balance, ratio that
     stops."""
 
     c: str
     s: str
-    b: Any
+    b: D
     mb: str = ""
-    i_pr: Any
-    pr: Any
-    adl_tt: Any
-    adl_sr: Any
+    i_pr: D
+    pr: D
+    adl_tt: D
+    adl_sr: D
 
 
-class AdlFrame(msgspec.Struct):
+class AdlFrame(msgspec.Struct, Generic[D]):
     topic: str
     type: str
     ts: int
-    data: list[AdlRow]
+    data: list[AdlRow[D]]
 
 
 class InsuranceRow(msgspec.Struct):
@@ -249,6 +270,21 @@ class StatusFrame(msgspec.Struct):
     topic: str
     ts: int
     data: list[Any]
+
+
+class NoticeRow(msgspec.Struct, kw_only=True):
+    """What the client reads of a notice. Times in Unix milliseconds, as text."""
+
+    title: str = ""
+    state: str = ""
+    begin: Text = None
+    end: Text = None
+
+
+class NoticeFrame(msgspec.Struct):
+    topic: str
+    ts: int
+    data: list[NoticeRow]
 
 
 # --- private --------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from perpwire.simulator.events import MarkTick, RecordedFrame, SimEvent, Traded
 from perpwire.simulator.exchange import Exchange
 from perpwire.venues.binance_futures.sim.producer import Producer
 from perpwire.venues.binance_futures.sim.producers import Producers
-from perpwire.venues.binance_futures.streams import StreamName, read_name
+from perpwire.venues.binance_futures.stream_names import StreamName, read_name
 
 logger = logging.getLogger("perpwire.simulator")
 

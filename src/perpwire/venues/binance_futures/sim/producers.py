@@ -21,7 +21,7 @@ from perpwire.venues.binance_futures.sim import (
 from perpwire.venues.binance_futures.sim.agg_trades import AggTrades
 from perpwire.venues.binance_futures.sim.producer import Producer, Publish
 from perpwire.venues.binance_futures.sim.words import SymbolWords
-from perpwire.venues.binance_futures.streams import StreamName
+from perpwire.venues.binance_futures.stream_names import StreamName
 
 
 class Producers:

@@ -13,7 +13,7 @@ from perpwire.errors import BadInput
 from perpwire.simulator.dialect import Peer, SocketRefused
 from perpwire.venues.binance_futures.sim.hub import StreamHub
 from perpwire.venues.binance_futures.sim.users import UserStreams
-from perpwire.venues.binance_futures.streams import MARKET, PRIVATE, PUBLIC, read_name
+from perpwire.venues.binance_futures.stream_names import MARKET, PRIVATE, PUBLIC, read_name
 
 MAX_STREAMS = 1024
 MESSAGES_PER_S = 10

@@ -4,9 +4,10 @@ import asyncio
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from perpwire.api_connector.event_queue import ConsumerTooSlow, EventQueue, Overflow
-from perpwire.model.market import Trade
+from perpwire.model.market import Gap, Kline, Trade
 
 
 def trade(number: int, symbol: str = "BTCUSDT") -> Trade:
@@ -52,6 +53,7 @@ async def test_overflow_drop_oldest_counts_what_was_lost() -> None:
     for number in range(5):
         events.put(trade(number))
     events.close()
+    assert isinstance(await anext(events), Gap)
     assert [event.trade_id async for event in events] == [3, 4]
     assert events.dropped == 3
 
@@ -64,3 +66,83 @@ async def test_overflow_latest_keeps_the_newest_of_each_symbol() -> None:
     events.close()
     assert [event.trade_id async for event in events] == [2, 12]
     assert events.replaced == 4
+
+
+async def test_what_was_dropped_stands_as_a_gap_in_its_place_with_its_ids() -> None:
+    told: list[tuple[str, int]] = []
+    events: EventQueue[Trade] = EventQueue(3, "drop_oldest", lambda kind, waiting: told.append((kind, waiting)))
+    for number in range(5):
+        events.put(trade(number))
+    gap = await anext(events)
+    assert isinstance(gap, Gap)
+    assert (gap.kind, gap.symbol, gap.first_missing, gap.last_missing) == ("Trade", "BTCUSDT", 0, 1)
+    assert [(await anext(events)).trade_id for _ in range(3)] == [2, 3, 4]
+    for number in range(5, 9):
+        events.put(trade(number, "ETHUSDT" if number == 5 else "BTCUSDT"))
+    gap = await anext(events)
+    assert isinstance(gap, Gap)
+    assert (gap.symbol, gap.first_missing) == ("ETHUSDT", 5)
+    assert (events.received, events.dropped, events.waiting) == (9, 3, 3)
+    assert told == [("Trade", 3), ("Trade", 3)]
+
+
+async def test_ids_of_several_symbols_are_not_told_as_one_run() -> None:
+    events, _ = queue(1, "drop_oldest")
+    for number, symbol in ((1, "BTCUSDT"), (2, "ETHUSDT"), (3, "BTCUSDT")):
+        events.put(trade(number, symbol))
+    gap = await anext(events)
+    assert isinstance(gap, Gap)
+    assert (gap.symbol, gap.first_missing, gap.last_missing) == ("", None, None)
+    assert "2 events" in gap.why
+
+
+async def test_latest_keeps_two_intervals_of_one_symbol_apart() -> None:
+    def candle(interval: str, close: int) -> Kline:
+        return Kline(
+            symbol="BTCUSDT", interval=interval, open_time_ms=0, close_time_ms=1, open=Decimal(1), high=Decimal(1),
+            low=Decimal(1), close=Decimal(close), volume=None, quote_volume=None, trades=None, is_closed=False,
+        )  # fmt: skip
+
+    events: EventQueue[Kline] = EventQueue(1, "latest")
+    for close in range(3):
+        events.put(candle("1m", close))
+        events.put(candle("5m", close))
+    assert [(one.interval, int(one.close)) for one in (await anext(events), await anext(events))] == [
+        ("1m", 2),
+        ("5m", 2),
+    ]
+    assert (events.received, events.replaced, events.waiting) == (6, 4, 0)
+
+
+async def test_two_tasks_that_read_one_queue_get_each_event_once() -> None:
+    events, _ = queue(10, "raise")
+    got: list[int | str] = []
+
+    async def read() -> None:
+        got.extend([event.trade_id async for event in events])
+
+    readers = [asyncio.create_task(read()) for _ in range(2)]
+    for number in range(6):
+        await asyncio.sleep(0)
+        events.put(trade(number))
+    events.close()
+    await asyncio.gather(*readers)
+    assert sorted(got, key=int) == list(range(6))
+
+
+async def test_a_reader_that_is_cancelled_loses_nothing() -> None:
+    events, _ = queue(10, "raise")
+    waiting = asyncio.create_task(anext(events))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    events.put(trade(1))
+    assert (await anext(events)).trade_id == 1
+
+
+async def test_how_long_the_oldest_waits_can_be_told() -> None:
+    events, _ = queue(10, "raise")
+    assert (events.waiting, events.oldest_ns) == (0, 0)
+    for number in (5, 6):
+        events.put(replace(trade(number), received_ns=number))
+    assert (events.waiting, events.oldest_ns) == (2, 5)

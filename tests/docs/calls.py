@@ -175,6 +175,21 @@ ASKS_NOTHING = frozenset(
         "close",
         "subscribe",
         "watch",
+        "unsubscribe",
+        "watch_trades",
+        "watch_book_ticker",
+        "watch_klines",
+        "watch_continuous_klines",
+        "watch_mark_prices",
+        "watch_tickers",
+        "watch_mini_tickers",
+        "watch_open_interest",
+        "watch_liquidations",
+        "watch_orders",
+        "watch_fills",
+        "watch_fast_fills",
+        "watch_positions",
+        "watch_balances",
     }
 )
 """Public methods that have no row: they ask nothing of REST, or nothing that is always the same."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from typing import Generic, Literal, TypeVar
+from collections.abc import AsyncIterator, Callable, Hashable
+from typing import Generic, Literal, TypeVar, cast
 
 from perpwire.errors import PerpwireError
-from perpwire.model.market import Event
+from perpwire.model.market import Event, Gap
 
 E = TypeVar("E", bound=Event)
 
 Overflow = Literal["raise", "drop_oldest", "latest"]
-"""What to do with an event when a consumer is behind: end the iteration with ConsumerTooSlow; drop the oldest and
-count it; or keep only the newest event of each symbol."""
+"""What to do with an event when a consumer is behind: end the iteration with ConsumerTooSlow; drop the oldest, count
+it, and put a Gap in its place; or keep only the newest event of each symbol (and interval) from the start."""
 
 
 class ConsumerTooSlow(PerpwireError):
@@ -22,22 +22,31 @@ class ConsumerTooSlow(PerpwireError):
 
 
 class EventQueue(Generic[E]):
-    """One consumer's view of a stream. A slow consumer delays nobody else, and never the socket.
+    """One consumer's view of a stream. A slow consumer delays nobody else, and never the socket. Several tasks may read
+    one queue: each event goes to one of them. After `close` what is buffered comes first, then the iteration ends.
+
+    Args:
+        on_behind: Called with the kind of event and how many wait when the first of a run of events is lost.
 
     Attributes:
+        received: Events that came in: delivered, waiting, dropped and replaced ones together.
         dropped: Events that this consumer did not get, by "drop_oldest".
         replaced: Events that a newer one of the same symbol took the place of, by "latest".
     """
 
-    def __init__(self, limit: int, overflow: Overflow) -> None:
+    def __init__(self, limit: int, overflow: Overflow, on_behind: Callable[[str, int], None] | None = None) -> None:
         self._limit = limit
         self._overflow = overflow
+        self._on_behind = on_behind
         self._buffer: deque[E] = deque()
-        self._newest: dict[str, E] = {}
+        self._newest: dict[Hashable, E] = {}
+        self._hole: _Hole | None = None
+        """What was dropped and not told of yet; it is older than all that waits."""
         self._wake = asyncio.Event()
         self._ended: PerpwireError | None = None
         self._closed = False
         self._off: Callable[[], None] | None = None
+        self.received = 0
         self.dropped = 0
         self.replaced = 0
 
@@ -45,24 +54,50 @@ class EventQueue(Generic[E]):
         """`off` is called once, when the consumer is done."""
         self._off = off
 
+    @property
+    def waiting(self) -> int:
+        """Events that wait for the consumer."""
+        return len(self._buffer) + len(self._newest)
+
+    @property
+    def oldest_ns(self) -> int:
+        """Arrival of the event that waits longest, Unix nanoseconds; 0 where none does."""
+        if self._buffer:
+            return self._buffer[0].received_ns
+        return min((event.received_ns for event in self._newest.values()), default=0)
+
     def put(self, event: E) -> None:
+        self.received += 1
         if self._overflow == "latest":
-            if event.symbol in self._newest:
+            key = (type(event), event.symbol, getattr(event, "interval", ""))
+            if key in self._newest:
                 self.replaced += 1
-            self._newest[event.symbol] = event
+            self._newest[key] = event
         else:
             if len(self._buffer) >= self._limit:
                 if self._overflow == "raise":
-                    self._ended = ConsumerTooSlow(
-                        f"{len(self._buffer)} {type(event).__name__} events wait; the consumer is too slow"
-                    )
-                    self._detach()
-                    self._wake.set()
+                    self._end(event)
                     return
-                self._buffer.popleft()
-                self.dropped += 1
+                self._drop(self._buffer.popleft())
             self._buffer.append(event)
         self._wake.set()
+
+    def _end(self, event: E) -> None:
+        waiting, kind = len(self._buffer), type(event).__name__.lstrip("_")
+        self._ended = ConsumerTooSlow(f"{waiting} {kind} events wait; the consumer is too slow")
+        self._detach()
+        self._wake.set()
+        if self._on_behind is not None:
+            self._on_behind(kind, waiting)
+
+    def _drop(self, event: E) -> None:
+        self.dropped += 1
+        if self._hole is None:
+            self._hole = _Hole(event)
+            if self._on_behind is not None:
+                self._on_behind(self._hole.kind, len(self._buffer) + 1)
+        else:
+            self._hole.add(event)
 
     def close(self) -> None:
         """End the iteration after what is buffered."""
@@ -72,14 +107,17 @@ class EventQueue(Generic[E]):
 
     def _detach(self) -> None:
         if self._off is not None:
-            self._off()
-            self._off = None
+            off, self._off = self._off, None
+            off()
 
     def __aiter__(self) -> AsyncIterator[E]:
         return self
 
     async def __anext__(self) -> E:
         while True:
+            if self._hole is not None:
+                hole, self._hole = self._hole, None
+                return cast(E, hole.as_gap())  # what "drop_oldest" is documented to give
             if self._buffer:
                 return self._buffer.popleft()
             if self._newest:
@@ -96,3 +134,38 @@ class EventQueue(Generic[E]):
 
     async def __aexit__(self, *_: object) -> None:
         self.close()
+
+
+class _Hole:
+    """Events that were dropped one after the other."""
+
+    def __init__(self, first: Event) -> None:
+        self.kind = next(kind.__name__ for kind in type(first).__mro__ if not kind.__name__.startswith("_"))
+        self._first = self._last = first
+        self._is_of_one = True
+        self._count = 1
+
+    def add(self, event: Event) -> None:
+        self._is_of_one = self._is_of_one and event.symbol == self._first.symbol
+        self._last = event
+        self._count += 1
+
+    def as_gap(self) -> Gap:
+        first, last = _number(self._first), _number(self._last)
+        is_counted = self._is_of_one and first is not None and last is not None
+        return Gap(
+            venue=self._first.venue,
+            symbol=self._first.symbol if self._is_of_one else "",
+            kind=self.kind,
+            since_ns=self._first.received_ns,
+            until_ns=self._last.received_ns,
+            first_missing=first if is_counted else None,
+            last_missing=last if is_counted else None,
+            why=f"this consumer was too slow: {self._count} events were dropped",
+        )
+
+
+def _number(event: Event) -> int | None:
+    number = getattr(event, "trade_id", None)
+    number = getattr(event, "update_id", None) if number is None else number
+    return number if isinstance(number, int) else None

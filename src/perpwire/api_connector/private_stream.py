@@ -120,6 +120,22 @@ class PrivateStream:
             if self._connection is not None:
                 await self._connection.add(topics)
 
+    async def watch_fast_fills(self) -> None:
+        """Open the stream and subscribe what brings fast fills, where that is a topic of its own.
+
+        Raises:
+            As open.
+        """
+        await self.open()
+        topics = [topic.name for topic in self._venue.fast_fill_topics()]
+        if topics and self._connection is not None:
+            await self._connection.add(topics)
+
+    def read_again(self) -> None:
+        """A consumer has lost events: what the account is now is delivered anew."""
+        if self._opened:
+            self._watch.catch_up()
+
     async def close(self) -> None:
         opening, self._opening = self._opening, None
         if opening is not None:

@@ -6,14 +6,21 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from perpwire.api_connector.book_watch import BookWatch
-from perpwire.api_connector.event_queue import EventQueue, Overflow
 from perpwire.api_connector.lifecycle import State
 from perpwire.api_connector.market_methods import MarketMethods
 from perpwire.data_processor.local_book import LocalBook
-from perpwire.model.market import Event
-from perpwire.venues.base import StreamOptions
+from perpwire.model.market import (
+    AssetIndex,
+    CompositeIndex,
+    ContinuousKline,
+    Event,
+)
+from perpwire.venues.base import StreamOptions, Topic
 
 E = TypeVar("E", bound=Event)
+
+NO_CONTRACTS: frozenset[type[Event]] = frozenset({AssetIndex, ContinuousKline, CompositeIndex})
+"""Their symbols are assets, pairs and baskets, and need not be contracts."""
 
 
 class StreamMethods(MarketMethods):
@@ -30,29 +37,65 @@ class StreamMethods(MarketMethods):
         """Call `handler` with each event of `kind`; see WebSocketManager.on. `subscribe` makes them come."""
         return self.streams.on(kind, handler, None if symbol is None else self.venue.normal_symbol(symbol))
 
-    async def subscribe(self, kinds: Iterable[type[Event]], symbols: Iterable[str]) -> None:
-        """Subscribe public events (Trade, BookTicker, BookDelta, MarkPrice) of symbols; returns when acknowledged."""
-        names = [(await self.get_instrument(symbol)).symbol for symbol in symbols]
-        topics = [self.venue.topic(kind, name) for kind in kinds for name in names]
-        await self.streams.subscribe(self.venue, self._hosts, topics, on_state=self._on_public_state)
-
-    async def watch(
-        self, kind: type[E], symbol: str, *, limit: int = 10_000, overflow: Overflow = "raise"
-    ) -> EventQueue[E]:
-        """Subscribe a public event of a symbol and give an async iterator over it: `async for trade in await ...`.
+    async def subscribe(
+        self,
+        kinds: Iterable[type[Event]],
+        symbols: Iterable[str] | None,
+        *,
+        interval: str | None = None,
+        levels: int | None = None,
+        speed_ms: int | None = None,
+        contract: str | None = None,
+        aggregated: bool | None = None,
+    ) -> None:
+        """Subscribe public events (Trade, BookTicker, MarkPrice, Kline ...) of symbols; returns when acknowledged. They
+        go to who has asked for them by `on`. docs/streams.md lists them all, with the venues' own names.
 
         Args:
-            limit: Events that may wait for you.
-            overflow: What becomes of one more: "raise": the iteration ends in ConsumerTooSlow; "drop_oldest"; "latest":
-                of each symbol only the newest event waits at all.
+            symbols: None: the whole market, where the venue has such a stream.
+            interval: Of candles: 1m 3m 5m 15m 30m 1h 2h 4h 6h 12h 1d 1w 1M (Binance also 8h, 3d).
+            levels: A side, of a partial book (Binance: 5, 10, 20) or of Bybit's book streams (50, 200, 1,000).
+            speed_ms: Between two messages: of books at Binance (100, 250, 500), of mark prices (1000, 3000).
+            contract: Of continuous candles: PERPETUAL, CURRENT_QUARTER, NEXT_QUARTER.
+            aggregated: Of trades at Binance: False for each single trade (undocumented).
+
+        Raises:
+            NotOffered: The venue has no such stream.
         """
-        queue = self.streams.watch(kind, self.venue.normal_symbol(symbol), limit=limit, overflow=overflow)
-        try:
-            await self.subscribe([kind], [symbol])
-        except BaseException:
-            queue.close()
-            raise
-        return queue
+        options = StreamOptions(
+            interval=interval, levels=levels, speed_ms=speed_ms, contract=contract, aggregated=aggregated
+        )
+        topics = await self._topics(kinds, symbols, options)
+        await self.streams.subscribe(self.venue, self._hosts, topics, on_state=self._on_public_state)
+
+    async def unsubscribe(
+        self,
+        kinds: Iterable[type[Event]],
+        symbols: Iterable[str] | None,
+        *,
+        interval: str | None = None,
+        levels: int | None = None,
+        speed_ms: int | None = None,
+        contract: str | None = None,
+        aggregated: bool | None = None,
+    ) -> None:
+        """Take back one `subscribe` of the same; a stream ends when nobody wants it any more."""
+        options = StreamOptions(
+            interval=interval, levels=levels, speed_ms=speed_ms, contract=contract, aggregated=aggregated
+        )
+        await self.streams.unsubscribe(self.venue, await self._topics(kinds, symbols, options))
+
+    async def _topics(
+        self, kinds: Iterable[type[Event]], symbols: Iterable[str] | None, options: StreamOptions
+    ) -> list[Topic]:
+        kinds = list(kinds)
+        if symbols is None:
+            names = [""]
+        elif NO_CONTRACTS.issuperset(kinds):
+            names = [self.venue.normal_symbol(symbol) for symbol in symbols]
+        else:
+            names = [(await self.get_instrument(symbol)).symbol for symbol in symbols]
+        return [self.venue.topic(kind, name, options) for kind in kinds for name in names]
 
     async def open_account_stream(self) -> None:
         """Begin to receive Order, Fill, Position and Balance events, and keep account_state by them. The account is

@@ -8,7 +8,7 @@ from perpwire.api_connector.exchange_connector import ExchangeConnector
 from perpwire.api_connector.native_methods import NativeMethods
 from perpwire.api_connector.position_methods import PositionMethods
 from perpwire.api_connector.safety_methods import SafetyMethods
-from perpwire.api_connector.stream_methods import StreamMethods
+from perpwire.api_connector.watch_methods import WatchMethods
 from perpwire.credentials import Credentials
 from perpwire.errors import BadInput
 from perpwire.transport.proxy import Proxy
@@ -27,7 +27,7 @@ def sealed(api_key: str, secret_key: str, options: dict[str, Any]) -> dict[str, 
     return options
 
 
-class VenueConnector(PositionMethods, SafetyMethods, StreamMethods, NativeMethods, ExchangeConnector):
+class VenueConnector(PositionMethods, SafetyMethods, WatchMethods, NativeMethods, ExchangeConnector):
     """A venue's calls, streams and local books behind one set of names; see ConnectorCore for its options.
 
     market_methods.py: instruments, candles, trades, prices. account_methods.py: balances, positions, settings.

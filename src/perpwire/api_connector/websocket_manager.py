@@ -24,13 +24,17 @@ from perpwire.clock import Clock, SystemClock
 from perpwire.credentials import Credentials
 from perpwire.entropy import system_random
 from perpwire.errors import BadInput, NotSent
-from perpwire.model.incident import Incident
-from perpwire.model.market import Event
+from perpwire.model.incident import ConsumerBehind, Incident, UnknownSeen
+from perpwire.model.market import Event, Gap, Unknown
+from perpwire.model.order import Fill, Order
 from perpwire.transport.base import SocketTransport
 from perpwire.transport.proxy import Proxy
 from perpwire.venues.base import Hosts, Topic, Venue
 
 E = TypeVar("E", bound=Event)
+
+MOST_UNKNOWN = 1000
+"""So many unknown words are told."""
 
 log = logging.getLogger("perpwire.api_connector")
 
@@ -110,11 +114,17 @@ class WebSocketManager:
         self._own_sockets = sockets is None
         self._incident_handlers: list[Callable[[Incident], None]] = []
         self.frames = FramePath(self._clock, self._tell)
+        self._unknown: set[tuple[str, str, str]] = set()
+        """What was told to be unknown: venue, where, and the word."""
+        self.frames.on(Unknown, self._see_unknown)
+        for kind in (Order, Fill):
+            self.frames.on(kind, self._see_words)
         self._search = RouteSearch(self._routes, self._drop, self._tell, self._clock)
         self._connections: dict[str, StreamConnection] = {}
         self._uses: dict[tuple[str, str], int] = {}
         """Venue name and topic -> how often it was subscribed."""
         self._queues: set[EventQueue[Any]] = set()
+        self._releasing: set[asyncio.Task[None]] = set()
 
     # --- what users call ------------------------------------------------------------------------------------------
 
@@ -145,19 +155,81 @@ class WebSocketManager:
         return self.frames.on(kind, handler, symbol)
 
     def watch(
-        self, kind: type[E], symbol: str | None = None, *, limit: int = 10_000, overflow: Overflow = "raise"
+        self,
+        kind: type[E],
+        symbol: str | None = None,
+        *,
+        limit: int = 10_000,
+        overflow: Overflow = "raise",
+        where: Callable[[E], bool] | None = None,
+        on_end: Callable[[], None] | None = None,
+        on_dropped: Callable[[], None] | None = None,
     ) -> EventQueue[E]:
-        """An async iterator over events of `kind`, with its own buffer of `limit` events; see EventQueue."""
-        queue: EventQueue[E] = EventQueue(limit, overflow)
-        off = self.frames.on(kind, queue.put, symbol)
+        """An async iterator over events of `kind`, with its own buffer of `limit` events; see EventQueue. With
+        "drop_oldest" a Gap stands in it wherever events are missing: of the stream, or for this consumer.
+
+        Args:
+            where: Only events of which this is true.
+            on_end: Called once, when the iteration is over.
+            on_dropped: Called when the first of a run of events is lost to this consumer.
+        """
+
+        def behind(kind: str, waiting: int) -> None:
+            self._behind(kind, waiting)
+            if on_dropped is not None:
+                on_dropped()
+
+        queue: EventQueue[E] = EventQueue(limit, overflow, behind)
+        offs = [self.frames.on(kind, queue.put if where is None else _chosen(queue, where), symbol)]
+        if overflow == "drop_oldest":
+            offs.append(self.frames.on(Gap, _gaps_of(queue, kind, symbol)))
 
         def done() -> None:
-            off()
+            for off in offs:
+                off()
             self._queues.discard(queue)
+            if on_end is not None:
+                on_end()
 
         queue.attach(done)
         self._queues.add(queue)
         return queue
+
+    def _see_unknown(self, unknown: Unknown) -> None:
+        if unknown.name:  # else it could not be read, and is told as such
+            self._tell_unknown(unknown.venue, "stream event", unknown.name)
+
+    def _see_words(self, event: Order | Fill) -> None:
+        for words in event.unknown_words:
+            where, _, word = words.partition(" ")
+            self._tell_unknown(event.venue, f"{type(event).__name__}.{where}", word)
+
+    def _tell_unknown(self, venue: str, where: str, word: str) -> None:
+        """Once for each."""
+        key = (venue, where, word)
+        if key in self._unknown or len(self._unknown) >= MOST_UNKNOWN:
+            return
+        self._unknown.add(key)
+        self._tell(
+            UnknownSeen(
+                venue=venue,
+                time_ns=self._clock.time_ns(),
+                detail=f"{venue} says {word!r} ({where}), which this version does not know; nothing was lost by it",
+                where=where,
+                word=word,
+            )
+        )
+
+    def _behind(self, kind: str, waiting: int) -> None:
+        self._tell(
+            ConsumerBehind(
+                venue="",
+                time_ns=self._clock.time_ns(),
+                detail=f"an iterator over {kind} is too slow: {waiting} events wait",
+                kind=kind,
+                waiting=waiting,
+            )
+        )
 
     def on_incident(self, handler: Callable[[Incident], None]) -> None:
         """Call `handler` with each fact about our connections: lost, recovered, failing ... (model/incident.py)."""
@@ -195,6 +267,9 @@ class WebSocketManager:
     async def close(self) -> None:
         """Close every socket and end every iterator."""
         await self._search.close()
+        for task in self._releasing:
+            task.cancel()
+        await asyncio.gather(*self._releasing, return_exceptions=True)
         connections, self._connections = list(self._connections.values()), {}
         await asyncio.gather(*(connection.close() for connection in connections))
         for queue in tuple(self._queues):
@@ -286,6 +361,14 @@ class WebSocketManager:
         """Unsubscribe native stream names; see `unsubscribe`."""
         venue = venues.load(venue_name)
         await self.unsubscribe(venue, [venue.parse_topic(name) for name in names])
+
+    def release(self, venue: Venue, topics: Iterable[Topic]) -> None:
+        """Begin to `unsubscribe`; for who can't wait for it."""
+        if not self._connections:
+            return
+        task = asyncio.get_running_loop().create_task(self.unsubscribe(venue, list(topics)), name="perpwire release")
+        self._releasing.add(task)
+        task.add_done_callback(self._releasing.discard)
 
     async def _until_live(self, venue: Venue, topics: Iterable[Topic]) -> None:
         feeds = {topic: venue.feed(topic) for topic in topics}
@@ -463,3 +546,21 @@ def hosts_at(url: str) -> Hosts:
     base = url.rstrip("/")
     sockets = "ws" + base.removeprefix("http")
     return Hosts(rest=base, streams=sockets, trade=sockets, wallet=base, env="sim")
+
+
+def _chosen(queue: EventQueue[E], where: Callable[[E], bool]) -> Callable[[E], None]:
+    def put(event: E) -> None:
+        if where(event):
+            queue.put(event)
+
+    return put
+
+
+def _gaps_of(queue: EventQueue[Any], kind: type[Event], symbol: str | None) -> Callable[[Gap], None]:
+    names = {one.__name__ for one in kind.__mro__} | {one.__name__ for one in kind.__subclasses__()}
+
+    def put(gap: Gap) -> None:
+        if gap.kind in names and gap.symbol in ("", symbol or gap.symbol):
+            queue.put(gap)
+
+    return put

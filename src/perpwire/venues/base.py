@@ -437,6 +437,10 @@ class Venue(MarketCalls, AccountCalls, OrderCalls, ABC):
         """Private topics that must be subscribed for the dead man's switch to watch us; see arm_countdown."""
         return ()
 
+    def fast_fill_topics(self) -> tuple[Topic, ...]:
+        """Private topics that bring FastFill; () where they come by themselves."""
+        return ()
+
     @abstractmethod
     def stream_url(self, hosts: Hosts, route: str, token: str | None) -> str: ...
 

@@ -27,6 +27,7 @@ from perpwire.venues.binance_futures import (
 from perpwire.venues.binance_futures.stream_names import read_name
 from perpwire.venues.binance_futures.translate_streams import UM, present
 from perpwire.venues.binance_futures.translate_words import VENUE
+from perpwire.venues.lenient import with_text_numbers
 
 Decode = Callable[[bytes, int], Sequence[Event] | None]
 """Payload and arrival time -> events; None for what is no data."""
@@ -99,7 +100,7 @@ _Book = _BookDelta | _PartialBook
 
 def _straight(wire_type: type[_Straight]) -> Decode:
     """A decoder of one of the classes above."""
-    decode = msgspec.json.Decoder(wire_type).decode
+    decode = msgspec.json.Decoder(wire_type, strict=False).decode
 
     def events(payload: bytes, received_ns: int) -> Sequence[Event]:
         event = decode(payload)
@@ -113,7 +114,7 @@ def _straight(wire_type: type[_Straight]) -> Decode:
 
 def _book(wire_type: type[_Book], stream: str) -> Decode:
     """A decoder of one stream of books."""
-    decode = msgspec.json.Decoder(wire_type).decode
+    decode = msgspec.json.Decoder(wire_type, strict=False).decode
 
     def events(payload: bytes, received_ns: int) -> Sequence[Event]:
         event = decode(payload)
@@ -126,7 +127,7 @@ def _book(wire_type: type[_Book], stream: str) -> Decode:
     return events
 
 
-_decode_raw_trade = msgspec.json.Decoder(_RawTrade).decode
+_decode_raw_trade = msgspec.json.Decoder(_RawTrade, strict=False).decode
 
 
 def _raw_trade(payload: bytes, received_ns: int) -> Sequence[Event]:
@@ -140,6 +141,7 @@ def _raw_trade(payload: bytes, received_ns: int) -> Sequence[Event]:
 
 _decode_mark_prices = msgspec.json.Decoder(
     wire_streams.MarkPriceUpdate | list[wire_streams.MarkPriceUpdate],  # one symbol's, or the whole market's
+    strict=False,
 ).decode
 
 
@@ -154,8 +156,8 @@ W = TypeVar("W")
 
 def _of(wire_type: type[W], translate: Callable[[W, int], Event | None]) -> Decode:
     """A decoder of one event a payload, or of a list of them."""
-    decode = msgspec.json.Decoder(wire_type).decode
-    decode_all = msgspec.json.Decoder(list[wire_type]).decode  # type: ignore[valid-type]
+    decode = msgspec.json.Decoder(wire_type, strict=False).decode
+    decode_all = msgspec.json.Decoder(list[wire_type], strict=False).decode  # type: ignore[valid-type]
 
     def events(payload: bytes, received_ns: int) -> Sequence[Event]:
         if payload.startswith(b"["):
@@ -167,11 +169,11 @@ def _of(wire_type: type[W], translate: Callable[[W, int], Event | None]) -> Deco
 
 def _all_of(wire_type: type[W], translate: Callable[[W, int], Sequence[Event]]) -> Decode:
     """A decoder of a payload that is several events."""
-    decode = msgspec.json.Decoder(wire_type).decode
+    decode = msgspec.json.Decoder(wire_type, strict=False).decode
     return lambda payload, received_ns: translate(decode(payload), received_ns)
 
 
-_decode_contract = msgspec.json.Decoder(wire_streams.ContractInfo).decode
+_decode_contract = msgspec.json.Decoder(wire_streams.ContractInfo, strict=False).decode
 
 
 def _contract(payload: bytes, received_ns: int) -> Sequence[Event]:
@@ -310,7 +312,10 @@ class FrameDecoder:
                     return heard.decode(frame[end + 9 : -1], received_ns)
                 except msgspec.DecodeError:
                     pass  # perhaps there is more than `data` in it
-        return self._decode_any(frame, received_ns)
+        try:
+            return self._decode_any(frame, received_ns)
+        except msgspec.ValidationError:
+            return self._decode_any(with_text_numbers(frame), received_ns)
 
     def _decode_any(self, frame: bytes, received_ns: int) -> Sequence[Event] | None:
         """Any spelling of the same: other order of keys, other spacing, no envelope."""

@@ -22,7 +22,7 @@ from perpwire.model.market import (
     TradingSession,
 )
 from perpwire.venues.binance_futures import wire_streams
-from perpwire.venues.binance_futures.translate_words import VENUE, ZERO, needed, time_ms
+from perpwire.venues.binance_futures.translate_words import VENUE, ZERO, above_zero, needed, number, time_ms
 
 UM = 1
 """`st` of USD-M contracts."""
@@ -117,8 +117,8 @@ def liquidation(said: wire_streams.ForceOrder, received_ns: int) -> Liquidation 
         side=order.side,
         price=needed(order.price, "price"),
         quantity=needed(order.quantity, "quantity"),
-        filled_quantity=needed(order.filled_quantity, "filled quantity"),
-        average_price=needed(order.average_price, "average price") or None,
+        filled_quantity=number(order.filled_quantity),
+        average_price=above_zero(order.average_price),
     )
 
 

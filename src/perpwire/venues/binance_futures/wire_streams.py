@@ -227,10 +227,10 @@ class ForcedOrder(Struct, kw_only=True):
     time_in_force: str = field(name="f", default="IOC")
     quantity: str = field(name="q")
     price: str = field(name="p")
-    average_price: str = field(name="ap")
+    average_price: Number = field(name="ap", default=UNSET)
     status: Unread = field(name="X", default=UNSET)
     last_quantity: Unread = field(name="l", default=UNSET)
-    filled_quantity: str = field(name="z")
+    filled_quantity: Number = field(name="z", default=UNSET)
     trade_time: int = field(name="T")
 
 

@@ -24,6 +24,7 @@ from perpwire.venues.bybit import (
     wire_streams,
 )
 from perpwire.venues.bybit.ticker_stream import MergedTicker
+from perpwire.venues.lenient import with_text_numbers
 
 NAME = translate.NAME
 
@@ -39,13 +40,13 @@ class _Head(msgspec.Struct):
 
 
 _read_head = msgspec.json.Decoder(_Head).decode
-_read_trades = msgspec.json.Decoder(wire_streams.TradeFrame[Decimal]).decode
-_read_book = msgspec.json.Decoder(wire_streams.BookFrame[str]).decode
-_read_top = msgspec.json.Decoder(wire_streams.BookFrame[Decimal]).decode
-_read_orders = msgspec.json.Decoder(wire_streams.PrivateFrame[wire.OrderPush]).decode
-_read_executions = msgspec.json.Decoder(wire_streams.PrivateFrame[wire.ExecutionPush]).decode
-_read_positions = msgspec.json.Decoder(wire_streams.PrivateFrame[wire.PositionPush]).decode
-_read_wallets = msgspec.json.Decoder(wire_streams.PrivateFrame[wire.Wallet]).decode
+_read_trades = msgspec.json.Decoder(wire_streams.TradeFrame[Decimal], strict=False).decode
+_read_book = msgspec.json.Decoder(wire_streams.BookFrame[str], strict=False).decode
+_read_top = msgspec.json.Decoder(wire_streams.BookFrame[Decimal], strict=False).decode
+_read_orders = msgspec.json.Decoder(wire_streams.PrivateFrame[wire.OrderPush], strict=False).decode
+_read_executions = msgspec.json.Decoder(wire_streams.PrivateFrame[wire.ExecutionPush], strict=False).decode
+_read_positions = msgspec.json.Decoder(wire_streams.PrivateFrame[wire.PositionPush], strict=False).decode
+_read_wallets = msgspec.json.Decoder(wire_streams.PrivateFrame[wire.Wallet], strict=False).decode
 
 
 class _Heard:
@@ -96,7 +97,10 @@ class StreamDecoder:
         if heard is None:
             heard = self._by_topic[topic] = _Heard(_decoder_of(topic) or partial(_unknown, topic.decode()))
         heard.at_ns = received_ns
-        return heard.decode(frame, received_ns)
+        try:
+            return heard.decode(frame, received_ns)
+        except msgspec.ValidationError:
+            return heard.decode(with_text_numbers(frame), received_ns)
 
 
 def _of_no_interest(frame: bytes, received_ns: int) -> Sequence[Event]:
@@ -261,11 +265,11 @@ W = TypeVar("W")
 
 
 def _of(wire_type: type[W], translate: Callable[[W, int], Sequence[Event]]) -> Decode:
-    decode = msgspec.json.Decoder(wire_type).decode
+    decode = msgspec.json.Decoder(wire_type, strict=False).decode
     return lambda frame, received_ns: translate(decode(frame), received_ns)
 
 
-_read_notices = msgspec.json.Decoder(wire_streams.NoticeFrame).decode
+_read_notices = msgspec.json.Decoder(wire_streams.NoticeFrame, strict=False).decode
 
 
 def _notices(frame: bytes, received_ns: int) -> Sequence[Event]:

@@ -19,7 +19,7 @@ _MARK = ("markPrice", "indexPrice", "fundingRate", "nextFundingTime")
 _DAY = ("lastPrice", "prevPrice24h", "highPrice24h", "lowPrice24h", "volume24h", "turnover24h")
 _OPEN = ("openInterest", "openInterestValue")
 
-_read = msgspec.json.Decoder(wire_streams.TickerFrame[wire_streams.Moving]).decode
+_read = msgspec.json.Decoder(wire_streams.TickerFrame[wire_streams.Moving], strict=False).decode
 
 
 class MergedTicker:

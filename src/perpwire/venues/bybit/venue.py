@@ -129,6 +129,9 @@ class Bybit(BybitMarketCalls, BybitAccountCalls, BybitOrderCalls, Venue):
     def private_topics(self) -> tuple[Topic, ...]:
         return topics.PRIVATE_TOPICS
 
+    def fast_fill_topics(self) -> tuple[Topic, ...]:
+        return (Topic(topics.PRIVATE, "execution.fast.linear"),)
+
     def countdown_topics(self) -> tuple[Topic, ...]:
         return (Topic(topics.PRIVATE, "dcp.future"),)
 

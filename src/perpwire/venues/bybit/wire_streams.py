@@ -204,7 +204,7 @@ class KlineRow(msgspec.Struct):
     volume: str
     turnover: str
     confirm: bool
-    timestamp: int
+    timestamp: int = 0
 
 
 class KlineFrame(msgspec.Struct):

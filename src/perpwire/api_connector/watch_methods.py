@@ -1,0 +1,182 @@
+"""The connector's streams as async iterators, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+from perpwire.api_connector.event_queue import EventQueue, Overflow
+from perpwire.api_connector.stream_methods import StreamMethods
+from perpwire.model.account import Balance, Position
+from perpwire.model.market import (
+    AdlWarning,
+    BookLevels,
+    BookTicker,
+    ContinuousKline,
+    ContractChanged,
+    Event,
+    Gap,
+    InsuranceFund,
+    Kline,
+    Liquidation,
+    MarkPrice,
+    MiniTicker,
+    OpenInterest,
+    SystemNotice,
+    Ticker,
+    Trade,
+    TradingSession,
+)
+from perpwire.model.order import FastFill, Fill, Order
+from perpwire.venues.base import StreamOptions
+
+E = TypeVar("E", bound=Event)
+
+OF_MANY: frozenset[type[Event]] = frozenset({AdlWarning, ContractChanged, InsuranceFund, SystemNotice, TradingSession})
+"""These come for many contracts on one stream."""
+
+MOST_WAITING = 100_000
+"""Private events that may wait for a consumer; then the account is read again, and a Gap stands in their place."""
+
+
+class WatchMethods(StreamMethods):
+    """`async for event in await connector.watch_...`: each call is a consumer of its own, with a buffer of its own.
+
+    Raises (all of them):
+        As StreamMethods. NotOffered: The venue has no such stream.
+    """
+
+    async def watch(
+        self,
+        kind: type[E],
+        symbol: str | None,
+        *,
+        limit: int = 10_000,
+        overflow: Overflow = "raise",
+        interval: str | None = None,
+        levels: int | None = None,
+        speed_ms: int | None = None,
+        contract: str | None = None,
+        aggregated: bool | None = None,
+    ) -> EventQueue[E]:
+        """Subscribe a public event of a symbol (None: of the whole market) and give an async iterator over it:
+        `async for trade in await ...`. Its end takes the subscription back.
+
+        Args:
+            limit: Events that may wait for you.
+            overflow: What becomes of one more: "raise": the iteration ends in ConsumerTooSlow; "drop_oldest": the
+                oldest is dropped, and a Gap stands in its place; "latest": of each symbol only the newest event waits
+                at all.
+            interval, levels, speed_ms, contract, aggregated: See `subscribe`.
+        """
+        options = StreamOptions(
+            interval=interval, levels=levels, speed_ms=speed_ms, contract=contract, aggregated=aggregated
+        )
+        topics = await self._topics([kind], None if symbol is None else [symbol], options)
+        ours = self.venue.name
+        where: Callable[[E], bool] = lambda event: event.venue == ours  # noqa: E731 - one of three
+        if interval is not None:
+            where = lambda event: getattr(event, "interval", interval) == interval  # noqa: E731
+        elif issubclass(kind, BookLevels):
+            streams = {topic.name for topic in topics}
+            where = lambda event: getattr(event, "stream", "") in streams  # noqa: E731
+        subscribed = False
+
+        def ended() -> None:
+            if subscribed:
+                self.streams.release(self.venue, topics)
+
+        name = None if symbol is None or kind in OF_MANY else self.venue.normal_symbol(symbol)
+        queue = self.streams.watch(kind, name, limit=limit, overflow=overflow, where=where, on_end=ended)
+        try:
+            await self.streams.subscribe(self.venue, self._hosts, topics, on_state=self._on_public_state)
+        except BaseException:
+            queue.close()
+            raise
+        subscribed = True
+        return queue
+
+    # --- by name --------------------------------------------------------------------------------------------------
+
+    async def watch_trades(self, symbol: str, *, limit: int = 100_000) -> EventQueue[Trade | Gap]:
+        """Public trades, in order, with a Gap where some are missing. Binance: those of one taker order at one price
+        come as one (AggTrade); Bybit: one by one."""
+        return cast(EventQueue[Trade | Gap], await self.watch(Trade, symbol, limit=limit, overflow="drop_oldest"))
+
+    async def watch_book_ticker(self, symbol: str | None = None) -> EventQueue[BookTicker]:
+        """Best bid and ask, the newest of each symbol. None: of the whole market (Binance)."""
+        return await self.watch(BookTicker, symbol, overflow="latest")
+
+    async def watch_klines(self, symbol: str, interval: str) -> EventQueue[Kline | Gap]:
+        """Candles as they grow; `is_closed` is the last word on one."""
+        queue = await self.watch(Kline, symbol, interval=interval, overflow="drop_oldest")
+        return cast(EventQueue[Kline | Gap], queue)
+
+    async def watch_continuous_klines(
+        self, pair: str, interval: str, contract: str = "PERPETUAL"
+    ) -> EventQueue[ContinuousKline | Gap]:
+        """Candles of a pair's contract of one kind, whichever that is just now; Binance only."""
+        queue = await self.watch(ContinuousKline, pair, interval=interval, contract=contract, overflow="drop_oldest")
+        return cast(EventQueue[ContinuousKline | Gap], queue)
+
+    async def watch_mark_prices(self, symbol: str | None = None) -> EventQueue[MarkPrice]:
+        """Mark price, index price and funding, the newest of each symbol. None: of the whole market (Binance)."""
+        return await self.watch(MarkPrice, symbol, overflow="latest")
+
+    async def watch_tickers(self, symbol: str | None = None) -> EventQueue[Ticker]:
+        """Statistics of 24 hours, the newest of each symbol. None: of the whole market (Binance)."""
+        return await self.watch(Ticker, symbol, overflow="latest")
+
+    async def watch_mini_tickers(self, symbol: str | None = None) -> EventQueue[MiniTicker]:
+        """The same in short; Binance only."""
+        return await self.watch(MiniTicker, symbol, overflow="latest")
+
+    async def watch_open_interest(self, symbol: str) -> EventQueue[OpenInterest]:
+        """Contracts open; Bybit only (Binance tells it over REST: get_open_interest)."""
+        return await self.watch(OpenInterest, symbol, overflow="latest")
+
+    async def watch_liquidations(self, symbol: str | None = None) -> EventQueue[Liquidation | Gap]:
+        """Positions of anybody's that are closed by force. Binance tells the largest of each symbol and second, and
+        takes None for the whole market; Bybit tells all."""
+        queue = await self.watch(Liquidation, symbol, overflow="drop_oldest")
+        return cast(EventQueue[Liquidation | Gap], queue)
+
+    async def watch_orders(self) -> EventQueue[Order | Gap]:
+        """Our orders, each change of each: none is dropped or merged, up to 100,000 that wait. Opens the account's
+        stream, as the four below do."""
+        return await self._watch_account(Order)
+
+    async def watch_fills(self) -> EventQueue[Fill | Gap]:
+        """Our fills, each once; those that the stream missed come after a Gap, with `recovered`."""
+        return await self._watch_account(Fill)
+
+    async def watch_fast_fills(self) -> EventQueue[FastFill | Gap]:
+        """The first word of each fill, some milliseconds sooner and with less in it."""
+        queue = await self._watch_account(FastFill)
+        try:
+            await self._running.private.watch_fast_fills()
+        except BaseException:
+            queue.close()
+            raise
+        return queue
+
+    async def watch_positions(self) -> EventQueue[Position | Gap]:
+        """Our positions, each change of each."""
+        return await self._watch_account(Position)
+
+    async def watch_balances(self) -> EventQueue[Balance | Gap]:
+        """Our balances, each change of each."""
+        return await self._watch_account(Balance)
+
+    async def _watch_account(self, kind: type[E]) -> EventQueue[E | Gap]:
+        ours = self.venue.name
+        queue = self.streams.watch(
+            kind, limit=MOST_WAITING, overflow="drop_oldest", where=lambda event: event.venue == ours,
+            on_dropped=self._running.private.read_again,
+        )  # fmt: skip
+        try:
+            await self.open_account_stream()
+        except BaseException:
+            queue.close()
+            raise
+        return cast(EventQueue[E | Gap], queue)

@@ -1,0 +1,160 @@
+"""Streams as iterators, by name: on both venues, side by side, until they end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from perpwire.api_connector.event_queue import EventQueue
+from perpwire.clock import ManualClock
+from perpwire.errors import NotOffered
+from perpwire.model.market import Event, Gap, Kline, Trade
+from perpwire.testing import World, offline
+
+VENUES = ["binance", "bybit"]
+BOTH: dict[str, tuple[tuple[Any, ...], str]] = {
+    "watch_trades": (("BTCUSDT",), "Trade"),
+    "watch_book_ticker": (("BTCUSDT",), "BookTicker"),
+    "watch_klines": (("BTCUSDT", "1m"), "Kline"),
+    "watch_mark_prices": (("BTCUSDT",), "MarkPrice"),
+    "watch_tickers": (("BTCUSDT",), "Ticker"),
+    "watch_orders": ((), "Order"),
+    "watch_fills": ((), "Fill"),
+    "watch_fast_fills": ((), "FastFill"),
+    "watch_positions": ((), "Position"),
+    "watch_balances": ((), "Balance"),
+}
+"""Name -> arguments, and what it gives."""
+
+ONE: dict[str, dict[str, tuple[tuple[Any, ...], str]]] = {
+    "binance": {
+        "watch_continuous_klines": (("BTCUSDT", "1m"), "ContinuousKline"),
+        "watch_mini_tickers": ((None,), "MiniTicker"),
+        "watch_book_ticker": ((None,), "BookTicker"),
+    },
+    "bybit": {"watch_open_interest": (("BTCUSDT",), "OpenInterest")},
+}
+LACKING: dict[str, dict[str, tuple[str, ...]]] = {
+    "binance": {"watch_open_interest": ("BTCUSDT",)},
+    "bybit": {"watch_continuous_klines": ("BTCUSDT", "1m"), "watch_mini_tickers": (), "watch_liquidations": ()},
+}
+
+
+def play(venue: str, scenario: Callable[[World], Awaitable[None]], rate: float = 20.0) -> None:
+    clock = ManualClock()
+
+    async def main() -> None:
+        async with offline(clock=clock, venues=[venue], rate=rate) as world:
+            await scenario(world)
+
+    clock.run(main())
+
+
+def kind_of(event: Event) -> str:
+    return next(kind.__name__ for kind in type(event).__mro__ if not kind.__name__.startswith("_"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_each_name_gives_its_kind_and_all_can_be_read_side_by_side(venue: str) -> None:
+    async def scenario(world: World) -> None:
+        connector = world.connectors[venue]
+        queues: list[tuple[str, EventQueue[Any]]] = []
+        for name, (arguments, kind) in [*BOTH.items(), *ONE[venue].items()]:
+            queues.append((kind, await getattr(connector, name)(*arguments)))
+        await connector.place_order("BTCUSDT", "BUY", "0.1")
+        await world.clock.sleep(5)
+        for kind, queue in queues:
+            async with asyncio.timeout(5):
+                found = await anext(queue)
+            assert kind_of(found) in (kind, "Agg" + kind)
+            assert found.venue == venue
+        for _, queue in queues:
+            queue.close()
+        await world.clock.sleep(2)
+        wanted = {topic for _, topic in connector.streams.topics}
+        assert wanted == {topic.name for topic in connector.venue.private_topics()} | {
+            topic.name for topic in connector.venue.fast_fill_topics()
+        }
+
+    play(venue, scenario)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_what_a_venue_lacks_is_refused_before_anything_is_sent(venue: str) -> None:
+    async def scenario(world: World) -> None:
+        for name, arguments in LACKING[venue].items():
+            with pytest.raises(NotOffered):
+                await getattr(world.connectors[venue], name)(*arguments)
+        assert world.connectors[venue].streams.states == {}
+
+    play(venue, scenario)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_two_intervals_of_one_symbol_do_not_mix_and_one_ends_without_the_other(venue: str) -> None:
+    async def scenario(world: World) -> None:
+        connector = world.connectors[venue]
+        minutes, fives = await connector.watch_klines("BTCUSDT", "1m"), await connector.watch_klines("BTCUSDT", "5m")
+        again = await connector.watch_klines("BTCUSDT", "1m")
+        await world.clock.sleep(5)
+        for queue, interval in ((minutes, "1m"), (fives, "5m"), (again, "1m")):
+            assert queue.waiting > 2
+            assert {getattr(await anext(queue), "interval", "") for _ in range(queue.waiting)} == {interval}
+        minutes.close()
+        fives.close()
+        await world.clock.sleep(2)
+        names = {topic for _, topic in connector.streams.topics}
+        assert len(names) == 1
+        before = again.waiting
+        await world.clock.sleep(3)
+        assert again.waiting > before
+        with pytest.raises(StopAsyncIteration):
+            await anext(fives)
+
+    play(venue, scenario)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_subscribe_and_unsubscribe_are_counted_by_option(venue: str) -> None:
+    async def scenario(world: World) -> None:
+        connector = world.connectors[venue]
+        for _ in range(2):
+            await connector.subscribe([Kline], ["BTCUSDT"], interval="1m")
+        await connector.subscribe([Trade], ["BTCUSDT", "ETHUSDT"])
+        await connector.unsubscribe([Kline], ["BTCUSDT"], interval="1m")
+        await connector.unsubscribe([Trade], ["ETHUSDT"])
+        await world.clock.sleep(1)
+        assert len(connector.streams.topics) == 2
+        await connector.unsubscribe([Kline], ["BTCUSDT"], interval="1m")
+        await world.clock.sleep(1)
+        assert len(connector.streams.topics) == 1
+
+    play(venue, scenario)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_consumer_that_falls_behind_gets_a_gap_and_the_account_anew(venue: str) -> None:
+    async def scenario(world: World) -> None:
+        connector = world.connectors[venue]
+        told: list[str] = []
+        connector.on_incident(lambda incident: told.append(type(incident).__name__))
+        queue = await connector.watch_orders()
+        queue._limit = 5
+        for _ in range(6):
+            await connector.place_order("BTCUSDT", "BUY", "0.01")
+        await world.clock.sleep(1)
+        requests = len(world.simulation.journal[venue].entries(kind="request"))
+        await world.clock.sleep(1)
+        assert isinstance(await anext(queue), Gap)
+        assert told.count("ConsumerBehind") == 1
+        await world.clock.sleep(1)
+        assert requests > 6  # it was read back within a second
+
+    play(venue, scenario)

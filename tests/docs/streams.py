@@ -13,10 +13,28 @@ from perpwire.venues.base import StreamOptions
 PAGE = Path(__file__).parents[2] / "docs" / "streams.md"
 BEGIN, END = "<!-- streams: begin -->", "<!-- streams: end -->"
 KINDS = [
-    "Trade", "AggTrade", "BookTicker", "BookSnapshot", "BookDelta", "RpiBook", "Kline", "ContinuousKline", "MarkPrice", "Ticker",
-    "MiniTicker", "OpenInterest", "Liquidation", "ContractChanged", "PriceLimits", "AdlWarning", "InsuranceFund", "CompositeIndex",
-    "AssetIndex", "TradingSession", "SystemNotice",
-]  # fmt: skip
+    "Trade",
+    "AggTrade",
+    "BookTicker",
+    "BookSnapshot",
+    "BookDelta",
+    "RpiBook",
+    "Kline",
+    "ContinuousKline",
+    "MarkPrice",
+    "Ticker",
+    "MiniTicker",
+    "OpenInterest",
+    "Liquidation",
+    "ContractChanged",
+    "PriceLimits",
+    "AdlWarning",
+    "InsuranceFund",
+    "CompositeIndex",
+    "AssetIndex",
+    "TradingSession",
+    "SystemNotice",
+]
 OPTIONS = {"Kline": StreamOptions(interval="1m"), "ContinuousKline": StreamOptions(interval="1m")}
 BY_ITSELF = [
     ("Order", "ORDER_TRADE_UPDATE, ALGO_UPDATE", "order.linear"),

@@ -179,13 +179,17 @@ def test_closing_and_starting_again_leaves_one_handler_of_each(venue: str) -> No
     async def scenario(world: World) -> None:
         connector = world.connectors[venue]
         await connector.start()  # it is started already
+        frames = connector.streams.frames
+        before = sum(len(routes.for_all) for routes in frames._registered.values())
         for _ in range(3):
             await connector.open_account_stream()
             await connector.open_book("BTCUSDT")
+            await connector.subscribe([Trade], ["BTCUSDT"])
             await connector.close()
             await connector.start()
-        frames = connector.streams.frames
-        assert sum(len(routes.for_all) for routes in frames._registered.values()) == 0
+        assert sum(len(routes.for_all) for routes in frames._registered.values()) == before
+        assert len(frames._gates) == 0
+        assert len(connector.streams._topic_handlers) == 2
         assert sum(len(hs) for routes in frames._registered.values() for hs in routes.by_symbol.values()) == 0
 
     in_world(scenario, venue)

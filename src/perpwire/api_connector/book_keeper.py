@@ -78,7 +78,7 @@ class BookKeeper:
         self._paces = {
             limit.name: Pace(clock, limit.limit * NEW_BOOKS_PERCENT // 100, limit.period_s) for limit in venue.limits
         }
-        streams.on_topic(self._on_topic)
+        self._off = streams.on_topic(self._on_topic)
 
     async def open(self, symbols: Iterable[str], on_state: OnState, options: StreamOptions) -> list[LocalBook]:
         """Books of all symbols, in their order, once all are in sync."""
@@ -176,6 +176,7 @@ class BookKeeper:
         for kept in tuple(self._books.values()):
             self._let_go(kept)
             kept.sync.close()
+        self._off()
 
     def _keep(self, symbol: str, options: StreamOptions) -> _Kept:
         rule = self._venue.book_rule

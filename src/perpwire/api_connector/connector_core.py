@@ -28,6 +28,7 @@ from perpwire.api_connector.order_desk import OrderDesk
 from perpwire.api_connector.order_form import OrderForm
 from perpwire.api_connector.position_modes import PositionModes
 from perpwire.api_connector.private_stream import PrivateStream
+from perpwire.api_connector.public_gaps import PublicGaps
 from perpwire.api_connector.reconcile import Desk, Resolution
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.retry import RetryPolicy
@@ -70,6 +71,7 @@ class _Parts(NamedTuple):
     dead_man: DeadMan
     books: BookKeeper
     private: PrivateStream
+    gaps: PublicGaps
     journal: OrderJournal | None
     trade: TradeRoute | None
     pools: tuple[Pool, Pool]
@@ -238,6 +240,7 @@ class ConnectorCore:
         )
         dead_man = DeadMan(self.venue, requests, self._clock, self._tell)
         books = BookKeeper(self.venue, self._hosts, self.streams, requests, self._clock, self._tell)
+        gaps = PublicGaps(self.venue, requests, self.streams, self._clock, self._tell)
         fills = FillKeeper(
             self.venue, requests, self.streams.frames, self.account_state, self._sync, self._clock, journal, self._tell
         )
@@ -245,7 +248,7 @@ class ConnectorCore:
             self.venue, self._hosts, self.streams, requests, self._clock, self._sync, self.account_state,
             self._credentials, fills, self._tell,
         )  # fmt: skip
-        self._parts = _Parts(requests, orders, dead_man, books, private, journal, trade, pools)
+        self._parts = _Parts(requests, orders, dead_man, books, private, gaps, journal, trade, pools)
         try:
             await requests.start()
             if self._checks_key and self._credentials is not None:
@@ -280,6 +283,7 @@ class ConnectorCore:
             await parts.dead_man.close()
             await self.instruments.close()
             await parts.private.close()
+            await parts.gaps.close()
             await parts.books.close()
             for pool in parts.pools:
                 pool.give_up()
@@ -407,6 +411,7 @@ class ConnectorCore:
     def _on_public_state(self, connection: str, live: bool) -> None:
         if self._parts is not None:
             self._parts.books.on_state(connection, live)
+            self._parts.gaps.on_state(connection, live)
 
     def _tell(self, incident: Incident) -> None:
         if isinstance(incident, FrameGarbled) and self._parts is not None:

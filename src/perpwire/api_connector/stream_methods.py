@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from perpwire.api_connector.book_watch import BookWatch
 from perpwire.api_connector.lifecycle import State
@@ -21,6 +21,14 @@ E = TypeVar("E", bound=Event)
 
 NO_CONTRACTS: frozenset[type[Event]] = frozenset({AssetIndex, ContinuousKline, CompositeIndex})
 """Their symbols are assets, pairs and baskets, and need not be contracts."""
+
+
+class Wanted(NamedTuple):
+    """What a subscription comes to."""
+
+    kind: type[Event]
+    symbol: str
+    topic: Topic
 
 
 class StreamMethods(MarketMethods):
@@ -65,8 +73,7 @@ class StreamMethods(MarketMethods):
         options = StreamOptions(
             interval=interval, levels=levels, speed_ms=speed_ms, contract=contract, aggregated=aggregated
         )
-        topics = await self._topics(kinds, symbols, options)
-        await self.streams.subscribe(self.venue, self._hosts, topics, on_state=self._on_public_state)
+        await self._subscribe(await self._topics(kinds, symbols, options))
 
     async def unsubscribe(
         self,
@@ -83,11 +90,21 @@ class StreamMethods(MarketMethods):
         options = StreamOptions(
             interval=interval, levels=levels, speed_ms=speed_ms, contract=contract, aggregated=aggregated
         )
-        await self.streams.unsubscribe(self.venue, await self._topics(kinds, symbols, options))
+        topics = [wanted.topic for wanted in await self._topics(kinds, symbols, options)]
+        await self.streams.unsubscribe(self.venue, topics)
+        for topic in topics:
+            if self.streams.carrying(self.venue, topic) is None:
+                self._running.gaps.forget(topic.name)
+
+    async def _subscribe(self, wanted: list[Wanted]) -> None:
+        for one in wanted:
+            self._running.gaps.follow(one.kind, one.symbol, one.topic.name)
+        topics = [one.topic for one in wanted]
+        await self.streams.subscribe(self.venue, self._hosts, topics, on_state=self._on_public_state)
 
     async def _topics(
         self, kinds: Iterable[type[Event]], symbols: Iterable[str] | None, options: StreamOptions
-    ) -> list[Topic]:
+    ) -> list[Wanted]:
         kinds = list(kinds)
         if symbols is None:
             names = [""]
@@ -95,7 +112,7 @@ class StreamMethods(MarketMethods):
             names = [self.venue.normal_symbol(symbol) for symbol in symbols]
         else:
             names = [(await self.get_instrument(symbol)).symbol for symbol in symbols]
-        return [self.venue.topic(kind, name, options) for kind in kinds for name in names]
+        return [Wanted(kind, name, self.venue.topic(kind, name, options)) for kind in kinds for name in names]
 
     async def open_account_stream(self) -> None:
         """Begin to receive Order, Fill, Position and Balance events, and keep account_state by them. The account is

@@ -72,7 +72,8 @@ class WatchMethods(StreamMethods):
         options = StreamOptions(
             interval=interval, levels=levels, speed_ms=speed_ms, contract=contract, aggregated=aggregated
         )
-        topics = await self._topics([kind], None if symbol is None else [symbol], options)
+        wanted = await self._topics([kind], None if symbol is None else [symbol], options)
+        topics = [one.topic for one in wanted]
         ours = self.venue.name
         where: Callable[[E], bool] = lambda event: event.venue == ours  # noqa: E731 - one of three
         if interval is not None:
@@ -89,7 +90,7 @@ class WatchMethods(StreamMethods):
         name = None if symbol is None or kind in OF_MANY else self.venue.normal_symbol(symbol)
         queue = self.streams.watch(kind, name, limit=limit, overflow=overflow, where=where, on_end=ended)
         try:
-            await self.streams.subscribe(self.venue, self._hosts, topics, on_state=self._on_public_state)
+            await self._subscribe(wanted)
         except BaseException:
             queue.close()
             raise

@@ -235,10 +235,12 @@ class WebSocketManager:
         """Call `handler` with each fact about our connections: lost, recovered, failing ... (model/incident.py)."""
         self._incident_handlers.append(handler)
 
-    def on_topic(self, handler: Callable[[str, str, TopicState], None]) -> None:
+    def on_topic(self, handler: Callable[[str, str, TopicState], None]) -> Callable[[], None]:
         """Call `handler(venue, topic, state)` when a topic has become SILENT (acknowledged, and its first data does not
-        come) or STALE (was live), and when it is LIVE again. Losses of whole connections are incidents."""
+        come) or STALE (was live), and when it is LIVE again. Losses of whole connections are incidents. Returns a
+        function that ends it."""
         self._topic_handlers.append(handler)
+        return lambda: self._topic_handlers.remove(handler)
 
     def on_raw(self, tap: Tap | None) -> None:
         """Call `tap(connection, frame, received_ns)` with each frame as it came, before anything is made of it."""

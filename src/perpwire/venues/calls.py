@@ -79,6 +79,11 @@ class MarketCalls(_Offers, ABC):
     def trades(self, symbol: str, start_ms: int | None, end_ms: int | None) -> Call[tuple[Trade, ...]]:
         self.lacks("trades")
 
+    def trades_from(self, symbol: str, last: Trade) -> Call[tuple[Trade, ...]]:
+        """What was traded from `last` on, oldest first, as far as one question reaches: `last` itself is the first of
+        them, unless there were so many that it is not among them any more."""
+        self.lacks("trades_from")
+
     def klines(
         self, symbol: str, interval: str, start_ms: int | None, end_ms: int | None, price_kind: PriceKind
     ) -> Call[tuple[Kline, ...]]:

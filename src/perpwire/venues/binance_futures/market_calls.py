@@ -61,6 +61,10 @@ class BinanceMarketCalls(MarketCalls):
         check_span("trades", start_ms, end_ms)
         return market_pages.trades(symbol, start_ms, end_ms)
 
+    def trades_from(self, symbol: str, last: Trade) -> Call[tuple[Trade, ...]]:
+        """By the id of an aggregated trade: 1,000 from it on."""
+        return market_pages.trades_from(symbol, last)
+
     def klines(
         self, symbol: str, interval: str, start_ms: int | None, end_ms: int | None, price_kind: PriceKind
     ) -> Call[tuple[Kline, ...]]:

@@ -34,6 +34,15 @@ def _trade_id(one: Trade) -> int | str:
     return one.trade_id
 
 
+def trades_from(symbol: str, last: Trade) -> Call[tuple[Trade, ...]]:
+    """One page: the aggregated trade of this id and what came after it."""
+    return call(
+        endpoints.TRADES,
+        {"symbol": symbol, "limit": PAGE, "fromId": last.trade_id},
+        lambda rows: tuple(translate_market.aggregate_trade(symbol, row) for row in rows),
+    )
+
+
 def trades(symbol: str, start_ms: int | None, end_ms: int | None) -> Call[tuple[Trade, ...]]:
     """From the start on the first trade's id leads on; without a start there is one page, the newest."""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from perpwire.model.instrument import ContractType, Instrument
 from perpwire.model.market import (
+    AggTrade,
     BookSnapshot,
     BookTicker,
     FundingRate,
@@ -154,8 +155,9 @@ def recent_trades(symbol: str, rows: Sequence[wire.RecentTrade]) -> tuple[Trade,
     )
 
 
-def aggregate_trade(symbol: str, row: wire_streams.RestAggTrade) -> Trade:
-    return Trade(
+def aggregate_trade(symbol: str, row: wire_streams.RestAggTrade) -> AggTrade:
+    first, last = row.first_id, row.last_id
+    return AggTrade(
         venue=VENUE,
         symbol=symbol,
         venue_time_ms=row.trade_time,
@@ -163,6 +165,8 @@ def aggregate_trade(symbol: str, row: wire_streams.RestAggTrade) -> Trade:
         price=needed(row.price, "price"),
         quantity=needed(row.quantity, "quantity"),
         buyer_is_maker=row.buyer_is_maker,
+        first_trade_id=first if isinstance(first, int) else 0,
+        last_trade_id=last if isinstance(last, int) else 0,
     )
 
 

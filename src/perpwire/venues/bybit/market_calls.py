@@ -35,6 +35,7 @@ LACKS_KLINES = ("8h", "3d")
 LACKS_INTERESTS = ("2h", "6h", "12h")
 """Intervals that other venues have."""
 
+MOST_TRADES = 1000
 MOST_KLINES = 1000
 MOST_INTERESTS = 200
 MOST_FUNDINGS = 200
@@ -64,6 +65,16 @@ class BybitMarketCalls(MarketCalls):
         """At most 1,000."""
         params = {**LINEAR, "symbol": symbol, "limit": limit}
         return call(endpoints.RECENT_TRADES, params, translate.trades)
+
+    def trades_from(self, symbol: str, last: Trade) -> Call[tuple[Trade, ...]]:
+        """The venue tells the newest 1,000; from `last` on where it is among them."""
+
+        def from_last(rows: tuple[Trade, ...]) -> tuple[Trade, ...]:
+            at = next((n for n, row in enumerate(rows) if row.trade_id == last.trade_id), 0)
+            return rows[at:]
+
+        params = {**LINEAR, "symbol": symbol, "limit": MOST_TRADES}
+        return call(endpoints.RECENT_TRADES, params, lambda reply: from_last(translate.trades(reply)))
 
     def klines(
         self, symbol: str, interval: str, start_ms: int | None, end_ms: int | None, price_kind: PriceKind

@@ -1,0 +1,392 @@
+"""Holes in public streams are marked, and trades and candles that fell into them are read back.
+
+A hole is where a connection was lost, where one topic was mute among others that spoke, or where the venue's own
+numbering of trades jumps. Whoever has asked for a kind of event gets a Gap before the next event of it. Trades and
+closed candles are read back over REST as far as one question reaches, and delivered in order, once, marked
+`recovered`; what the stream itself says meanwhile waits, at most HOLD_S.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from msgspec.structs import force_setattr
+
+from perpwire.api_connector.lifecycle import TopicState
+from perpwire.api_connector.request_path import RequestPath
+from perpwire.api_connector.websocket_manager import WebSocketManager
+from perpwire.clock import Clock
+from perpwire.errors import APIError
+from perpwire.model.incident import Incident, StreamGap
+from perpwire.model.market import (
+    AggTrade,
+    AssetIndex,
+    BookSnapshot,
+    BookTicker,
+    CompositeIndex,
+    Event,
+    Gap,
+    Kline,
+    MarkPrice,
+    MiniTicker,
+    OpenInterest,
+    PriceKind,
+    PriceLimits,
+    Ticker,
+    Trade,
+)
+from perpwire.venues.base import Venue
+
+log = logging.getLogger("perpwire.api_connector")
+
+HOLD_S = 10.0
+"""Longest that what the stream says waits for what it missed."""
+
+TRIES = 3
+AGAIN_S = 1.0
+"""The venue's lists may lag behind its streams."""
+
+
+STATES: frozenset[type[Event]] = frozenset(
+    {BookTicker, BookSnapshot, MarkPrice, Ticker, MiniTicker, OpenInterest, PriceLimits, AssetIndex, CompositeIndex}
+)
+"""Kinds of which each event is the whole state: a hole in them is marked, but is no trouble."""
+
+
+class PublicGaps:
+    """One for a connector's public streams."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        requests: RequestPath,
+        streams: WebSocketManager,
+        clock: Clock,
+        on_incident: Callable[[Incident], None],
+    ) -> None:
+        self._venue = venue
+        self._requests = requests
+        self._frames = streams.frames
+        self._clock = clock
+        self._streams = streams
+        self._off = streams.on_topic(lambda _, topic, state: self.on_topic(topic, state))
+        self._on_incident = on_incident
+        self._followed: dict[str, dict[tuple[type[Event], str], None]] = {}
+        """Topic -> kinds and symbols that it was asked for."""
+        self._tapes: dict[str, Tape] = {}
+        self._candles: dict[tuple[str, str], Kline] = {}
+        """Symbol and interval -> the newest candle of the stream."""
+        self._held_candles: dict[tuple[str, str], list[Kline]] = {}
+        """Those that wait."""
+        self._last_ns: dict[str, int] = {}
+        """Connection or topic -> when it was lost, Unix nanoseconds."""
+        self._offs: list[Callable[[], None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # --- life -------------------------------------------------------------------------------------------------------
+
+    def follow(self, kind: type[Event], symbol: str, topic: str) -> None:
+        """Somebody has subscribed `topic` for this."""
+        self._followed.setdefault(topic, {})[kind, symbol] = None
+        if not self._offs:
+            self._offs = [self._frames.gate(Trade, self._on_trade), self._frames.gate(Kline, self._on_candle)]
+
+    def forget(self, topic: str) -> None:
+        """Nobody wants it any more: what it says later begins anew."""
+        for _, symbol in self._followed.pop(topic, {}):
+            self._tapes.pop(symbol, None)
+            for key in [key for key in self._candles if key[0] == symbol]:
+                del self._candles[key]
+
+    async def close(self) -> None:
+        """Hand on what waits, and end."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for tape in self._tapes.values():
+            self._release(tape)
+        for key in tuple(self._held_candles):
+            self._release_candles(key)
+        for off in (*self._offs, self._off):
+            off()
+        self._offs.clear()
+
+    def on_state(self, connection: str, live: bool) -> None:
+        """A connection is lost, or there again."""
+        carrier = self._streams.connection(connection)
+        topics = [topic for topic in (() if carrier is None else carrier.topics) if topic in self._followed]
+        if live:
+            since_ns = self._last_ns.pop(connection, None)
+            if since_ns is not None:
+                self._is_back(topics, since_ns, "the connection was lost")
+        elif connection not in self._last_ns:
+            self._last_ns[connection] = self._clock.time_ns()
+            self._are_away(topics)
+
+    def on_topic(self, topic: str, state: TopicState) -> None:
+        """One topic fell silent among others, or speaks again."""
+        if topic not in self._followed:
+            return
+        if state is TopicState.STALE:
+            self._last_ns.setdefault(topic, self._clock.time_ns())
+            self._are_away([topic])
+        elif state is TopicState.LIVE:
+            since_ns = self._last_ns.pop(topic, None)
+            if since_ns is not None:
+                self._is_back([topic], since_ns, "the topic was mute")
+
+    def _are_away(self, topics: Iterable[str]) -> None:
+        """From now on trades wait: what comes first when they are there again is not the next one."""
+        for topic in topics:
+            for kind, symbol in self._followed[topic]:
+                if issubclass(kind, Trade) and (tape := self._tapes.get(symbol)) is not None and tape.last is not None:
+                    tape.is_away = True
+                elif kind is Kline:
+                    for key in self._candles:
+                        if key[0] == symbol:
+                            self._held_candles.setdefault(key, [])
+
+    def _is_back(self, topics: Iterable[str], since_ns: int, why: str) -> None:
+        for topic in topics:
+            for kind, symbol in self._followed[topic]:
+                tape = self._tapes.get(symbol) if issubclass(kind, Trade) else None
+                if tape is not None and tape.last is not None:
+                    self._begin(self._repair(tape, since_ns, why))
+                elif kind is Kline:
+                    for candle in [one for (name, _), one in self._candles.items() if name == symbol]:
+                        self._begin(self._read_candles(candle, since_ns, why))
+                else:
+                    self._tell(kind, symbol, since_ns, why, is_repaired=False)
+
+    def _begin(self, what: Any) -> None:
+        task = asyncio.get_running_loop().create_task(what, name="perpwire public gap")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- trades -----------------------------------------------------------------------------------------------------
+
+    def _on_trade(self, trade: Trade) -> None:
+        """THE HOT PATH: each trade of the streams."""
+        tape = self._tapes.get(trade.symbol)
+        if tape is None:
+            tape = self._tapes[trade.symbol] = Tape(trade.symbol)
+        last = tape.last
+        if tape.is_away:
+            tape.held.append(trade)
+            return
+        if tape.read and trade.trade_id in tape.read:
+            return  # the venue's list was ahead of its stream
+        if last is not None and isinstance(trade, AggTrade) and isinstance(last, AggTrade):
+            number, before = trade.trade_id, last.trade_id
+            if number != before + 1:  # type: ignore[operator]  # those of aggregated ones are numbers
+                if number > before:  # type: ignore[operator]
+                    tape.is_away = True
+                    tape.held.append(trade)
+                    self._begin(self._repair(tape, last.received_ns, "numbers are missing"))
+                return  # else it was told before
+        tape.last = trade
+        self._frames.pass_on(trade)
+
+    async def _repair(self, tape: Tape, since_ns: int, why: str) -> None:
+        """Read back what is between the last trade and those that wait."""
+        if tape.is_repaired:
+            return  # it is under way
+        tape.is_repaired = tape.is_away = True
+        try:
+            await self._read_trades(tape, since_ns, why)
+        finally:
+            tape.is_repaired = False
+            self._release(tape)
+
+    async def _read_trades(self, tape: Tape, since_ns: int, why: str) -> None:
+        last = tape.last
+        assert last is not None
+        until_ns = self._clock.monotonic_ns() + round(HOLD_S * 1e9)
+        missing: list[Trade] = []
+        is_whole = False
+        for _ in range(TRIES):
+            left_s = (until_ns - self._clock.monotonic_ns()) / 1e9
+            try:
+                rows = await self._within(self._requests.run(self._venue.trades_from(tape.symbol, last)), left_s)
+            except (APIError, TimeoutError) as error:
+                log.warning("trades of %s can't be read back yet: %s", tape.symbol, error)
+                rows = ()
+            at = next((n for n, row in enumerate(rows) if row.trade_id == last.trade_id), None)
+            if rows:
+                missing = list(rows if at is None else rows[at + 1 :])
+                is_whole = at is not None and self._meets(missing, tape)
+                if is_whole or at is None:
+                    break  # what is older than the list is gone
+            if (until_ns - self._clock.monotonic_ns()) / 1e9 <= AGAIN_S:
+                break
+            await self._clock.sleep(AGAIN_S)
+        self._deliver_missing(tape, missing, since_ns, why, is_whole)
+
+    async def _within(self, question: Any, seconds: float) -> Any:
+        """The answer, if it comes within so many seconds by the connector's clock."""
+        asking = asyncio.ensure_future(question)
+        timer = self._clock.call_later(max(0.0, seconds), asking.cancel)
+        try:
+            return await asking
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if current is not None and current.cancelling():
+                asking.cancel()
+                raise
+            raise TimeoutError("there was no answer in time") from None
+        finally:
+            timer.cancel()
+
+    @staticmethod
+    def _meets(missing: list[Trade], tape: Tape) -> bool:
+        """Whether the rows lead up to what waits."""
+        if not tape.held:
+            return True
+        first = tape.held[0]
+        if isinstance(first, AggTrade) and isinstance(tape.last, AggTrade):
+            newest = missing[-1].trade_id if missing else tape.last.trade_id
+            return newest >= first.trade_id - 1  # type: ignore[operator]
+        return any(row.trade_id == first.trade_id for row in missing) or not missing
+
+    def _deliver_missing(self, tape: Tape, missing: list[Trade], since_ns: int, why: str, is_whole: bool) -> None:
+        held = {trade.trade_id for trade in tape.held}
+        fresh = [row for row in missing if row.trade_id not in held]
+        if fresh or not is_whole:
+            ids = _hole(tape, fresh)
+            self._tell(Trade, tape.symbol, since_ns, why, is_repaired=is_whole, ids=ids)
+        for row in fresh:
+            tape.last = row
+            self._frames.pass_on(_recovered(row))
+        read = {row.trade_id for row in fresh}
+        tape.read |= read
+        self._clock.call_later(HOLD_S, lambda: tape.read.difference_update(read))
+
+    def _release(self, tape: Tape) -> None:
+        held, tape.held, tape.is_away = tape.held, [], False
+        for trade in held:
+            last = tape.last
+            if isinstance(trade, AggTrade) and isinstance(last, AggTrade) and trade.trade_id <= last.trade_id:  # type: ignore[operator]
+                continue
+            tape.last = trade
+            self._frames.pass_on(trade)
+
+    # --- candles ----------------------------------------------------------------------------------------------------
+
+    def _on_candle(self, candle: Kline) -> None:
+        key = (candle.symbol, candle.interval)
+        held = self._held_candles.get(key)
+        if held is not None:
+            held.append(candle)
+            return
+        self._candles[key] = candle
+        self._frames.pass_on(candle)
+
+    def _release_candles(self, key: tuple[str, str]) -> None:
+        for candle in self._held_candles.pop(key, ()):
+            self._on_candle(candle)
+
+    async def _read_candles(self, last: Kline, since_ns: int, why: str) -> None:
+        try:
+            await self._read_closed(last, since_ns, why)
+        finally:
+            self._release_candles((last.symbol, last.interval))
+
+    async def _read_closed(self, last: Kline, since_ns: int, why: str) -> None:
+        """Those that closed meanwhile."""
+        question = self._requests.run(
+            self._venue.klines(last.symbol, last.interval, last.open_time_ms, None, PriceKind.LAST)
+        )
+        try:
+            rows = await self._within(question, HOLD_S)
+        except (APIError, TimeoutError) as error:
+            log.warning("candles of %s can't be read back: %s", last.symbol, error)
+            self._tell(Kline, last.symbol, since_ns, why, is_repaired=False)
+            return
+        closed = [row for row in rows if row.is_closed and (row.open_time_ms > last.open_time_ms or not last.is_closed)]
+        if closed:
+            self._tell(Kline, last.symbol, since_ns, why, is_repaired=True)
+        for row in closed:
+            self._candles[row.symbol, row.interval] = row
+            self._frames.pass_on(_recovered(row))
+
+    # --- small things -----------------------------------------------------------------------------------------------
+
+    def _tell(
+        self,
+        kind: type[Event],
+        symbol: str,
+        since_ns: int,
+        why: str,
+        *,
+        is_repaired: bool,
+        ids: tuple[int | None, int | None] = (None, None),
+    ) -> None:
+        self._frames.deliver(
+            Gap(
+                venue=self._venue.name,
+                symbol=symbol,
+                kind=kind.__name__,
+                since_ns=since_ns,
+                until_ns=self._clock.time_ns(),
+                first_missing=ids[0],
+                last_missing=ids[1],
+                repaired=is_repaired,
+                why=why,
+            )
+        )
+        if kind in STATES:
+            return  # the next event of it tells all there is to know
+        self._on_incident(
+            StreamGap(
+                venue=self._venue.name,
+                time_ns=self._clock.time_ns(),
+                detail=f"{kind.__name__} of {symbol or 'the whole market'}: {why}"
+                + ("; what was missed is read back" if is_repaired else ""),
+                kind=kind.__name__,
+                symbol=symbol,
+                repaired=is_repaired,
+            )
+        )
+
+
+class Tape:
+    """Trades of one symbol.
+
+    Attributes:
+        last: The newest that was delivered; None before the first.
+        held: Those of the stream that wait.
+        is_away: They have to wait.
+        is_repaired: What is before them is being read.
+        read: Ids of what was read back a moment ago.
+    """
+
+    __slots__ = ("held", "is_away", "is_repaired", "last", "read", "symbol")
+
+    def __init__(self, symbol: str) -> None:
+        self.symbol = symbol
+        self.last: Trade | None = None
+        self.held: list[Trade] = []
+        self.is_away = False
+        self.is_repaired = False
+        self.read: set[int | str] = set()
+
+
+def _hole(tape: Tape, rows: list[Trade]) -> tuple[int | None, int | None]:
+    """First and last id of what was missed, where the venue counts them."""
+    last = tape.last
+    if not isinstance(last, AggTrade) or not isinstance(last.trade_id, int):
+        return None, None
+    end = tape.held[0].trade_id if tape.held else (rows[-1].trade_id + 1 if rows else None)  # type: ignore[operator]
+    if not isinstance(end, int):
+        return last.trade_id + 1, None
+    return last.trade_id + 1, end - 1
+
+
+def _recovered(event: Any) -> Any:
+    """It was made a moment ago, and nobody has seen it."""
+    force_setattr(event, "recovered", True)
+    return event

@@ -1,0 +1,227 @@
+"""GAPS: what a public stream missed is read back, or said to be missing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from perpwire.clock import ManualClock
+from perpwire.model.incident import Incident, StreamGap
+from perpwire.model.market import AggTrade, BookTicker, Event, Gap, Kline, Liquidation, MarkPrice, Trade
+from perpwire.simulator.faults import Answer, Cut, DropMessage, Refuse, Silence
+from perpwire.testing import World, offline
+
+VENUES = ["binance", "bybit"]
+SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+
+
+class Ears:
+    """What one connector hears, in order."""
+
+    def __init__(self, world: World, venue: str) -> None:
+        self.connector = world.connector(venue)
+        self.heard: dict[str, list[Event]] = defaultdict(list)
+        self.incidents: list[Incident] = []
+        for kind in (Trade, Kline, BookTicker, Liquidation):
+            self.connector.on(kind, self._hear)
+        self.connector.on(Gap, self._hear)
+        self.connector.on_incident(self.incidents.append)
+
+    def _hear(self, event: Event) -> None:
+        kind = event.kind if isinstance(event, Gap) else ("Trade" if isinstance(event, Trade) else type(event).__name__)
+        self.heard[f"{kind} {event.symbol}"].append(event)
+
+    def trades(self, symbol: str) -> list[Trade]:
+        return [one for one in self.heard[f"Trade {symbol}"] if isinstance(one, Trade)]
+
+    def gaps(self, symbol: str, kind: str = "Trade") -> list[Gap]:
+        return [one for one in self.heard[f"{kind} {symbol}"] if isinstance(one, Gap)]
+
+
+def play(
+    venue: str, scenario: Callable[[World, Ears, Ears, list[int]], Awaitable[None]], rate: float = 3.0, seed: int = 7
+) -> None:
+    """With one connector whose sockets (their numbers are given) may be hurt, and one that hears everything."""
+    clock = ManualClock()
+
+    async def main() -> None:
+        async with offline(clock=clock, venues=[venue], rate=rate, seed=seed) as world:
+            ours, truth = Ears(world, venue), Ears(world, venue)
+            async with ours.connector, truth.connector:
+                await ours.connector.subscribe([Trade], SYMBOLS)
+                numbers = list(world.simulation.hosts[venue].connections)
+                await truth.connector.subscribe([Trade], SYMBOLS)
+                await clock.sleep(10)
+                await scenario(world, ours, truth, numbers)
+
+    clock.run(main())
+
+
+def same(ours: Ears, truth: Ears, symbol: str) -> None:
+    """The same trades in the same order, each once."""
+    wanted = [trade.trade_id for trade in truth.trades(symbol)]
+    had = [trade.trade_id for trade in ours.trades(symbol)]
+    assert had[-len(wanted) :] == wanted
+    assert len(set(had)) == len(had)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("away_s", [1.0, 30.0, 300.0])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_gaps_1_after_an_outage_each_hole_is_closed_from_rest_in_order_and_marked(
+    seed: int, away_s: float, venue: str
+) -> None:
+    async def scenario(world: World, ours: Ears, truth: Ears, numbers: list[int]) -> None:
+        faults, before = world.simulation.faults[venue], {one: len(ours.trades(one)) for one in SYMBOLS}
+        for number in numbers:
+            faults.add(Cut(connection=number))
+        faults.add(Refuse(seconds=away_s))
+        await world.clock.sleep(away_s + 60)
+        for symbol in SYMBOLS:
+            same(ours, truth, symbol)
+            recovered = [one for one in ours.trades(symbol) if one.recovered]
+            gaps = ours.gaps(symbol)
+            assert len(gaps) <= 1
+            if away_s >= 30:
+                assert len(recovered) > 5
+            if recovered:
+                (gap,) = gaps
+                assert gap.repaired
+                assert gap.until_ns > gap.since_ns > 0
+                stream = ours.heard[f"Trade {symbol}"]
+                at = stream.index(gap)
+                assert stream[at + 1] is recovered[0]
+                assert all(not one.recovered for one in stream[:at])
+                if venue == "binance":
+                    ids = [int(one.trade_id) for one in ours.trades(symbol)]
+                    assert ids == list(range(ids[0], ids[-1] + 1))
+                    assert (gap.first_missing, gap.last_missing) == (recovered[0].trade_id, recovered[-1].trade_id)
+            assert len(ours.trades(symbol)) > before[symbol]
+        told = [one for one in ours.incidents if isinstance(one, StreamGap)]
+        assert all(one.repaired for one in told)
+
+    play(venue, scenario, seed=seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_gaps_1_where_trades_cannot_be_read_back_the_gap_says_so_and_the_stream_goes_on(venue: str) -> None:
+    async def scenario(world: World, ours: Ears, truth: Ears, numbers: list[int]) -> None:
+        faults = world.simulation.faults[venue]
+        path = {"binance": "/fapi/v1/aggTrades", "bybit": "/v5/market/recent-trade"}[venue]
+        faults.add(Answer(method="GET", path=path, status=503, count=None, for_s=120.0))
+        for number in numbers:
+            faults.add(Cut(connection=number))
+        faults.add(Refuse(seconds=30.0))
+        await world.clock.sleep(90)
+        for symbol in SYMBOLS:
+            (gap,) = ours.gaps(symbol)
+            assert not gap.repaired
+            stream = ours.heard[f"Trade {symbol}"]
+            assert len(stream) - stream.index(gap) > 5
+            assert not any(one.recovered for one in ours.trades(symbol))
+            ids = [one.trade_id for one in truth.trades(symbol)]
+            had = [one.trade_id for one in ours.trades(symbol)]
+            missing = [one for one in ids[ids.index(had[-1]) - len(had) :] if one not in had]
+            if venue == "binance":
+                assert gap.first_missing is not None
+                assert gap.last_missing is not None
+                assert [one for one in ids if gap.first_missing <= int(one) <= gap.last_missing] == [
+                    one for one in ids if one not in had and int(one) >= gap.first_missing
+                ]
+            assert missing
+            assert [one for one in ids if one in had] == had[-len([one for one in ids if one in had]) :]
+
+    play(venue, scenario)
+
+
+@pytest.mark.slow
+def test_gaps_1_a_hole_in_the_numbers_is_closed_without_any_loss_of_a_socket() -> None:
+    async def scenario(world: World, ours: Ears, truth: Ears, numbers: list[int]) -> None:
+        world.simulation.faults["binance"].add(
+            DropMessage(topic="btcusdt@aggTrade", connection=numbers[0], count=3, nth=2)
+        )
+        await world.clock.sleep(40)
+        same(ours, truth, "BTCUSDT")
+        (gap,) = ours.gaps("BTCUSDT")
+        assert gap.repaired
+        assert gap.last_missing is not None
+        assert gap.first_missing is not None
+        assert gap.last_missing - gap.first_missing == 2
+        assert sum(one.recovered for one in ours.trades("BTCUSDT")) == 3
+        assert ours.gaps("ETHUSDT") == []
+
+    play("binance", scenario)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_gaps_1_a_topic_that_was_mute_among_others_is_read_back_too(venue: str) -> None:
+    async def scenario(world: World, ours: Ears, truth: Ears, numbers: list[int]) -> None:
+        topic = {"binance": "btcusdt@aggTrade", "bybit": "publicTrade.BTCUSDT"}[venue]
+        await world.clock.sleep(90)  # so that its rhythm is known
+        for number in numbers:
+            world.simulation.faults[venue].add(Silence(what="data", connection=number, topic=topic))
+        await world.clock.sleep(180)
+        same(ours, truth, "BTCUSDT")
+        assert any(one.recovered for one in ours.trades("BTCUSDT"))
+        assert all(gap.repaired for gap in ours.gaps("BTCUSDT"))
+
+    play(venue, scenario, rate=10.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_gaps_1_candles_that_closed_meanwhile_are_told_and_states_are_marked(venue: str) -> None:
+    async def scenario(world: World, ours: Ears, truth: Ears, numbers: list[int]) -> None:
+        await ours.connector.subscribe([Kline], ["BTCUSDT"], interval="1m")
+        await ours.connector.subscribe([BookTicker, MarkPrice, Liquidation], ["BTCUSDT"])
+        await world.clock.sleep(30)
+        faults = world.simulation.faults[venue]
+        for number in list(world.simulation.hosts[venue].connections):
+            faults.add(Cut(connection=number))
+        faults.add(Refuse(seconds=190.0))
+        await world.clock.sleep(280)
+        candles = [one for one in ours.heard["Kline BTCUSDT"] if isinstance(one, Kline)]
+        closed = [one.open_time_ms for one in candles if one.is_closed]
+        assert closed == list(range(closed[0], closed[-1] + 1, 60_000))
+        recovered = [one for one in candles if one.recovered]
+        assert len(recovered) >= 3
+        rest = {
+            one.open_time_ms: one
+            for one in await ours.connector.get_klines("BTCUSDT", "1m", recovered[0].open_time_ms).all()
+        }
+        for one in recovered:
+            again = rest[one.open_time_ms]
+            assert (one.open, one.high, one.low, one.close, one.volume) == (
+                again.open, again.high, again.low, again.close, again.volume
+            )  # fmt: skip
+        assert [gap.repaired for gap in ours.gaps("BTCUSDT", "Kline")] == [True]
+        assert [gap.repaired for gap in ours.gaps("BTCUSDT", "BookTicker")] == [False]
+        assert [gap.repaired for gap in ours.gaps("BTCUSDT", "Liquidation")] == [False]
+        kinds = {one.kind for one in ours.incidents if isinstance(one, StreamGap)}
+        assert kinds <= {"Trade", "Kline", "Liquidation"}
+
+    play(venue, scenario)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_gaps_1_an_iterator_has_the_gap_in_its_place(venue: str) -> None:
+    async def scenario(world: World, ours: Ears, truth: Ears, numbers: list[int]) -> None:
+        queue = await ours.connector.watch_trades("BTCUSDT")
+        for number in numbers:
+            world.simulation.faults[venue].add(Cut(connection=number))
+        world.simulation.faults[venue].add(Refuse(seconds=20.0))
+        await world.clock.sleep(60)
+        got = [await anext(queue) for _ in range(queue.waiting)]
+        at = next(n for n, one in enumerate(got) if isinstance(one, Gap))
+        assert got[at + 1].recovered
+        assert sum(isinstance(one, Gap) for one in got) == 1
+        if venue == "binance":
+            assert all(isinstance(one, AggTrade) for one in got if not isinstance(one, Gap))
+
+    play(venue, scenario)

@@ -17,6 +17,8 @@ _NAMES = {
     "perpwire.api_connector.guards": ("CAUTIOUS", "Guards"),
     "perpwire.api_connector.history": ("History", "Rows"),
     "perpwire.api_connector.lifecycle": ("State", "TopicState"),
+    "perpwire.api_connector.listener": ("HandlerStats",),
+    "perpwire.api_connector.loop_watch": ("LoopWatch",),
     "perpwire.api_connector.metrics": ("APIMetrics", "CallStats", "RequestStats"),
     "perpwire.api_connector.order_journal": ("JournalEntry", "JournalFile", "OrderJournal"),
     "perpwire.api_connector.rate_limiter": ("RateLimiter",),
@@ -90,6 +92,8 @@ if TYPE_CHECKING:
     from perpwire.api_connector.guards import CAUTIOUS as CAUTIOUS, Guards as Guards
     from perpwire.api_connector.history import History as History, Rows as Rows
     from perpwire.api_connector.lifecycle import State as State, TopicState as TopicState
+    from perpwire.api_connector.listener import HandlerStats as HandlerStats
+    from perpwire.api_connector.loop_watch import LoopWatch as LoopWatch
     from perpwire.api_connector.metrics import (
         APIMetrics as APIMetrics,
         CallStats as CallStats,

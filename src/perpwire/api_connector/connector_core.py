@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 import ssl
@@ -23,6 +24,7 @@ from perpwire.api_connector.history import History
 from perpwire.api_connector.instrument_cache import InstrumentCache
 from perpwire.api_connector.key_check import check_key
 from perpwire.api_connector.ledger import Pool, RateLedger
+from perpwire.api_connector.loop_watch import LoopWatch
 from perpwire.api_connector.metrics import APIMetrics
 from perpwire.api_connector.order_desk import OrderDesk
 from perpwire.api_connector.order_form import OrderForm
@@ -173,6 +175,9 @@ class ConnectorCore:
         self._hosts = self.streams.hosts(venue)
         self._incident_handlers: list[Callable[[Incident], None]] = []
         self.streams.on_incident(self._tell)
+        self.loop_watch = LoopWatch(venue.name, self._clock, self._tell)
+        """How long the event loop has stood still. It watches while the connector runs, by the machine's own time."""
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.instruments = InstrumentCache(venue.name, self._ask_instruments, self._clock)
         self.position_modes = PositionModes(venue, self._clock, self._tell)
         view = View(self._mark_price, self._positions_of, self._open_orders_of)
@@ -202,7 +207,9 @@ class ConnectorCore:
             NotAllowed: The key may withdraw, which was not allowed (code WITHDRAWAL_RIGHTS).
         """
         if self._parts is not None:
+            self._check_loop()
             return
+        self._loop = asyncio.get_running_loop()
         if self._credentials is not None and self._credentials.is_complete:
             self._credentials.check()
         journal = self._open_journal()
@@ -269,11 +276,14 @@ class ConnectorCore:
         except BaseException:
             await self.close()
             raise
+        if isinstance(self._clock, SystemClock):  # time that is turned by hand does not pass while code runs
+            self.loop_watch.start()
         if trade is not None and self._road is Road.WEBSOCKET:
             trade.open()
 
     async def close(self) -> None:
         """Close streams and connections; open orders are left as they are."""
+        self.loop_watch.stop()
         parts, self._parts = self._parts, None
         if parts is not None:
             await parts.orders.close()
@@ -321,7 +331,23 @@ class ConnectorCore:
                 "the connector is not started", venue=self.venue.name, code="NOT_STARTED",
                 advice="Use it as `async with connector:`, or await connector.start().",
             )  # fmt: skip
+        self._check_loop()
         return self._parts
+
+    def _check_loop(self) -> None:
+        """
+        Raises:
+            BadInput: The connector was started in another event loop than this one: its sockets live there.
+        """
+        try:
+            here = asyncio.get_running_loop()
+        except RuntimeError:
+            return  # nothing is awaited outside of a loop
+        if here is not self._loop:
+            raise BadInput(
+                f"the connector was started in {self._loop!r}, and is used from {here!r}", venue=self.venue.name,
+                code="OTHER_LOOP", advice="Make and close a connector within one asyncio.run().",
+            )  # fmt: skip
 
     @property
     def _path(self) -> RequestPath:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from perpwire.api_connector.histogram import Histogram
+from perpwire.api_connector.listener import HandlerStats, Listener
 from perpwire.clock import Clock
+from perpwire.errors import BadInput
 from perpwire.model.incident import FrameGarbled, HandlerFailed, Incident
 from perpwire.model.market import Event, Unknown
 
@@ -15,6 +18,8 @@ log = logging.getLogger("perpwire.api_connector")
 
 Handler = Callable[[Any], None]
 """Called with each event from within the read callback: quick, and never blocking."""
+
+_NAMES_KEPT = 256
 
 Tap = Callable[[str, bytes, int], None]
 """Called with connection name, raw frame and arrival time (Unix ns) before anything else happens to a frame."""
@@ -32,8 +37,8 @@ class _Routes:
     __slots__ = ("by_symbol", "for_all")
 
     def __init__(self) -> None:
-        self.for_all: tuple[Handler, ...] = ()
-        self.by_symbol: dict[str, tuple[Handler, ...]] = {}
+        self.for_all: tuple[Listener, ...] = ()
+        self.by_symbol: dict[str, tuple[Listener, ...]] = {}
 
 
 class FramePath:
@@ -51,35 +56,60 @@ class FramePath:
         """Nanoseconds from "frame readable" to the first handler running."""
         self.events_delivered = 0
         self.frames_garbled = 0
+        self.failures: dict[str, int] = {}
+        """Name of a handler -> how often it has raised; kept when it is registered no more."""
 
     def on(self, kind: type[Event], handler: Handler, symbol: str | None = None) -> Callable[[], None]:
-        """Call `handler` with every event of `kind` (of `symbol`, or of all). Returns a function that ends it."""
+        """Call `handler` with every event of `kind` (of `symbol`, or of all). Returns a function that ends it: the
+        handler is not called again then, not even with the event that is just being handed round.
+
+        Raises:
+            BadInput: `handler` is a coroutine function: nobody would await it.
+        """
+        if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None)):  # noqa: B004
+            raise BadInput(
+                f"{Listener(handler, kind).name} is a coroutine function; handlers are called, not awaited",
+                code="COROUTINE_HANDLER",
+                advice="Use an iterator (watch), or a plain function that puts the event into an asyncio.Queue.",
+            )
+        listener = Listener(handler, kind)
         routes = self._registered.setdefault(kind, _Routes())
         self._resolved.clear()
         if symbol is None:
-            routes.for_all = (*routes.for_all, handler)
+            routes.for_all = (*routes.for_all, listener)
         else:
-            routes.by_symbol[symbol] = (*routes.by_symbol.get(symbol, ()), handler)
-
-        ended = False
+            routes.by_symbol[symbol] = (*routes.by_symbol.get(symbol, ()), listener)
 
         def off() -> None:
-            nonlocal ended
-            if ended:
+            if not listener.end():
                 return
-            ended = True
             if symbol is None:
-                routes.for_all = _without_one(routes.for_all, handler)
+                routes.for_all = _without(routes.for_all, listener)
+                return
+            left = _without(routes.by_symbol[symbol], listener)
+            if left:
+                routes.by_symbol[symbol] = left
             else:
-                routes.by_symbol[symbol] = _without_one(routes.by_symbol[symbol], handler)
+                del routes.by_symbol[symbol]
 
         return off
+
+    @property
+    def handlers(self) -> list[HandlerStats]:
+        """What each handler that is registered has taken so far, the busiest first."""
+        found = [
+            listener.stats()
+            for routes in self._registered.values()
+            for listeners in (routes.for_all, *routes.by_symbol.values())
+            for listener in listeners
+        ]
+        return sorted(found, key=lambda one: -one.busy_s)
 
     def gate(self, kind: type[Event], gate: Handler) -> Callable[[], None]:
         """Give events of `kind` to `gate` in place of their handlers: it decides which to hand on by `pass_on`, and
         when. Returns a function that ends it."""
         routes = self._gates[kind] = _Routes()
-        routes.for_all = (gate,)
+        routes.for_all = (Listener(gate, kind),)
         self._resolved.clear()
 
         def off() -> None:
@@ -107,44 +137,68 @@ class FramePath:
         if events is None:
             return False
         if events:
-            self.latency_ns.record(self._clock.time_ns() - received_ns)
-        for event in events:
-            self.deliver(event)
+            now_ns = self._clock.time_ns()
+            self.latency_ns.record(now_ns - received_ns)
+            for event in events:
+                now_ns = self._deliver(event, now_ns)
         return True
 
     def deliver(self, event: Event) -> None:
         """Hand one event to everybody who asked for its kind."""
+        self._deliver(event, self._clock.time_ns())
+
+    def pass_on(self, event: Event) -> None:
+        """For gates: hand one event to the handlers of its kind."""
+        self._hand_to(self._routes_of(type(event)), event, self._clock.time_ns())
+
+    def _deliver(self, event: Event, now_ns: int) -> int:
         self.events_delivered += 1
         routes = self._resolved.get(type(event))
         if routes is None:
             routes = self._resolve(type(event))
-        self._hand_to(routes, event)
+        return self._hand_to(routes, event, now_ns)
 
-    def pass_on(self, event: Event) -> None:
-        """For gates: hand one event to the handlers of its kind."""
-        self._hand_to(self._routes_of(type(event)), event)
-
-    def _hand_to(self, routes: tuple[_Routes, ...], event: Event) -> None:
+    def _hand_to(self, routes: tuple[_Routes, ...], event: Event, now_ns: int) -> int:
         for route in routes:
-            for handler in route.for_all:
-                self._call(handler, event)
-            for handler in route.by_symbol.get(event.symbol, ()):
-                self._call(handler, event)
+            for listener in route.for_all:
+                now_ns = self._call(listener, event, now_ns)
+            for listener in route.by_symbol.get(event.symbol, ()):
+                now_ns = self._call(listener, event, now_ns)
+        return now_ns
 
-    def _call(self, handler: Handler, event: Event) -> None:
+    def _call(self, listener: Listener, event: Event, now_ns: int) -> int:
+        """Gives the time after it, from which the next one is timed: one look at the clock for each call. Cancellation,
+        KeyboardInterrupt and SystemExit are no failures of a handler and pass."""
         try:
-            handler(event)
+            made = listener.handler(event)
+            if made is not None and inspect.iscoroutine(made):
+                made.close()
+                raise TypeError("it made a coroutine, which nobody awaits")
         except Exception as error:
-            name = getattr(handler, "__qualname__", type(handler).__name__)
-            log.exception("handler %s failed", name)
-            self._on_incident(
-                HandlerFailed(
-                    venue=event.venue,
-                    time_ns=self._clock.time_ns(),
-                    detail=f"{name} raised {type(error).__name__} on {type(event).__name__}",
-                    handler=name,
-                )
+            self._failed(listener, event, error)
+        ended_ns = self._clock.time_ns()
+        took_ns = ended_ns - now_ns
+        listener.calls += 1
+        listener.busy_ns += took_ns
+        if took_ns > listener.longest_ns:
+            listener.longest_ns = took_ns
+        return ended_ns
+
+    def _failed(self, listener: Listener, event: Event, error: Exception) -> None:
+        name = listener.name
+        listener.failed += 1
+        counted = name if name in self.failures or len(self.failures) < _NAMES_KEPT else "other"
+        self.failures[counted] = self.failures.get(counted, 0) + 1
+        log.error("handler %s failed", name, exc_info=error)
+        self._on_incident(
+            HandlerFailed(
+                venue=event.venue,
+                time_ns=self._clock.time_ns(),
+                detail=f"{name} raised {type(error).__name__} on {type(event).__name__}",
+                handler=name,
+                event=event,
             )
+        )
 
     def _resolve(self, kind: type[Event]) -> tuple[_Routes, ...]:
         gates = tuple(self._gates[base] for base in kind.__mro__ if base in self._gates)
@@ -168,7 +222,6 @@ class FramePath:
         )
 
 
-def _without_one(handlers: tuple[Handler, ...], gone: Handler) -> tuple[Handler, ...]:
+def _without(listeners: tuple[Listener, ...], gone: Listener) -> tuple[Listener, ...]:
     """A handler may be registered twice; each registration ends on its own."""
-    at = handlers.index(gone)
-    return handlers[:at] + handlers[at + 1 :]
+    return tuple(one for one in listeners if one is not gone)

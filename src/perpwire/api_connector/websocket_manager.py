@@ -17,6 +17,7 @@ from perpwire.api_connector.connect_gate import ConnectGate
 from perpwire.api_connector.event_queue import EventQueue, Overflow
 from perpwire.api_connector.frame_path import FramePath, Tap
 from perpwire.api_connector.lifecycle import State, TopicState
+from perpwire.api_connector.listener import HandlerStats
 from perpwire.api_connector.route_search import LOOK_S, RouteSearch
 from perpwire.api_connector.stream_connection import StreamConnection, best_of
 from perpwire.api_connector.topic_routes import Routes, TopicRoutes
@@ -245,6 +246,17 @@ class WebSocketManager:
     def on_raw(self, tap: Tap | None) -> None:
         """Call `tap(connection, frame, received_ns)` with each frame as it came, before anything is made of it."""
         self.frames.tap = tap
+
+    @property
+    def handlers(self) -> list[HandlerStats]:
+        """How often each handler was called, how often it raised, and how long it took; the busiest first. While one
+        runs nothing is read: what takes longer than some milliseconds belongs in a task, fed by an iterator."""
+        return self.frames.handlers
+
+    @property
+    def queues(self) -> list[EventQueue[Any]]:
+        """The iterators that are open: how many events wait in each, since when, and how many were lost."""
+        return list(self._queues)
 
     @property
     def states(self) -> dict[str, State]:

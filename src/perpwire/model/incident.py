@@ -6,6 +6,8 @@ from decimal import Decimal
 
 import msgspec
 
+from perpwire.model.market import Event
+
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """Something happened to us.
@@ -197,9 +199,15 @@ class ClockStepped(Incident, frozen=True, kw_only=True):
 
 
 class HandlerFailed(Incident, frozen=True, kw_only=True):
-    """A user's handler raised; the others and the stream go on."""
+    """A user's handler raised; the others and the stream go on.
+
+    Attributes:
+        handler: Its name.
+        event: What it was called with; None where that was no event.
+    """
 
     handler: str
+    event: Event | None = None
 
 
 class FrameGarbled(Incident, frozen=True, kw_only=True):

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from perpwire.api_connector.frame_path import FramePath
+from perpwire.clock import ManualClock
+from perpwire.errors import BadInput
+from perpwire.model.incident import HandlerFailed, Incident
+from perpwire.model.market import Event, Trade
+
+
+class Numbers:
+    """A decoder whose frames are so many trades: b"3" has three."""
+
+    def on_frame(self, frame: bytes, received_ns: int) -> Sequence[Event] | None:
+        return [
+            Trade(symbol="BTCUSDT", trade_id=number, price=Decimal(1), quantity=Decimal(1), buyer_is_maker=False)
+            for number in range(int(frame))
+        ]
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.incidents: list[Incident] = []
+        self.frames = FramePath(self.clock, self.incidents.append)
+
+    def bring(self, trades: int) -> None:
+        assert self.frames.on_frame(Numbers(), "binance/market", str(trades).encode(), self.clock.time_ns())
+
+
+def test_a_handler_that_raises_in_the_middle_of_a_frame_costs_nobody_an_event() -> None:
+    scene, before, after = Scene(), list[Any](), list[Any]()
+
+    def raises(trade: Trade) -> None:
+        if trade.trade_id == 1:
+            raise ValueError("no")
+
+    for handler in (before.append, raises, after.append):
+        scene.frames.on(Trade, handler)
+    scene.bring(3)
+    assert [one.trade_id for one in before] == [one.trade_id for one in after] == [0, 1, 2]
+    (told,) = scene.incidents
+    assert isinstance(told, HandlerFailed)
+    assert told.event == before[1]
+    assert "raises raised ValueError on Trade" in told.detail
+    (name,) = scene.frames.failures
+    assert name.endswith("raises")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, asyncio.CancelledError])
+def test_what_ends_a_program_or_a_task_is_no_failure_of_a_handler_and_passes(error: type[BaseException]) -> None:
+    scene = Scene()
+
+    def ends(_trade: Trade) -> None:
+        raise error
+
+    scene.frames.on(Trade, ends)
+    with pytest.raises(error):
+        scene.bring(1)
+    assert scene.incidents == []
+
+
+async def _async(_event: Event) -> None:
+    raise AssertionError("it is never run")
+
+
+class _Callable:
+    async def __call__(self, _event: Event) -> None:
+        raise AssertionError("it is never run")
+
+
+class _Method:
+    async def on_event(self, _event: Event) -> None:
+        raise AssertionError("it is never run")
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [_async, functools.partial(_async), _Callable(), _Method().on_event],
+    ids=["def", "partial", "object", "method"],
+)
+def test_coroutine_functions_are_refused_as_handlers(handler: Callable[[Event], None]) -> None:
+    with pytest.raises(BadInput, match="coroutine function") as caught:
+        Scene().frames.on(Trade, handler)
+    assert caught.value.code == "COROUTINE_HANDLER"
+
+
+def test_a_coroutine_in_disguise_is_told_as_a_failure_and_not_left_unawaited() -> None:
+    scene = Scene()
+    scene.frames.on(Trade, lambda event: _async(event))  # type: ignore[arg-type]
+    scene.bring(1)
+    assert [type(one) for one in scene.incidents] == [HandlerFailed]
+
+
+def test_a_handler_that_was_ended_is_not_called_again_even_in_the_round_that_ended_it() -> None:
+    scene, heard, others = Scene(), list[Any](), list[int]()
+    offs: list[Callable[[], None]] = []
+
+    def once(trade: Trade) -> None:
+        heard.append(trade.trade_id)
+        for off in offs:
+            off()
+
+    offs.append(scene.frames.on(Trade, once))
+    offs.append(scene.frames.on(Trade, lambda trade: heard.append(-1), "BTCUSDT"))
+    scene.frames.on(Trade, lambda trade: others.append(trade.trade_id))
+    scene.bring(3)
+    assert heard == [0]
+    assert others == [0, 1, 2]
+    assert [one.calls for one in scene.frames.handlers] == [3]
+
+
+def test_a_handler_that_is_registered_within_a_handler_hears_what_comes_next() -> None:
+    scene, late = Scene(), list[int]()
+
+    def adds(trade: Trade) -> None:
+        if trade.trade_id == 0:
+            scene.frames.on(Trade, lambda later: late.append(later.trade_id))
+
+    scene.frames.on(Trade, adds)
+    scene.bring(3)
+    assert late == [1, 2]
+
+
+def test_one_handler_registered_twice_ends_once_for_each_registration() -> None:
+    scene, heard = Scene(), list[Trade]()
+    first, second = (scene.frames.on(Trade, heard.append) for _ in range(2))
+    scene.bring(1)
+    first()
+    first()
+    scene.bring(1)
+    second()
+    scene.bring(1)
+    assert len(heard) == 3
+
+
+def test_the_time_that_each_handler_takes_is_its_own() -> None:
+    scene = Scene()
+
+    def slow(trade: Trade) -> None:
+        scene.clock.advance(0.5 if trade.trade_id == 1 else 0.1)
+
+    def quick(_trade: Trade) -> None:
+        scene.clock.advance(0.001)
+
+    scene.frames.on(Trade, quick)
+    scene.frames.on(Trade, slow)
+    scene.bring(3)
+    slowest, other = scene.frames.handlers
+    assert slowest.handler.endswith("slow")
+    assert (slowest.calls, slowest.failed, slowest.kind) == (3, 0, "Trade")
+    assert (round(slowest.busy_s, 6), round(slowest.longest_s, 6)) == (0.7, 0.5)
+    assert (round(other.busy_s, 6), round(other.longest_s, 6)) == (0.003, 0.001)

@@ -1,0 +1,91 @@
+"""CALLB: a handler that raises is reported each time, and hurts nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from decimal import Decimal
+
+import pytest
+from tests.criteria.streamed import VENUES, played
+
+from perpwire.api_connector.frame_path import FramePath
+from perpwire.clock import ManualClock
+from perpwire.model.incident import ConnectionLost, HandlerFailed, Incident
+from perpwire.model.market import Event, Trade
+from perpwire.scenarios.run import Run
+
+
+@pytest.mark.slow
+def test_callb_1_of_100_000_events_all_are_offered_and_1_000_errors_are_told_with_their_events(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    told: list[Incident] = []
+    frames = FramePath(ManualClock(), told.append)
+    offered = []
+
+    def raises(trade: Trade) -> None:
+        offered.append(trade.trade_id)
+        if trade.trade_id % 100 == 0:
+            raise ValueError(trade.trade_id)
+
+    frames.on(Trade, raises)
+    for number in range(100_000):
+        frames.deliver(
+            Trade(symbol="BTCUSDT", trade_id=number, price=Decimal(1), quantity=Decimal(1), buyer_is_maker=False)
+        )
+    assert offered == list(range(100_000))
+    failures = [one.event for one in told if isinstance(one, HandlerFailed)]
+    assert [one.trade_id for one in failures if isinstance(one, Trade)] == list(range(0, 100_000, 100))
+    assert list(frames.failures.values()) == [1000]
+    assert [one.failed for one in frames.handlers] == [1000]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_callb_1_the_connection_stays_and_the_others_lose_nothing(venue: str) -> None:
+    async def scenario(run: Run) -> None:
+        count = failed = 0
+
+        def raises(_event: Event) -> None:
+            nonlocal count, failed
+            count += 1
+            if count % 100 == 0:
+                failed += 1
+                raise ValueError("on purpose")
+
+        run.connector.on(Trade, raises)
+        await run.follow("BTCUSDT", "ETHUSDT")
+        await run.clock.sleep(60)
+        told = [one for one in run.incidents if isinstance(one, HandlerFailed)]
+        run.check(failed > 5, f"only {failed} failures")
+        run.check(len(told) == failed, f"{failed} failures, {len(told)} told")
+        run.check(all(isinstance(one.event, Trade) for one in told), "an error was told without its event")
+        run.check(not any(isinstance(one, ConnectionLost) for one in run.incidents), "a connection was lost")
+
+    # Each of them is logged with its traceback, which a scenario would count against the library otherwise.
+    problems = [one for one in played(scenario, venue).problems if "on purpose" not in one and "raises" not in one]
+    assert problems == []
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_callb_2_a_failure_of_a_handler_in_a_task_reaches_the_users_block_and_nothing_is_left(venue: str) -> None:
+    caught: list[str] = []
+
+    async def scenario(run: Run) -> None:
+        queue = await run.connector.watch_trades("BTCUSDT")
+
+        async def consumer() -> None:
+            async for _ in queue:
+                raise LookupError("the consumer's own")
+
+        try:
+            async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+                group.create_task(consumer())
+        except* LookupError as errors:
+            caught.append(str(errors.exceptions[0]))
+        queue.close()
+
+    assert played(scenario, venue).problems == []
+    assert caught == ["the consumer's own"]

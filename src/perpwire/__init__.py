@@ -50,8 +50,8 @@ _NAMES = {
         "ConnectionLost", "ConnectionRecovered", "ConsumerBehind", "DeadManFailed", "FillsRecovered",
         "FrameGarbled", "GuardTripped", "HandlerFailed", "Incident", "KeyWarning", "LoginRefused",
         "LoopStalled", "ModeChanged", "OrderDoubtful", "OrderFailed", "OrderResolved", "PositionMismatch",
-        "RateLimitHit", "RouteFound", "StreamGap", "StreamSilent", "StreamStale", "SubscriptionRefused",
-        "UnknownCode", "UnknownSeen",
+        "RateLimitHit", "RouteFound", "StreamGap", "StreamLagging", "StreamSilent", "StreamStale",
+        "SubscriptionRefused", "UnknownCode", "UnknownSeen",
     ),
     "perpwire.model.instrument": ("Instrument", "Rounding"),
     "perpwire.model.market": (
@@ -190,6 +190,7 @@ if TYPE_CHECKING:
         RateLimitHit as RateLimitHit,
         RouteFound as RouteFound,
         StreamGap as StreamGap,
+        StreamLagging as StreamLagging,
         StreamSilent as StreamSilent,
         StreamStale as StreamStale,
         SubscriptionRefused as SubscriptionRefused,

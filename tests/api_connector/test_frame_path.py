@@ -54,8 +54,8 @@ def test_a_handler_that_raises_in_the_middle_of_a_frame_costs_nobody_an_event() 
     assert name.endswith("raises")
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, asyncio.CancelledError])
-def test_what_ends_a_program_or_a_task_is_no_failure_of_a_handler_and_passes(error: type[BaseException]) -> None:
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_what_ends_a_program_is_no_failure_of_a_handler_and_passes(error: type[BaseException]) -> None:
     scene = Scene()
 
     def ends(_trade: Trade) -> None:
@@ -65,6 +65,18 @@ def test_what_ends_a_program_or_a_task_is_no_failure_of_a_handler_and_passes(err
     with pytest.raises(error):
         scene.bring(1)
     assert scene.incidents == []
+
+
+def test_a_handler_that_looks_at_a_cancelled_task_has_failed_and_stops_nothing() -> None:
+    scene, heard = Scene(), list[Any]()
+
+    def looks(_trade: Trade) -> None:
+        raise asyncio.CancelledError
+
+    scene.frames.on(Trade, looks)
+    scene.frames.on(Trade, heard.append)
+    scene.bring(2)
+    assert len(heard) == len(scene.incidents) == 2
 
 
 async def _async(_event: Event) -> None:

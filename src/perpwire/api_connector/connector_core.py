@@ -23,6 +23,7 @@ from perpwire.api_connector.guards import Guard, Guards, View
 from perpwire.api_connector.history import History
 from perpwire.api_connector.instrument_cache import InstrumentCache
 from perpwire.api_connector.key_check import check_key
+from perpwire.api_connector.lag_watch import LagWatch
 from perpwire.api_connector.ledger import Pool, RateLedger
 from perpwire.api_connector.loop_watch import LoopWatch
 from perpwire.api_connector.metrics import APIMetrics
@@ -48,7 +49,7 @@ from perpwire.errors import BadInput
 from perpwire.model.account import KeyInfo, Position
 from perpwire.model.incident import FrameGarbled, Incident, PositionMismatch
 from perpwire.model.instrument import Instrument
-from perpwire.model.market import MarkPrice
+from perpwire.model.market import Event, MarkPrice
 from perpwire.model.numbers import Number, exact
 from perpwire.model.order import Order
 from perpwire.transport.base import HttpTransport, SocketTransport
@@ -177,6 +178,7 @@ class ConnectorCore:
         self.streams.on_incident(self._tell)
         self.loop_watch = LoopWatch(venue.name, self._clock, self._tell)
         """How long the event loop has stood still. It watches while the connector runs, by the machine's own time."""
+        self._lag_watch = LagWatch(venue.name, self.streams, self.lag_ms, self._clock, self._tell)
         self._loop: asyncio.AbstractEventLoop | None = None
         self.instruments = InstrumentCache(venue.name, self._ask_instruments, self._clock)
         self.position_modes = PositionModes(venue, self._clock, self._tell)
@@ -278,12 +280,14 @@ class ConnectorCore:
             raise
         if isinstance(self._clock, SystemClock):  # time that is turned by hand does not pass while code runs
             self.loop_watch.start()
+        self._lag_watch.start()
         if trade is not None and self._road is Road.WEBSOCKET:
             trade.open()
 
     async def close(self) -> None:
         """Close streams and connections; open orders are left as they are."""
         self.loop_watch.stop()
+        self._lag_watch.stop()
         parts, self._parts = self._parts, None
         if parts is not None:
             await parts.orders.close()
@@ -401,6 +405,13 @@ class ConnectorCore:
         """Orders whose outcome is not known yet, and is being searched for: await one for its order. What is left when
         the connector is closed is told as an incident (OrderResolved, UNRESOLVED) and stays open in the journal."""
         return () if self._parts is None else self._parts.orders.unresolved
+
+    def lag_ms(self, event: Event) -> float | None:
+        """Milliseconds from the venue making the event to its frame being readable here, the clocks' difference taken
+        out; None where the event does not say when it was made. Its error is at most half a round trip."""
+        if not event.venue_time_ms:
+            return None
+        return event.received_ns / 1e6 + self._sync.offset_ms - event.venue_time_ms
 
     # --- inside ---------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Sequence
@@ -56,6 +57,8 @@ class FramePath:
         """Nanoseconds from "frame readable" to the first handler running."""
         self.events_delivered = 0
         self.frames_garbled = 0
+        self.latest: dict[str, Event] = {}
+        """Connection -> the last event that came on it."""
         self.failures: dict[str, int] = {}
         """Name of a handler -> how often it has raised; kept when it is registered no more."""
 
@@ -139,6 +142,7 @@ class FramePath:
         if events:
             now_ns = self._clock.time_ns()
             self.latency_ns.record(now_ns - received_ns)
+            self.latest[connection] = events[-1]
             for event in events:
                 now_ns = self._deliver(event, now_ns)
         return True
@@ -167,14 +171,15 @@ class FramePath:
         return now_ns
 
     def _call(self, listener: Listener, event: Event, now_ns: int) -> int:
-        """Gives the time after it, from which the next one is timed: one look at the clock for each call. Cancellation,
-        KeyboardInterrupt and SystemExit are no failures of a handler and pass."""
+        """Gives the time after it, from which the next one is timed: one look at the clock for each call."""
         try:
             made = listener.handler(event)
             if made is not None and inspect.iscoroutine(made):
                 made.close()
                 raise TypeError("it made a coroutine, which nobody awaits")
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            # Nothing cancels a plain function: it looked at a task or future of its own that was cancelled. What ends
+            # the program (KeyboardInterrupt, SystemExit) passes.
             self._failed(listener, event, error)
         ended_ns = self._clock.time_ns()
         took_ns = ended_ns - now_ns
@@ -184,7 +189,7 @@ class FramePath:
             listener.longest_ns = took_ns
         return ended_ns
 
-    def _failed(self, listener: Listener, event: Event, error: Exception) -> None:
+    def _failed(self, listener: Listener, event: Event, error: BaseException) -> None:
         name = listener.name
         listener.failed += 1
         counted = name if name in self.failures or len(self.failures) < _NAMES_KEPT else "other"

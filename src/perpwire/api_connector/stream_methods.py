@@ -163,10 +163,3 @@ class StreamMethods(MarketMethods):
         if trade is None or trade.state is State.IDLE:
             return self.streams.states
         return {**self.streams.states, trade.name: trade.state}
-
-    def lag_ms(self, event: Event) -> float | None:
-        """Milliseconds from the venue making the event to its frame being readable here, the clocks' difference taken
-        out; None where the event does not say when it was made. Its error is at most half a round trip."""
-        if not event.venue_time_ms:
-            return None
-        return event.received_ns / 1e6 + self._sync.offset_ms - event.venue_time_ms

@@ -139,6 +139,28 @@ class LoopStalled(Incident, frozen=True, kw_only=True):
     stack: str
 
 
+class StreamLagging(Incident, frozen=True, kw_only=True):
+    """What a stream tells has been old for some seconds when it could be read here: the venue, the line, or a handler
+    here is too slow. Told once, until it has caught up.
+
+    Attributes:
+        connection: Such as "binance/public".
+        kind, symbol: Of the event that was looked at.
+        lag_s: From the venue making it to its being readable here, the clocks' difference taken out.
+        waiting: Events in the fullest iterator.
+        handler: Which has taken most time meanwhile; "" where there is none.
+        busy_s: How much.
+    """
+
+    connection: str
+    kind: str
+    symbol: str
+    lag_s: float
+    waiting: int
+    handler: str
+    busy_s: float
+
+
 class ConsumerBehind(Incident, frozen=True, kw_only=True):
     """An iterator's buffer overflowed.
 

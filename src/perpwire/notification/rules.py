@@ -33,6 +33,7 @@ from perpwire.model.incident import (
     RateLimitHit,
     RouteFound,
     StreamGap,
+    StreamLagging,
     StreamSilent,
     StreamStale,
     SubscriptionRefused,
@@ -88,6 +89,7 @@ def _alert(incident: Incident, severity: Severity, key: str, title: str, **more:
 
 def _facts(incident: Incident) -> Mapping[str, str]:
     fields = msgspec.structs.asdict(incident)
+    fields.pop("event", None)  # long, and told in its own words
     return {
         name: f"{value:g}" if isinstance(value, float) else str(value)
         for name, value in fields.items()
@@ -160,6 +162,10 @@ def _position_mismatch(rules: Rules, incident: PositionMismatch) -> Alert:
 
 def _loop_stalled(rules: Rules, incident: LoopStalled) -> Alert:
     return _alert(incident, Severity.WARNING, "loop stalled", "The event loop stood still")
+
+
+def _stream_lagging(rules: Rules, incident: StreamLagging) -> Alert:
+    return _alert(incident, Severity.WARNING, f"lag {incident.connection}", f"{incident.connection} is behind")
 
 
 def _consumer_behind(rules: Rules, incident: ConsumerBehind) -> Alert:
@@ -272,6 +278,7 @@ _RULES: Mapping[type, Callable[[Rules, Any], Alert | None]] = {
     UnknownSeen: _unknown_seen,
     PositionMismatch: _position_mismatch,
     LoopStalled: _loop_stalled,
+    StreamLagging: _stream_lagging,
     ConsumerBehind: _consumer_behind,
     SubscriptionRefused: _subscription_refused,
     BookGap: _book_gap,

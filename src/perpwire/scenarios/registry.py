@@ -31,6 +31,7 @@ MODULES = (
     "acknowledged_no_data",
     "disconnect_zoo",
     "book_torture",
+    "burst",
 )
 """Those of this package that hold scenarios."""
 

@@ -1,4 +1,4 @@
-"""More than a consumer can read, handlers that raise, consumers that end: nobody else loses anything, all is counted."""
+"""More than consumers can read, handlers that raise, consumers that end: nobody else loses anything; all is counted."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def test_lost_2_a_consumer_that_sleeps_five_seconds_between_reads_loses_and_merg
 def test_lost_2_past_the_cap_a_gap_comes_first_and_the_account_is_read_again_within_a_second(venue: str) -> None:
     async def scenario(scene: Scene) -> None:
         assert MOST_WAITING == 100_000
-        queue = await scene.connector.watch_fills()
+        queue, other = [await scene.connector.watch_fills() for _ in range(2)]
         queue._limit = 50  # what holds for fifty holds for a hundred thousand
         await _resting(scene, 80)
         await scene.sleep(40)
@@ -93,6 +93,8 @@ def test_lost_2_past_the_cap_a_gap_comes_first_and_the_account_is_read_again_wit
         assert isinstance(first, Gap)
         assert (first.kind, first.repaired) == ("Fill", False)
         assert [type(one) for one in rest] == [Fill] * 50
+        assert [type(await anext(other)) for _ in range(80)] == [Fill] * 80
+        assert other.waiting == 0  # no gap: nothing is missing for this one
 
     play(scenario, venue)
 

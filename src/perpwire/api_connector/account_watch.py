@@ -117,6 +117,11 @@ class AccountWatch:
         self._become(self._after_loss())
         self._fills.catch_up()
 
+    def read_again(self) -> None:
+        """A consumer has lost events that the stream did tell: no gap of it. While it is away it is read anyway."""
+        if self._gap_since_ns is None:
+            self._become(self._after_loss())
+
     async def close(self) -> None:
         task, self._task = self._task, None
         if task is not None:

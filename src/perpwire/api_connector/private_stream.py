@@ -134,7 +134,7 @@ class PrivateStream:
     def read_again(self) -> None:
         """A consumer has lost events: what the account is now is delivered anew."""
         if self._opened:
-            self._watch.catch_up()
+            self._watch.read_again()
 
     async def close(self) -> None:
         opening, self._opening = self._opening, None

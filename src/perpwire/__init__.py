@@ -33,6 +33,8 @@ _NAMES = {
     "perpwire.credentials": ("Credentials",),
     "perpwire.data_processor.account_state": ("AccountState",),
     "perpwire.api_connector.book_watch": ("BookWatch",),
+    "perpwire.api_connector.candle_watch": ("CandleWatch",),
+    "perpwire.data_processor.candles": ("CandleMaker",),
     "perpwire.data_processor.local_book": ("LocalBook",),
     "perpwire.errors": (
         "APIError", "AuthenticationFailed", "BadInput", "BadRequest", "BeyondHorizon", "BookNotInSync", "Busy",
@@ -83,6 +85,7 @@ _HOME = {name: home for home, names in _NAMES.items() for name in names}
 if TYPE_CHECKING:
     from perpwire.api_connector.batch_methods import NewOrder as NewOrder
     from perpwire.api_connector.book_watch import BookWatch as BookWatch
+    from perpwire.api_connector.candle_watch import CandleWatch as CandleWatch
     from perpwire.api_connector.event_queue import (
         ConsumerTooSlow as ConsumerTooSlow,
         EventQueue as EventQueue,
@@ -118,6 +121,7 @@ if TYPE_CHECKING:
     from perpwire.clock import Clock as Clock, ManualClock as ManualClock, SystemClock as SystemClock
     from perpwire.credentials import Credentials as Credentials
     from perpwire.data_processor.account_state import AccountState as AccountState
+    from perpwire.data_processor.candles import CandleMaker as CandleMaker
     from perpwire.data_processor.local_book import LocalBook as LocalBook
     from perpwire.errors import (
         APIError as APIError,

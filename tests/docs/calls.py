@@ -179,6 +179,7 @@ ASKS_NOTHING = frozenset(
         "watch_trades",
         "watch_book_ticker",
         "watch_klines",
+        "watch_candles",
         "watch_continuous_klines",
         "watch_mark_prices",
         "watch_tickers",

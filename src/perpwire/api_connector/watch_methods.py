@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar, cast
 
+from perpwire.api_connector.candle_watch import CandleWatch
 from perpwire.api_connector.event_queue import EventQueue, Overflow
 from perpwire.api_connector.stream_methods import StreamMethods
+from perpwire.data_processor.candles import CandleMaker
 from perpwire.model.account import Balance, Position
 from perpwire.model.market import (
     AdlWarning,
@@ -112,6 +114,16 @@ class WatchMethods(StreamMethods):
         """Candles as they grow; `is_closed` is the last word on one."""
         queue = await self.watch(Kline, symbol, interval=interval, overflow="drop_oldest")
         return cast(EventQueue[Kline | Gap], queue)
+
+    async def watch_candles(self, symbol: str, interval: str, *, opens_at_last: bool = True) -> CandleWatch:
+        """Candles that are made here, of trades, each when it is closed: of any length (5s, 7m, 1d ...), also of those
+        that the venue does not have. `is_complete` is False where trades may be missing, as in the first one.
+
+        Args:
+            opens_at_last: A candle opens at the last price before it; False: at that of its own first trade.
+        """
+        maker = CandleMaker(self.venue.normal_symbol(symbol), interval, opens_at_last=opens_at_last)
+        return CandleWatch(await self.watch_trades(symbol), maker)
 
     async def watch_continuous_klines(
         self, pair: str, interval: str, contract: str = "PERPETUAL"

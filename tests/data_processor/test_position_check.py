@@ -29,8 +29,8 @@ def fill(side: Side, quantity: str, time_ms: int) -> Fill:
 def test_what_adds_up_is_silent_and_what_does_not_is_told_with_both_numbers() -> None:
     check = PositionCheck()
     assert check.compare([held("1")], asked_s=10, asked_ms=10_000) == []
-    check.on_fill(fill(Side.BUY, "0.5", 11_000), 11)
-    check.on_fill(fill(Side.SELL, "0.2", 12_000), 12)
+    check.on_fill(fill(Side.BUY, "0.5", 16_000), 16)
+    check.on_fill(fill(Side.SELL, "0.2", 17_000), 17)
     assert check.compare([held("1.3")], asked_s=30, asked_ms=30_000) == []
     (found,) = check.compare([held("1.2")], asked_s=60, asked_ms=60_000)
     assert found == Mismatch("BTCUSDT", Decimal("1.3"), Decimal("1.2"))
@@ -67,9 +67,33 @@ def test_both_sides_of_a_hedged_position_are_taken_net() -> None:
     check = PositionCheck()
     both = [held("1", side=PositionSide.LONG), held("-0.4", side=PositionSide.SHORT)]
     check.compare(both, asked_s=10, asked_ms=10_000)
-    check.on_fill(fill(Side.SELL, "0.1", 11_000), 11)
+    check.on_fill(fill(Side.SELL, "0.1", 16_000), 16)
     both[1] = held("-0.5", side=PositionSide.SHORT)
     assert check.compare(both, asked_s=30, asked_ms=30_000) == []
+    both[1] = held("-0.6", side=PositionSide.SHORT)
+    assert check.compare(both, asked_s=60, asked_ms=60_000) == [Mismatch("BTCUSDT", Decimal("0.5"), Decimal("0.4"))]
+
+
+@pytest.mark.parametrize("happened_ms", [9_980, 10_020, 10_060])
+@pytest.mark.parametrize("was_seen", [True, False])
+def test_a_fill_that_happened_about_when_a_reading_was_taken_and_is_told_after_it_is_no_mismatch(
+    happened_ms: int, was_seen: bool
+) -> None:
+    """The reading may have seen it or not, whichever of the two was earlier by clocks that differ a little."""
+    check = PositionCheck()
+    check.compare([held("2" if was_seen else "1")], asked_s=10, asked_ms=10_000)
+    check.on_fill(fill(Side.BUY, "1", happened_ms), 10.2)
+    assert check.compare([held("2")], asked_s=40, asked_ms=40_000) == []
+    assert check.compare([held("3")], asked_s=70, asked_ms=70_000) == [Mismatch("BTCUSDT", Decimal(2), Decimal(3))]
+
+
+def test_a_fill_about_a_later_reading_does_not_take_what_is_counted_from() -> None:
+    check = PositionCheck()
+    check.compare([held("1")], asked_s=10, asked_ms=10_000)
+    assert check.compare([held("2")], asked_s=40, asked_ms=40_000) != []  # the reading saw it, we have not yet
+    check.on_fill(fill(Side.BUY, "1", 40_020), 40.2)
+    assert check.compare([held("2")], asked_s=70, asked_ms=70_000) == []
+    assert check.compare([held("3")], asked_s=100, asked_ms=100_000) == [Mismatch("BTCUSDT", Decimal(2), Decimal(3))]
 
 
 @pytest.mark.parametrize("seed", range(50))
@@ -86,6 +110,8 @@ def test_whatever_is_traded_it_adds_up_and_one_missing_fill_does_not(seed: int) 
             now_s += random.choice((0.1, 10.0))
             positions = [held(str(quantity))] if quantity else []
             assert check.compare(positions, asked_s=now_s, asked_ms=round(now_s * 1000) + n) == []
+    now_s += 10
+    assert check.compare([held(str(quantity))], asked_s=now_s, asked_ms=round(now_s * 1000) + 500) == []
     now_s += 10
     quantity += Decimal("0.007")
     (found,) = check.compare([held(str(quantity))], asked_s=now_s, asked_ms=round(now_s * 1000) + 1000)

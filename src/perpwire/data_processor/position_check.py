@@ -1,6 +1,8 @@
-"""Do positions and fills add up? What the venue says of a position must be what it said before, and our fills since.
+"""Do positions and fills add up? What the venue says of a position must be what it said once, and our fills since.
 
-Only still moments are compared: a reading and a fill of the same seconds may or may not have seen each other. The
+Only still moments are compared: a reading and a fill of the same seconds may or may not have seen each other. So the
+first reading that we count from is given up for a later one when a fill turns up that happened about when it was taken;
+and it stays while all adds up, as each newer one would only be another such doubt. The
 quantities of a symbol are taken net, as not every venue says which side of a hedged position a fill belongs to.
 """
 
@@ -15,7 +17,7 @@ from perpwire.model.account import Position
 from perpwire.model.order import Fill, Side
 
 STILL_S = 5.0
-"""Nothing may have been filled so long before a reading that counts."""
+"""Nothing may have been filled so long before a reading that counts, nor so long after one that is counted from."""
 
 ZERO = Decimal(0)
 
@@ -45,14 +47,16 @@ class PositionCheck:
         self._symbols: dict[str, _Account] = {}
 
     def on_fill(self, fill: Fill, now_s: float) -> None:
-        """Each fill, once. What is older than the last reading that held is part of it."""
+        """Each fill, once. What is older than the reading that is counted from is part of it."""
         account = self._symbols.setdefault(fill.symbol, _Account())
         account.filled_at_s = now_s
+        if abs(fill.venue_time_ms - account.base_ms) <= STILL_S * 1000:
+            account.base = None  # nobody knows whether that reading saw it
         if account.base is not None and fill.venue_time_ms > account.base_ms:
             account.filled += fill.quantity if fill.side is Side.BUY else -fill.quantity
 
     def compare(self, positions: Iterable[Position], *, asked_s: float, asked_ms: int) -> list[Mismatch]:
-        """What does not add up, of the symbols that were still; those that do are counted from here on.
+        """What does not add up, of the symbols that were still; those that are new are counted from here on.
 
         Args:
             positions: All open ones, as read from the venue.
@@ -66,10 +70,10 @@ class PositionCheck:
             account = self._symbols.setdefault(symbol, _Account())
             if account.filled_at_s > asked_s - STILL_S:
                 continue
-            if account.base is not None and account.base + account.filled != quantity:
-                found.append(Mismatch(symbol, account.base + account.filled, quantity))
-            else:
+            if account.base is None:
                 account.base, account.base_ms, account.filled = quantity, asked_ms, ZERO
+            elif account.base + account.filled != quantity:
+                found.append(Mismatch(symbol, account.base + account.filled, quantity))
         return found
 
     def accept(self, mismatch: Mismatch, asked_ms: int) -> None:

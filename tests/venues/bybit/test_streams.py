@@ -12,7 +12,7 @@ from hypothesis import given, strategies as st
 
 from perpwire.errors import BadInput, NotOffered
 from perpwire.model.account import Balance, Position
-from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, MarkPrice, Trade, Unknown
+from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, MarkPrice, Ticker, Trade, Unknown
 from perpwire.model.order import FastFill, Fill, Order, OrderStatus
 from perpwire.venues.base import Topic
 from perpwire.venues.bybit.venue import VENUE
@@ -171,6 +171,23 @@ def test_a_snapshot_forgets_and_empty_or_null_means_there_is_none() -> None:
     ]
 
 
+def test_what_changes_before_anything_was_told_makes_no_event() -> None:
+    whole = {"markPrice": "1", "fundingRate": "0.1"}
+    made = events(ticker("delta", **whole), ticker("snapshot", **whole), ticker("delta", fundingRate="0.2"))
+    assert [mark.funding_rate for mark in made] == [D("0.1"), D("0.2")]
+
+
+def test_a_word_that_is_no_number_leaves_nothing_else_of_a_ticker_out_of_date() -> None:
+    day = {"prevPrice24h": "1", "highPrice24h": "9", "lowPrice24h": "1", "volume24h": "5", "turnover24h": "6"}
+    session = VENUE.session("public")
+    session.on_frame(msgspec.json.encode(ticker("snapshot", markPrice="2", lastPrice="2", **day)), 7)
+    with pytest.raises(ValueError, match="bad"):
+        session.on_frame(msgspec.json.encode(ticker("delta", markPrice="bad", lastPrice="3")), 7)
+    (made,) = session.on_frame(msgspec.json.encode(ticker("delta", volume24h="7")), 7) or ()
+    assert isinstance(made, Ticker)
+    assert (made.last_price, made.volume) == (D(3), D(7))
+
+
 def test_each_symbol_has_its_own_state() -> None:
     other = ticker("delta", fundingRate="0.1")
     other["topic"] = "tickers.ETHUSDT"
@@ -301,6 +318,20 @@ def test_fill_events(topic: str) -> None:
         is_maker=True,
     )
     assert fill.side == "BUY"
+
+
+@pytest.mark.parametrize("topic", ["order", "execution", "execution.fast", "position"])
+def test_what_happens_on_spot_is_not_taken_for_what_a_contract_of_the_same_name_does(topic: str) -> None:
+    flat = {"symbol": "BTCUSDT", "side": "", "size": "0", "positionIdx": 0, "updatedTime": "5"}
+    row: dict[str, Any] = {"order": ORDER, "position": flat}.get(topic, EXECUTION)
+    frame = private(topic, {**row, "category": "spot"})
+    frame["data"].append({**row, "category": "linear"})
+    ours, foreign = events(frame, route="private")
+    assert not isinstance(ours, Unknown)
+    assert isinstance(foreign, Unknown)
+    assert foreign.name == f"{topic.partition('.')[0]}.spot"
+    assert json.loads(foreign.raw) == frame
+    assert foreign.received_ns == 7
 
 
 @pytest.mark.parametrize(("kind", "count"), [("AdlTrade", 1), ("BustTrade", 1), ("Funding", 0), ("Settle", 0)])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import partial
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from msgspec.structs import force_setattr
@@ -230,20 +230,52 @@ def _changed(best: Level | None, levels: tuple[Level, ...]) -> Level | None:
 # --- private ------------------------------------------------------------------------------------------------------
 
 
+class _HasCategory(Protocol):
+    category: Any
+
+
+R = TypeVar("R", bound=_HasCategory)
+
+
+def _of_linear(
+    topic: str, rows: Sequence[R], translate: Callable[[R], Event | None], frame: bytes, received_ns: int
+) -> Sequence[Event]:
+    """The events of rows. The topics without a category bring those of spot, inverse contracts and options too: a spot
+    order may have a linear contract's symbol, and is none of its orders. A frame with such rows is handed on whole."""
+    events: list[Event] = []
+    foreign: dict[str, None] = {}
+    for row in rows:
+        if row.category in _LINEAR:
+            event = translate(row)
+            if event is not None:
+                events.append(event)
+        else:
+            foreign[str(row.category)] = None
+    raw = frame.decode(errors="replace") if foreign else ""
+    family = topic.partition(".")[0]
+    events += [Unknown(venue=NAME, name=f"{family}.{category}", raw=raw) for category in foreign]
+    return _received(events, received_ns)
+
+
+_LINEAR = ("linear", "", None)
+
+
 def _orders(frame: bytes, received_ns: int) -> Sequence[Event]:
-    return _received([translate_orders.order(row) for row in _read_orders(frame).data], received_ns)
+    read = _read_orders(frame)
+    return _of_linear(read.topic, read.data, translate_orders.order, frame, received_ns)
 
 
 def _executions(frame: bytes, received_ns: int) -> Sequence[Event]:
     read = _read_executions(frame)
+    translate: Callable[[wire.ExecutionPush], Event | None] = translate_orders.fill
     if read.topic.startswith("execution.fast"):
-        return _received([translate_orders.fast_fill(row) for row in read.data], received_ns)
-    fills = [translate_orders.fill(row) for row in read.data]
-    return _received([one for one in fills if one is not None], received_ns)
+        translate = translate_orders.fast_fill
+    return _of_linear(read.topic, read.data, translate, frame, received_ns)
 
 
 def _positions(frame: bytes, received_ns: int) -> Sequence[Event]:
-    return _received([translate_account.position(row) for row in _read_positions(frame).data], received_ns)
+    read = _read_positions(frame)
+    return _of_linear(read.topic, read.data, translate_account.position, frame, received_ns)
 
 
 def _wallets(frame: bytes, received_ns: int) -> Sequence[Event]:

@@ -23,22 +23,28 @@ _read = msgspec.json.Decoder(wire_streams.TickerFrame[wire_streams.Moving], stri
 
 
 class MergedTicker:
-    """One topic's, of one socket."""
+    """One topic's, of one socket. Until it was told everything once, it makes nothing of what changes."""
 
     def __init__(self) -> None:
         self._known: dict[str, str | None] = {}
+        self._is_whole = False
 
     def decode(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         read = _read(frame)
         said = read.data
         if read.type == "snapshot":
             self._known.clear()
+            self._is_whole = True
+        elif not self._is_whole:
+            return ()
+        # All is taken over before any of it is read: one word that is no number must not make the rest out of date.
+        of_mark, of_day, of_open = self._takes(_MARK, said), self._takes(_DAY, said), self._takes(_OPEN, said)
         events: list[Event] = []
-        if self._takes(_MARK, said) and (mark := self._mark_price(said.symbol, read.ts, received_ns)) is not None:
+        if of_mark and (mark := self._mark_price(said.symbol, read.ts, received_ns)) is not None:
             events.append(mark)
-        if self._takes(_DAY, said) and (day := self._ticker(said.symbol, read.ts, received_ns)) is not None:
+        if of_day and (day := self._ticker(said.symbol, read.ts, received_ns)) is not None:
             events.append(day)
-        if self._takes(_OPEN, said) and (known := self._known.get("openInterest")):
+        if of_open and (known := self._known.get("openInterest")):
             events.append(
                 OpenInterest(
                     venue=NAME,

@@ -38,6 +38,12 @@ def test_a_dead_key_and_fills_in_the_gap_hold_over_sockets(capfd: pytest.Capture
 
 
 @pytest.mark.slow
+def test_bursts_slow_consumers_and_failing_handlers_hold_over_sockets(capfd: pytest.CaptureFixture[str]) -> None:
+    failed = main(["burst", "--sockets", "--seeds", "1", "--jobs", "2"])
+    assert failed == 0, capfd.readouterr().out
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("venue", VENUES)
 def test_what_does_not_hold_over_sockets_is_found(venue: str) -> None:
     async def trial(run: Run) -> None:

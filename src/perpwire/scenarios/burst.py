@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
 from decimal import Decimal
 from typing import Any
 
@@ -34,8 +33,8 @@ async def burst(run: Run) -> None:
     failing = Failing(run)
     await run.follow(SYMBOL, OTHER)
     first_s = run.now_s
-    parts: list[Awaitable[None]] = [_fills(run), _market(run), _consumers_that_end(run), _frames_that_are_none(run)]
-    await asyncio.gather(*parts, _requests(run))
+    await asyncio.gather(_fills(run), _market(run), _consumers_that_end(run), _requests(run))
+    await _frames_that_are_none(run)
     failing.check(run)
     lost = [one.connection for one in run.incidents if isinstance(one, ConnectionLost)]
     run.check(not lost, f"lost within {run.now_s - first_s:.0f} s: {lost}")
@@ -56,7 +55,7 @@ class Failing:
 
     def check(self, run: Run) -> None:
         told = [one for one in run.incidents if isinstance(one, HandlerFailed)]
-        run.check(self._seen >= 1000, f"only {self._seen} events came")
+        run.check(self._seen >= 500, f"only {self._seen} events came")
         run.check(len(told) == self._seen // 100, f"{self._seen} events, and {len(told)} failures were told")
         run.check(all(one.event is not None for one in told), "a failure was told without its event")
         counted = run.connector.streams.frames.failures
@@ -65,9 +64,10 @@ class Failing:
 
 async def _fills(run: Run) -> None:
     """Two consumers of the account's fills, one of them far too slow: both get all, in order."""
+    bursts = 20 if run.is_real else BURSTS
     mark = run.host.exchange.mark_price(SYMBOL)
     order = await run.place(
-        SYMBOL, "BUY", str(Decimal(BURSTS * FILLS) / 1000), order_type="LIMIT", price=mark * Decimal("0.8"),
+        SYMBOL, "BUY", str(Decimal(bursts * FILLS) / 1000), order_type="LIMIT", price=mark * Decimal("0.8"),
         round="nearest",
     )  # fmt: skip
     assert order is not None
@@ -75,18 +75,18 @@ async def _fills(run: Run) -> None:
     slow, quick = await run.connector.watch_fills(), await run.connector.watch_fills()
     before = len(run.fills)
     reading = [asyncio.create_task(_read(run, queue, pause_s)) for queue, pause_s in ((slow, PAUSE_S), (quick, 0.0))]
-    for _ in range(BURSTS):
+    for _ in range(bursts):
         for _ in range(FILLS):
             run.host.exchange.force_fill("main", symbol=SYMBOL, quantity=Decimal("0.001"))
         await run.clock.sleep(run.random.uniform(0.0, 0.2))
-    await run.clock.sleep(BURSTS * FILLS * PAUSE_S)
+    await run.clock.sleep(bursts * FILLS * PAUSE_S + run.slack_s)
     for queue in (slow, quick):
         queue.close()
     heard = [one for one in run.fills[before:] if one.symbol == SYMBOL]
     for name, events in zip(("slow", "quick"), await asyncio.gather(*reading), strict=True):
         run.check(all(isinstance(one, Fill) for one in events), f"the {name} one was told of a gap")
         fills = [one for one in events if isinstance(one, Fill) and one.symbol == SYMBOL]
-        run.check(len(fills) == BURSTS * FILLS, f"the {name} one got {len(fills)} of {BURSTS * FILLS} fills")
+        run.check(len(fills) == bursts * FILLS, f"the {name} one got {len(fills)} of {bursts * FILLS} fills")
         run.check(fills == heard, f"the {name} one got them in another order than a handler")
 
 
@@ -120,7 +120,7 @@ async def _market(run: Run) -> None:
         await _drain(queue)
     at = {id(queue): (queue.received, queue.replaced) for queue in merging}
     delivered: dict[int, int] = {}
-    for _ in range(5):
+    for _ in range(3 if run.is_real else 5):
         await run.clock.sleep(BLOCKED_S)
         for queue in merging:
             events = await _drain(queue)
@@ -194,17 +194,25 @@ async def _consumers_that_end(run: Run) -> None:
 
 
 async def _frames_that_are_none(run: Run) -> None:
-    """What can't be read is counted and handed on as it came."""
+    """What can't be read is counted and handed on as it came; where the venue counts its trades, the hole is told."""
+    trades = await run.connector.watch_trades(SYMBOL)
     seen: list[Unknown] = []
     off = run.connector.on(Unknown, seen.append)
     before = run.connector.streams.frames.frames_garbled
     await run.clock.sleep(run.random.uniform(1, 4))
-    run.fault(CorruptMessage(how="text", text=NOT_JSON, of="public", topic="*rade*"))
-    await run.clock.sleep(6)
+    run.fault(CorruptMessage(how="text", text=NOT_JSON, of="public", topic="btcusdt@aggTrade"))
+    run.fault(CorruptMessage(how="text", text=NOT_JSON, of="public", topic="publicTrade.BTCUSDT"))
+    await run.clock.sleep(8)
     off()
     count = run.connector.streams.frames.frames_garbled - before
     run.check(count == 1, f"{count} frames were garbled")
     run.check([one.raw for one in seen] == [NOT_JSON], f"what was handed on is {[one.raw[:200] for one in seen]}")
+    ids = [one.trade_id for one in await _drain(trades) if isinstance(one, Trade)]
+    numbers = [one for one in ids if isinstance(one, int)]
+    run.check(numbers == sorted(set(numbers)), "trades came twice or out of order")
+    if run.venue == "binance":
+        run.check(numbers == list(range(numbers[0], numbers[-1] + 1)), "the trades of the garbled frame are missing")
+    trades.close()
 
 
 async def _requests(run: Run) -> None:

@@ -42,6 +42,7 @@ SLACK_S = 1.0
 """What a busy machine may take longer over real sockets than a limit says; nothing in virtual time."""
 
 SOCKETS_SETTLE_S = 3.0
+ARRIVED_S = 0.2
 
 PUBLIC: tuple[type[Event], ...] = (Trade, BookTicker, BookDelta, BookSnapshot, MarkPrice)
 PRIVATE: tuple[type[Event], ...] = (Order, Fill, Position, Balance)
@@ -267,6 +268,9 @@ async def _within(
             outcome.problems += run.broken
             run.host.faults.clear()
             await clock.sleep(settle_s)
+            if run.is_real:  # what is on its way just when it is looked for is neither lost nor delivered
+                run.host.exchange.close()
+                await clock.sleep(ARRIVED_S)
             outcome.problems += await invariants.of_state(run)
             outcome.facts = _facts(run)
     for _ in range(5):

@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from perpwire.api_connector.event_queue import EventQueue
 from perpwire.clock import ManualClock
 from perpwire.errors import NotOffered
-from perpwire.model.market import Event, Gap, Kline, Trade
+from perpwire.model.market import AggTrade, BookTicker, Event, Gap, Kline, Trade
 from perpwire.testing import World, offline
+from perpwire.venues.base import StreamOptions
 
 VENUES = ["binance", "bybit"]
 BOTH: dict[str, tuple[tuple[Any, ...], str]] = {
@@ -156,5 +158,135 @@ def test_a_consumer_that_falls_behind_gets_a_gap_and_the_account_anew(venue: str
         assert told.count("ConsumerBehind") == 1
         await world.clock.sleep(1)
         assert requests > 6  # it was read back within a second
+
+    play(venue, scenario)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_what_was_traded_while_nobody_watched_is_no_gap_for_who_watches_again(venue: str) -> None:
+    async def scenario(world: World) -> None:
+        connector = world.connectors[venue]
+        gaps: list[Gap] = []
+        trades: list[Trade] = []
+        connector.on(Gap, gaps.append)
+        connector.on(Trade, trades.append)
+        first = await connector.watch_trades("BTCUSDT")
+        await world.clock.sleep(5)
+        first.close()
+        await world.clock.sleep(20)
+        heard = len(trades)
+        again = await connector.watch_trades("BTCUSDT")
+        await world.clock.sleep(5)
+        assert again.waiting == len(trades) - heard > 0
+        assert gaps == []
+        assert not any(trade.recovered for trade in trades)
+
+    play(venue, scenario)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_stream_asked_for_just_as_the_last_one_ends_speaks(venue: str) -> None:
+    """Whichever step of the ending it falls into, for another stream of the same socket and for the same one."""
+
+    async def scenario(world: World) -> None:
+        connector = world.connectors[venue]
+        for symbol in ("ETHUSDT", "BTCUSDT"):
+            for steps in range(8):
+                last = await connector.watch_trades("BTCUSDT")
+                await world.clock.sleep(1)
+                last.close()
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                fresh = await connector.watch_trades(symbol)
+                await world.clock.sleep(4)
+                assert fresh.waiting > 0, (symbol, steps)
+                fresh.close()
+                await world.clock.sleep(2)
+                assert connector.streams.topics == {}
+
+    play(venue, scenario)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_watch_that_is_given_up_before_it_stands_leaves_no_subscription(venue: str) -> None:
+    async def scenario(world: World) -> None:
+        connector = world.connectors[venue]
+        await connector.get_instrument("BTCUSDT")
+        given_up = 0
+        for kept in (False, True):
+            queue = await connector.watch_trades("ETHUSDT") if kept else None
+            for steps in range(1, 25):
+                watching = asyncio.ensure_future(connector.watch_trades("BTCUSDT"))
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                watching.cancel()
+                try:
+                    (await watching).close()
+                except asyncio.CancelledError:
+                    given_up += 1
+                await world.clock.sleep(2)
+                assert len(connector.streams.topics) == (1 if kept else 0), steps
+            if queue is not None:
+                assert queue.waiting > 0
+        assert given_up > 10
+
+    play(venue, scenario)
+
+
+@pytest.mark.slow
+def test_single_and_aggregated_trades_of_one_symbol_do_not_mix() -> None:
+    async def scenario(world: World) -> None:
+        connector = world.connectors["binance"]
+        usual = await connector.watch_trades("BTCUSDT")
+        single = await connector.watch(Trade, "BTCUSDT", aggregated=False)
+        await world.clock.sleep(5)
+        for queue, is_aggregated in ((usual, True), (single, False)):
+            found = {isinstance(await anext(queue), AggTrade) for _ in range(queue.waiting)}
+            assert found == {is_aggregated}
+
+    play("binance", scenario)
+
+
+def test_candles_of_two_contracts_of_one_pair_do_not_mix() -> None:
+    async def scenario(world: World) -> None:
+        connector = world.connectors["binance"]
+        queue = await connector.watch_continuous_klines("BTCUSDT", "1m")
+        await world.clock.sleep(3)
+        ours = await anext(queue)
+        before = queue.waiting
+        connector.streams.frames.deliver(msgspec.structs.replace(ours, contract="NEXT_QUARTER"))
+        assert queue.waiting == before
+        connector.streams.frames.deliver(ours)
+        assert queue.waiting == before + 1
+
+    play("binance", scenario)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_giving_back_another_stream_of_a_symbol_loses_no_trade_that_waits_for_a_repair(venue: str) -> None:
+    async def scenario(world: World) -> None:
+        connector = world.connectors[venue]
+        trades: list[Trade] = []
+        connector.on(Trade, trades.append)
+        await connector.subscribe([Trade, BookTicker], ["BTCUSDT"])
+        await world.clock.sleep(5)
+        topic = connector.venue.topic(Trade, "BTCUSDT", StreamOptions())
+        carrier = connector.streams.carrying(connector.venue, topic)
+        assert carrier is not None
+        carrier.restart("test")
+        for _ in range(40):
+            await world.clock.sleep(0.05)
+            await connector.unsubscribe([BookTicker], ["BTCUSDT"])
+            await connector.subscribe([BookTicker], ["BTCUSDT"])
+        await world.clock.sleep(15)
+        ids = [trade.trade_id for trade in trades]
+        assert len(ids) == len(set(ids))
+        assert any(trade.recovered for trade in trades)
+        if venue == "binance":
+            assert ids == list(range(int(ids[0]), int(ids[0]) + len(ids)))
 
     play(venue, scenario)

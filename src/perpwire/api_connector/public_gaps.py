@@ -89,17 +89,31 @@ class PublicGaps:
     # --- life -------------------------------------------------------------------------------------------------------
 
     def follow(self, kind: type[Event], symbol: str, topic: str) -> None:
-        """Somebody has subscribed `topic` for this."""
+        """Somebody has subscribed `topic` for this. Where nobody else has, what it said in an earlier life is past."""
+        if topic not in self._followed:
+            self._begin_anew(kind, symbol)
         self._followed.setdefault(topic, {})[kind, symbol] = None
         if not self._offs:
             self._offs = [self._frames.gate(Trade, self._on_trade), self._frames.gate(Kline, self._on_candle)]
 
     def forget(self, topic: str) -> None:
         """Nobody wants it any more: what it says later begins anew."""
-        for _, symbol in self._followed.pop(topic, {}):
+        for kind, symbol in self._followed.pop(topic, {}):
+            self._begin_anew(kind, symbol)
+        self._last_ns.pop(topic, None)
+
+    def _begin_anew(self, kind: type[Event], symbol: str) -> None:
+        """Unless another topic says the same kind of thing of the symbol."""
+        base = next((one for one in (Trade, Kline) if issubclass(kind, one)), None)
+        others = (one for asked in self._followed.values() for one in asked)
+        if base is None or any(issubclass(other, base) and name == symbol for other, name in others):
+            return
+        if base is Trade:
             self._tapes.pop(symbol, None)
-            for key in [key for key in self._candles if key[0] == symbol]:
-                del self._candles[key]
+            return
+        for key in [key for key in self._candles if key[0] == symbol]:
+            del self._candles[key]
+            self._held_candles.pop(key, None)
 
     async def close(self) -> None:
         """Hand on what waits, and end."""

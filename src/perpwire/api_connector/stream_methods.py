@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 from perpwire.api_connector.book_watch import BookWatch
 from perpwire.api_connector.lifecycle import State
 from perpwire.api_connector.market_methods import MarketMethods
+from perpwire.api_connector.public_gaps import PublicGaps
 from perpwire.data_processor.local_book import LocalBook
 from perpwire.model.market import (
     AssetIndex,
@@ -92,15 +93,24 @@ class StreamMethods(MarketMethods):
         )
         topics = [wanted.topic for wanted in await self._topics(kinds, symbols, options)]
         await self.streams.unsubscribe(self.venue, topics)
-        for topic in topics:
-            if self.streams.carrying(self.venue, topic) is None:
-                self._running.gaps.forget(topic.name)
+        self._forget(self._running.gaps, topics)
 
     async def _subscribe(self, wanted: list[Wanted]) -> None:
+        gaps = self._running.gaps
         for one in wanted:
-            self._running.gaps.follow(one.kind, one.symbol, one.topic.name)
+            gaps.follow(one.kind, one.symbol, one.topic.name)
         topics = [one.topic for one in wanted]
-        await self.streams.subscribe(self.venue, self._hosts, topics, on_state=self._on_public_state)
+        try:
+            await self.streams.subscribe(self.venue, self._hosts, topics, on_state=self._on_public_state)
+        except BaseException:
+            self._forget(gaps, topics)
+            raise
+
+    def _forget(self, gaps: PublicGaps, topics: Iterable[Topic]) -> None:
+        """What nobody wants any more has no holes."""
+        for topic in topics:
+            if not self.streams.is_wanted(self.venue, topic):
+                gaps.forget(topic.name)
 
     async def _topics(
         self, kinds: Iterable[type[Event]], symbols: Iterable[str] | None, options: StreamOptions

@@ -7,11 +7,13 @@ from typing import TypeVar, cast
 
 from perpwire.api_connector.candle_watch import CandleWatch
 from perpwire.api_connector.event_queue import EventQueue, Overflow
-from perpwire.api_connector.stream_methods import StreamMethods
+from perpwire.api_connector.stream_methods import StreamMethods, Wanted
 from perpwire.data_processor.candles import CandleMaker
+from perpwire.errors import NotOffered
 from perpwire.model.account import Balance, Position
 from perpwire.model.market import (
     AdlWarning,
+    AggTrade,
     BookLevels,
     BookTicker,
     ContinuousKline,
@@ -76,18 +78,14 @@ class WatchMethods(StreamMethods):
         )
         wanted = await self._topics([kind], None if symbol is None else [symbol], options)
         topics = [one.topic for one in wanted]
-        ours = self.venue.name
-        where: Callable[[E], bool] = lambda event: event.venue == ours  # noqa: E731 - one of three
-        if interval is not None:
-            where = lambda event: getattr(event, "interval", interval) == interval  # noqa: E731
-        elif issubclass(kind, BookLevels):
-            streams = {topic.name for topic in topics}
-            where = lambda event: getattr(event, "stream", "") in streams  # noqa: E731
+        where = self._chooser(kind, wanted[0], options)
+        gaps = self._running.gaps
         subscribed = False
 
         def ended() -> None:
             if subscribed:
                 self.streams.release(self.venue, topics)
+                self._forget(gaps, topics)
 
         name = None if symbol is None or kind in OF_MANY else self.venue.normal_symbol(symbol)
         queue = self.streams.watch(kind, name, limit=limit, overflow=overflow, where=where, on_end=ended)
@@ -98,6 +96,27 @@ class WatchMethods(StreamMethods):
             raise
         subscribed = True
         return queue
+
+    def _chooser(self, kind: type[E], wanted: Wanted, options: StreamOptions) -> Callable[[E], bool]:
+        """Which events of the kind and symbol are the topic's: others may be subscribed beside it."""
+        ours, topic = self.venue.name, wanted.topic
+        if issubclass(kind, Kline | ContinuousKline):
+            said: dict[str, str] = {"interval": options.interval or ""}
+            if issubclass(kind, ContinuousKline):
+                said["contract"] = (options.contract or "PERPETUAL").upper()
+            return lambda event: event.venue == ours and all(getattr(event, one) == said[one] for one in said)
+        if issubclass(kind, BookLevels):
+            return lambda event: event.venue == ours and getattr(event, "stream", "") == topic.name
+        if issubclass(kind, Trade):
+            is_aggregated = self._is_of_aggregated(wanted)
+            return lambda event: event.venue == ours and isinstance(event, AggTrade) is is_aggregated
+        return lambda event: event.venue == ours
+
+    def _is_of_aggregated(self, wanted: Wanted) -> bool:
+        try:
+            return self.venue.topic(AggTrade, wanted.symbol, StreamOptions()) == wanted.topic
+        except NotOffered:
+            return False
 
     # --- by name --------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 import ssl
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
@@ -24,7 +25,7 @@ from perpwire.api_connector.topic_routes import Routes, TopicRoutes
 from perpwire.clock import Clock, SystemClock
 from perpwire.credentials import Credentials
 from perpwire.entropy import system_random
-from perpwire.errors import BadInput, NotSent
+from perpwire.errors import BadInput, NotSent, StreamRefused
 from perpwire.model.incident import ConsumerBehind, Incident, UnknownSeen
 from perpwire.model.market import Event, Gap, Unknown
 from perpwire.model.order import Fill, Order
@@ -124,6 +125,8 @@ class WebSocketManager:
         self._connections: dict[str, StreamConnection] = {}
         self._uses: dict[tuple[str, str], int] = {}
         """Venue name and topic -> how often it was subscribed."""
+        self._coming: Counter[StreamConnection] = Counter()
+        """Subscriptions under way: a connection that one is for is not closed for being empty."""
         self._queues: set[EventQueue[Any]] = set()
         self._releasing: set[asyncio.Task[None]] = set()
 
@@ -347,12 +350,22 @@ class WebSocketManager:
             if connection is None:
                 connection = self._with_room(venue, hosts, self._routes.routed(venue, topic), on_state, wanted)
             wanted.setdefault(connection, []).append(topic.name)
-        await asyncio.gather(*(self._bring(connection, names) for connection, names in wanted.items()))
-        refused = [topic for topic in topics if self.carrying(venue, topic) is None]
+        # Counted at once, so that nobody who gives one back meanwhile ends it.
         for topic in topics:
-            if topic not in refused:
-                key = (venue.name, topic.name)
-                self._uses[key] = self._uses.get(key, 0) + 1
+            key = (venue.name, topic.name)
+            self._uses[key] = self._uses.get(key, 0) + 1
+        self._coming.update(wanted.keys())
+        try:
+            await asyncio.gather(*(self._bring(connection, names) for connection, names in wanted.items()))
+        except BaseException as error:
+            # Those that were refused are carried by nobody; where only some were, the others stand.
+            failed = [one for one in topics if not isinstance(error, StreamRefused) or not self.carrying(venue, one)]
+            self.release(venue, failed)
+            raise
+        finally:
+            self._coming.subtract(wanted.keys())
+            self._coming = +self._coming
+        self._take_back(venue, [topic for topic in topics if self.carrying(venue, topic) is None])
         for connection, names in wanted.items():
             connection.raise_refusals(names)
         if wait == "live":
@@ -360,16 +373,7 @@ class WebSocketManager:
 
     async def unsubscribe(self, venue: Venue, topics: Iterable[Topic]) -> None:
         """Take back one `subscribe` of each; those that nobody wants any more are ended."""
-        for topic in topics:
-            key = (venue.name, topic.name)
-            left = self._uses.get(key, 0) - 1
-            if left > 0:
-                self._uses[key] = left
-                continue
-            self._uses.pop(key, None)
-            connection = self.carrying(venue, topic)
-            if connection is not None:
-                await self._drop(connection, topic.name)
+        await self._end(venue, self._take_back(venue, topics))
 
     async def disconnect(self, venue_name: str, names: Iterable[str]) -> None:
         """Unsubscribe native stream names; see `unsubscribe`."""
@@ -377,12 +381,35 @@ class WebSocketManager:
         await self.unsubscribe(venue, [venue.parse_topic(name) for name in names])
 
     def release(self, venue: Venue, topics: Iterable[Topic]) -> None:
-        """Begin to `unsubscribe`; for who can't wait for it."""
-        if not self._connections:
+        """`unsubscribe`, for who can't wait for it: it is taken back at once, and ended at the venue a moment later."""
+        unwanted = self._take_back(venue, topics)
+        if not self._connections or not unwanted:
             return
-        task = asyncio.get_running_loop().create_task(self.unsubscribe(venue, list(topics)), name="perpwire release")
+        task = asyncio.get_running_loop().create_task(self._end(venue, unwanted), name="perpwire release")
         self._releasing.add(task)
         task.add_done_callback(self._releasing.discard)
+
+    def is_wanted(self, venue: Venue, topic: Topic) -> bool:
+        """Whether anybody has subscribed it, or is about to."""
+        return (venue.name, topic.name) in self._uses
+
+    def _take_back(self, venue: Venue, topics: Iterable[Topic]) -> list[Topic]:
+        """Those that nobody wants any more."""
+        unwanted = []
+        for topic in topics:
+            key = (venue.name, topic.name)
+            left = self._uses.pop(key, 0) - 1
+            if left > 0:
+                self._uses[key] = left
+            else:
+                unwanted.append(topic)
+        return unwanted
+
+    async def _end(self, venue: Venue, topics: Iterable[Topic]) -> None:
+        for topic in topics:
+            connection = self.carrying(venue, topic)
+            if connection is not None and not self.is_wanted(venue, topic):
+                await self._drop(connection, topic.name)
 
     async def _until_live(self, venue: Venue, topics: Iterable[Topic]) -> None:
         feeds = {topic: venue.feed(topic) for topic in topics}
@@ -521,7 +548,7 @@ class WebSocketManager:
     async def _drop(self, connection: StreamConnection, name: str) -> None:
         """A connection that carries nothing any more is closed."""
         await connection.drop([name])
-        if not connection.topics:
+        if not connection.topics and connection not in self._coming:
             self._connections.pop(connection.name, None)
             await connection.close()
 

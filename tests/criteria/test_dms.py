@@ -272,3 +272,17 @@ def test_a_renewal_that_is_slow_on_its_way_does_not_arm_again_what_was_disarmed_
         assert "BTCUSDT" in open_symbols(world, "binance")
 
     play("binance", scene)
+
+
+def test_a_renewal_that_is_slow_on_its_way_does_not_shorten_what_was_armed_after_it() -> None:
+    async def scene(world: World, connector: VenueConnector) -> None:
+        await rest(connector)
+        await connector.arm_dead_man(12.0, ["BTCUSDT"])
+        slow = Delay(method="POST", path="/fapi/v1/countdownCancelAll", seconds=1.5, where="request")
+        world.simulation.hosts["binance"].faults.add(slow)
+        await world.clock.sleep(4.5)  # the renewal is on its way
+        await connector.arm_dead_man(90.0, ["BTCUSDT"])
+        await world.clock.sleep(200.0)
+        assert "BTCUSDT" in open_symbols(world, "binance")
+
+    play("binance", scene)

@@ -79,28 +79,34 @@ class DeadMan:
         """
         by_symbol = self._venue.countdown_by_symbol
         wanted = tuple(dict.fromkeys(symbols)) if by_symbol else ("",)
+        await self._stop(min(self.seconds / 6, LONGEST_TRY_S))
         set_now = await asyncio.gather(*(self._set(symbol, seconds) for symbol in wanted), return_exceptions=True)
         failed = next((one for one in set_now if one is not None), None)
         if failed is not None:
             if by_symbol:
                 await self._set_back(wanted)
+            self._keep_renewed()
             raise failed
         gone = [symbol for symbol in self.symbols if symbol not in wanted]
-        await self._stop()
         self.seconds, self.symbols = seconds, wanted
-        if by_symbol and seconds:
-            every_s = seconds / 3
+        self._keep_renewed()
+        if by_symbol:
             costs = self._venue.arm_countdown(wanted[0], seconds).endpoint.costs_of({})
-            a_minute = {name: round(cost * len(wanted) * 60 / every_s) for name, cost in costs.items()}
+            a_minute = {name: round(cost * len(wanted) * 60 / (seconds / 3)) for name, cost in costs.items()}
             log.info(
                 "%s: the dead man's switch is armed for %g s on %s; renewing it every %.1f s uses %s a minute",
-                self._venue.name, seconds, ", ".join(wanted), every_s, a_minute,
+                self._venue.name, seconds, ", ".join(wanted), seconds / 3, a_minute,
             )  # fmt: skip
+        await asyncio.gather(*(self._set(symbol, 0.0) for symbol in gone))
+
+    def _keep_renewed(self) -> None:
+        """Begin to renew what is armed."""
+        if self._venue.countdown_by_symbol and self.seconds:
             loop = asyncio.get_running_loop()
             self._renewing = [
-                loop.create_task(self._renew(one, every_s), name=f"perpwire dead man {one}") for one in wanted
+                loop.create_task(self._renew(one, self.seconds / 3), name=f"perpwire dead man {one}")
+                for one in self.symbols
             ]
-        await asyncio.gather(*(self._set(symbol, 0.0) for symbol in gone))
 
     async def _disarm(self) -> None:
         """
@@ -127,13 +133,19 @@ class DeadMan:
             if isinstance(result, APIError):
                 log.warning("%s: the countdown of %s may still run: %s", self._venue.name, symbol, result)
 
-    async def _stop(self) -> None:
-        """Renew no more. Returns when no renewal is under way: it must not arrive after what is set next."""
+    async def _stop(self, patience_s: float | None = None) -> None:
+        """Renew no more. Returns when no renewal is under way, or has been waited for so long: it must not arrive after
+        what is set next."""
         renewing, self._renewing = self._renewing, []
         for task in renewing:
             task.cancel()
         await asyncio.gather(*renewing, return_exceptions=True)
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=patience_s)
+        left = tuple(self._under_way)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def _set(self, symbol: str, seconds: float) -> None:
         deadline_ns = None

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from perpwire.api_connector.batch_methods import NewOrder
 from perpwire.api_connector.guards import CAUTIOUS, Guards
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.clock import ManualClock
@@ -200,5 +201,40 @@ def test_with_the_kill_switch_thrown_no_order_is_changed_and_the_sides_of_hedge_
         await connector.place_order("BTCUSDT", "SELL", "0.2", position_side="LONG")
         await world.clock.sleep(1.0)
         assert not any(one.quantity for one in await connector.get_positions("BTCUSDT"))
+
+    play(venue, None, scene)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("venue", "most", "in_batch"), [("binance", 310, False), ("binance", 310, True), ("bybit", 30, False)]
+)
+def test_an_order_that_waits_for_its_turn_when_the_kill_switch_is_thrown_is_never_written(
+    venue: str, most: int, in_batch: bool
+) -> None:
+    async def scene(world: World, connector: VenueConnector) -> None:
+        await connector.place_order("BTCUSDT", "BUY", "0.05")
+        resting = [
+            asyncio.ensure_future(connector.place_order("BTCUSDT", "BUY", "0.01", order_type="LIMIT", price="50000"))
+            for _ in range(most)
+        ]
+        await asyncio.sleep(0)
+        buy = NewOrder(symbol="BTCUSDT", side="BUY", quantity="0.02")
+        waiting: asyncio.Future[Any] = asyncio.ensure_future(
+            connector.place_orders([buy, buy]) if in_batch else connector.place_order(**buy)
+        )
+        closing = asyncio.ensure_future(connector.place_order("BTCUSDT", "SELL", "0.01", reduce_only=True))
+        await world.clock.sleep(0.3)
+        assert not waiting.done()
+        connector.guard.throw("losses")
+        written = placed(world, venue)
+        outcomes: list[Any] = await asyncio.gather(waiting, closing, *resting, return_exceptions=True)
+        first = outcomes[0][0] if in_batch else outcomes[0]
+        assert isinstance(first, GuardRefused)
+        assert not isinstance(outcomes[1], BaseException)
+        assert placed(world, venue) <= written + 1
+        await world.clock.sleep(1.0)
+        held = sum(one.quantity for one in await connector.get_positions("BTCUSDT"))
+        assert held == Decimal("0.04")
 
     play(venue, None, scene)

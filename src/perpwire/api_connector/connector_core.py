@@ -244,6 +244,7 @@ class ConnectorCore:
             desk,
             modes=self.position_modes,
             journal=journal,
+            guard=self.guard,
             patience_s=self._settle_patience_s,
             on_incident=self._tell,
         )

@@ -136,6 +136,15 @@ class Guard:
         """Orders for it may pass again."""
         self.mistrusted.discard(symbol)
 
+    def check_killed(self, requests: Iterable[OrderRequest]) -> None:
+        """The last look before orders are written: they may have waited for their turn.
+
+        Raises:
+            GuardRefused: The kill switch was thrown, and one of them does not only close.
+        """
+        for request in requests:
+            self._check_killed(request, request.can_only_reduce)
+
     def admit_now(self, request: OrderRequest) -> bool:
         """`admit` of an order of which nothing has to be asked, and that need not be followed: there is no `done`.
         False, and nothing happened, where that is not so.

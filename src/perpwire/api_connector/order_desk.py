@@ -41,6 +41,7 @@ from perpwire.model.order import Order, OrderRequest, OrderStatus, Replaced, Tim
 from perpwire.venues.base import Road
 
 if TYPE_CHECKING:
+    from perpwire.api_connector.guards import Guard
     from perpwire.api_connector.order_journal import OrderJournal
 
 log = logging.getLogger("perpwire.api_connector")
@@ -58,6 +59,7 @@ class OrderDesk(OrderChanges):
     """One per running connector.
 
     Args:
+        guard: Asked once more right before an order is written.
         patience_s: How long a caller waits for the outcome of an order; the search goes on after that.
     """
 
@@ -67,12 +69,14 @@ class OrderDesk(OrderChanges):
         *,
         modes: PositionModes,
         journal: OrderJournal | None = None,
+        guard: Guard | None = None,
         patience_s: float,
         on_incident: Callable[[Incident], None],
     ) -> None:
         super().__init__(desk, patience_s)
         self._modes = modes
         self._journal = journal
+        self._guard = guard
         self._on_incident = on_incident
         self._is_closed = False
 
@@ -100,7 +104,7 @@ class OrderDesk(OrderChanges):
         """See OrderMethods.place_order."""
         if self._unresolved:
             self._check_not_in_doubt(request)
-        sending = Sending((request,), self._window_ms(request), self._clock, self._journal)
+        sending = Sending((request,), self._window_ms(request), self._clock, self._journal, self._guard)
         try:
             call = self._venue.place_order(request)
             order = await self._requests.run(call, road=road, deadline_ns=deadline_ns, before_send=sending)
@@ -157,7 +161,7 @@ class OrderDesk(OrderChanges):
         return self._modes.restated(request)
 
     async def _place_in_mode(self, request: OrderRequest, road: Road | None, deadline_ns: int | None) -> Order:
-        sending = Sending((request,), self._window_ms(request), self._clock, self._journal)
+        sending = Sending((request,), self._window_ms(request), self._clock, self._journal, self._guard)
         try:
             call = self._venue.place_order(request)
             order = await self._requests.run(call, road=road, deadline_ns=deadline_ns, before_send=sending)
@@ -321,7 +325,7 @@ class OrderDesk(OrderChanges):
     async def _place_batch(
         self, requests: Sequence[OrderRequest], road: Road | None, deadline_ns: int | None
     ) -> tuple[Order | APIError, ...]:
-        sending = Sending(requests, max(map(self._window_ms, requests)), self._clock, self._journal)
+        sending = Sending(requests, max(map(self._window_ms, requests)), self._clock, self._journal, self._guard)
         results: tuple[Order | APIError, ...]
         try:
             call = self._venue.place_orders(requests)

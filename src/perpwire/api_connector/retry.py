@@ -16,6 +16,7 @@ from perpwire.errors import (
     Busy,
     ClockSkewed,
     Garbled,
+    GuardRefused,
     NotAllowed,
     NotSent,
     OutcomeUnknown,
@@ -57,7 +58,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
         call's."""
         if tried >= self.attempts or error.elapsed_ms >= self.longest_s * 1000:
             return None
-        if isinstance(error, BadInput) or error.code in GIVEN_UP:
+        if isinstance(error, BadInput | GuardRefused) or error.code in GIVEN_UP:
             return None
         if isinstance(error, ClockSkewed):
             return 0.0 if tried == 1 else None
@@ -80,7 +81,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 def is_safe(error: APIError, endpoint: Endpoint) -> bool:
     """Whether making the same call again can't do anything twice, and may pass."""
-    if isinstance(error, BadInput) or error.code in ("CLOSED", "TOO_LARGE"):
+    if isinstance(error, BadInput | GuardRefused) or error.code in ("CLOSED", "TOO_LARGE"):
         return False
     if isinstance(error, Overloaded) and not endpoint.repeatable:
         return False

@@ -9,6 +9,7 @@ from perpwire.clock import Clock
 from perpwire.model.order import OrderRequest
 
 if TYPE_CHECKING:
+    from perpwire.api_connector.guards import Guard
     from perpwire.api_connector.order_journal import OrderJournal
 
 
@@ -17,24 +18,37 @@ class Sending:
 
     Args:
         window_ms: So long after its time stamp the venue surely refuses it.
+        guard: Whose kill switch may have been thrown while it waited for its turn.
 
     Attributes:
         first_ms, last_ms: The venue's time at the first and the last try, Unix milliseconds.
         first_ns: At the first, monotonic.
     """
 
-    __slots__ = ("clock", "first_ms", "first_ns", "journal", "last_ms", "requests", "tries", "window_ms")
+    __slots__ = ("clock", "first_ms", "first_ns", "guard", "journal", "last_ms", "requests", "tries", "window_ms")
 
     def __init__(
-        self, requests: Sequence[OrderRequest], window_ms: int, clock: Clock, journal: OrderJournal | None = None
+        self,
+        requests: Sequence[OrderRequest],
+        window_ms: int,
+        clock: Clock,
+        journal: OrderJournal | None = None,
+        guard: Guard | None = None,
     ) -> None:
         self.requests = requests
         self.window_ms = window_ms
         self.clock = clock
         self.journal = journal
+        self.guard = guard
         self.first_ms = self.first_ns = self.last_ms = self.tries = 0
 
     def __call__(self, venue_ms: int) -> None:
+        """
+        Raises:
+            GuardRefused: The kill switch was thrown; it is not sent.
+        """
+        if self.guard is not None and self.guard.killed is not None:
+            self.guard.check_killed(self.requests)
         # The venue's clock may have been found to be behind what it was thought to be at the first try.
         first_ms = min(self.first_ms, venue_ms) if self.tries else venue_ms
         if self.journal is not None:

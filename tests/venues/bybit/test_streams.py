@@ -372,6 +372,23 @@ def test_an_open_position_without_a_side_is_loud() -> None:
         events(private("position", row), route="private")
 
 
+@pytest.mark.parametrize("size", ["", None])
+def test_an_open_position_without_a_size_is_loud_and_not_flat(size: str | None) -> None:
+    row = {"symbol": "ETHUSDT", "side": "Sell", "size": size, "entryPrice": "2", "positionIdx": 0}
+    with pytest.raises(ValueError, match="size"):
+        events(private("position", row), route="private")
+
+
+@pytest.mark.parametrize("said", ["", None])
+def test_how_far_an_order_is_filled_is_not_guessed(said: str | None) -> None:
+    row = {**ORDER, "qty": "0.5", "cumExecQty": said}
+    new, filled = events(private("order", row), private("order", {**row, "orderStatus": "Filled"}), route="private")
+    assert (new.filled_quantity, filled.filled_quantity) == (0, D("0.5"))
+    for status in ("PartiallyFilled", "PartiallyFilledCanceled"):
+        with pytest.raises(ValueError, match="how far"):
+            events(private("order", {**row, "orderStatus": status}), route="private")
+
+
 def test_balance_events_one_for_each_coin() -> None:
     coins = [
         {"coin": "USDT", "walletBalance": "100.10", "unrealisedPnl": "-1"},

@@ -52,6 +52,8 @@ KINDS = frozenset({*CASH_KINDS.values(), "FUNDING", "COMMISSION", "TRANSFER", "O
 
 def position(row: wire.PositionRow | wire.PositionPush) -> Position:
     entry = row.avgPrice if isinstance(row, wire.PositionRow) else row.entryPrice
+    if not row.size and row.side:
+        raise ValueError(f"a position on side {row.side!r} without a size")
     size = stated(row.size)
     # copy_negate, since a minus sign would round to 28 digits.
     quantity = size.copy_negate() if size and side_of(row.side) is Side.SELL else size

@@ -95,6 +95,15 @@ def _reason(row: wire.OrderRow) -> str:
     return "" if row.cancelType in (None, "", "UNKNOWN") else row.cancelType
 
 
+def _filled(row: wire.OrderRow) -> Decimal:
+    """Where it is not said: all of a filled order; of one that is filled in part nothing may be guessed."""
+    if row.cumExecQty or not row.orderStatus.startswith(("Filled", "PartiallyFilled")):
+        return stated(row.cumExecQty)
+    if row.orderStatus != "Filled":
+        raise ValueError(f"an order is {row.orderStatus}, and how far is not said")
+    return number(row.qty)
+
+
 def order(row: wire.OrderRow) -> Order:
     """One order, of a reply or a push. A market order's price on the wire is a protective bound: None here.
 
@@ -116,7 +125,7 @@ def order(row: wire.OrderRow) -> Order:
         time_in_force=TIMES_IN_FORCE.get(row.timeInForce or "", TimeInForce.UNKNOWN),
         price=None if row.orderType == "Market" else positive(row.price),
         quantity=stated(row.qty),  # an exit for a whole position has no quantity of its own
-        filled_quantity=stated(row.cumExecQty),
+        filled_quantity=_filled(row),
         average_price=positive(row.avgPrice),
         reduce_only=bool(row.reduceOnly),
         position_side=position_side_of(row.positionIdx),

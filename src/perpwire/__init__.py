@@ -50,7 +50,8 @@ _NAMES = {
     "perpwire.model.incident": (
         "BalanceInsufficient", "BookGap", "BookRecovered", "ClockStepped", "ConnectionFailing",
         "ConnectionLost", "ConnectionRecovered", "ConsumerBehind", "DeadManFailed", "FillsRecovered",
-        "FrameGarbled", "GuardTripped", "HandlerFailed", "Incident", "KeyWarning", "LoginRefused",
+        "FrameGarbled", "GuardTripped", "HandlerFailed", "Incident", "InstrumentChanged",
+        "InstrumentEnding", "KeyWarning", "LoginRefused",
         "LoopStalled", "ModeChanged", "OrderDoubtful", "OrderFailed", "OrderResolved", "PositionMismatch",
         "RateLimitHit", "RouteFound", "StreamGap", "StreamLagging", "StreamSilent", "StreamStale",
         "SubscriptionRefused", "UnknownCode", "UnknownSeen",
@@ -183,6 +184,8 @@ if TYPE_CHECKING:
         GuardTripped as GuardTripped,
         HandlerFailed as HandlerFailed,
         Incident as Incident,
+        InstrumentChanged as InstrumentChanged,
+        InstrumentEnding as InstrumentEnding,
         KeyWarning as KeyWarning,
         LoginRefused as LoginRefused,
         LoopStalled as LoopStalled,

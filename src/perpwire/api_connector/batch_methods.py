@@ -9,7 +9,7 @@ from typing import Any, Required
 
 from perpwire.api_connector.order_form import OrderOptions
 from perpwire.api_connector.order_methods import OrderMethods, as_road
-from perpwire.errors import APIError, BadInput
+from perpwire.errors import APIError, BadInput, VenueRefused
 from perpwire.model.numbers import Number
 from perpwire.model.order import Order, OrderRequest, OrderType, Replaced, Side
 from perpwire.venues.base import Road
@@ -92,6 +92,9 @@ class BatchMethods(OrderMethods):
                 await asyncio.gather(*map(place_chunk, chunks), *map(place_alone, alone))
         finally:
             self._placing -= 1
+        for slot in slots.values():
+            if isinstance(slot, VenueRefused):
+                self.instruments.on_refused(slot)
         return tuple(slots[n] for n in range(len(orders)))
 
     async def cancel_orders(

@@ -21,7 +21,7 @@ from perpwire.api_connector.dead_man import DeadMan
 from perpwire.api_connector.fill_keeper import FillKeeper
 from perpwire.api_connector.guards import Guard, Guards, View
 from perpwire.api_connector.history import History
-from perpwire.api_connector.instrument_cache import InstrumentCache
+from perpwire.api_connector.instrument_cache import OLD_S, InstrumentCache
 from perpwire.api_connector.key_check import check_key
 from perpwire.api_connector.lag_watch import LagWatch
 from perpwire.api_connector.ledger import Pool, RateLedger
@@ -49,7 +49,7 @@ from perpwire.errors import BadInput
 from perpwire.model.account import KeyInfo, Position
 from perpwire.model.incident import FrameGarbled, Incident, PositionMismatch
 from perpwire.model.instrument import Instrument
-from perpwire.model.market import Event, MarkPrice
+from perpwire.model.market import ContractChanged, Event, MarkPrice
 from perpwire.model.numbers import Number, exact
 from perpwire.model.order import Order
 from perpwire.transport.base import HttpTransport, SocketTransport
@@ -105,6 +105,7 @@ class ConnectorCore:
         journal: A file (SQLite) in which orders stand before they are sent, so that a program that was killed settles
             them when it is started again; see docs/orders.md. A path, or a JournalFile for more. None: off.
         stream_settings: How streams are kept: copies, routes of your own; see StreamSettings.
+        instruments_old_s: How old the contracts' rules may be, in seconds, before they are asked for anew.
         clock, rng, http, sockets: For tests: time, randomness and transports of their own. Transports that are given
             are not closed by the connector.
     """
@@ -130,6 +131,7 @@ class ConnectorCore:
         journal: JournalFile | Path | str | None = None,
         retry: RetryPolicy | None = None,
         stream_settings: StreamSettings | None = None,
+        instruments_old_s: float = OLD_S,
         clock: Clock | None = None,
         rng: random.Random | None = None,
         http: HttpTransport | None = None,
@@ -180,7 +182,11 @@ class ConnectorCore:
         """How long the event loop has stood still. It watches while the connector runs, by the machine's own time."""
         self._lag_watch = LagWatch(venue.name, self.streams, self.lag_ms, self._clock, self._tell)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.instruments = InstrumentCache(venue.name, self._ask_instruments, self._clock)
+        self.instruments = InstrumentCache(
+            venue.name, self._ask_instruments, self._clock, old_s=instruments_old_s,
+            resting=lambda: self.account_state.open_orders, on_incident=self._tell,
+        )  # fmt: skip
+        self.streams.on(ContractChanged, self._on_contract)
         self.position_modes = PositionModes(venue, self._clock, self._tell)
         view = View(self._mark_price, self._positions_of, self._open_orders_of)
         self.guard = Guard(guards, view, venue=venue.name, clock=self._clock, on_incident=self._tell)
@@ -450,6 +456,10 @@ class ConnectorCore:
         if self._parts is not None:
             self._parts.books.on_state(connection, live)
             self._parts.gaps.on_state(connection, live)
+
+    def _on_contract(self, contract: ContractChanged) -> None:
+        if self._parts is not None and contract.venue == self.venue.name:
+            self.instruments.refresh_soon()
 
     def _tell(self, incident: Incident) -> None:
         if isinstance(incident, FrameGarbled) and self._parts is not None:

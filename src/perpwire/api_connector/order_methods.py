@@ -11,7 +11,7 @@ from perpwire.api_connector.account_methods import AccountMethods
 from perpwire.api_connector.history import History
 from perpwire.api_connector.market_methods import MarketMethods
 from perpwire.api_connector.reconcile import LAG_S
-from perpwire.errors import BadInput, OutcomeUnknown
+from perpwire.errors import BadInput, OutcomeUnknown, VenueRefused
 from perpwire.model.instrument import Rounding
 from perpwire.model.numbers import Number
 from perpwire.model.order import (
@@ -142,6 +142,9 @@ class OrderMethods(MarketMethods, AccountMethods):
                 return await self._orders.place(request, road=by_road, deadline_ns=deadline_ns, wait=wait)
             async with guard.admitted(request):
                 return await self._orders.place(request, road=by_road, deadline_ns=deadline_ns, wait=wait)
+        except VenueRefused as error:
+            self.instruments.on_refused(error)
+            raise
         finally:
             self._placing -= 1
 
@@ -202,9 +205,13 @@ class OrderMethods(MarketMethods, AccountMethods):
         async with AsyncExitStack() as stack:
             if self.guard.is_on:
                 await stack.enter_async_context(self.guard.admitted(changed, changes=order))
-            return await self._orders.amend(
-                order, new_price, new_quantity, new_trigger, road=by_road, deadline_ns=deadline_ns
-            )
+            try:
+                return await self._orders.amend(
+                    order, new_price, new_quantity, new_trigger, road=by_road, deadline_ns=deadline_ns
+                )
+            except VenueRefused as error:
+                self.instruments.on_refused(error)
+                raise
 
     async def cancel_order(
         self,

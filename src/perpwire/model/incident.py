@@ -220,6 +220,28 @@ class ClockStepped(Incident, frozen=True, kw_only=True):
     offset_ms: float
 
 
+class InstrumentChanged(Incident, frozen=True, kw_only=True):
+    """The venue has changed a contract while we run.
+
+    Attributes:
+        how: "LISTED", "DELISTED" or "CHANGED".
+        what: Such as "tick_size 0.10 -> 0.50".
+        off_grid: Client order ids of open orders of ours that do not fit any more.
+    """
+
+    symbol: str
+    how: str
+    what: tuple[str, ...] = ()
+    off_grid: tuple[str, ...] = ()
+
+
+class InstrumentEnding(Incident, frozen=True, kw_only=True):
+    """A contract that was used here is delivered or taken off the market within a day. `ends_ms`: when, Unix ms."""
+
+    symbol: str
+    ends_ms: int
+
+
 class HandlerFailed(Incident, frozen=True, kw_only=True):
     """A user's handler raised; the others and the stream go on.
 

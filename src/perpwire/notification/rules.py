@@ -22,6 +22,8 @@ from perpwire.model.incident import (
     GuardTripped,
     HandlerFailed,
     Incident,
+    InstrumentChanged,
+    InstrumentEnding,
     KeyWarning,
     LoginRefused,
     LoopStalled,
@@ -248,6 +250,16 @@ def _clock_stepped(rules: Rules, incident: ClockStepped) -> Alert:
     return _alert(incident, severity, f"clock {incident.venue}", "Clock offset measured again")
 
 
+def _instrument_changed(rules: Rules, incident: InstrumentChanged) -> Alert | None:
+    """What is listed or changed concerns who has orders in it; the rest is for logs."""
+    severity = Severity.WARNING if incident.off_grid else Severity.INFO
+    return _alert(incident, severity, f"instrument {incident.symbol}", f"{incident.symbol} {incident.how.lower()}")
+
+
+def _instrument_ending(rules: Rules, incident: InstrumentEnding) -> Alert:
+    return _alert(incident, Severity.WARNING, f"ending {incident.symbol}", f"{incident.symbol} ends within a day")
+
+
 def _handler_failed(rules: Rules, incident: HandlerFailed) -> Alert:
     key = f"handler {incident.venue} {incident.handler}"
     return _alert(incident, Severity.WARNING, key, f"Handler {incident.handler} failed")
@@ -294,6 +306,8 @@ _RULES: Mapping[type, Callable[[Rules, Any], Alert | None]] = {
     FillsRecovered: _fills_recovered,
     RateLimitHit: _rate_limit_hit,
     ClockStepped: _clock_stepped,
+    InstrumentChanged: _instrument_changed,
+    InstrumentEnding: _instrument_ending,
     HandlerFailed: _handler_failed,
     KeyWarning: _key_warning,
     FrameGarbled: _frame_garbled,

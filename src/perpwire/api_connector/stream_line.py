@@ -162,6 +162,8 @@ class StreamLine:
     async def _keep(self, socket: StreamSocket) -> StreamSocket:
         """Watch over a socket, and those that succeed it; gives the last one when it has ended."""
         self._owner.is_live(socket)
+        # What was asked for while it was just being furnished would wait for the next heartbeat.
+        await self._guarded(socket, self._owner.ask_again(socket))
         rotate_s = self._rotates_at(socket)
         last_s, since_asked_s = self._now_s(), 0.0
         while True:
@@ -171,6 +173,7 @@ class StreamLine:
                 self._heir = None
                 if heir is not None:
                     socket, rotate_s = heir, self._rotates_at(heir)
+                    await self._guarded(socket, self._owner.ask_again(socket))
                     continue
             if socket.ended.done():
                 return socket

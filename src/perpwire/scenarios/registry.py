@@ -27,6 +27,7 @@ MODULES = (
     "ban_spiral",
     "brutal_orders",
     "standard_hour",
+    "a_day",
     "pong_alive_silence",
     "acknowledged_no_data",
     "disconnect_zoo",

@@ -35,7 +35,7 @@ from perpwire.testing import World, offline
 KEY = AccountSpec(api_key="canary-key-7f3a91", secret_key="canary-secret-c04e55")  # noqa: S106 - meant to be found
 """What must not turn up anywhere."""
 
-LONGEST_S = 3 * 3600.0
+LONGEST_S = 26 * 3600.0
 """Virtual seconds; what takes longer hangs."""
 
 SLACK_S = 1.0
@@ -92,11 +92,20 @@ class Run:
         """Topics that others than the connector have subscribed."""
         self.fills_before = 0
         """Of the exchange, when the account's stream was opened."""
+        self.facts: dict[str, int] = {}
+        """What a scenario counted, to be told with what everybody is told."""
+        self.recovered_trades: set[tuple[str, str]] = set()
+        """Symbols and ids of public trades that were read back."""
         self._ids = 0
         for kind in (*PUBLIC, *PRIVATE):
             self.connector.on(kind, self.delivered.on_event)
         self.connector.on(Fill, self.fills.append)
+        self.connector.on(Trade, self._note_recovered)
         self.connector.on_incident(self.incidents.append)
+
+    def _note_recovered(self, trade: Trade) -> None:
+        if trade.recovered:
+            self.recovered_trades.add((trade.symbol, str(trade.trade_id)))
 
     def check(self, holds: bool, what: str) -> None:
         """Note down what does not hold."""
@@ -272,7 +281,7 @@ async def _within(
                 run.host.exchange.close()
                 await clock.sleep(ARRIVED_S)
             outcome.problems += await invariants.of_state(run)
-            outcome.facts = _facts(run)
+            outcome.facts = {**_facts(run), **run.facts}
     for _ in range(5):
         await asyncio.sleep(SLACK_S / 5 if run.is_real else 0)
     outcome.problems += invariants.of_ends(run, asyncio.all_tasks() - tasks_before)

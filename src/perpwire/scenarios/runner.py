@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(
             f"{name}: {len(outcomes)} played, {sum(bool(one.problems) for one in outcomes)} failed, "
             f"{virtual_s / 3600:.1f} virtual hours, {sum(one.facts.get('orders', 0) for one in outcomes)} orders, "
-            f"{sum(one.facts.get('faults', 0) for one in outcomes)} faults" + _recovered(outcomes)
+            f"{sum(one.facts.get('faults', 0) for one in outcomes)} faults" + _recovered(outcomes) + _live(outcomes)
         )
     _say(f"{sum(map(len, played.values()))} of {len(cases)} in {wall_s:.0f} s, {len(failed)} failed")
     return 1 if failed else 0
@@ -80,6 +80,14 @@ def _recovered(outcomes: Sequence[Outcome]) -> str:
     """How many of the orders that were in doubt are known now."""
     doubted, settled = (sum(one.facts.get(fact, 0) for one in outcomes) for fact in ("doubted", "settled"))
     return f", {settled} of {doubted} doubtful orders settled ({settled / doubted:.2%})" if doubted else ""
+
+
+def _live(outcomes: Sequence[Outcome]) -> str:
+    """For what share of the time streams were live and books in sync, on average and at worst."""
+    shares = [one.facts["live_ppm"] / 1e6 for one in outcomes if "live_ppm" in one.facts]
+    if not shares:
+        return ""
+    return f", live and in sync {sum(shares) / len(shares):.4%} of the time, at worst {min(shares):.4%}"
 
 
 def play_once(case: Case) -> Outcome:

@@ -42,7 +42,7 @@ def test_public_topics_share_a_request_and_private_ones_have_one_each() -> None:
         b'{"op":"subscribe","args":["order.linear"],"req_id":"1"}',
         b'{"op":"subscribe","args":["wallet"],"req_id":"2"}',
     ]
-    many = session().subscribe([f"publicTrade.S{number}USDT" for number in range(120)])
+    many = session().subscribe([f"publicTrade.S{number}USDT" for number in range(420)])
     assert len(many) == 3
 
 

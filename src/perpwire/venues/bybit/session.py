@@ -24,7 +24,7 @@ LOGIN_VALID_MS = 10_000
 ARGS_CHARACTERS = 21_000
 """Most characters that the arguments of one public connection's subscriptions may have."""
 
-TOPICS_PER_REQUEST = 50
+TOPICS_PER_REQUEST = 200
 
 ALREADY = "already subscribed"
 ALREADY_LOGGED_IN = 20001

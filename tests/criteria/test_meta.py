@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -55,6 +56,42 @@ def test_meta_1_contracts_are_asked_for_once_however_many_need_them_at_once(venu
         await asyncio.gather(*(connector.get_instrument("BTCUSDT") for _ in range(50)))
         await connector.get_instruments()
         assert asked(world, venue)[before:] == [CONTRACTS[venue]]
+
+    play(venue, scenario)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_meta_1_a_hundred_accounts_ask_for_the_contracts_once_and_hold_them_once(venue: str) -> None:
+    """Each of which starts by itself; and nothing of an account's own is asked for."""
+
+    async def scenario(world: World) -> None:
+        before = len(asked(world, venue))
+        async with AsyncExitStack() as stack:
+            accounts = [await stack.enter_async_context(world.connector(venue, check_key=False)) for _ in range(100)]
+            await asyncio.gather(*(one.get_instrument("BTCUSDT") for one in accounts))
+            questions = [path for path in asked(world, venue)[before:] if path != TIME[venue]]
+            assert questions == [CONTRACTS[venue]]
+            held = {id(await one.get_instrument("BTCUSDT")) for one in accounts}
+            assert len(held) == 1
+            await asyncio.gather(*(one.get_instruments(refresh=True) for one in accounts))
+            assert len([path for path in asked(world, venue)[before:] if path == CONTRACTS[venue]]) == 2
+
+    play(venue, scenario)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_meta_1_who_waits_for_anothers_question_that_fails_or_is_given_up_asks_itself(venue: str) -> None:
+    async def scenario(world: World) -> None:
+        async with world.connector(venue) as first, world.connector(venue) as second:
+            asking = asyncio.create_task(first.get_instrument("BTCUSDT"))
+            await asyncio.sleep(0)
+            waiting = asyncio.create_task(second.get_instrument("BTCUSDT"))
+            await asyncio.sleep(0)
+            asking.cancel()
+            assert (await waiting).symbol == "BTCUSDT"
+            with pytest.raises(asyncio.CancelledError):
+                await asking
 
     play(venue, scenario)
 

@@ -37,6 +37,7 @@ from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.retry import RetryPolicy
 from perpwire.api_connector.routes import HttpRoute
 from perpwire.api_connector.shared_budgets import shared_pools
+from perpwire.api_connector.shared_contracts import Contracts, shared_contracts
 from perpwire.api_connector.start_up import StartUp, StartUpReport
 from perpwire.api_connector.trade_route import TradeRoute
 from perpwire.api_connector.websocket_manager import StreamSettings, WebSocketManager, tell
@@ -184,7 +185,7 @@ class ConnectorCore:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.instruments = InstrumentCache(
             venue.name, self._ask_instruments, self._clock, old_s=instruments_old_s,
-            resting=lambda: self.account_state.open_orders, on_incident=self._tell,
+            resting=lambda: self.account_state.open_orders, on_incident=self._tell, shared=self._contracts,
         )  # fmt: skip
         self.streams.on(ContractChanged, self._on_contract)
         self.position_modes = PositionModes(venue, self._clock, self._tell)
@@ -430,6 +431,14 @@ class ConnectorCore:
             host=self._hosts.rest,
             way_out="" if self._proxy is None else f"{self._proxy.scheme}://{self._proxy.host}:{self._proxy.port}",
             api_key="" if key is None else key.api_key,
+            clock=self._clock,
+            network=None if self._own_http else self._http,
+        )
+
+    def _contracts(self) -> Contracts:
+        return shared_contracts(
+            self.venue.name,
+            host=self._hosts.rest,
             clock=self._clock,
             network=None if self._own_http else self._http,
         )

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from perpwire.api_connector.instrument_changes import changes, endings
+from perpwire.api_connector.shared_contracts import Contracts
 from perpwire.clock import Clock, Timer
 from perpwire.errors import (
     APIError,
@@ -27,6 +28,8 @@ log = logging.getLogger("perpwire.api_connector")
 OLD_S = 900.0
 """Contracts change a few times a week: a quarter of an hour is seldom too old, and 96 questions a day cost nothing."""
 
+JUST_NOW_NS = 100_000_000
+
 DOUBT_S = 60.0
 """A refusal is taken as a sign of other rules once in so long; and so often the ends of contracts are looked at."""
 
@@ -38,6 +41,7 @@ class InstrumentCache:
         ask: Asks the venue for all of them.
         old_s: Those that are older are asked for anew when one is used.
         resting: Orders that rest, as far as they are known.
+        shared: Gives what other connectors know of the same contracts.
         on_incident: Hears what has changed (InstrumentChanged), and what ends within a day (InstrumentEnding).
     """
 
@@ -50,6 +54,7 @@ class InstrumentCache:
         old_s: float = OLD_S,
         resting: Callable[[], Iterable[Order]] = tuple,
         on_incident: Callable[[Incident], None] | None = None,
+        shared: Callable[[], Contracts] = Contracts,
     ) -> None:
         self._old_ns = round(old_s * 1e9)
         self._resting = resting
@@ -59,6 +64,7 @@ class InstrumentCache:
         self._timer: Timer | None = None
         self._venue = venue
         self._ask = ask
+        self._shared = shared
         self._clock = clock
         self._known: Mapping[str, Instrument] = {}
         self._asked_ns: int | None = None
@@ -133,8 +139,11 @@ class InstrumentCache:
     async def _fetch(self, *, anew: bool) -> None:
         async with self._asking:
             if anew or self._asked_ns is None:
-                before, self._known = self._known, {one.symbol: one for one in await self._ask()}
-                self._asked_ns = self._clock.monotonic_ns()
+                # Asked for anew, they have to be as of now, give or take what others asked a moment ago.
+                age_ns = JUST_NOW_NS if anew else self._old_ns
+                since_ns = self._clock.monotonic_ns() - age_ns
+                before = self._known
+                self._known, self._asked_ns = await self._shared().get(self._ask, since_ns, self._clock)
                 if before:
                     self._tell(changes(before, self._known, tuple(self._resting()), self._clock.time_ns()))
                 if self._timer is None:

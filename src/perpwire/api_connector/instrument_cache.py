@@ -28,8 +28,6 @@ log = logging.getLogger("perpwire.api_connector")
 OLD_S = 900.0
 """Contracts change a few times a week: a quarter of an hour is seldom too old, and 96 questions a day cost nothing."""
 
-JUST_NOW_NS = 100_000_000
-
 DOUBT_S = 60.0
 """A refusal is taken as a sign of other rules once in so long; and so often the ends of contracts are looked at."""
 
@@ -139,9 +137,7 @@ class InstrumentCache:
     async def _fetch(self, *, anew: bool) -> None:
         async with self._asking:
             if anew or self._asked_ns is None:
-                # Asked for anew, they have to be as of now, give or take what others asked a moment ago.
-                age_ns = JUST_NOW_NS if anew else self._old_ns
-                since_ns = self._clock.monotonic_ns() - age_ns
+                since_ns = self._clock.monotonic_ns() - (0 if anew else self._old_ns)
                 before = self._known
                 self._known, self._asked_ns = await self._shared().get(self._ask, since_ns, self._clock)
                 if before:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from tests.criteria.tapped import PLACE, TIME, VENUES, Scene, play
-from tests.transport.peers import threaded_server
+from tests.transport.peers import certified, threaded_server
+from tests.transport.proxies import PASSWORD, USER, loopback_proxy
 
 from perpwire.clock import ManualClock
 from perpwire.errors import APIError, ClockSkewed, NotSent
 from perpwire.http_message import HttpRequest
 from perpwire.model.incident import ClockStepped
 from perpwire.simulator.faults import Answer, Delay, LoseAnswer
-from perpwire.transport.http1 import Http1Transport
+from perpwire.transport.http1 import Http1Transport, http_transport
+from perpwire.transport.proxy import Proxy
 
 
 def error_ms(scene: Scene) -> float:
@@ -145,6 +149,37 @@ def test_clock_3_what_was_to_go_before_the_machine_slept_is_not_sent_when_it_wak
         assert scene.of(ClockStepped) == []
 
     play(scenario, venue)
+
+
+async def test_clock_3_what_waited_for_a_proxy_is_signed_when_there_is_a_tunnel(tmp_path: Path) -> None:
+    """And is not written at all where its deadline has passed by then."""
+    signed: list[str] = []
+
+    def renew() -> HttpRequest:
+        signed.append(f"/order?signed={len(signed)}")
+        if len(signed) == 2:
+            raise NotSent("too late", code="DEADLINE")
+        return HttpRequest(method="POST", target=signed[-1], headers={"Signature": "late"})
+
+    order = HttpRequest(method="POST", target="/order?signed=early", headers={"Signature": "early"}, renew=renew)
+    servers, clients = certified(tmp_path)
+    with threaded_server(servers) as server:
+        server.closes_after = 2
+        async with loopback_proxy(server.port) as (proxy, port):
+            proxy.slow_s = 0.05
+            through = Proxy(f"http://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:{port}")
+            http = http_transport(proxy=through, ssl_context=clients)
+            url = "https://localhost:1"
+            await http.exchange(url, order, 5)  # waits for its tunnel
+            await http.exchange(url, order, 5)  # does not
+            assert await asyncio.to_thread(server.idle_closed.wait, 5)
+            with pytest.raises(NotSent) as caught:
+                await http.exchange(url, order, 5)
+            assert caught.value.code == "DEADLINE"
+            assert caught.value.__context__ is None
+            await http.close()
+    assert len(signed) == 2
+    assert server.heads == ["POST /order?signed=0 HTTP/1.1", "POST /order?signed=early HTTP/1.1"]
 
 
 async def test_clock_3_what_waited_for_a_connection_is_signed_when_there_is_one() -> None:

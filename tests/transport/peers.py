@@ -25,6 +25,7 @@ class ThreadedServer:
     Attributes:
         connections: How many have been opened.
         requests: How many have been read.
+        heads: The first line of each.
         closes_after: Requests on one connection, after whose answer it is closed. 0: never.
         unasked: Sent after each answer.
         idle_closed: Set when a connection has been closed after its last answer.
@@ -36,6 +37,7 @@ class ThreadedServer:
         self.port: int = self._listening.getsockname()[1]
         self.connections = 0
         self.requests = 0
+        self.heads: list[str] = []
         self.closes_after = 0
         self.unasked = b""
         self.idle_closed = threading.Event()
@@ -73,14 +75,14 @@ class ThreadedServer:
         except OSError:
             return
 
-    @staticmethod
-    def _read(stream: socket.socket) -> bool:
+    def _read(self, stream: socket.socket) -> bool:
         text = b""
         while not text.endswith(b"\r\n\r\n"):
             more = stream.recv(4096)
             if not more:
                 return False
             text += more
+        self.heads.append(text.decode("latin-1").partition("\r\n")[0])
         return True
 
     def close(self) -> None:

@@ -18,12 +18,14 @@ class LoopbackProxy:
     Attributes:
         targets: Host of each connection that was led on, as it was asked for.
         refused: Connections without the right user and password.
+        slow_s: How long it takes to make a tunnel.
     """
 
     def __init__(self, to_port: int) -> None:
         self._to_port = to_port
         self.targets: list[str] = []
         self.refused = 0
+        self.slow_s = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -54,6 +56,7 @@ class LoopbackProxy:
             return
         if method == "CONNECT":
             self.targets.append(target.rpartition(":")[0])
+            await asyncio.sleep(self.slow_s)
             onward = await asyncio.open_connection("127.0.0.1", self._to_port)
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         else:  # every request of the connection has an absolute URL: the exchange must be asked for its path alone

@@ -1,16 +1,18 @@
-"""HTTP by aiohttp: a pool of kept-alive connections. The leaner client that may replace it has the same two methods."""
+"""HTTP by aiohttp: a pool of kept-alive connections, for what http1.py does not speak: HTTP proxies."""
 
 from __future__ import annotations
 
 import asyncio
 import select
 import ssl
+from contextvars import ContextVar
 from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from perpwire.errors import NotSent
 from perpwire.http_message import HttpReply, HttpRequest
 from perpwire.transport.base import TransportFailed
 from perpwire.transport.certificates import default_context, failure_words
@@ -63,6 +65,7 @@ class AiohttpTransport:
             )
             self._session = aiohttp.ClientSession(
                 connector=connector,
+                request_class=_Request,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 skip_auto_headers=("User-Agent", "Content-Type"),
             )
@@ -72,6 +75,7 @@ class AiohttpTransport:
         return self._session
 
     async def exchange(self, base_url: str, request: HttpRequest, timeout_s: float) -> HttpReply:
+        given = _SENDING.set((base_url, request))
         try:
             async with self._open().request(
                 request.method,
@@ -91,6 +95,8 @@ class AiohttpTransport:
         except asyncio.CancelledError as error:
             # Without aiohttp's frames, whose variables are the address with its signature, and the headers.
             raise error.with_traceback(None) from None
+        except NotSent as error:  # it may not be sent any more
+            raise error.with_traceback(None) from None
         except TransportFailed as error:  # the SOCKS proxy's, or ours
             failure = TransportFailed(error.reason, may_have_been_sent=error.may_have_been_sent)
         except _NEVER_LEFT as error:
@@ -99,6 +105,8 @@ class AiohttpTransport:
             failure = TransportFailed(f"no answer within {timeout_s:g} s", may_have_been_sent=True)
         except (aiohttp.ClientError, OSError) as error:
             failure = TransportFailed(self._words(error), may_have_been_sent=True)
+        finally:
+            _SENDING.reset(given)
         # Raised here, so that it has no context: see above.
         raise failure
 
@@ -128,6 +136,33 @@ _NEVER_LEFT = (
     ValueError,
 )
 """What aiohttp raises before it has written anything of the request itself."""
+
+
+FRESH_S = 0.001
+"""A request that has waited for longer for its connection is signed anew."""
+
+_SENDING: ContextVar[tuple[str, HttpRequest]] = ContextVar("sending")
+"""Base address and request of the exchange that goes on in this task."""
+
+
+class _Request(aiohttp.ClientRequest):
+    """Signed anew, or not written at all, where its connection was long in coming."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._made_s = self.loop.time()
+
+    async def send(self, conn: Any) -> Any:
+        base_url, request = _SENDING.get()
+        # What aiohttp sends to a proxy to make a tunnel is none of ours.
+        if request.renew is not None and self.method == request.method and self.loop.time() - self._made_s > FRESH_S:
+            renewed = request.renew()
+            self.url = URL(base_url + renewed.target, encoded=True)
+            self.headers.update(renewed.headers)
+            if renewed.body != request.body:
+                self.headers.pop("Content-Length", None)
+                self.update_body_from_data(renewed.body or None)
+        return await super().send(conn)
 
 
 class _Connector(aiohttp.TCPConnector):

@@ -9,7 +9,7 @@ import pytest
 
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.clock import ManualClock
-from perpwire.errors import APIError
+from perpwire.errors import APIError, BadInput
 from perpwire.http_message import HttpReply, HttpRequest
 from perpwire.model.order import OrderType, Side, TimeInForce
 from perpwire.simulator.exchange import AccountSpec, Exchange
@@ -208,3 +208,31 @@ def test_page_2_a_list_of_which_a_page_fails_fails_as_a_whole(venue: str) -> Non
         assert scene.pages > 1
 
     play(venue, scenario, symbols_of(venue))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_page_1_what_is_wanted_from_the_beginning_of_time_is_asked_for_as_far_back_as_it_is_kept(venue: str) -> None:
+    clock = ManualClock()
+
+    async def main() -> None:
+        async with offline(clock=clock, venues=(venue,)) as world:
+            connector = world.connectors[venue]
+            journal = world.simulation.hosts[venue].journal
+            await connector.place_order("BTCUSDT", "BUY", "0.01")
+            await clock.sleep(5.0)
+            for wanted in (connector.get_fills, connector.get_order_history, connector.get_income):
+                before = len(journal.entries(kind="request"))
+                rows = await wanted("BTCUSDT", start_ms=0).all()
+                assert len(rows) == 1
+                assert len(journal.entries(kind="request")) - before < 120
+                # What ended before that is said to be too old where the venue refuses it, and is empty elsewhere.
+                too_old = wanted("BTCUSDT", start_ms=0, end_ms=1_500_000_000_000)
+                if venue == "bybit":
+                    assert await too_old.all() == ()
+                    continue
+                with pytest.raises(BadInput) as caught:
+                    await too_old.all()
+                assert caught.value.code == "TOO_OLD"
+
+    clock.run(main())

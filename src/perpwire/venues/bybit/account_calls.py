@@ -20,7 +20,7 @@ from perpwire.model.account import (
 from perpwire.model.order import PositionSide
 from perpwire.venues.base import AccountCalls, Call
 from perpwire.venues.bybit import endpoints, key_info, translate_account as translate, wire
-from perpwire.venues.bybit.paging import Log, bad, call, of_symbol_or_all, paged
+from perpwire.venues.bybit.paging import KEPT_MS, Log, bad, call, of_symbol_or_all, paged
 from perpwire.venues.bybit.translate import POSITION_INDEXES
 
 LINEAR = {"category": "linear"}
@@ -148,7 +148,7 @@ class BybitAccountCalls(AccountCalls):
         the last 24 hours."""
         if kind is not None and kind not in translate.KINDS:
             raise bad("income", "BAD_KIND", f"kind {kind!r} is not one of {', '.join(sorted(translate.KINDS))}")
-        return Log(endpoints.INCOME).read(
+        return Log(endpoints.INCOME, kept_ms=KEPT_MS).read(
             {"accountType": "UNIFIED", "type": translate.VENUE_KINDS.get(kind or ""), "limit": 50},
             start_ms,
             end_ms,

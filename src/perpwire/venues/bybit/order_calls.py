@@ -13,7 +13,7 @@ from perpwire.model.account import CountDown, Setting
 from perpwire.model.order import Fill, Order, OrderRequest, PositionSide, TriggerBy
 from perpwire.venues.base import Call, Endpoint, OrderCalls, Params
 from perpwire.venues.bybit import endpoints, replies, translate_orders, wire
-from perpwire.venues.bybit.paging import SETTLE_COINS, Log, bad, call, of_symbol_or_all
+from perpwire.venues.bybit.paging import KEPT_MS, SETTLE_COINS, Log, bad, call, of_symbol_or_all
 from perpwire.venues.bybit.translate import POSITION_INDEXES, TRIGGER_BY_TEXTS
 
 CLIENT_ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,36}", re.ASCII)
@@ -160,7 +160,7 @@ class BybitOrderCalls(OrderCalls):
 
         params = {"category": "linear", "openOnly": 0, "limit": 50}
         afterwards = of_symbol_or_all(endpoints.OPEN_ORDERS, params, symbol, still_open, row_key=_order_key)
-        return Log(endpoints.ORDER_HISTORY).read(
+        return Log(endpoints.ORDER_HISTORY, kept_ms=KEPT_MS).read(
             {"category": "linear", "symbol": symbol, "limit": 50},
             start_ms,
             end_ms,
@@ -176,7 +176,7 @@ class BybitOrderCalls(OrderCalls):
         what a week holds comes together. Without times: the last week. An order's are found whenever they were."""
         if order_id is not None:
             start_ms = end_ms = None  # the venue passes over them too
-        return Log(endpoints.FILLS).read(
+        return Log(endpoints.FILLS, kept_ms=KEPT_MS).read(
             {"category": "linear", "symbol": symbol, "orderId": order_id, "limit": 100},
             start_ms,
             end_ms,

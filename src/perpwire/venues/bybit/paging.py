@@ -20,6 +20,9 @@ SETTLE_COINS = ("USDT", "USDC")
 WEEK_MS = 7 * 24 * 3600 * 1000
 """The longest span of one question to a log."""
 
+KEPT_MS = 732 * 24 * 3600 * 1000
+"""The account's logs go back two years, and a day for good measure."""
+
 
 def bad(call: str, code: str, reason: str, advice: str | None = None) -> BadInput:
     return BadInput(reason, venue=NAME, call=call, code=code, advice=advice)
@@ -95,13 +98,24 @@ class Log:
     Args:
         span_ms: Longest span of one question.
         start, end: The venue's names for its ends, which are both included.
+        kept_ms: How far back there is anything: what the caller wants from before that is not asked for, as soon as
+            the first answer has told the venue's time.
     """
 
-    def __init__(self, endpoint: Endpoint, *, span_ms: int = WEEK_MS, start: str = "startTime", end: str = "endTime"):
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        span_ms: int = WEEK_MS,
+        start: str = "startTime",
+        end: str = "endTime",
+        kept_ms: int | None = None,
+    ):
         self._endpoint = endpoint
         self._span_ms = span_ms
         self._start = start
         self._end = end
+        self._kept_ms = kept_ms
 
     def read(
         self,
@@ -125,7 +139,12 @@ class Log:
             goal_ms = now_ms if end_ms is None else min(end_ms, now_ms)
             if start_ms is None or last_ms is None or last_ms >= goal_ms:
                 return afterwards
-            return self.read(params, last_ms + 1, end_ms, translate_page, row_key=row_key, afterwards=afterwards)
+            next_ms = last_ms + 1
+            if self._kept_ms is not None:
+                next_ms = max(next_ms, now_ms - self._kept_ms)
+            if next_ms > goal_ms:
+                return afterwards
+            return self.read(params, next_ms, end_ms, translate_page, row_key=row_key, afterwards=afterwards)
 
         def page(cursor: Mapping[str, Any], held: tuple[wire.Dated[Any], ...]) -> Call[tuple[T, ...]]:
             def more(reply: wire.Dated[Any]) -> bool:

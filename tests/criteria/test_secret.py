@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.clock import ManualClock
 from perpwire.credentials import Credentials
-from perpwire.errors import APIError
+from perpwire.errors import APIError, BadInput
 from perpwire.http_message import HttpReply, HttpRequest
 from perpwire.model.incident import Incident
 from perpwire.notification.rules import Rules
@@ -28,7 +28,10 @@ from perpwire.testing import World, offline
 from perpwire.transport.base import TransportFailed
 from perpwire.transport.memory import MemoryNetwork
 from perpwire.venues import load
+from perpwire.venues.base import TradeSession
+from perpwire.venues.binance_futures import endpoints_orders
 from perpwire.venues.binance_futures.connector import BinanceFuturesConnector
+from perpwire.venues.bybit import endpoints
 from perpwire.venues.bybit.connector import BybitConnector
 
 KEY, SECRET = "canary-key-41c8", "canary-secret-9f02"
@@ -215,3 +218,23 @@ async def test_secret_1_nothing_shows_over_real_sockets(venue: str, caplog: pyte
     text = "\n".join(shown) + caplog.text
     assert not any(canary in text for canary in CANARIES)
     assert not re.search(r"[0-9a-zA-Z]{60,}", caplog.text), addresses  # neither signatures nor listen keys
+
+
+@pytest.mark.parametrize("is_logged_on", [False, True])
+@pytest.mark.parametrize("venue", ["binance", "bybit"])
+def test_secret_1_a_parameter_that_can_not_be_written_on_the_trading_socket_is_bad_input_that_shows_nothing(
+    venue: str, is_logged_on: bool
+) -> None:
+    session = load(venue).trade_session()
+    if is_logged_on and venue == "binance":
+        session.on_frame(b'{"id":"log-on","status":200,"result":{}}')
+        assert KEY.encode() not in _order_frame(session, venue, "ok")
+    with pytest.raises(BadInput) as caught:
+        _order_frame(session, venue, "\ud800")
+    assert caught.value.code == "BAD_PARAMETER"
+    assert KEY not in shown_by(caught.value)
+
+
+def _order_frame(session: TradeSession, venue: str, text: str) -> bytes:
+    rows = {"binance": endpoints_orders.PLACE_ORDER, "bybit": endpoints.PLACE_ORDER}
+    return session.request(rows[venue], {"symbol": text}, Credentials(KEY, SECRET), 1_790_000_000_000, "1")

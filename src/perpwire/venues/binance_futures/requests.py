@@ -78,9 +78,16 @@ def message_params(
         return written
     try:
         written["signature"] = sign(sorted_text(written), key)
+        return written
     except UnicodeEncodeError:
-        raise _bad(endpoint, "a parameter is not valid Unicode", "BAD_PARAMETER") from None
-    return written
+        pass
+    # Here neither a variable nor a context of the error holds the key: a traceback may show them.
+    del written
+    raise not_unicode(endpoint)
+
+
+def not_unicode(endpoint: Endpoint) -> BadInput:
+    return _bad(endpoint, "a parameter is not valid Unicode", "BAD_PARAMETER")
 
 
 _AS_THEY_ARE = frozenset({str, int, bool})

@@ -14,7 +14,7 @@ from perpwire.credentials import Credentials
 from perpwire.http_message import HttpReply
 from perpwire.venues.base import Control, Costs, Endpoint, Params, Security, TradeReply, TradeSession
 from perpwire.venues.binance_futures.limits import ORDERS_1M, ORDERS_10S, WEIGHT, weight
-from perpwire.venues.binance_futures.requests import message_params
+from perpwire.venues.binance_futures.requests import message_params, not_unicode
 from perpwire.venues.binance_futures.signing import can_log_on
 from perpwire.venues.binance_futures.wire import Error
 
@@ -97,7 +97,12 @@ class BinanceTradeSession(TradeSession):
         written = message_params(
             endpoint, params, credentials, timestamp_ms, self._recv_window_ms, logged_on=self._logged_on
         )
-        return _write(_Request(request_id, endpoint.socket_op, written))
+        try:
+            return _write(_Request(request_id, endpoint.socket_op, written))
+        except UnicodeEncodeError:
+            pass  # nothing was signed, as the session is logged on
+        del written
+        raise not_unicode(endpoint)
 
     def on_frame(self, frame: bytes) -> TradeReply | Control:
         answer = _read(frame)

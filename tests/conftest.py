@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Generator
 from pathlib import Path
@@ -11,6 +12,30 @@ import pytest
 from perpwire.clock import ManualClock
 
 FIXTURES = Path(__file__).resolve().parents[2] / "shared" / "fixtures"
+
+
+class _Unretrieved(logging.Handler):
+    """Hears asyncio say that an exception was lost: a task or future failed, and nobody asked for its end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "never retrieved" in record.getMessage():
+            self.told.append(record.getMessage())
+
+
+_unretrieved = _Unretrieved()
+logging.getLogger("asyncio").addHandler(_unretrieved)
+
+
+@pytest.fixture(autouse=True)
+def _no_exception_is_lost() -> Generator[None, None, None]:
+    """CALLB-2, for every test. What is lost is told when it is collected: the test before may be the one at fault."""
+    yield
+    told, _unretrieved.told = _unretrieved.told, []
+    assert told == []
 
 
 @pytest.fixture

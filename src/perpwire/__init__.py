@@ -50,7 +50,7 @@ _NAMES = {
     "perpwire.model.incident": (
         "BalanceInsufficient", "BookGap", "BookRecovered", "ClockStepped", "ConnectionFailing",
         "ConnectionLost", "ConnectionRecovered", "ConsumerBehind", "DeadManFailed", "FillsRecovered",
-        "FrameGarbled", "GuardTripped", "HandlerFailed", "Incident", "InstrumentChanged",
+        "FrameGarbled", "GuardTripped", "HandlerFailed", "TaskFailed", "Incident", "InstrumentChanged",
         "InstrumentEnding", "KeyWarning", "LoginRefused",
         "LoopStalled", "ModeChanged", "OrderDoubtful", "OrderFailed", "OrderResolved", "PositionMismatch",
         "RateLimitHit", "RouteFound", "StreamGap", "StreamLagging", "StreamSilent", "StreamStale",
@@ -201,6 +201,7 @@ if TYPE_CHECKING:
         StreamSilent as StreamSilent,
         StreamStale as StreamStale,
         SubscriptionRefused as SubscriptionRefused,
+        TaskFailed as TaskFailed,
         UnknownCode as UnknownCode,
         UnknownSeen as UnknownSeen,
     )

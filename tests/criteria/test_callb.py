@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from tests.criteria import tapped
 from tests.criteria.streamed import VENUES, played
+from tests.criteria.tapped import Scene
 
+from perpwire.api_connector.account_watch import AccountWatch
+from perpwire.api_connector.fill_keeper import FillKeeper
 from perpwire.api_connector.frame_path import FramePath
 from perpwire.clock import ManualClock
-from perpwire.model.incident import ConnectionLost, HandlerFailed, Incident
+from perpwire.model.incident import ConnectionLost, HandlerFailed, Incident, TaskFailed
 from perpwire.model.market import Event, Trade
 from perpwire.scenarios.invariants import ON_PURPOSE
 from perpwire.scenarios.run import Run
@@ -88,3 +93,36 @@ def test_callb_2_a_failure_of_a_handler_in_a_task_reaches_the_users_block_and_no
 
     assert played(scenario, venue).problems == []
     assert caught == ["the consumer's own"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", ["binance", "bybit"])
+@pytest.mark.parametrize("what", ["the watch over the account", "the reading of fills"])
+def test_callb_2_work_in_the_background_that_dies_is_told_of_and_begun_anew_within_a_second(
+    what: str, venue: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls: list[float] = []
+
+    async def scenario(scene: Scene) -> None:
+        await scene.connector.open_account_stream()
+        await scene.sleep(20)
+        kind = AccountWatch if what == "the watch over the account" else FillKeeper
+        name = "_look" if kind is AccountWatch else "_read_at_last"
+        sound = getattr(kind, name)
+
+        async def broken(self: object) -> Any:
+            calls.append(scene.now_s)
+            if len(calls) == 1:
+                raise RuntimeError("nobody foresaw this")
+            return await sound(self)
+
+        monkeypatch.setattr(kind, name, broken)
+        await scene.sleep(700)
+        told = [one for one in scene.incidents if isinstance(one, TaskFailed)]
+        assert [one.task for one in told] == [what]
+        assert "nobody foresaw this" in told[0].detail
+        assert len(calls) >= 2
+        if kind is FillKeeper:
+            assert calls[1] - calls[0] <= 1.5
+
+    tapped.play(scenario, venue)

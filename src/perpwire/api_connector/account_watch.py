@@ -15,6 +15,7 @@ from typing import Any
 from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.fill_keeper import FillKeeper
 from perpwire.api_connector.frame_path import FramePath
+from perpwire.api_connector.kept_up import kept_up
 from perpwire.api_connector.recovery import reread_account, reread_orders, reread_positions, subject
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.retry import reread_pause_s
@@ -103,24 +104,24 @@ class AccountWatch:
         self._fills.before_recovered = self._tell_gap
         await self._reread(self._state.on_event, self._clock.monotonic_ns())
         if self._task is None:
-            self._become(self._keep_looking())
+            self._become(self._keep_looking)
 
     def lost(self) -> None:
         """The stream is away: read what becomes of the account meanwhile."""
         self._gap_since_ns = self._last_ns
-        self._become(self._while_away())
+        self._become(self._while_away)
         self._fills.away()
 
     def catch_up(self) -> None:
         """The stream is there again, or may have missed something."""
         self._tell_gap()
-        self._become(self._after_loss())
+        self._become(self._after_loss)
         self._fills.catch_up()
 
     def read_again(self) -> None:
         """A consumer has lost events that the stream did tell: no gap of it. While it is away it is read anyway."""
         if self._gap_since_ns is None:
-            self._become(self._after_loss())
+            self._become(self._after_loss)
 
     async def close(self) -> None:
         task, self._task = self._task, None
@@ -142,10 +143,12 @@ class AccountWatch:
     def _on_fill(self, fill: Fill) -> None:
         self._check.on_fill(fill, self._now_s())
 
-    def _become(self, what: Coroutine[Any, Any, None]) -> None:
+    def _become(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if self._task is not None:
             self._task.cancel()
-        self._task = asyncio.get_running_loop().create_task(what, name="perpwire account watch")
+        name = "the watch over the account"
+        whole = kept_up(work, name, self._venue.name, self._clock, self._on_incident)
+        self._task = asyncio.get_running_loop().create_task(whole, name="perpwire account watch")
 
     def _tell_gap(self) -> None:
         """Before what was missed is delivered; what is found of the same gap a little later belongs to it."""

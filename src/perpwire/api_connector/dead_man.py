@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from perpwire.api_connector.kept_up import kept_up
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.clock import Clock
 from perpwire.errors import APIError
@@ -104,7 +105,7 @@ class DeadMan:
         if self._venue.countdown_by_symbol and self.seconds:
             loop = asyncio.get_running_loop()
             self._renewing = [
-                loop.create_task(self._renew(one, self.seconds / 3), name=f"perpwire dead man {one}")
+                loop.create_task(self._kept_renewed(one, self.seconds / 3), name=f"perpwire dead man {one}")
                 for one in self.symbols
             ]
 
@@ -154,6 +155,10 @@ class DeadMan:
             deadline_ns = self._clock.monotonic_ns() + round(seconds * 1e9)
         await self._requests.run(self._venue.arm_countdown(symbol or None, seconds), deadline_ns=deadline_ns)
         self.renewed_ns[symbol] = self._clock.monotonic_ns()
+
+    async def _kept_renewed(self, symbol: str, every_s: float) -> None:
+        name = f"the renewal of the dead man's switch of {symbol}"
+        await kept_up(lambda: self._renew(symbol, every_s), name, self._venue.name, self._clock, self._on_incident)
 
     async def _renew(self, symbol: str, every_s: float) -> None:
         patience_s = min(every_s / 2, LONGEST_TRY_S)

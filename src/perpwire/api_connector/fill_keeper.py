@@ -17,6 +17,7 @@ import msgspec
 
 from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.frame_path import FramePath
+from perpwire.api_connector.kept_up import kept_up
 from perpwire.api_connector.recovery import read_fills
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.retry import reread_pause_s
@@ -205,7 +206,10 @@ class FillKeeper:
     def _follow(self, readings_s: Iterable[float], every_s: float = AUDIT_S) -> None:
         if self._task is not None:
             self._task.cancel()
-        whole = self._keep(tuple(readings_s), every_s)
+        at_s = tuple(readings_s)
+        whole = kept_up(
+            lambda: self._keep(at_s, every_s), "the reading of fills", self._venue.name, self._clock, self._on_incident
+        )
         self._task = asyncio.get_running_loop().create_task(whole, name="perpwire fills")
 
     async def _keep(self, readings_s: tuple[float, ...], every_s: float) -> None:

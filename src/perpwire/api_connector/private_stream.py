@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from perpwire.api_connector.account_watch import AccountWatch
 from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.fill_keeper import FillKeeper
+from perpwire.api_connector.kept_up import kept_up
 from perpwire.api_connector.lifecycle import State
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.stream_connection import StreamConnection
@@ -57,12 +58,15 @@ class PrivateStream:
             venue, requests, streams.frames, state, sync, clock, fills, self._on_mute, on_incident
         )
         token = venue.stream_token()
-        self._token = None if token is None else TokenKeeper(token, requests, clock, self._on_key_gone)
+        self._token = None if token is None else TokenKeeper(token, requests, clock, self._on_key_gone, self._keep_up)
         self._opening: asyncio.Task[None] | None = None
         self._connection: StreamConnection | None = None
         self._offs: list[Callable[[], None]] = []
         self._opened = False
         self._was_live = False
+
+    async def _keep_up(self, work: Callable[[], Awaitable[None]]) -> None:
+        await kept_up(work, "the keeping of the stream's key", self._venue.name, self._clock, self._on_incident)
 
     async def open(self) -> None:
         """Returns once it is live and what was missed is read. A caller that is cancelled meanwhile does not end it."""

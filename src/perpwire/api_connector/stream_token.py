@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.clock import Clock
@@ -28,14 +28,23 @@ class TokenKeeper:
     """One for an account's stream.
 
     Args:
+        keep_up: Runs what must not end by an error that nobody foresaw.
         on_gone: Called with the reason when the key is dead, or must be taken for dead.
     """
 
-    def __init__(self, token: StreamToken, requests: RequestPath, clock: Clock, on_gone: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        token: StreamToken,
+        requests: RequestPath,
+        clock: Clock,
+        on_gone: Callable[[str], None],
+        keep_up: Callable[[Callable[[], Awaitable[None]]], Awaitable[None]],
+    ) -> None:
         self._token = token
         self._requests = requests
         self._clock = clock
         self._on_gone = on_gone
+        self._keep_up = keep_up
         self._failures = 0
         self._tried_s = 0.0
         self._alive_s = 0.0
@@ -64,7 +73,10 @@ class TokenKeeper:
     def keep(self) -> None:
         """Keep it alive from now on."""
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._keep(), name="perpwire stream token")
+            self._task = asyncio.get_running_loop().create_task(self._kept(), name="perpwire stream token")
+
+    async def _kept(self) -> None:
+        await self._keep_up(self._keep)
 
     async def close(self) -> None:
         task, self._task = self._task, None

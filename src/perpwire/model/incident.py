@@ -254,6 +254,16 @@ class HandlerFailed(Incident, frozen=True, kw_only=True):
     event: Event | None = None
 
 
+class TaskFailed(Incident, frozen=True, kw_only=True):
+    """Something of ours that goes on in the background failed in a way that was not foreseen. It was begun anew.
+
+    Attributes:
+        task: Its name.
+    """
+
+    task: str
+
+
 class FrameGarbled(Incident, frozen=True, kw_only=True):
     """A frame could not be read; the stream goes on."""
 

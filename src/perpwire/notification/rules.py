@@ -39,6 +39,7 @@ from perpwire.model.incident import (
     StreamSilent,
     StreamStale,
     SubscriptionRefused,
+    TaskFailed,
     UnknownCode,
     UnknownSeen,
 )
@@ -265,6 +266,10 @@ def _handler_failed(rules: Rules, incident: HandlerFailed) -> Alert:
     return _alert(incident, Severity.WARNING, key, f"Handler {incident.handler} failed")
 
 
+def _task_failed(rules: Rules, incident: TaskFailed) -> Alert:
+    return _alert(incident, Severity.CRITICAL, f"task {incident.venue} {incident.task}", f"{incident.task} failed")
+
+
 def _key_warning(rules: Rules, incident: KeyWarning) -> Alert:
     return _alert(incident, Severity.WARNING, f"key {incident.venue} {incident.what}", f"API key: {incident.what}")
 
@@ -309,6 +314,7 @@ _RULES: Mapping[type, Callable[[Rules, Any], Alert | None]] = {
     InstrumentChanged: _instrument_changed,
     InstrumentEnding: _instrument_ending,
     HandlerFailed: _handler_failed,
+    TaskFailed: _task_failed,
     KeyWarning: _key_warning,
     FrameGarbled: _frame_garbled,
     Incident: _unforeseen,

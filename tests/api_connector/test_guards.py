@@ -238,3 +238,30 @@ def test_an_order_that_waits_for_its_turn_when_the_kill_switch_is_thrown_is_neve
         assert held == Decimal("0.04")
 
     play(venue, None, scene)
+
+
+@pytest.mark.parametrize(
+    ("venue", "path", "order"),
+    [
+        ("binance", "/fapi/v1/order", {"side": "BUY", "type": "MARKET", "quantity": "0.01"}),
+        ("bybit", "/v5/order/create", {"category": "linear", "side": "Buy", "orderType": "Market", "qty": "0.01"}),
+    ],
+)
+def test_with_the_kill_switch_thrown_an_order_in_the_venues_own_words_is_refused_unless_it_only_closes(
+    venue: str, path: str, order: dict[str, Any]
+) -> None:
+    async def scene(world: World, connector: VenueConnector) -> None:
+        asked = {"symbol": "BTCUSDT", **order}
+        await connector.call("POST", path, asked)
+        connector.guard.throw("test")
+        before = placed(world, venue)
+        with pytest.raises(GuardRefused) as caught:
+            await connector.call("POST", path, asked)
+        assert caught.value.code == "KILL_SWITCH"
+        assert placed(world, venue) == before
+        sell = {"binance": "SELL", "bybit": "Sell"}[venue]
+        await connector.call("POST", path, {**asked, "side": sell, "reduceOnly": True})
+        assert placed(world, venue) == before + 1
+        await connector.get_account_info()
+
+    play(venue, None, scene)

@@ -145,6 +145,17 @@ class Guard:
         for request in requests:
             self._check_killed(request, request.can_only_reduce)
 
+    def check_call(self, name: str) -> None:
+        """An order in the venue's own words, of which nothing else is looked at.
+
+        Raises:
+            GuardRefused: The kill switch was thrown.
+        """
+        if self.killed is not None:
+            reason = f"the kill switch was thrown ({self.killed}): only closing orders pass"
+            self._tell("kill_switch", "", f"{name}: {reason}")
+            raise GuardRefused(reason, venue=self._venue, call=name, code="KILL_SWITCH")
+
     def admit_now(self, request: OrderRequest) -> bool:
         """`admit` of an order of which nothing has to be asked, and that need not be followed: there is no `done`.
         False, and nothing happened, where that is not so.

@@ -11,7 +11,7 @@ import msgspec
 from perpwire.api_connector.connector_core import ConnectorCore
 from perpwire.api_connector.order_methods import as_road
 from perpwire.errors import BadInput
-from perpwire.venues.base import Call, Endpoint, Road
+from perpwire.venues.base import Call, Endpoint, Lane, Road
 
 T = TypeVar("T")
 
@@ -77,7 +77,10 @@ class NativeMethods(ConnectorCore):
         A call that writes is sent once: after a lost answer it raises OutcomeUnknown, and what became of it is the
         caller's to find out. Only GET is repeated by itself.
 
+        Of the brakes, the kill switch alone holds for it: what may open a position is refused.
+
         Raises:
+            GuardRefused: See above.
             BadInput: No method, path, weight, parameters or type; or a path of another product's or host.
             NotOffered: This environment has no such service.
             APIError: See errors.py.
@@ -86,8 +89,16 @@ class NativeMethods(ConnectorCore):
         given = {} if params is None else params
         if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
             raise self._bad_call("params are no mapping of names to values", "BAD_PARAMETER")
+
+        def check(venue_ms: int) -> None:
+            if endpoint.writes and endpoint.lane_of(given) is Lane.ORDER:
+                self.guard.check_call(endpoint.name)
+
         return await self._path.run(
-            Call(endpoint, dict(given), _as_it_is), road=as_road(road), deadline_ns=self._deadline_ns(deadline_s)
+            Call(endpoint, dict(given), _as_it_is),
+            road=as_road(road),
+            deadline_ns=self._deadline_ns(deadline_s),
+            before_send=check,
         )
 
     def _native(self, method: str, path: str, reply: Any, signed: bool | None, weight: int | None) -> Endpoint:

@@ -15,7 +15,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from perpwire import __version__
 from perpwire.api_connector.venue_connector import VenueConnector
+from perpwire.cli.doctor import doctor, examined
 from perpwire.clock import ManualClock
 from perpwire.credentials import Credentials
 from perpwire.errors import APIError, BadInput
@@ -238,3 +240,32 @@ def test_secret_1_a_parameter_that_can_not_be_written_on_the_trading_socket_is_b
 def _order_frame(session: TradeSession, venue: str, text: str) -> bytes:
     rows = {"binance": endpoints_orders.PLACE_ORDER, "bybit": endpoints.PLACE_ORDER}
     return session.request(rows[venue], {"symbol": text}, Credentials(KEY, SECRET), 1_790_000_000_000, "1")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("secret", [SECRET, "canary-wrong-secret"])
+@pytest.mark.parametrize("venue", ["binance", "bybit"])
+async def test_secret_2_what_the_doctor_finds_of_a_key_shows_nothing_of_it(venue: str, secret: str) -> None:
+    keys = Credentials(KEY, secret)
+    accounts = (AccountSpec(api_key=KEY, secret_key=SECRET),)
+    async with running(venues=(venue,), accounts=accounts) as simulation:
+        connector = VenueConnector(load(venue), credentials=keys, url=simulation.urls[venue])
+        found = await examined(connector, keys)
+    assert ("error" in found) == (secret != SECRET)
+    assert found.get("account can be read", False) == (secret == SECRET)
+    assert "canary" not in repr(found)
+
+
+@pytest.mark.slow
+async def test_secret_2_the_doctors_report_names_versions_clock_and_rights_and_no_key() -> None:
+    text, is_well = await doctor(["binance", "bybit"], "sim", [])
+    assert is_well
+    report = msgspec.json.decode(text)
+    assert report["perpwire"] == __version__
+    for one in report["venues"]:
+        assert one["kind of key"] == "HMAC"
+        assert one["contracts"] > 0
+        assert abs(one["venue ahead of this machine ms"]) < 5000
+        assert one["rights"]["can_trade"] is True
+    assert "sim-key" not in text
+    assert "sim-secret" not in text

@@ -1,4 +1,4 @@
-"""The command line: `perpwire demo | sim | watch`."""
+"""The command line: `perpwire demo | sim | watch | doctor`."""
 
 from __future__ import annotations
 
@@ -186,3 +186,21 @@ def watch(
             symbols, venue or ["binance", "bybit"], env, url or [], seconds=seconds, as_json=as_json, console=console
         )
     )
+
+
+@app.command()
+def doctor(
+    venue: Annotated[list[str] | None, typer.Option(help="binance or bybit; both when not given.")] = None,
+    env: Annotated[str, typer.Option(help="live, testnet, demo, or sim: an embedded exchange.")] = "live",
+    url: Annotated[list[str] | None, typer.Option(help="VENUE=http://HOST:PORT of a running exchange.")] = None,
+    out: Annotated[Path | None, typer.Option(dir_okay=False, help="Write it there, too.")] = None,
+) -> None:
+    """What to send along when something is wrong, as JSON: versions, the way to each venue, the clock, what the key of
+    the environment may do. It holds no key, secret, signature or address of yours. Exit code 0 if all was answered."""
+    from perpwire.cli.doctor import doctor as run_doctor
+
+    text, is_well = run(run_doctor(venue or ["binance", "bybit"], env, url or []))
+    print(text)
+    if out is not None:
+        out.write_text(text + "\n", encoding="utf-8")
+    raise typer.Exit(0 if is_well else 1)

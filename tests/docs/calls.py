@@ -177,6 +177,8 @@ ASKS_NOTHING = frozenset(
         "watch",
         "unsubscribe",
         "watch_trades",
+        "watch_agg_trades",
+        "watch_depth",
         "watch_book_ticker",
         "watch_klines",
         "watch_candles",

@@ -15,6 +15,7 @@ from perpwire.model.market import (
     AdlWarning,
     AggTrade,
     BookLevels,
+    BookSnapshot,
     BookTicker,
     ContinuousKline,
     ContractChanged,
@@ -124,6 +125,18 @@ class WatchMethods(StreamMethods):
         """Public trades, in order, with a Gap where some are missing. Binance: those of one taker order at one price
         come as one (AggTrade); Bybit: one by one."""
         return cast(EventQueue[Trade | Gap], await self.watch(Trade, symbol, limit=limit, overflow="drop_oldest"))
+
+    async def watch_agg_trades(self, symbol: str, *, limit: int = 100_000) -> EventQueue[AggTrade | Gap]:
+        """As `watch_trades`, where the venue adds them up and tells the ids in each; Binance only."""
+        return cast(EventQueue[AggTrade | Gap], await self.watch(AggTrade, symbol, limit=limit, overflow="drop_oldest"))
+
+    async def watch_depth(
+        self, symbol: str, *, levels: int | None = None, speed_ms: int | None = None
+    ) -> EventQueue[BookSnapshot]:
+        """The top of the book, whole each time, the newest only. Binance: 5, 10 or 20 levels a side (the usual), each
+        100 (the usual), 250 or 500 ms. Bybit sends one only where its stream begins anew: `watch_book` has each change.
+        """
+        return await self.watch(BookSnapshot, symbol, levels=levels, speed_ms=speed_ms, overflow="latest")
 
     async def watch_book_ticker(self, symbol: str | None = None) -> EventQueue[BookTicker]:
         """Best bid and ask, the newest of each symbol. None: of the whole market (Binance)."""

@@ -13,7 +13,7 @@ from tests.transport.proxies import PASSWORD, USER, loopback_proxy
 
 from perpwire.clock import ManualClock
 from perpwire.errors import APIError, ClockSkewed, NotSent
-from perpwire.http_message import HttpRequest
+from perpwire.http_message import HttpReply, HttpRequest
 from perpwire.model.incident import ClockStepped
 from perpwire.simulator.faults import Answer, Delay, LoseAnswer
 from perpwire.transport.http1 import Http1Transport, http_transport
@@ -147,6 +147,35 @@ def test_clock_3_what_was_to_go_before_the_machine_slept_is_not_sent_when_it_wak
         assert not any(one.call == PLACE[venue] for one in scene.tap.sent[start:])
         await scene.connector.place_order("BTCUSDT", "BUY", "0.01", deadline_s=2)
         assert scene.of(ClockStepped) == []
+
+    play(scenario, venue)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_clock_3_an_order_whose_connection_is_long_in_coming_is_stamped_when_it_is_there_or_not_sent_any_more(
+    venue: str,
+) -> None:
+    async def scenario(scene: Scene) -> None:
+        network, path = scene.world.network, PLACE[venue][1]
+        at_once = network.exchange
+
+        async def slowly(base_url: str, request: HttpRequest, timeout_s: float) -> HttpReply:
+            if path in request.target:
+                await scene.sleep(0.4)
+                assert request.renew is not None
+                request = request.renew()
+            return await at_once(base_url, request, timeout_s)
+
+        network.exchange = slowly  # type: ignore[method-assign]
+        start = len(scene.tap.sent)
+        with pytest.raises(NotSent) as caught:
+            await scene.connector.place_order("BTCUSDT", "BUY", "0.01", deadline_s=0.3)
+        assert caught.value.code == "DEADLINE"
+        assert scene.tap.sent[start:] == []
+        await scene.connector.place_order("BTCUSDT", "BUY", "0.01", deadline_s=0.5)
+        (order,) = scene.tap.sent[start:]
+        assert order.timestamp_ms is not None
+        assert 0 <= order.written_ms - order.timestamp_ms <= 5
 
     play(scenario, venue)
 

@@ -11,6 +11,7 @@ from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.clock import ManualClock
 from perpwire.errors import BadInput, NotOffered, VenueRefused
 from perpwire.model.order import OrderType
+from perpwire.simulator.faults import Answer
 from perpwire.testing import World, offline
 
 SYMBOL = "BTCUSDT"
@@ -75,3 +76,17 @@ def test_stops_are_moved_one_by_one_set_again_without_harm_and_taken_away_by_0(v
             await connector.set_position_stops(SYMBOL)
 
     play(venue, scene)
+
+
+def test_a_position_that_lost_its_stop_since_binance_takes_none_any_more_is_told_to_be_unprotected() -> None:
+    async def scene(world: World, connector: VenueConnector) -> None:
+        await connector.set_position_stops(SYMBOL, stop_loss=50000)
+        world.simulation.faults["binance"].add(
+            Answer(method="POST", path="/fapi/v1/algoOrder", status=400, body='{"code":-4045,"msg":"full"}', count=2)
+        )
+        with pytest.raises(VenueRefused, match="could not be placed again") as caught:
+            await connector.set_position_stops(SYMBOL, stop_loss=51000)
+        assert caught.value.code == "UNPROTECTED"
+        assert await triggers(connector) == []
+
+    play("binance", scene)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from perpwire.api_connector.batch_methods import BatchMethods, NewOrder
-from perpwire.errors import BadInput, NoChange, NotOffered, NotSent, VenueRefused
+from perpwire.errors import APIError, BadInput, NoChange, NotOffered, NotSent, VenueRefused
 from perpwire.model.account import Position
 from perpwire.model.numbers import Number
 from perpwire.model.order import Order, OrderType, PositionSide, Side, TriggerBy
@@ -83,7 +83,8 @@ class PositionMethods(BatchMethods):
         Raises:
             BadInput: Neither price is given, or one is off the contract's steps; there is no position.
             NotOffered: A trigger by INDEX at Binance.
-            VenueRefused: A price would trigger at once, say; all is as it was.
+            VenueRefused: A price would trigger at once, say; all is as it was. UNPROTECTED: at Binance the old one is
+                gone, and neither the new one nor the old one could be placed.
             OutcomeUnknown: Whether the old one is gone, or the new one placed, is not known: no further one was sent.
 
         Source: Binance New-Algo-Order; Bybit position/trading-stop.
@@ -149,13 +150,26 @@ class PositionMethods(BatchMethods):
                 continue
             try:
                 placed.append(await self.place_order(**stop))
-            except (VenueRefused, NotSent):
+            except (VenueRefused, NotSent) as refusal:
                 for order in old[:1]:
                     if order.trigger_price is not None:
                         before = order.trigger_by or TriggerBy.LAST
-                        await self.place_order(**_closing(position, kind, order.trigger_price, before))
+                        try:
+                            await self.place_order(**_closing(position, kind, order.trigger_price, before))
+                        except (VenueRefused, NotSent) as again:
+                            raise self._unprotected(kind, refusal, again) from refusal
                 raise
         return tuple(placed)
+
+    def _unprotected(self, kind: OrderType, refusal: APIError, again: APIError) -> VenueRefused:
+        return VenueRefused(
+            f"the {kind} that was there is cancelled, the new one was refused ({refusal.reason}), and the old one could "
+            f"not be placed again ({again.reason})",
+            venue=self.venue.name,
+            call="set_position_stops",
+            code="UNPROTECTED",
+            advice="The position has no such exit now: set it again, or close the position.",
+        )
 
 
 def _closing(position: Position, kind: OrderType, price: Decimal, trigger_by: TriggerBy) -> NewOrder:

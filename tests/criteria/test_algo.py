@@ -103,6 +103,22 @@ def test_algo_1_it_is_cancelled_by_either_id_and_by_cancel_all(venue: str, by_na
     play(venue, scene)
 
 
+@pytest.mark.parametrize("venue", VENUES)
+def test_algo_1_whoever_knows_nothing_of_it_but_our_id_can_cancel_it(venue: str) -> None:
+    """As after a restart: that it is conditional is not known."""
+
+    async def scene(world: World, connector: VenueConnector) -> None:
+        await connector.place_order(SYMBOL, "BUY", "1")
+        placed = await a_stop(connector)
+        await world.clock.sleep(1.0)
+        async with world.connector(venue) as other:
+            ended = await other.cancel_order(SYMBOL, client_order_id="stop-1")
+        assert (ended.order_id, ended.status) == (placed.order_id, OrderStatus.CANCELED)
+        assert world.simulation.hosts[venue].exchange.open_triggers("main", None) == []
+
+    play(venue, scene)
+
+
 def test_algo_1_binance_does_not_amend_it_and_the_connector_says_so_before_anything_is_sent() -> None:
     async def scene(world: World, connector: VenueConnector) -> None:
         await connector.place_order(SYMBOL, "BUY", "1")

@@ -163,8 +163,8 @@ class PositionMethods(BatchMethods):
 
     def _unprotected(self, kind: OrderType, refusal: APIError, again: APIError) -> VenueRefused:
         return VenueRefused(
-            f"the {kind} that was there is cancelled, the new one was refused ({refusal.reason}), and the old one could "
-            f"not be placed again ({again.reason})",
+            f"the {kind} that was there is cancelled, the new one was refused ({refusal.reason}), "
+            f"and the old one could not be placed again ({again.reason})",
             venue=self.venue.name,
             call="set_position_stops",
             code="UNPROTECTED",

@@ -30,7 +30,7 @@ def held() -> Counter[str]:
     found: Counter[str] = Counter()
     for one in gc.get_objects():
         kind = type(one)
-        module = kind.__module__
+        module = str(kind.__module__)  # some types of C code have a descriptor there
         if module.startswith(OURS):
             found[f"{module}.{kind.__qualname__}"] += 1
         elif kind.__name__ in LOOPS and module.startswith(("asyncio", "_asyncio")):

@@ -15,6 +15,7 @@ import msgspec
 
 from perpwire import venues
 from perpwire.api_connector.connect_gate import ConnectGate
+from perpwire.api_connector.consumers import Consumers
 from perpwire.api_connector.event_queue import EventQueue, Overflow
 from perpwire.api_connector.frame_path import FramePath, Tap
 from perpwire.api_connector.lifecycle import State, TopicState
@@ -22,21 +23,19 @@ from perpwire.api_connector.listener import HandlerStats
 from perpwire.api_connector.route_search import LOOK_S, RouteSearch
 from perpwire.api_connector.stream_connection import StreamConnection, best_of
 from perpwire.api_connector.topic_routes import Routes, TopicRoutes
+from perpwire.api_connector.unknown_watch import UnknownWatch
 from perpwire.clock import Clock, SystemClock
 from perpwire.credentials import Credentials
 from perpwire.entropy import system_random
 from perpwire.errors import BadInput, NotSent, StreamRefused
-from perpwire.model.incident import ConsumerBehind, Incident, UnknownSeen
-from perpwire.model.market import Event, Gap, Unknown
-from perpwire.model.order import Fill, Order
+from perpwire.model.incident import Incident
+from perpwire.model.market import Event
 from perpwire.transport.base import SocketTransport
 from perpwire.transport.proxy import Proxy
 from perpwire.venues.base import Hosts, Topic, Venue
 
 E = TypeVar("E", bound=Event)
 
-MOST_UNKNOWN = 1000
-"""So many unknown words are told."""
 
 log = logging.getLogger("perpwire.api_connector")
 
@@ -116,18 +115,14 @@ class WebSocketManager:
         self._own_sockets = sockets is None
         self._incident_handlers: list[Callable[[Incident], None]] = []
         self.frames = FramePath(self._clock, self._tell)
-        self._unknown: set[tuple[str, str, str]] = set()
-        """What was told to be unknown: venue, where, and the word."""
-        self.frames.on(Unknown, self._see_unknown)
-        for kind in (Order, Fill):
-            self.frames.on(kind, self._see_words)
+        self._unknown = UnknownWatch(self.frames, self._clock, self._tell)
+        self._consumers = Consumers(self.frames, self._clock, self._tell)
         self._search = RouteSearch(self._routes, self._drop, self._tell, self._clock)
         self._connections: dict[str, StreamConnection] = {}
         self._uses: dict[tuple[str, str], int] = {}
         """Venue name and topic -> how often it was subscribed."""
         self._coming: Counter[StreamConnection] = Counter()
         """Subscriptions under way: a connection that one is for is not closed for being empty."""
-        self._queues: set[EventQueue[Any]] = set()
         self._releasing: set[asyncio.Task[None]] = set()
 
     # --- what users call ------------------------------------------------------------------------------------------
@@ -177,62 +172,8 @@ class WebSocketManager:
             on_end: Called once, when the iteration is over.
             on_dropped: Called when the first of a run of events is lost to this consumer.
         """
-
-        def behind(kind: str, waiting: int) -> None:
-            self._behind(kind, waiting)
-            if on_dropped is not None:
-                on_dropped()
-
-        queue: EventQueue[E] = EventQueue(limit, overflow, behind)
-        offs = [self.frames.on(kind, queue.put if where is None else _chosen(queue, where), symbol)]
-        if overflow == "drop_oldest":
-            offs.append(self.frames.on(Gap, _gaps_of(queue, kind, symbol)))
-
-        def done() -> None:
-            for off in offs:
-                off()
-            self._queues.discard(queue)
-            if on_end is not None:
-                on_end()
-
-        queue.attach(done)
-        self._queues.add(queue)
-        return queue
-
-    def _see_unknown(self, unknown: Unknown) -> None:
-        if unknown.name:  # else it could not be read, and is told as such
-            self._tell_unknown(unknown.venue, "stream event", unknown.name)
-
-    def _see_words(self, event: Order | Fill) -> None:
-        for words in event.unknown_words:
-            where, _, word = words.partition(" ")
-            self._tell_unknown(event.venue, f"{type(event).__name__}.{where}", word)
-
-    def _tell_unknown(self, venue: str, where: str, word: str) -> None:
-        """Once for each."""
-        key = (venue, where, word)
-        if key in self._unknown or len(self._unknown) >= MOST_UNKNOWN:
-            return
-        self._unknown.add(key)
-        self._tell(
-            UnknownSeen(
-                venue=venue,
-                time_ns=self._clock.time_ns(),
-                detail=f"{venue} says {word!r} ({where}), which this version does not know; nothing was lost by it",
-                where=where,
-                word=word,
-            )
-        )
-
-    def _behind(self, kind: str, waiting: int) -> None:
-        self._tell(
-            ConsumerBehind(
-                venue="",
-                time_ns=self._clock.time_ns(),
-                detail=f"an iterator over {kind} is too slow: {waiting} events wait",
-                kind=kind,
-                waiting=waiting,
-            )
+        return self._consumers.open(
+            kind, symbol, limit=limit, overflow=overflow, where=where, on_end=on_end, on_dropped=on_dropped
         )
 
     def on_incident(self, handler: Callable[[Incident], None]) -> None:
@@ -259,7 +200,7 @@ class WebSocketManager:
     @property
     def queues(self) -> list[EventQueue[Any]]:
         """The iterators that are open: how many events wait in each, since when, and how many were lost."""
-        return list(self._queues)
+        return list(self._consumers.queues)
 
     @property
     def states(self) -> dict[str, State]:
@@ -289,8 +230,7 @@ class WebSocketManager:
         await asyncio.gather(*self._releasing, return_exceptions=True)
         connections, self._connections = list(self._connections.values()), {}
         await asyncio.gather(*(connection.close() for connection in connections))
-        for queue in tuple(self._queues):
-            queue.close()
+        self._consumers.close()
         if self._own_sockets and self._sockets is not None:
             await self._sockets.close()
             self._sockets = None
@@ -587,21 +527,3 @@ def hosts_at(url: str) -> Hosts:
     base = url.rstrip("/")
     sockets = "ws" + base.removeprefix("http")
     return Hosts(rest=base, streams=sockets, trade=sockets, wallet=base, env="sim")
-
-
-def _chosen(queue: EventQueue[E], where: Callable[[E], bool]) -> Callable[[E], None]:
-    def put(event: E) -> None:
-        if where(event):
-            queue.put(event)
-
-    return put
-
-
-def _gaps_of(queue: EventQueue[Any], kind: type[Event], symbol: str | None) -> Callable[[Gap], None]:
-    names = {one.__name__ for one in kind.__mro__} | {one.__name__ for one in kind.__subclasses__()}
-
-    def put(gap: Gap) -> None:
-        if gap.kind in names and gap.symbol in ("", symbol or gap.symbol):
-            queue.put(gap)
-
-    return put

@@ -111,5 +111,5 @@ ELSEWHERE = ("perpwire.simulator", "perpwire.scenarios", "perpwire.transport.mem
 
 def _is_elsewhere(one: object) -> bool:
     owner = getattr(one, "__self__", one)  # of a bound method
-    home = type(owner).__module__ if not callable(owner) else str(getattr(owner, "__module__", ""))
+    home = str(getattr(owner if callable(owner) else type(owner), "__module__", ""))
     return home.startswith(ELSEWHERE)

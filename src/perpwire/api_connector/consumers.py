@@ -1,0 +1,91 @@
+"""All iterators over a manager's events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from perpwire.api_connector.event_queue import EventQueue, Overflow
+from perpwire.api_connector.frame_path import FramePath
+from perpwire.clock import Clock
+from perpwire.model.incident import ConsumerBehind, Incident
+from perpwire.model.market import Event, Gap
+
+E = TypeVar("E", bound=Event)
+
+
+class Consumers:
+    """Opens iterators, tells of those that are too slow, and ends them all with the manager."""
+
+    def __init__(self, frames: FramePath, clock: Clock, on_incident: Callable[[Incident], None]) -> None:
+        self._frames = frames
+        self._clock = clock
+        self._on_incident = on_incident
+        self.queues: set[EventQueue[Any]] = set()
+
+    def open(
+        self,
+        kind: type[E],
+        symbol: str | None,
+        *,
+        limit: int,
+        overflow: Overflow,
+        where: Callable[[E], bool] | None,
+        on_end: Callable[[], None] | None,
+        on_dropped: Callable[[], None] | None,
+    ) -> EventQueue[E]:
+        """See WebSocketManager.watch."""
+
+        def behind(kind: str, waiting: int) -> None:
+            self._tell_behind(kind, waiting)
+            if on_dropped is not None:
+                on_dropped()
+
+        queue: EventQueue[E] = EventQueue(limit, overflow, behind)
+        offs = [self._frames.on(kind, queue.put if where is None else _chosen(queue, where), symbol)]
+        if overflow == "drop_oldest":
+            offs.append(self._frames.on(Gap, _gaps_of(queue, kind, symbol)))
+
+        def done() -> None:
+            for off in offs:
+                off()
+            self.queues.discard(queue)
+            if on_end is not None:
+                on_end()
+
+        queue.attach(done)
+        self.queues.add(queue)
+        return queue
+
+    def close(self) -> None:
+        for queue in tuple(self.queues):
+            queue.close()
+
+    def _tell_behind(self, kind: str, waiting: int) -> None:
+        self._on_incident(
+            ConsumerBehind(
+                venue="",
+                time_ns=self._clock.time_ns(),
+                detail=f"an iterator over {kind} is too slow: {waiting} events wait",
+                kind=kind,
+                waiting=waiting,
+            )
+        )
+
+
+def _chosen(queue: EventQueue[E], where: Callable[[E], bool]) -> Callable[[E], None]:
+    def put(event: E) -> None:
+        if where(event):
+            queue.put(event)
+
+    return put
+
+
+def _gaps_of(queue: EventQueue[Any], kind: type[Event], symbol: str | None) -> Callable[[Gap], None]:
+    names = {one.__name__ for one in kind.__mro__} | {one.__name__ for one in kind.__subclasses__()}
+
+    def put(gap: Gap) -> None:
+        if gap.kind in names and gap.symbol in ("", symbol or gap.symbol):
+            queue.put(gap)
+
+    return put

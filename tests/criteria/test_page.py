@@ -105,11 +105,11 @@ class Scene:
         await self.clock.sleep(2.0)
         return names
 
-    async def trade_many(self) -> None:
+    async def trade_many(self, rows: int = ROWS) -> None:
         """One order of the account is filled in so many parts."""
-        for _ in range(ROWS):
+        for _ in range(rows):
             self.place(Side.SELL, "64000", account=OTHER)
-        self.place(Side.BUY, "64000", str(Decimal("0.002") * ROWS))
+        self.place(Side.BUY, "64000", str(Decimal("0.002") * rows))
         await self.clock.sleep(2.0)
 
     def open_position(self, symbol: str) -> None:
@@ -175,6 +175,23 @@ def test_page_1_all_executions_come_each_once_while_there_is_trade(venue: str) -
             with pytest.raises(APIError):
                 await ask()
         assert scene.pages > 2
+
+    play(venue, scenario)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_page_1_all_bookings_come_each_once_also_those_at_the_time_where_a_page_ends(venue: str) -> None:
+    """Hundreds bear the same millisecond, and a page ends among them."""
+
+    async def scenario(scene: Scene) -> None:
+        for _ in range(4):
+            await scene.trade_many(700)
+        for kind in ("COMMISSION", None):
+            rows = await scene.connector.get_income("BTCUSDT", kind=kind).all()
+            booked = [row.trade_id for row in rows if row.kind == "COMMISSION"]
+            assert len(booked) == len(set(booked)) == 4 * 700
+            assert list(rows) == sorted(rows, key=lambda row: row.time_ms)
 
     play(venue, scenario)
 

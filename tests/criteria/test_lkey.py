@@ -48,6 +48,27 @@ def test_lkey_1_a_key_that_nobody_could_keep_alive_for_59_minutes_is_replaced() 
 
 
 @pytest.mark.slow
+def test_lkey_1_a_keep_alive_that_the_api_key_is_not_allowed_costs_no_live_stream() -> None:
+    """An address that is off the API key's list for ten minutes: no key could be made either."""
+
+    async def scenario(run: Run) -> None:
+        account = Account(run)
+        await account.open()
+        opened_s = run.now_s
+        refusal = '{"code":-2015,"msg":"Invalid API-key, IP, or permissions for action."}'
+        for method in ("PUT", "POST"):
+            run.fault(
+                Answer(method=method, path=LISTEN_KEY, status=401, body=refusal, count=None, for_s=KEEP_ALIVE_S + 600)
+            )
+        await run.until(opened_s + KEEP_ALIVE_S + 300)
+        run.check(run.connector.is_account_stream_live, "a stream that spoke was given up")
+        await run.until(opened_s + KEEP_ALIVE_S + 660)
+        run.check(not run.connector.streams.reconnects["binance/private"], "it was replaced")
+
+    assert played(scenario, "binance", rate=0.05).problems == []
+
+
+@pytest.mark.slow
 def test_lkey_2_and_3_while_no_key_is_to_be_had_it_is_asked_for_once_in_30_seconds_at_a_weight_of_one() -> None:
     """For 50 minutes, in which the whole REST host is down."""
 

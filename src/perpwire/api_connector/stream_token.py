@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.clock import Clock
-from perpwire.errors import APIError, Busy, ClockSkewed, RateLimited, VenueRefused
+from perpwire.errors import APIError, Busy, ClockSkewed, NotAllowed, RateLimited, VenueRefused
 from perpwire.venues.base import StreamToken
 
 log = logging.getLogger("perpwire.api_connector")
@@ -115,7 +115,8 @@ class TokenKeeper:
 
     def _verdict(self, error: APIError) -> str | None:
         """Why the key is to be given up; None while it may live."""
-        if isinstance(error, VenueRefused) and not isinstance(error, Busy | RateLimited | ClockSkewed):
+        # NotAllowed is about the account's API key: a new stream key would be refused too, and this one may live.
+        if isinstance(error, VenueRefused) and not isinstance(error, Busy | RateLimited | ClockSkewed | NotAllowed):
             return f"the stream's key was refused: {error.reason}"
         if self._now_s() >= self._alive_s + self._token.lives_s:
             return f"the stream's key could not be kept alive for {self._token.lives_s / 60:.0f} minutes"

@@ -1,127 +1,356 @@
-"""CPU per frame, from bytes to the user's handler, on recorded Binance frames; beside the bare parts in the same run.
+"""CPU per frame, from the socket to the user's handler, beside bare parts and other clients in the same run.
 
-    python benchmarks/bench_frames.py [RECORDING]
+    python benchmarks/bench_frames.py [--frames 20000] [--repeat 5] [--only NAME ...] [--json FILE]
 
-Rows are medians of interleaved rounds, in microseconds of CPU per frame; the last column is the ratio to the bare
-decoder of the same kind of frame (msgspec into a struct with Decimals). Sockets are not measured here.
+Each figure is user and system time (getrusage) of a fresh process per frame, after its first tenth; all in turn,
+several times over: the median, and the range. Loopback without TLS, every client as fast as it reads; the server
+(frame_server.py) is a process of its own on another core. perpwire runs as its user has it: topics watched, gaps looked
+for, latency measured, a recorder's tap in place, exact numbers. bench_books.py has the local book.
 """
 
 from __future__ import annotations
 
-import gzip
+import argparse
+import asyncio
+import importlib
 import json
+import os
+import platform
+import resource
 import statistics
+import subprocess
 import sys
-import time
-from collections import defaultdict
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from perpwire.api_connector.frame_path import FramePath
-from perpwire.clock import SystemClock
-from perpwire.data_processor.order_book import OrderBook
-from perpwire.model.market import BookDelta, Event
-from perpwire.venues import load
+GOALS = {"top of book": ("picows + msgspec Decimal", 2.0), "trades": ("picows + msgspec Decimal", 2.0),
+         "depth 20": ("picows + msgspec float", 2.0)}  # fmt: skip
+"""Kind -> the floor, and how much of it perpwire may cost. Depth is exact and held against floats."""
 
-ROUNDS = 7
-FRAMES = 2000
-DEFAULT = Path(__file__).resolve().parents[2] / "shared/fixtures/binance/raw/btcusdt_20240808_first150s.txt.gz"
-
-
-class Ticker(msgspec.Struct):
-    u: int
-    b: Decimal
-    B: Decimal
-    a: Decimal
-    A: Decimal
+TOPICS = {
+    ("binance", "top of book"): "btcusdt@bookTicker",
+    ("binance", "trades"): "btcusdt@aggTrade",
+    ("binance", "depth 20"): "btcusdt@depth20@100ms",
+    ("bybit", "top of book"): "orderbook.1.BTCUSDT",
+    ("bybit", "trades"): "publicTrade.BTCUSDT",
+    ("bybit", "depth 20"): "orderbook.50.BTCUSDT",
+}
 
 
-class Print(msgspec.Struct):
-    t: int
-    p: Decimal
-    q: Decimal
-    m: bool
+class Count:
+    """Called with each frame's event: CPU from the first tenth to the last."""
+
+    def __init__(self, frames: int) -> None:
+        self._first, self._last = frames // 10, frames
+        self._began = 0.0
+        self.seen = 0
+        self.done: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+
+    def __call__(self, event: object, frames: int = 1) -> None:
+        self.seen += frames
+        if self.seen >= self._first and not self._began:
+            self._first, self._began = self.seen, cpu_s()
+        if self.seen >= self._last and not self.done.done():
+            self.done.set_result((cpu_s() - self._began) / (self.seen - self._first) * 1e6)
 
 
-class Diff(msgspec.Struct):
-    u: int
-    b: list[tuple[Decimal, Decimal]]
-    a: list[tuple[Decimal, Decimal]]
+def cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
-class TickerEnvelope(msgspec.Struct):
-    data: Ticker
+# --- floors -----------------------------------------------------------------------------------------------------------
 
 
-class PrintEnvelope(msgspec.Struct):
-    data: Print
+def struct_of(venue: str, kind: str, number: type) -> Any:
+    """Only what a user of this kind of frame needs; skipping the rest costs the decoder little."""
+    level = tuple[number, number]  # type: ignore[valid-type]
+    one: list[tuple[str, Any]]
+    if kind == "depth 20" or (venue == "bybit" and kind == "top of book"):
+        one = [("u", int), ("b", list[level]), ("a", list[level])]
+    elif kind == "top of book":
+        one = [("s", str), ("u", int), ("b", number), ("B", number), ("a", number), ("A", number), ("T", int)]
+    elif venue == "binance":
+        one = [("s", str), ("a", int), ("p", number), ("q", number), ("m", bool), ("T", int)]
+    else:
+        one = [("s", str), ("i", str), ("p", number), ("v", number), ("S", str), ("T", int)]
+    data: Any = msgspec.defstruct("Data", one)
+    return msgspec.defstruct("Frame", [("data", list[data] if (venue, kind) == ("bybit", "trades") else data)])
 
 
-class DiffEnvelope(msgspec.Struct):
-    data: Diff
+def bare(number: type | None) -> Client:
+    async def run(venue: str, kind: str, port: int, frames: int) -> float:
+        import picows
+
+        count = Count(frames)
+        read: Callable[[bytes], Any] = bytes
+        if number is not None:
+            read = msgspec.json.Decoder(struct_of(venue, kind, number), strict=False).decode
+        acknowledged = False
+
+        class Listener(picows.WSListener):
+            def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
+                nonlocal acknowledged
+                if acknowledged:
+                    count(read(frame.get_payload_as_bytes()))
+                acknowledged = True
+
+        transport, _ = await picows.ws_connect(Listener, f"ws://127.0.0.1:{port}/")
+        topics = [TOPICS[venue, kind]]
+        asked = {"method": "SUBSCRIBE", "params": topics, "id": 1}
+        if venue == "bybit":
+            asked = {"op": "subscribe", "args": topics, "req_id": "1"}
+        transport.send(picows.WSMsgType.TEXT, json.dumps(asked).encode())
+        return await count.done
+
+    return run
 
 
-BARE = {"bookTicker": TickerEnvelope, "trade": PrintEnvelope, "depth@0ms": DiffEnvelope}
+# --- perpwire ---------------------------------------------------------------------------------------------------------
 
 
-def frames_of(recording: Path) -> dict[str, list[bytes]]:
-    by_stream: dict[str, list[bytes]] = defaultdict(list)
-    with gzip.open(recording, "rb") as lines:
-        for line in lines:
-            frame = line.rstrip(b"\n").split(b" ", 1)[1]
-            if frame.startswith(b'{"stream":"btcusdt@'):
-                stream = frame[19 : frame.index(b'"', 19)].decode()
-                if len(by_stream[stream]) < FRAMES:
-                    by_stream[stream].append(frame)
-    return by_stream
+def read(book: Any) -> None:
+    assert len(book.bids) == len(book.asks)
 
 
-def cpu_us(work: Callable[[bytes], object], frames: list[bytes]) -> float:
-    began = time.process_time_ns()
-    for frame in frames:
-        work(frame)
-    return (time.process_time_ns() - began) / 1e3 / len(frames)
+async def perpwire(venue: str, kind: str, port: int, frames: int, *, reads: bool = False) -> float:
+    """What it asks over REST (time and contracts) order_server.py answers."""
+    from perpwire.api_connector.venue_connector import VenueConnector
+    from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Trade
+    from perpwire.venues import load
+    from perpwire.venues.base import Hosts
+
+    asked: Any = {"top of book": BookTicker, "trades": Trade, "depth 20": BookSnapshot}[kind]
+    hosts = Hosts(rest=json.loads(os.environ["BENCH_REST"])[venue], streams=f"ws://127.0.0.1:{port}")
+    connector = VenueConnector(load(venue), hosts=hosts)
+    heard: list[Any] = []
+    connector.on_incident(heard.append)
+    connector.streams.frames.tap = lambda connection, frame, received_ns: None
+    async with connector:
+        count = Count(frames)
+        if reads:
+            connector.on(BookSnapshot, read)
+            connector.on(BookDelta, read)
+        connector.on(asked, count)
+        if (venue, kind) == ("bybit", "depth 20"):  # a snapshot, and changes of 20 levels a side from then on
+            connector.on(BookDelta, count)
+        await connector.subscribe([asked], ["BTCUSDT"], levels=20 if kind == "depth 20" else None)
+        cost = await count.done
+        assert not heard, heard
+        return cost
 
 
-def whole_path(handler: Callable[[Event], None]) -> Callable[[bytes], object]:
-    clock = SystemClock()
-    path = FramePath(clock, print)
-    path.on(Event, handler)
-    session = load("binance").session("public")
-    return lambda frame: path.on_frame(session, "binance/public", frame, clock.time_ns())
+async def perpwire_read(venue: str, kind: str, port: int, frames: int) -> float:
+    """A book's Decimals are made when they are read: here all of them are."""
+    return await perpwire(venue, kind, port, frames, reads=True)
+
+
+# --- other clients ----------------------------------------------------------------------------------------------------
+
+
+def module(name: str) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module(name)
+
+
+async def python_binance(venue: str, kind: str, port: int, frames: int) -> float:
+    """Its queue holds 100 frames unless told otherwise, and fails when they are more."""
+    binance = module("binance")
+    manager = binance.BinanceSocketManager(binance.AsyncClient("", ""), max_queue_size=10**7)
+    manager.FSTREAM_URL = f"ws://127.0.0.1:{port}/"
+    count = Count(frames)
+    async with manager.futures_multiplex_socket([TOPICS[venue, kind]]) as stream:
+        while not count.done.done():
+            count(await stream.recv())
+    return count.done.result()
+
+
+async def ccxt(venue: str, kind: str, port: int, frames: int) -> float:
+    """Frames are counted where it handles them; a loop of watch_* takes what it has made of them."""
+    kinds = {"binance": "binanceusdm", "bybit": "bybit"}
+    client = getattr(module("ccxt.pro"), kinds[venue])({"enableRateLimit": False, "options": {"defaultType": "swap"}})
+    client.urls["api"] = moved(client.urls["api"], f"ws://127.0.0.1:{port}")
+    market: dict[str, Any] = {
+        "id": "BTCUSDT",
+        "lowercaseId": "btcusdt",
+        "symbol": "BTC/USDT:USDT",
+        "base": "BTC",
+        "quote": "USDT",
+        "settle": "USDT",
+    }
+    market |= {"type": "swap", "swap": True, "contract": True, "linear": True, "inverse": False, "spot": False}
+    market |= {"option": False, "future": False, "active": True, "contractSize": 1.0}
+    market |= {"precision": {"price": 0.1, "amount": 0.001}}
+    client.set_markets([client.safe_market_structure(market)])
+    count = Count(frames)
+    handled = client.handle_message
+
+    def handle(*arguments: Any) -> None:
+        handled(*arguments)
+        if kind_of_message(arguments[-1]):
+            count(None)
+
+    client.handle_message = handle
+
+    async def watch() -> None:
+        while True:
+            if kind == "trades":
+                await client.watch_trades("BTC/USDT:USDT")
+            else:
+                await client.watch_bids_asks(["BTC/USDT:USDT"])
+
+    watching = asyncio.ensure_future(watch())
+    await asyncio.wait((count.done, watching), return_when=asyncio.FIRST_COMPLETED)
+    if watching.done():
+        watching.result()
+    return count.done.result()
+
+
+def kind_of_message(message: Any) -> bool:
+    return isinstance(message, dict) and ("data" in message or "e" in message)
+
+
+def moved(address: Any, url: str) -> Any:
+    if isinstance(address, dict):
+        return {name: moved(one, url) for name, one in address.items()}
+    if not isinstance(address, str) or not address.startswith("wss://"):
+        return address
+    _, slash, path = address.removeprefix("wss://").partition("/")
+    return url + slash + path
+
+
+Client = Callable[[str, str, int, int], Coroutine[Any, Any, float]]
+
+CLIENTS: dict[str, Client] = {
+    "picows, no decode": bare(None),
+    "picows + msgspec float": bare(float),
+    "picows + msgspec Decimal": bare(Decimal),
+    "perpwire": perpwire,
+    "perpwire, all Decimals read": perpwire_read,
+    "python-binance": python_binance,
+    "ccxt": ccxt,
+}
+
+
+def lacks(venue: str, kind: str, name: str) -> bool:
+    """python-binance knows Binance alone; ccxt has no book of 20 levels without a REST snapshot."""
+    if name == "perpwire, all Decimals read":  # those of ticks always are
+        return kind != "depth 20"
+    return (name == "python-binance" and venue != "binance") or (name == "ccxt" and kind == "depth 20")
+
+
+# --- the run ----------------------------------------------------------------------------------------------------------
+
+
+def finish(cost: float) -> None:
+    """Print the figure and end at once: closing some clients takes seconds, which nobody measures."""
+    print(json.dumps(cost), flush=True)
+    os._exit(0)
+
+
+def pin(process: int, core: int) -> None:
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(process, {cores[core % len(cores)]})
+
+
+@contextmanager
+def server(script: str, *arguments: str) -> Iterator[str]:
+    """A server in a process of its own, as long as it is needed: the first line it prints."""
+    command = [sys.executable, str(Path(__file__).with_name(script)), *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as one:
+        assert one.stdin is not None
+        assert one.stdout is not None
+        try:
+            pin(one.pid, 1)
+            yield one.stdout.readline()
+        finally:
+            one.stdin.close()
+
+
+def run_one(venue: str, kind: str, name: str, port: int, frames: int) -> float | None:
+    command = [sys.executable, __file__, "--client", f"{venue}/{kind}/{name}", "--port", str(port)]
+    command += ["--frames", str(frames)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    except subprocess.TimeoutExpired:
+        print(f"{venue} {kind} {name}: not done within 30 s", file=sys.stderr)
+        return None
+    if done.returncode or not done.stdout.strip():
+        print(f"{venue} {kind} {name}: {(done.stderr.strip() or 'no figure')[-600:]}", file=sys.stderr)
+        return None
+    return float(json.loads(done.stdout.splitlines()[-1]))
+
+
+def measure(port: int, frames: int, repeat: int, only: list[str]) -> list[dict[str, Any]]:
+    wanted = [
+        (venue, kind, name)
+        for venue, kind in TOPICS
+        for name in CLIENTS
+        if not lacks(venue, kind, name) and (not only or any(text in f"{venue}/{kind}/{name}" for text in only))
+    ]
+    taken: dict[tuple[str, str, str], list[float]] = {one: [] for one in wanted}
+    for _ in range(repeat):
+        for one in wanted:
+            cost = run_one(*one, port, frames)
+            if cost is not None:
+                taken[one].append(cost)
+    rows = []
+    for (venue, kind, name), costs in taken.items():
+        if not costs:
+            continue
+        floor = taken.get((venue, kind, GOALS[kind][0]))
+        median = statistics.median(costs)
+        row = {"venue": venue, "kind": kind, "client": name, "cpu_us": round(median, 2)}
+        row |= {"least_us": round(min(costs), 2), "most_us": round(max(costs), 2)}
+        rows.append(row | {"of_floor": round(median / statistics.median(floor), 2) if floor else None})
+    return rows
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    lines = ["| venue | frame | client | CPU us a frame (range) | of the floor |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {row['venue']} | {row['kind']} | {row['client']} | {row['cpu_us']:.2f} "
+        f"({row['least_us']:.2f}..{row['most_us']:.2f}) | {row['of_floor'] or ''} |"
+        for row in rows
+    ]
+    return "\n".join(lines)
 
 
 def main() -> None:
-    recording = Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT
-    if not recording.is_file():
-        print(f"no recording at {recording}: nothing measured")
-        return
-    book = OrderBook()
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--frames", type=int, default=20_000, help="frames of each process")
+    asked.add_argument("--repeat", type=int, default=5, help="fresh processes of each client")
+    asked.add_argument("--only", nargs="*", default=[], help="parts of venue/frame/client, such as bybit/trades")
+    asked.add_argument("--json", type=Path, help='write the figures into this file; "-": print them')
+    asked.add_argument("--client", help=argparse.SUPPRESS)
+    asked.add_argument("--port", type=int, help=argparse.SUPPRESS)
+    options = asked.parse_args()
+    if options.client:
+        pin(0, 0)
+        venue, kind, name = options.client.split("/")
 
-    def keep(event: Event) -> None:
-        if isinstance(event, BookDelta):
-            book.apply(event.bid_text, event.ask_text)
+        async def one() -> None:
+            finish(await CLIENTS[name](venue, kind, options.port, options.frames))
 
-    print(f"{'stream':12} {'what':34} {'us/frame':>9} {'ratio':>6}")
-    for stream, frames in frames_of(recording).items():
-        rows: dict[str, Callable[[bytes], object]] = {
-            "bare msgspec, Decimal": msgspec.json.Decoder(BARE[stream]).decode,
-            "json.loads, dict of str": json.loads,
-            "perpwire, to the handler": whole_path(lambda event: None),
-        }
-        if stream.startswith("depth"):
-            rows["perpwire, to the handler, and book"] = whole_path(keep)
-        measured: dict[str, list[float]] = defaultdict(list)
-        for _ in range(ROUNDS):
-            for name, work in rows.items():
-                measured[name].append(cpu_us(work, frames))
-        floor = statistics.median(measured["bare msgspec, Decimal"])
-        for name, figures in measured.items():
-            median = statistics.median(figures)
-            print(f"{stream:12} {name:34} {median:9.2f} {median / floor:6.2f}")
+        asyncio.run(one())
+    with server("order_server.py") as rest, server("frame_server.py", str(options.frames)) as streams:
+        os.environ["BENCH_REST"] = rest
+        rows = measure(int(streams), options.frames, options.repeat, options.only)
+    print(f"{platform.python_implementation()} {platform.python_version()} on {platform.machine()}, "
+          f"{options.frames} frames x {options.repeat} processes each")  # fmt: skip
+    print(table(rows))
+    if options.json == Path("-"):
+        print(json.dumps(rows))
+    elif options.json is not None:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

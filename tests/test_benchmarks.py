@@ -40,3 +40,20 @@ def test_every_client_of_the_order_benchmark_gets_its_orders_placed() -> None:
     assert {(row["venue"], row["road"]) for row in ours} == {
         (venue, road) for venue in ("binance", "bybit") for road in ("rest", "websocket")
     }
+
+
+@pytest.mark.slow
+def test_every_client_of_the_frame_benchmark_hears_its_frames() -> None:
+    command = ["benchmarks/bench_frames.py", "--frames", "600", "--repeat", "1", "--json", "-", "--only"]
+    done = subprocess.run(
+        [sys.executable, *command, "picows", "perpwire"],
+        capture_output=True, text=True, timeout=120, cwd=ROOT, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    rows = json.loads(done.stdout.splitlines()[-1])
+    assert {(row["venue"], row["kind"]) for row in rows if row["client"] == "perpwire"} == {
+        (venue, kind) for venue in ("binance", "bybit") for kind in ("top of book", "trades", "depth 20")
+    }
+    assert len(rows) == 26
+    assert all(row["cpu_us"] > 0 and row["of_floor"] > 0 for row in rows)

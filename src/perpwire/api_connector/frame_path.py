@@ -47,10 +47,12 @@ class FramePath:
 
     def __init__(self, clock: Clock, on_incident: Callable[[Incident], None]) -> None:
         self._clock = clock
+        self._time_ns = clock.time_ns
         self._on_incident = on_incident
         self._registered: dict[type[Event], _Routes] = {}
         # Venues deliver subclasses of the model's events; resolved once per class.
         self._resolved: dict[type[Event], tuple[_Routes, ...]] = {}
+        self._behind_gates: dict[type[Event], tuple[_Routes, ...]] = {}
         self._gates: dict[type[Event], _Routes] = {}
         self.tap: Tap | None = None
         self.latency_ns = Histogram()
@@ -77,7 +79,7 @@ class FramePath:
             )
         listener = Listener(handler, kind)
         routes = self._registered.setdefault(kind, _Routes())
-        self._resolved.clear()
+        self._forget_resolved()
         if symbol is None:
             routes.for_all = (*routes.for_all, listener)
         else:
@@ -113,12 +115,12 @@ class FramePath:
         when. Returns a function that ends it."""
         routes = self._gates[kind] = _Routes()
         routes.for_all = (Listener(gate, kind),)
-        self._resolved.clear()
+        self._forget_resolved()
 
         def off() -> None:
             if self._gates.get(kind) is routes:
                 del self._gates[kind]
-                self._resolved.clear()
+                self._forget_resolved()
 
         return off
 
@@ -140,35 +142,48 @@ class FramePath:
         if events is None:
             return False
         if events:
-            now_ns = self._clock.time_ns()
+            now_ns = self._time_ns()
             self.latency_ns.record(now_ns - received_ns)
             self.latest[connection] = events[-1]
+            self.events_delivered += len(events)
             for event in events:
-                now_ns = self._deliver(event, now_ns)
+                # As _hand_to, which would cost a call for each event.
+                routes = self._resolved.get(type(event))
+                if routes is None:
+                    routes = self._resolve(type(event))
+                for route in routes:
+                    for listener in route.for_all:
+                        now_ns = self._call(listener, event, now_ns)
+                    if route.by_symbol:
+                        for listener in route.by_symbol.get(event.symbol, ()):
+                            now_ns = self._call(listener, event, now_ns)
         return True
 
     def deliver(self, event: Event) -> None:
         """Hand one event to everybody who asked for its kind."""
-        self._deliver(event, self._clock.time_ns())
+        self.events_delivered += 1
+        routes = self._resolved.get(type(event))
+        self._hand_to(self._resolve(type(event)) if routes is None else routes, event)
 
     def pass_on(self, event: Event) -> None:
         """For gates: hand one event to the handlers of its kind."""
-        self._hand_to(self._routes_of(type(event)), event, self._clock.time_ns())
-
-    def _deliver(self, event: Event, now_ns: int) -> int:
-        self.events_delivered += 1
-        routes = self._resolved.get(type(event))
+        kind = type(event)
+        routes = self._behind_gates.get(kind)
         if routes is None:
-            routes = self._resolve(type(event))
-        return self._hand_to(routes, event, now_ns)
+            routes = self._behind_gates[kind] = self._routes_of(kind)
+        self._hand_to(routes, event)
 
-    def _hand_to(self, routes: tuple[_Routes, ...], event: Event, now_ns: int) -> int:
+    def _hand_to(self, routes: tuple[_Routes, ...], event: Event) -> None:
+        now_ns = self._time_ns()
         for route in routes:
             for listener in route.for_all:
                 now_ns = self._call(listener, event, now_ns)
             for listener in route.by_symbol.get(event.symbol, ()):
                 now_ns = self._call(listener, event, now_ns)
-        return now_ns
+
+    def _forget_resolved(self) -> None:
+        self._resolved.clear()
+        self._behind_gates.clear()
 
     def _call(self, listener: Listener, event: Event, now_ns: int) -> int:
         """Gives the time after it, from which the next one is timed: one look at the clock for each call."""
@@ -181,7 +196,7 @@ class FramePath:
             # Nothing cancels a plain function: it looked at a task or future of its own that was cancelled. What ends
             # the program (KeyboardInterrupt, SystemExit) passes.
             self._failed(listener, event, error)
-        ended_ns = self._clock.time_ns()
+        ended_ns = self._time_ns()
         took_ns = ended_ns - now_ns
         listener.calls += 1
         listener.busy_ns += took_ns

@@ -46,6 +46,12 @@ class _Routes:
         self.by_symbol: dict[str, tuple[Listener, ...]] = {}
 
 
+Gate = Callable[[Any], bool | None]
+"""Called with an event before its handlers: True lets it go on."""
+
+_Resolved = tuple[Gate | None, tuple[_Routes, ...]]
+
+
 class FramePath:
     """Decodes frames and hands events to handlers. One for all connections of a manager."""
 
@@ -55,9 +61,8 @@ class FramePath:
         self._on_incident = on_incident
         self._registered: dict[type[Event], _Routes] = {}
         # Venues deliver subclasses of the model's events; resolved once per class.
-        self._resolved: dict[type[Event], tuple[_Routes, ...]] = {}
-        self._behind_gates: dict[type[Event], tuple[_Routes, ...]] = {}
-        self._gates: dict[type[Event], _Routes] = {}
+        self._resolved: dict[type[Event], _Resolved] = {}
+        self._gates: dict[type[Event], Gate] = {}
         self.tap: Tap | None = None
         self.latency_ns = Histogram()
         """Nanoseconds from "frame readable" to the first handler running: of one frame in SAMPLED, and of each that
@@ -86,7 +91,7 @@ class FramePath:
             )
         listener = Listener(handler, kind)
         routes = self._registered.setdefault(kind, _Routes())
-        self._forget_resolved()
+        self._resolved.clear()
         if symbol is None:
             routes.for_all = (*routes.for_all, listener)
         else:
@@ -117,17 +122,16 @@ class FramePath:
         ]
         return sorted(found, key=lambda one: -one.busy_s)
 
-    def gate(self, kind: type[Event], gate: Handler) -> Callable[[], None]:
-        """Give events of `kind` to `gate` in place of their handlers: it decides which to hand on by `pass_on`, and
-        when. Returns a function that ends it."""
-        routes = self._gates[kind] = _Routes()
-        routes.for_all = (Listener(gate, kind),)
-        self._forget_resolved()
+    def gate(self, kind: type[Event], gate: Gate) -> Callable[[], None]:
+        """Show events of `kind` to `gate` before their handlers: it says which go on, or keeps them and hands them on
+        by `pass_on` later. Returns a function that ends it."""
+        self._gates[kind] = gate
+        self._resolved.clear()
 
         def off() -> None:
-            if self._gates.get(kind) is routes:
+            if self._gates.get(kind) == gate:
                 del self._gates[kind]
-                self._forget_resolved()
+                self._resolved.clear()
 
         return off
 
@@ -158,10 +162,11 @@ class FramePath:
             self.latest[connection] = events[-1]
             self.events_delivered += len(events)
             for event in events:
-                # As _hand_to, which would cost a call for each event.
-                routes = self._resolved.get(type(event))
-                if routes is None:
-                    routes = self._resolve(type(event))
+                # As `deliver`, which would cost two calls for each event.
+                known = self._resolved.get(type(event))
+                gate, routes = self._resolve(type(event)) if known is None else known
+                if gate is not None and not self._passes(gate, event):
+                    continue
                 for route in routes:
                     for listener in route.for_all:
                         now_ns = self._call(listener, event, now_ns)
@@ -178,16 +183,23 @@ class FramePath:
     def deliver(self, event: Event) -> None:
         """Hand one event to everybody who asked for its kind."""
         self.events_delivered += 1
-        routes = self._resolved.get(type(event))
-        self._hand_to(self._resolve(type(event)) if routes is None else routes, event)
+        known = self._resolved.get(type(event))
+        gate, routes = self._resolve(type(event)) if known is None else known
+        if gate is None or self._passes(gate, event):
+            self._hand_to(routes, event)
 
     def pass_on(self, event: Event) -> None:
         """For gates: hand one event to the handlers of its kind."""
-        kind = type(event)
-        routes = self._behind_gates.get(kind)
-        if routes is None:
-            routes = self._behind_gates[kind] = self._routes_of(kind)
-        self._hand_to(routes, event)
+        known = self._resolved.get(type(event))
+        self._hand_to((self._resolve(type(event)) if known is None else known)[1], event)
+
+    def _passes(self, gate: Gate, event: Event) -> bool:
+        try:
+            return bool(gate(event))
+        except Exception:
+            # It is ours, and must not lose the event.
+            log.exception("the gate before %s failed", type(event).__name__)
+            return True
 
     def _hand_to(self, routes: tuple[_Routes, ...], event: Event) -> None:
         now_ns = self._time_ns()
@@ -196,10 +208,6 @@ class FramePath:
                 now_ns = self._call(listener, event, now_ns)
             for listener in route.by_symbol.get(event.symbol, ()):
                 now_ns = self._call(listener, event, now_ns)
-
-    def _forget_resolved(self) -> None:
-        self._resolved.clear()
-        self._behind_gates.clear()
 
     def _call(self, listener: Listener, event: Event, now_ns: int) -> int:
         """Gives the time after it, from which the next one is timed: one look at the clock for each call."""
@@ -236,9 +244,9 @@ class FramePath:
             )
         )
 
-    def _resolve(self, kind: type[Event]) -> tuple[_Routes, ...]:
-        gates = tuple(self._gates[base] for base in kind.__mro__ if base in self._gates)
-        found = self._resolved[kind] = gates or self._routes_of(kind)
+    def _resolve(self, kind: type[Event]) -> _Resolved:
+        gate = next((self._gates[base] for base in kind.__mro__ if base in self._gates), None)
+        found = self._resolved[kind] = (gate, self._routes_of(kind))
         return found
 
     def _routes_of(self, kind: type[Event]) -> tuple[_Routes, ...]:

@@ -183,17 +183,17 @@ class PublicGaps:
 
     # --- trades -----------------------------------------------------------------------------------------------------
 
-    def _on_trade(self, trade: Trade) -> None:
-        """THE HOT PATH: each trade of the streams."""
+    def _on_trade(self, trade: Trade) -> bool:
+        """THE HOT PATH: each trade of the streams. Whether it goes on to its handlers."""
         tape = self._tapes.get(trade.symbol)
         if tape is None:
             tape = self._tapes[trade.symbol] = Tape(trade.symbol)
         last = tape.last
         if tape.is_away:
             tape.held.append(trade)
-            return
+            return False
         if tape.read and trade.trade_id in tape.read:
-            return  # the venue's list was ahead of its stream
+            return False  # the venue's list was ahead of its stream
         if last is not None and isinstance(trade, AggTrade) and isinstance(last, AggTrade):
             number, before = trade.trade_id, last.trade_id
             if number != before + 1:  # type: ignore[operator]  # those of aggregated ones are numbers
@@ -201,9 +201,9 @@ class PublicGaps:
                     tape.is_away = True
                     tape.held.append(trade)
                     self._begin(self._repair(tape, last.received_ns, "numbers are missing"))
-                return  # else it was told before
+                return False  # else it was told before
         tape.last = trade
-        self._frames.pass_on(trade)
+        return True
 
     async def _repair(self, tape: Tape, since_ns: int, why: str) -> None:
         """Read back what is between the last trade and those that wait."""
@@ -290,18 +290,19 @@ class PublicGaps:
 
     # --- candles ----------------------------------------------------------------------------------------------------
 
-    def _on_candle(self, candle: Kline) -> None:
+    def _on_candle(self, candle: Kline) -> bool:
         key = (candle.symbol, candle.interval)
         held = self._held_candles.get(key)
         if held is not None:
             held.append(candle)
-            return
+            return False
         self._candles[key] = candle
-        self._frames.pass_on(candle)
+        return True
 
     def _release_candles(self, key: tuple[str, str]) -> None:
         for candle in self._held_candles.pop(key, ()):
-            self._on_candle(candle)
+            if self._on_candle(candle):
+                self._frames.pass_on(candle)
 
     async def _read_candles(self, last: Kline, since_ns: int, why: str) -> None:
         try:

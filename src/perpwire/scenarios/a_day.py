@@ -33,7 +33,7 @@ _FINE = (TopicState.LIVE, TopicState.ACKNOWLEDGED)
 """A topic of a quiet contract may say nothing for hours."""
 
 
-@scenario(options={"rate": 0.3, "symbols": OTHERS}, one_in=50, settle_s=180.0)
+@scenario(options={"rate": 0.3, "symbols": OTHERS, "journal_capacity": 15_000_000}, one_in=50, settle_s=180.0)
 async def a_day(run: Run) -> None:
     """A day of fifty contracts under the profile `standard`: live and in sync for 99.9 % of it, and memory flat."""
     await _so_long(run, HOURS)

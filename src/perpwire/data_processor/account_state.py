@@ -12,8 +12,7 @@ LAG_S = 15.0
 
 
 class AccountState:
-    """What we know of the account. A final order state is never taken back, and no fill is ever taken back; of what the
-    stream says of a position or an asset, the newest by venue's time holds, as two sockets may tell it side by side.
+    """What we know of the account. A final order state is never taken back, and no fill is ever taken back.
 
     Attributes:
         orders: All orders that we heard of (order_tracker.py).
@@ -67,18 +66,7 @@ class AccountState:
                 self.on_balance(event)
 
     def on_position(self, position: Position) -> None:
-        key = position.symbol, position.position_side
-        if not _is_overtaken(position, self.positions.get(key)):
-            self.positions[key] = position
+        self.positions[position.symbol, position.position_side] = position
 
     def on_balance(self, balance: Balance) -> None:
-        if not _is_overtaken(balance, self.balances.get(balance.asset)):
-            self.balances[balance.asset] = balance
-
-
-def _is_overtaken(said: Event, known: Event | None) -> bool:
-    """The stream has told of a later moment. A reading (no time of arrival) is what the venue says now, whatever time
-    it bears, and not every message bears one."""
-    return known is not None and bool(
-        said.received_ns and known.received_ns and said.venue_time_ms and said.venue_time_ms < known.venue_time_ms
-    )
+        self.balances[balance.asset] = balance

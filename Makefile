@@ -69,11 +69,11 @@ $(VENV)/$(STAMP): requirements.lock pyproject.toml
 $(VENV313)/$(STAMP): requirements.lock pyproject.toml
 	$(call install_into,$(VENV313),$(PYTHON313))
 
-# The extra `record` stays out: neither demo nor tests need it. No index address gets into the file.
+# No index address gets into the file.
 lock:
 	@command -v $(UV) >/dev/null || { echo "make: no uv here: pip install uv"; exit 1; }
 	$(UV) --no-config pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-	  --extra cli --extra alerts --extra metrics --extra redis --extra keys --group dev \
+	  --extra all --group dev \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet $(UPGRADE) \
 	  --output-file requirements.lock
 

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from perpwire.errors import PerpwireError
+from perpwire.errors import BadInput, OutcomeUnknown, PerpwireError
 
 T = TypeVar("T")
 
@@ -23,21 +23,33 @@ errors = Console(stderr=True)
 INTERRUPTED = 130
 FAILED = 1
 MISTAKEN = 2
-"""The user's words can't be followed: a flag, or what is in a file."""
+"""The user's words can't be followed: a flag, or what is in a file. Nothing was sent."""
+UNKNOWN = 3
+"""What became of an order is not known."""
 
 
 def run(main: Coroutine[Any, Any, T], *, ended_by_signal: int = INTERRUPTED, on_bad_value: int = FAILED) -> T:
-    """Run `main`; exits with `ended_by_signal` where a signal ended it, and with one line and 1 on an error, or
-    `on_bad_value` where it is of a file's contents."""
+    """Run `main`; exits with `ended_by_signal` where a signal ended it, and with one line and the code of its kind
+    on an error, or `on_bad_value` where it is of a file's contents."""
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(_until_signal(main))
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise typer.Exit(ended_by_signal) from None
     except (PerpwireError, OSError, ValueError) as error:
-        # What a user's file, port or address can make go wrong; escaped, as it may hold brackets.
-        is_bad_value = isinstance(error, ValueError) and not isinstance(error, PerpwireError)
-        fail(str(error), on_bad_value if is_bad_value else FAILED)
+        fail(str(error), _code_of(error, on_bad_value))
+
+
+def _code_of(error: Exception, on_bad_value: int) -> int:
+    """What a user's words, file, port or address can make go wrong."""
+    match error:
+        case BadInput():
+            return MISTAKEN
+        case OutcomeUnknown():
+            return UNKNOWN
+        case PerpwireError() | OSError():
+            return FAILED
+    return on_bad_value
 
 
 def fail(words: str, code: int) -> NoReturn:
@@ -46,7 +58,7 @@ def fail(words: str, code: int) -> NoReturn:
 
 
 def say_error(words: str) -> None:
-    """One line on the standard error."""
+    """One line on the standard error; escaped, as it may hold brackets."""
     errors.print(f"[bold red]error:[/] {escape(' '.join(words.split()))}", highlight=False, soft_wrap=True)
 
 

@@ -48,6 +48,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "perpwire.data_processor",
     ),
     "perpwire.notification": FOUNDATION,
+    "perpwire.config": (*FOUNDATION, "perpwire.venues", "perpwire.api_connector"),
+    "perpwire.logs": FOUNDATION,
     "perpwire.simulator": (*FOUNDATION, "perpwire.venues", "perpwire.transport", "perpwire.data_processor"),
 }
 for package in VENUES.values():

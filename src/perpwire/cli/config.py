@@ -1,0 +1,128 @@
+"""`perpwire config` and `perpwire keys`: what is set, what it means, and where keys are kept."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.table import Table
+
+from perpwire.cli.running import MISTAKEN, console, fail
+from perpwire.config import keys as key_store
+from perpwire.config.example import example
+from perpwire.config.loading import FILE, Loaded, explained, load
+from perpwire.errors import BadInput
+from perpwire.venues import VENUES
+
+config = typer.Typer(no_args_is_help=True, help="The configuration: what is set, and what each setting means.")
+keys = typer.Typer(no_args_is_help=True, help="API keys in the operating system's keyring.")
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", dir_okay=False, help="The file; else PERPWIRE_CONFIG, ./perpwire.toml, or your own."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+Venue = Annotated[str, typer.Option(help="binance or bybit.")]
+Env = Annotated[str, typer.Option(help="live, testnet or demo.")]
+
+
+def loaded(path: Path | None) -> Loaded:
+    """For every verb: the settings, or one line that says what is wrong with them and exit code 2."""
+    try:
+        return load(path)
+    except BadInput as error:
+        fail(f"{error.reason} ({error.advice})" if error.code != "BAD_SETTING" else error.reason, MISTAKEN)
+
+
+@config.command()
+def check(
+    config: Config = None,
+    changed: Annotated[bool, typer.Option("--changed", help="Only what is not at its default.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Every setting: its value, where that comes from, what it means and the variable that sets it. Exit code 2 where
+    something is wrong with it, and then what."""
+    found = loaded(config)
+    rows = [row for row in explained(found) if not changed or row.origin != "default"]
+    if as_json:
+        for row in rows:
+            console.out(msgspec.json.encode(row._asdict()).decode(), highlight=False)
+        return
+    if not console.is_terminal:
+        for row in rows:
+            console.out(f"{row.name} = {row.value or '-'} ({row.origin}): {row.words}", highlight=False)
+        return
+    table = Table(title=str(found.file or "no file: defaults and the environment"), show_lines=False)
+    for column in ("setting", "value", "from", "what it means"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        style = None if row.origin == "default" else "bold"
+        table.add_row(row.name, row.value or "-", row.origin, row.words, style=style)
+    console.print(table)
+
+
+@config.command()
+def init(
+    path: Annotated[Path, typer.Argument(dir_okay=False, help="Where to write it.")] = Path(FILE),
+    force: Annotated[bool, typer.Option("--force", help="In place of one that is there.")] = False,
+) -> None:
+    """Write an example of the file, with every setting explained; closed to others, as it may come to hold secrets."""
+    if path.exists() and not force:
+        fail(f"{path} is there already (--force writes it anew)", MISTAKEN)
+    try:
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(example())
+    except OSError as error:
+        fail(f"{path} can't be written: {error.strerror}", MISTAKEN)
+    console.print(f"{path} written; `perpwire config check` explains it", highlight=False)
+
+
+@keys.command()
+def store(
+    venue: Venue,
+    env: Env = "testnet",
+    private_key: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A private key (PEM) in place of a secret.")
+    ] = None,
+) -> None:
+    """Put a key into the keyring; key and secret are asked for, and not shown."""
+    _known(venue, env)
+    api_key = typer.prompt("API key", hide_input=True)
+    if private_key is None:
+        api_secret = typer.prompt("API secret", hide_input=True)
+    else:
+        api_secret = private_key.read_text(encoding="utf-8")
+    try:
+        key_store.store(venue, env, api_key.strip(), api_secret.strip())
+    except BadInput as error:
+        fail(f"{error.reason}: {error.advice}", 1)
+    console.print(f'stored as {key_store.service(venue, env)}; set keys.source = "keyring" to use it', highlight=False)
+
+
+@keys.command()
+def forget(venue: Venue, env: Env = "testnet") -> None:
+    """Take a key out of the keyring. Exit code 1 where there was none."""
+    _known(venue, env)
+    try:
+        was_there = key_store.forget(venue, env)
+    except BadInput as error:
+        fail(f"{error.reason}: {error.advice}", 1)
+    if not was_there:
+        fail(f"the keyring has no key {key_store.service(venue, env)}", 1)
+    console.print(f"{key_store.service(venue, env)} forgotten", highlight=False)
+
+
+def _known(venue: str, env: str) -> None:
+    if venue not in VENUES:
+        raise typer.BadParameter(f"no venue {venue!r}; there are {', '.join(VENUES)}", param_hint="--venue")
+    if env not in ("live", "testnet", "demo"):
+        raise typer.BadParameter("live, testnet or demo", param_hint="--env")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(config, name="config")
+    app.add_typer(keys, name="keys")

@@ -1,0 +1,93 @@
+"""`perpwire config` and `perpwire keys`, as a user types them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keyring
+import pytest
+from tests.config.test_keys import Ring
+from typer.testing import CliRunner
+
+from perpwire.cli.main import app
+
+
+def run(*words: str, text: str = "", **environ: str) -> Any:
+    return CliRunner().invoke(app, words, input=text, env=environ)
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def test_init_writes_an_example_once_and_check_explains_it(tmp_path: Path) -> None:
+    assert run("config", "init").exit_code == 0
+    assert (tmp_path / "perpwire.toml").stat().st_mode & 0o077 == 0
+    again = run("config", "init")
+    assert again.exit_code == 2
+    assert "is there already" in again.stderr
+    assert run("config", "init", "--force").exit_code == 0
+    said = run("config", "check")
+    assert said.exit_code == 0
+    assert "page.port = 8787 (default): TCP port; 0: any free one." in said.stdout.splitlines()
+    assert "venues.bybit.symbols = BTCUSDT (perpwire.toml)" in said.stdout
+
+
+def test_check_as_json_says_where_each_value_comes_from() -> None:
+    said = run("config", "check", "--json", PERPWIRE_PAGE_TOKEN="canary-canary-canary")
+    rows = {row["name"]: row for row in map(json.loads, said.stdout.splitlines())}
+    assert rows["page.token"] | {"words": ""} == {
+        "name": "page.token", "value": "***", "origin": "PERPWIRE_PAGE_TOKEN", "words": "",
+        "variable": "PERPWIRE_PAGE_TOKEN",
+    }  # fmt: skip
+    assert "canary" not in said.output
+    changed = run("config", "check", "--json", "--changed", PERPWIRE_PAGE_PORT="1")
+    assert [json.loads(line)["name"] for line in changed.stdout.splitlines()] == ["page.port"]
+
+
+def test_what_is_wrong_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    (tmp_path / "other.toml").write_text("page.prot = 1")
+    said = run("config", "check", "--config", "other.toml")
+    assert said.exit_code == 2
+    assert said.stdout == ""
+    assert "other.toml: page.prot is not known: did you mean 'port'?" in said.stderr
+    assert len(said.stderr.splitlines()) == 1
+
+
+@pytest.fixture
+def ring() -> Iterator[Any]:
+    before = keyring.get_keyring()
+    keyring.set_keyring(one := Ring())
+    yield one
+    keyring.set_keyring(before)
+
+
+def test_a_key_goes_into_the_keyring_without_being_shown(ring: Ring) -> None:
+    said = run("keys", "store", "--venue", "bybit", text="canary-key\ncanary-secret\n")
+    assert said.exit_code == 0
+    assert "canary" not in said.output
+    assert ring.kept == {
+        ("perpwire/bybit.testnet", "api_key"): "canary-key",
+        ("perpwire/bybit.testnet", "api_secret"): "canary-secret",
+    }
+    assert run("keys", "forget", "--venue", "bybit").exit_code == 0
+    assert ring.kept == {}
+    assert run("keys", "forget", "--venue", "bybit").exit_code == 1
+
+
+def test_a_private_key_goes_into_the_keyring_as_text(ring: Ring, tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text("-----BEGIN PRIVATE KEY-----\nx\n")
+    said = run("keys", "store", "--venue", "binance", "--env", "live", "--private-key", "key.pem", text="k\n")
+    assert said.exit_code == 0
+    assert ring.kept["perpwire/binance.live", "api_secret"].startswith("-----BEGIN")
+
+
+@pytest.mark.parametrize("words", [("--venue", "kraken"), ("--venue", "bybit", "--env", "sim")])
+def test_no_such_venue_or_environment(words: tuple[str, ...]) -> None:
+    assert run("keys", "store", *words).exit_code == 2

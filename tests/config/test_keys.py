@@ -52,7 +52,10 @@ def ring() -> Iterator[Any]:
 
 
 def test_the_embedded_exchange_has_its_own_key() -> None:
-    assert keys.credentials("bybit", "sim", KeySettings(source="keyring")).api_key == "sim-key"
+    settings = KeySettings(source="keyring")
+    assert keys.credentials("bybit", "sim", settings, {}).api_key == "sim-key"
+    other = {"BYBIT_SIM_API_KEY": "k", "BYBIT_SIM_API_SECRET": "s"}
+    assert keys.credentials("bybit", "sim", settings, other).api_key == "k"
 
 
 def test_from_the_environment() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,13 +16,16 @@ SIM_KEY = Credentials("sim-key", "sim-secret")
 
 
 def credentials(venue: str, env: str, settings: KeySettings, environ: Mapping[str, str] | None = None) -> Credentials:
-    """The key of one venue and environment; for "sim" the embedded exchange's own.
+    """The key of one venue and environment. For "sim" that of the environment (BYBIT_SIM_API_KEY) where there is one,
+    or else the embedded exchange's own.
 
     Raises:
         BadInput: There is none, or it can't be read; the message says where it was looked for.
     """
     if env == "sim":
-        return SIM_KEY
+        known = os.environ if environ is None else environ
+        is_given = f"{venue.upper()}_SIM_API_KEY" in known
+        return Credentials.from_environment(venue, env, known) if is_given else SIM_KEY
     if settings.source == "environment":
         return Credentials.from_environment(venue, env, environ)
     if settings.source == "keyring":

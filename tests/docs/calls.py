@@ -166,6 +166,7 @@ ASKS_NOTHING = frozenset(
     {
         "close_book",
         "call",  # whatever the caller says
+        "check_order",  # what the guards must know
         "get_instrument",  # see get_instruments
         "lag_ms",
         "on",

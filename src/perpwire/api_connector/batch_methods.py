@@ -9,7 +9,7 @@ from typing import Any, Required
 
 from perpwire.api_connector.order_form import OrderOptions
 from perpwire.api_connector.order_methods import OrderMethods, as_road
-from perpwire.errors import APIError, BadInput, VenueRefused
+from perpwire.errors import APIError, BadInput, NotSent, VenueRefused
 from perpwire.model.numbers import Number
 from perpwire.model.order import Order, OrderRequest, OrderType, Replaced, Side
 from perpwire.venues.base import Road
@@ -96,6 +96,22 @@ class BatchMethods(OrderMethods):
             if isinstance(slot, VenueRefused):
                 self.instruments.on_refused(slot)
         return tuple(slots[n] for n in range(len(orders)))
+
+    async def check_order(self, order: NewOrder) -> OrderRequest:
+        """An order as place_order would send it, held to the contract's rules and to your own guards; it is not sent.
+        It counts as one of the guards' `max_orders`. `connector.venue.place_order(request)` is the call that it makes.
+
+        Raises:
+            BadInput, NotOffered: It breaks a rule of the contract, or the venue can't be told it.
+            GuardRefused: A guard of your own would refuse it.
+            APIError: What the guards must know (mark price, position) can't be asked.
+        """
+        request = await self._request_of(order)
+        self.venue.place_order(request)
+        if self.guard.is_on:
+            await self.guard.admit(request)
+            self.guard.done(request, NotSent("it was only checked"))
+        return request
 
     async def cancel_orders(
         self, orders: Sequence[Order], *, road: Road | str | None = None

@@ -19,8 +19,8 @@ from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.cli.checkpoints import BookCheck, expectations
 from perpwire.cli.connecting import SIM_KEY
 from perpwire.cli.journal_check import Delivered, differences, sent
+from perpwire.cli.market_rows import Row, table
 from perpwire.cli.report import Report, VenueReport, render
-from perpwire.cli.watch import Row, table
 from perpwire.clock import SystemClock
 from perpwire.errors import PerpwireError
 from perpwire.model.account import Balance, Position

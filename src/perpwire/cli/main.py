@@ -13,6 +13,8 @@ from perpwire.cli.words import EXIT_CODES
 GROUPS = (
     "offline",  # demo, sim
     "looking",  # watch, doctor
+    "accounts",  # account, positions, orders
+    "trading",  # order place, amend, cancel, show; close
     "config",  # config, keys
 )
 """In the order of the help page. They load only words and types: what a verb does is imported when it is called."""

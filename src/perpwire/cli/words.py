@@ -36,16 +36,16 @@ def _known_env(value: str | None) -> str | None:
     return value
 
 
-def _beginning(words: Sequence[str], incomplete: str) -> list[str]:
+def beginning(words: Sequence[str], incomplete: str) -> list[str]:
     return [word for word in words if word.startswith(incomplete)]
 
 
 def _venues_beginning(incomplete: str) -> list[str]:
-    return _beginning(tuple(VENUES), incomplete)
+    return beginning(tuple(VENUES), incomplete)
 
 
 def _environments_beginning(incomplete: str) -> list[str]:
-    return _beginning(ENVIRONMENTS, incomplete)
+    return beginning(ENVIRONMENTS, incomplete)
 
 
 Venues = Annotated[

@@ -50,6 +50,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "perpwire.notification": FOUNDATION,
     "perpwire.config": (*FOUNDATION, "perpwire.venues", "perpwire.api_connector"),
     "perpwire.logs": FOUNDATION,
+    "perpwire.monitoring": (
+        *FOUNDATION,
+        "perpwire.venues.base",
+        "perpwire.api_connector",
+        "perpwire.data_processor",
+        "perpwire.logs",
+    ),
     "perpwire.simulator": (*FOUNDATION, "perpwire.venues", "perpwire.transport", "perpwire.data_processor"),
 }
 for package in VENUES.values():

@@ -63,7 +63,7 @@ class IncidentLog:
         self._logger = logging.getLogger("perpwire.incidents") if logger is None else logger
 
     def __call__(self, incident: Incident) -> None:
-        level = next((_LEVELS[kind] for kind in type(incident).__mro__ if kind in _LEVELS), logging.WARNING)
+        level = level_of(type(incident))
         if not self._logger.isEnabledFor(level):
             return
         facts = {name: _plain(value) for name, value in msgspec.structs.asdict(incident).items() if name not in _OWN}
@@ -73,6 +73,11 @@ class IncidentLog:
             incident.detail,
             extra={"event": event_name(type(incident)), "fields": {"venue": incident.venue} | facts},
         )
+
+
+def level_of(kind: type[Incident]) -> int:
+    """INFO for what came right or only is so, ERROR for what somebody should look at now, WARNING for the rest."""
+    return next((_LEVELS[one] for one in kind.__mro__ if one in _LEVELS), logging.WARNING)
 
 
 _OWN = ("venue", "time_ns", "detail", "event")

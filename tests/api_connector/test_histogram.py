@@ -91,3 +91,25 @@ def test_what_is_no_finite_number_is_refused_and_changes_nothing(value: float) -
 def test_a_quantile_outside_zero_to_one_is_refused(q: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         Histogram().quantile(q)
+
+
+def test_since_is_what_came_after_the_copy() -> None:
+    times = Histogram()
+    for value in (1.0, 2.0, 3.0):
+        times.record(value)
+    before = times.copy()
+    for value in (10.0, 20.0):
+        times.record(value)
+    news = times.since(before)
+    assert (news.count, news.sum) == (2, 30.0)
+    assert news.quantile(0.5) == pytest.approx(10.0, rel=0.01)
+    assert news.max == pytest.approx(20.0, rel=0.01)
+    assert times.since(times.copy()).count == 0
+    assert before.count == 3
+
+
+def test_at_most_counts_what_is_below() -> None:
+    times = Histogram()
+    for value in (0.001, 0.01, 0.1, 1.0):
+        times.record(value)
+    assert [times.at_most(bound) for bound in (0.0005, 0.005, 0.05, 0.5, 5.0)] == [0, 1, 2, 3, 4]

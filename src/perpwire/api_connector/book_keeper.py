@@ -108,6 +108,11 @@ class BookKeeper:
                 raise error
         return [kept.sync.book for kept in books]
 
+    @property
+    def books(self) -> tuple[LocalBook, ...]:
+        """Those that are kept now."""
+        return tuple(kept.sync.book for kept in self._books.values())
+
     async def close_book(self, symbol: str) -> None:
         """Keep it no longer; its stream is ended where nobody else has subscribed it."""
         kept = self._books.get(symbol)

@@ -44,6 +44,7 @@ from perpwire.api_connector.websocket_manager import StreamSettings, WebSocketMa
 from perpwire.clock import Clock, SystemClock
 from perpwire.credentials import Credentials
 from perpwire.data_processor.account_state import AccountState
+from perpwire.data_processor.local_book import LocalBook
 from perpwire.data_processor.order_tracker import OrderTracker
 from perpwire.entropy import system_random
 from perpwire.errors import BadInput
@@ -370,6 +371,25 @@ class ConnectorCore:
         return self._running.orders
 
     @property
+    def env(self) -> str:
+        """ "live", "testnet", "demo", "sim", or "custom"."""
+        return self._hosts.env
+
+    @property
+    def is_started(self) -> bool:
+        return self._parts is not None
+
+    @property
+    def local_books(self) -> tuple[LocalBook, ...]:
+        """The local books that are open; see open_book."""
+        return () if self._parts is None else self._parts.books.books
+
+    @property
+    def clock_offset_ms(self) -> float:
+        """Milliseconds that the venue's clock is ahead of this machine's."""
+        return self._sync.offset_ms
+
+    @property
     def banned_until_ms(self) -> int | None:
         """Until when the venue takes no calls from this address, Unix milliseconds of its clock; None: it takes them.
         Open streams go on meanwhile."""
@@ -407,6 +427,11 @@ class ConnectorCore:
         """Whether the account's stream is there, logged in, and not known to hold anything back. While it is not, the
         account and its fills are read over REST every half minute."""
         return self._parts is not None and self._parts.private.is_live
+
+    @property
+    def is_account_stream_open(self) -> bool:
+        """Whether the account's stream is wanted; see is_account_stream_live for whether it is there."""
+        return self._parts is not None and self._parts.private.is_open
 
     @property
     def unresolved_orders(self) -> tuple[Resolution, ...]:

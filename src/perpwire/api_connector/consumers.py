@@ -41,7 +41,7 @@ class Consumers:
             if on_dropped is not None:
                 on_dropped()
 
-        queue: EventQueue[E] = EventQueue(limit, overflow, behind)
+        queue: EventQueue[E] = EventQueue(limit, overflow, behind, kind=kind.__name__)
         offs = [self._frames.on(kind, queue.put if where is None else _chosen(queue, where), symbol)]
         if overflow == "drop_oldest":
             offs.append(self._frames.on(Gap, _gaps_of(queue, kind, symbol)))

@@ -26,6 +26,7 @@ class EventQueue(Generic[E]):
     one queue: each event goes to one of them. After `close` what is buffered comes first, then the iteration ends.
 
     Args:
+        kind: Name of the kind of event, for whoever looks at it.
         on_behind: Called with the kind of event and how many wait when the first of a run of events is lost.
 
     Attributes:
@@ -34,7 +35,15 @@ class EventQueue(Generic[E]):
         replaced: Events that a newer one of the same symbol took the place of, by "latest".
     """
 
-    def __init__(self, limit: int, overflow: Overflow, on_behind: Callable[[str, int], None] | None = None) -> None:
+    def __init__(
+        self,
+        limit: int,
+        overflow: Overflow,
+        on_behind: Callable[[str, int], None] | None = None,
+        *,
+        kind: str = "",
+    ) -> None:
+        self.kind = kind
         self._limit = limit
         self._overflow = overflow
         self._on_behind = on_behind

@@ -101,6 +101,30 @@ class Histogram:
     def sum(self) -> float:
         return self._sum
 
+    def copy(self) -> Histogram:
+        made = Histogram()
+        made.merge(self)
+        return made
+
+    def since(self, earlier: Histogram) -> Histogram:
+        """What was recorded after `earlier` was copied from this one; its min and max are those of its buckets."""
+        news = Histogram()
+        news._counts = {
+            bucket: count - before
+            for bucket, count in self._counts.items()
+            if count > (before := earlier._counts.get(bucket, 0))
+        }
+        news.count = self.count - earlier.count
+        news._sum = self._sum - earlier._sum
+        if news._counts:
+            news._min = max(_middle(min(news._counts)), self._min)
+            news._max = min(_middle(max(news._counts)), self._max)
+        return news
+
+    def at_most(self, value: float) -> int:
+        """How many recorded values are `value` or less, to within 1 % of it."""
+        return sum(count for bucket, count in self._counts.items() if _middle(bucket) <= value)
+
     def merge(self, other: Histogram) -> None:
         """Take in everything `other` holds, as if each of its values had been recorded here."""
         for bucket, count in other._counts.items():

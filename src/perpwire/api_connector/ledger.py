@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from perpwire.venues.base import Costs, Lane, Limit
 
@@ -39,6 +39,24 @@ NEVER_NS = 1 << 62
 Whose = Literal["all", "address", "account"]
 """What is stopped: every call; those that draw on the address's windows; those that draw on the same account windows as
 the call that was refused."""
+
+
+class WindowUse(NamedTuple):
+    """One of the venue's limits, and what is spent of it.
+
+    Attributes:
+        scope: "ip": shared by all calls from this address; "account": by those of this account.
+        period_s: Seconds it is long.
+        used, limit: Units.
+        stopped_s: Seconds until something of it may be spent again; 0: now.
+    """
+
+    name: str
+    scope: Literal["ip", "account"]
+    period_s: float
+    used: int
+    limit: int
+    stopped_s: float
 
 
 class _Window:
@@ -306,6 +324,18 @@ class RateLedger:
         return None if banned_until is None or banned_until[0] <= now_ns else banned_until[1]
 
     # --- reading --------------------------------------------------------------------------------------------------
+
+    def windows(self, now_ns: int) -> list[WindowUse]:
+        """Every window as it stands now."""
+        stop_ns = self._address.stopped_until_ns
+        uses = []
+        for window in self._windows.values():
+            window.roll(now_ns)
+            stopped_ns = max(0, max(stop_ns, window.stopped_until_ns) - now_ns)
+            scope: Literal["ip", "account"] = "ip" if window.of_address else "account"
+            period_s = (window.period_ns - 1) / 1e9
+            uses.append(WindowUse(window.name, scope, period_s, window.used, window.limit, stopped_ns / 1e9))
+        return uses
 
     def used(self, name: str, now_ns: int) -> int:
         """Units of a window that are spent now, by us and by others."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TypedDict
 
 from perpwire.api_connector.histogram import Histogram
@@ -41,6 +42,7 @@ class APIMetrics:
 
     def __init__(self) -> None:
         self._times = Histogram()
+        self._succeeded = Histogram()
         self._failed = 0
         self._calls: dict[str, _CallRecord] = {}
         self._sent: dict[str, _CallRecord] = {}
@@ -55,7 +57,9 @@ class APIMetrics:
             ValueError: `response_time` is not a finite number.
         """
         self._times.record(response_time)
-        if not success:
+        if success:
+            self._succeeded.record(response_time)
+        else:
             self._failed += 1
 
     def record_call(self, call: str, seconds: float, error_class: str | None) -> None:
@@ -75,6 +79,27 @@ class APIMetrics:
         """record_request and record_call in one."""
         _record(self._sent, call, seconds, error_class)
 
+    def calls(self) -> Iterator[tuple[str, Histogram, dict[str, int]]]:
+        """Name, times in seconds and errors by class of each call, failed ones among the times."""
+        merged: dict[str, _CallRecord] = {}
+        for name, record in (*self._calls.items(), *self._sent.items()):
+            kept = name if name in merged or len(merged) < _NAMES_KEPT else OTHER
+            merged.setdefault(kept, _CallRecord()).add(record)
+        for name, record in merged.items():
+            yield name, record.times, record.errors
+
+    def times(self, *, succeeded: bool = False) -> Histogram:
+        """Times of all requests that record_request and record_sent counted, in seconds.
+
+        Args:
+            succeeded: Only of those that did.
+        """
+        times = Histogram()
+        times.merge(self._succeeded if succeeded else self._times)
+        for record in self._sent.values():
+            times.merge(record.succeeded if succeeded else record.times)
+        return times
+
     def record_unknown_code(self, code: int | str) -> None:
         """Count one answer with a code that our tables do not have."""
         name = str(code) if str(code) in self.unknown_codes or len(self.unknown_codes) < _NAMES_KEPT else OTHER
@@ -91,14 +116,7 @@ class APIMetrics:
 
     def get_call_stats(self) -> dict[str, CallStats]:
         """By call: what record_call and record_sent counted."""
-        calls: dict[str, _CallRecord] = {}
-        for name, record in (*self._calls.items(), *self._sent.items()):
-            kept = name if name in calls or len(calls) < _NAMES_KEPT else OTHER
-            calls.setdefault(kept, _CallRecord()).add(record)
-        return {
-            call: {**_stats(record.times, sum(record.errors.values())), "errors": record.errors}
-            for call, record in calls.items()
-        }
+        return {call: {**_stats(times, sum(errors.values())), "errors": errors} for call, times, errors in self.calls()}
 
 
 def _record(calls: dict[str, _CallRecord], call: str, seconds: float, error_class: str | None) -> None:
@@ -106,15 +124,18 @@ def _record(calls: dict[str, _CallRecord], call: str, seconds: float, error_clas
     if record is None:
         record = calls.setdefault(call if len(calls) < _NAMES_KEPT else OTHER, _CallRecord())
     record.times.record(seconds)
-    if error_class is not None:
+    if error_class is None:
+        record.succeeded.record(seconds)
+    else:
         record.count(error_class, 1)
 
 
 class _CallRecord:
-    __slots__ = ("errors", "times")
+    __slots__ = ("errors", "succeeded", "times")
 
     def __init__(self) -> None:
         self.times = Histogram()
+        self.succeeded = Histogram()
         self.errors: dict[str, int] = {}
 
     def count(self, error_class: str, times: int) -> None:
@@ -124,6 +145,7 @@ class _CallRecord:
 
     def add(self, other: _CallRecord) -> None:
         self.times.merge(other.times)
+        self.succeeded.merge(other.succeeded)
         for name, times in other.errors.items():
             self.count(name, times)
 

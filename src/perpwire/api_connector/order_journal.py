@@ -277,6 +277,11 @@ class OrderJournal:
 
     # --- the file ---------------------------------------------------------------------------------------------------
 
+    @property
+    def backlog(self) -> int:
+        """Lines that are in the file and not yet in the database."""
+        return len(self._orders) + len(self._fills) + len(self._outcomes)
+
     def fold(self) -> None:
         """Bring the database up to date, and empty the file of lines.
 

@@ -1,0 +1,314 @@
+"""Snapshot: everything that can be said of our connectors at one moment. Plain values; nothing in it is alive.
+
+Times without another word are seconds; prices are quote per base, exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from perpwire.monitoring.bars import Bar
+
+
+class Spread(msgspec.Struct, frozen=True, kw_only=True):
+    """How some times are spread, in seconds; all 0 where nothing was measured."""
+
+    count: int = 0
+    mean: float = 0.0
+    p50: float = 0.0
+    p95: float = 0.0
+    p99: float = 0.0
+    max: float = 0.0
+
+
+class ConnectionSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One stream connection, or the trading socket.
+
+    Attributes:
+        name: Such as "binance/public"; a further one of a route has a number.
+        state: Word of lifecycle.State: "live", "waiting" ...
+        since_s: For how long it has been so.
+        topics: Word of lifecycle.TopicState -> how many of its topics.
+        not_live: Topics that are neither live nor, being quiet ones, acknowledged; at most 20.
+        reconnects: How often it was lost and is back.
+        seconds_in: State -> seconds in it so far.
+    """
+
+    name: str
+    state: str
+    since_s: float
+    topics: Mapping[str, int]
+    not_live: tuple[str, ...]
+    reconnects: int
+    seconds_in: Mapping[str, float]
+
+
+class BudgetSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the venue's rate limits.
+
+    Attributes:
+        scope: "ip" or "account".
+        used, limit: Units of it, now.
+        stopped_s: For how much longer nothing of it may be spent; 0: it may.
+    """
+
+    name: str
+    scope: str
+    period_s: float
+    used: int
+    limit: int
+    stopped_s: float
+
+    @property
+    def share(self) -> float:
+        return self.used / self.limit if self.limit else 0.0
+
+
+class CallSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One kind of call: how often, how it ended, and how long it took."""
+
+    name: str
+    requests: int
+    errors: Mapping[str, int]
+    times: Spread
+
+
+class BookSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One local book; `why_not` says why it is not in sync, "" where it is."""
+
+    symbol: str
+    is_in_sync: bool
+    why_not: str
+
+
+class OrderSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One open order."""
+
+    symbol: str
+    side: str
+    type: str
+    status: str
+    price: Decimal | None
+    quantity: Decimal
+    filled_quantity: Decimal
+    reduce_only: bool
+    client_order_id: str
+    order_id: str
+
+
+class PositionSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One position that is not flat.
+
+    Attributes:
+        mark_price: The newest that the streams said; else the one that came with the position.
+        unrealized_pnl: At that mark price, in the settle asset.
+        liquidation_share: How far the mark price may still move against it, as a fraction of it; None where there is
+            no liquidation price.
+    """
+
+    symbol: str
+    position_side: str
+    quantity: Decimal
+    entry_price: Decimal | None
+    mark_price: Decimal | None
+    unrealized_pnl: Decimal | None
+    liquidation_price: Decimal | None
+    liquidation_share: float | None
+    leverage: Decimal | None
+    margin_mode: str | None
+
+
+class BalanceSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    asset: str
+    wallet: Decimal
+    available: Decimal | None
+    unrealized_pnl: Decimal | None
+
+
+class DoubtSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """An order whose outcome is not known yet."""
+
+    symbol: str
+    client_order_id: str
+
+
+class ConsumerSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One open iterator."""
+
+    kind: str
+    waiting: int
+    received: int
+    dropped: int
+    replaced: int
+
+
+class HandlerSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One handler of events: what it has taken of the loop's time."""
+
+    handler: str
+    kind: str
+    calls: int
+    failed: int
+    busy_s: float
+    longest_s: float
+
+
+class VenueSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One connector.
+
+    Attributes:
+        name: What it is called here: the venue's name unless there are several.
+        is_up: It is started.
+        is_live: Every connection is live, every topic speaks or may be quiet, every book is in sync.
+        is_account_live: The account's stream is there and proven; None where it is not followed.
+        missing: What is wanted and does not stand yet, and why ("" where nothing was refused); of whoever runs it.
+        live_share: Share of the time in which topics were live and books in sync: "1h", "24h", "all"; None where there
+            was nothing to be live.
+        outages, recovered, open_outages: What broke (a connection, a book, an order's certainty), what of it came right
+            by itself, and what is broken now.
+        gaps, gaps_repaired: Holes in what streams say.
+        events, events_per_s: Delivered so far, and in the last second.
+        response: From a request to its parsed reply.
+        latency: From a frame being readable to its first handler (one frame in eight is measured).
+        lag: Kind of event -> from the venue making it to its frame being readable, the clocks' difference taken out;
+            the newest of each connection, once a second.
+        journal_backlog: Lines of the order journal that are not in its database yet; None: no journal.
+        incidents: Kind -> how often.
+        clock_offset_ms: The venue's clock less this machine's.
+        banned_until_ms: Until when the venue takes no calls, its clock; None: it does.
+        key_expires_ms: None: never, or not known.
+    """
+
+    name: str
+    venue: str
+    env: str
+    is_up: bool
+    is_live: bool
+    is_account_live: bool | None
+    missing: Mapping[str, str]
+    live_share: Mapping[str, float | None]
+    connections: tuple[ConnectionSnapshot, ...]
+    calls: tuple[CallSnapshot, ...]
+    budgets: tuple[BudgetSnapshot, ...]
+    books: tuple[BookSnapshot, ...]
+    orders: tuple[OrderSnapshot, ...]
+    positions: tuple[PositionSnapshot, ...]
+    balances: tuple[BalanceSnapshot, ...]
+    doubts: tuple[DoubtSnapshot, ...]
+    consumers: tuple[ConsumerSnapshot, ...]
+    handlers: tuple[HandlerSnapshot, ...]
+    response: Spread
+    latency: Spread
+    lag: Mapping[str, Spread]
+    events: int
+    events_per_s: float
+    frames_garbled: int
+    unknown_codes: Mapping[str, int]
+    incidents: Mapping[str, int]
+    outages: int
+    recovered: int
+    open_outages: int
+    gaps: int
+    gaps_repaired: int
+    loop_stalls: int
+    loop_stalled_s: float
+    loop_longest_stall_s: float
+    journal_backlog: int | None
+    clock_offset_ms: float
+    banned_until_ms: int | None
+    key_expires_ms: int | None
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """All connectors, and the five bars over all of them."""
+
+    time_ns: int
+    up_s: float
+    venues: tuple[VenueSnapshot, ...]
+    bars: tuple[Bar, ...]
+
+    def as_json(self) -> bytes:
+        """Prices and quantities are text, in full digits."""
+        return msgspec.json.encode(self, enc_hook=_words)
+
+
+def plain_json(value: Any) -> bytes:
+    """Any of these structs as JSON."""
+    return msgspec.json.encode(value, enc_hook=_words)
+
+
+def _words(value: object) -> object:
+    raise NotImplementedError(f"{type(value).__name__} in a snapshot")
+
+
+class SeenIncident(msgspec.Struct, frozen=True, kw_only=True):
+    """One incident, numbered from 1 in the order of their coming.
+
+    Attributes:
+        name: Of the connector.
+        kind: Such as "connection_lost": logs.event_name.
+        severity: "info", "warning" or "critical".
+        facts: What else it says, as text.
+    """
+
+    id: int
+    time_ns: int
+    name: str
+    venue: str
+    kind: str
+    severity: str
+    detail: str
+    facts: Mapping[str, str]
+
+
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """What was, in the time up to it; None where nothing was measured.
+
+    Attributes:
+        live_share: Of topics and books, of the time since the last point.
+        response_s: p95 of the calls that ended in it.
+        latency_s: p99 of the frames in it.
+        lag_s: The greatest that was seen.
+        budget_share: Of the fullest window, at its end.
+    """
+
+    time_ns: int
+    live_share: float | None
+    events_per_s: float
+    response_s: float | None
+    latency_s: float | None
+    lag_s: float | None
+    budget_share: float
+
+
+class Span(msgspec.Struct, frozen=True):
+    """A connection was in `state` from then on, until its next span."""
+
+    since_ns: int
+    state: str
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """One connector over time.
+
+    Attributes:
+        points: One for five seconds, of the last quarter of an hour; oldest first.
+        minutes: One for a minute, of the last day.
+        spans: Connection -> its states, of the last quarter of an hour and the one before; oldest first.
+    """
+
+    points: tuple[Point, ...]
+    minutes: tuple[Point, ...]
+    spans: Mapping[str, tuple[Span, ...]]
+
+    def after(self, time_ns: int) -> History:
+        """Only points that are newer; the spans whole."""
+        return History(
+            points=tuple(one for one in self.points if one.time_ns > time_ns),
+            minutes=tuple(one for one in self.minutes if one.time_ns > time_ns),
+            spans=self.spans,
+        )

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.criteria import tapped
+from tests.criteria.killing import BY_FORCE, kill, ours
 from tests.criteria.streamed import VENUES, played
 from tests.criteria.tapped import Scene
 
@@ -16,10 +17,12 @@ from perpwire.api_connector.account_watch import AccountWatch
 from perpwire.api_connector.fill_keeper import FillKeeper
 from perpwire.api_connector.frame_path import FramePath
 from perpwire.clock import ManualClock
-from perpwire.model.incident import ConnectionLost, HandlerFailed, Incident, TaskFailed
-from perpwire.model.market import Event, Trade
+from perpwire.model.incident import BookGap, ConnectionLost, HandlerFailed, Incident, StreamGap, TaskFailed
+from perpwire.model.market import BookTicker, Event, MarkPrice, Trade
+from perpwire.model.order import Fill
 from perpwire.scenarios.invariants import ON_PURPOSE
 from perpwire.scenarios.run import Run
+from perpwire.simulator.faults import Delay, DropMessage
 
 
 @pytest.mark.slow
@@ -126,3 +129,108 @@ def test_callb_2_work_in_the_background_that_dies_is_told_of_and_begun_anew_with
             assert calls[1] - calls[0] <= 1.5
 
     tapped.play(scenario, venue)
+
+
+KEPT = {
+    "binance": {
+        "perpwire account watch", "perpwire binance/market", "perpwire binance/private", "perpwire binance/public",
+        "perpwire binance/trade", "perpwire clock", "perpwire dead man BTCUSDT", "perpwire fills",
+        "perpwire stream token",
+    },
+    "bybit": {
+        "perpwire account watch", "perpwire bybit/private", "perpwire bybit/public", "perpwire bybit/trade",
+        "perpwire clock", "perpwire fills",
+    },
+}  # fmt: skip
+"""All that goes on for as long as a connector runs."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_callb_2_any_task_that_dies_is_told_of_and_runs_again_and_all_is_as_before(
+    venue: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each of them in turn, where it waits just then. A task that nobody has thought of here fails the test."""
+
+    async def scenario(scene: Scene) -> None:
+        await scene.connector.close()
+        told: list[Incident] = []
+        async with scene.world.connector(venue, road="websocket") as connector:
+            connector.on_incident(told.append)
+            await connector.open_account_stream()
+            await connector.subscribe((Trade, BookTicker, MarkPrice), ("BTCUSDT", "ETHUSDT"))
+            book = await connector.open_book("BTCUSDT")
+            await connector.arm_dead_man(60, ("BTCUSDT",) if venue == "binance" else ())
+            await scene.sleep(20)
+            names = {task.get_name().strip() for task in ours()}
+            assert names == KEPT[venue]
+            for name in sorted(names):
+                told.clear()
+                (task,) = [one for one in ours() if one.get_name().strip() == name]
+                assert kill(task), f"{name} waits for {task!r}"
+                await scene.sleep(1.0)
+                assert [one for one in told if BY_FORCE in one.detail], f"nobody was told of {name}: {told}"
+                assert name in {one.get_name().strip() for one in ours()}, f"{name} is gone"
+                await scene.sleep(40)
+                assert {state.name for state in connector.states.values()} == {"LIVE"}, name
+                assert connector.is_account_stream_live, name
+                assert connector.is_trade_socket_live, name
+                assert book.is_in_sync, name
+                fills: list[Event] = []
+                off = connector.on(Fill, fills.append)
+                await connector.place_order("BTCUSDT", "BUY", "0.01")
+                await scene.sleep(1.0)
+                off()
+                assert len(fills) == 1, name
+        assert ours() == []
+
+    caplog.set_level(logging.CRITICAL)
+    tapped.play(scenario, venue, rate=3.0)
+
+
+@pytest.mark.slow
+def test_callb_2_a_book_whose_rebuilding_dies_is_rebuilt_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(scene: Scene) -> None:
+        book = await scene.connector.open_book("BTCUSDT")
+        scene.host.faults.add(DropMessage(topic="btcusdt@depth@100ms"))
+        scene.host.faults.add(Delay(path="/fapi/v1/depth", seconds=3.0, where="answer"))
+        while book.is_in_sync:
+            await scene.sleep(0.1)
+        await scene.sleep(0.5)
+        (task,) = ours("perpwire book")
+        assert kill(task)
+        await scene.sleep(0.1)
+        (told,) = scene.of(TaskFailed)
+        assert BY_FORCE in told.detail
+        await scene.sleep(6)
+        assert book.is_in_sync
+        assert len(scene.of(BookGap)) == 1
+
+    caplog.set_level(logging.CRITICAL)
+    tapped.play(scenario, "binance", rate=5.0)
+
+
+@pytest.mark.slow
+def test_callb_2_a_reading_back_that_dies_is_told_of_and_the_stream_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(scene: Scene) -> None:
+        heard: list[Event] = []
+        scene.connector.on(Trade, heard.append)
+        await scene.connector.subscribe((Trade,), ("BTCUSDT",))
+        await scene.sleep(5)
+        scene.host.faults.add(DropMessage(topic="btcusdt@aggTrade", nth=3))
+        scene.host.faults.add(Delay(path="/fapi/v1/aggTrades", seconds=3.0, where="answer"))
+        while not ours("perpwire public gap"):
+            await scene.sleep(0.01)
+        await scene.sleep(0.1)
+        (task,) = ours("perpwire public gap")
+        asking = task._fut_waiter  # type: ignore[attr-defined]
+        assert kill(asking if isinstance(asking, asyncio.Task) else task)
+        await scene.sleep(0.1)
+        assert [one for one in scene.of(TaskFailed) if BY_FORCE in one.detail]
+        before = len(heard)
+        await scene.sleep(10)
+        assert len(heard) > before + 5
+        assert scene.of(StreamGap), "the hole was told of to nobody"
+
+    caplog.set_level(logging.CRITICAL)
+    tapped.play(scenario, "binance", rate=5.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
+from perpwire.api_connector.kept_up import kept_up
 from perpwire.api_connector.lifecycle import TopicState
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.turns import Pace, Turns
@@ -204,7 +205,9 @@ class BookKeeper:
 
         def renew() -> None:
             self._stop_fetching(kept)
-            kept.fetching = asyncio.get_running_loop().create_task(self._renew(kept), name=f"perpwire book {symbol}")
+            name = f"the rebuilding of the book of {symbol}"
+            whole = kept_up(lambda: self._renew(kept), name, self._venue.name, self._clock, self._on_incident)
+            kept.fetching = asyncio.get_running_loop().create_task(whole, name=f"perpwire book {symbol}")
 
         def failed(handler: Callable[[LocalBook], None], error: Exception) -> None:
             name = getattr(handler, "__qualname__", type(handler).__name__)

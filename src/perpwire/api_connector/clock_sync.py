@@ -12,9 +12,10 @@ Wall-clock steps of this machine do not touch it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, NamedTuple
 
+from perpwire.api_connector.kept_up import Work
 from perpwire.clock import Clock, Timer
 from perpwire.errors import APIError, NotSent
 
@@ -145,12 +146,20 @@ class ClockKeeper:
 
     Args:
         ask: One question and its answer.
+        keep_up: Runs what must not end by an error that nobody foresaw.
     """
 
-    def __init__(self, sync: ClockSync, clock: Clock, ask: Callable[[], Coroutine[Any, Any, Sample]]) -> None:
+    def __init__(
+        self,
+        sync: ClockSync,
+        clock: Clock,
+        ask: Callable[[], Coroutine[Any, Any, Sample]],
+        keep_up: Callable[[Work], Awaitable[None]] | None = None,
+    ) -> None:
         self._sync = sync
         self._clock = clock
         self._ask = ask
+        self._keep_up = keep_up or (lambda work: work())
         self._measuring = asyncio.Lock()
         self._asked_ns = -1
         self._asking: set[asyncio.Task[Sample]] = set()
@@ -208,7 +217,7 @@ class ClockKeeper:
         """Keep the offset fresh in the background, until `close`."""
         if self._keeping is None:
             self._next_in(SOON_S)
-            self._keeping = asyncio.create_task(self._keep(), name="perpwire clock")
+            self._keeping = asyncio.create_task(self._kept(), name="perpwire clock")
 
     async def close(self) -> None:
         running = [task for task in (self._keeping, *self._asking) if task is not None]
@@ -228,6 +237,9 @@ class ClockKeeper:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._clock.call_later(seconds, self._due.set)
+
+    async def _kept(self) -> None:
+        await self._keep_up(self._keep)
 
     async def _keep(self) -> None:
         while True:

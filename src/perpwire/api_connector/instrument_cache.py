@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from perpwire.api_connector.instrument_changes import changes, endings
+from perpwire.api_connector.kept_up import told_of
 from perpwire.api_connector.shared_contracts import Contracts
 from perpwire.clock import Clock, Timer
 from perpwire.errors import (
@@ -113,6 +114,8 @@ class InstrumentCache:
         """Ask anew in the background."""
         if self._refreshing is None:
             self._refreshing = asyncio.get_running_loop().create_task(self._refresh(), name="perpwire instruments")
+            if self._on_incident is not None:
+                told_of(self._refreshing, "the reading of the contracts", self._venue, self._clock, self._on_incident)
 
     def on_refused(self, error: APIError) -> None:
         """The venue refuses as wrong what was right by the rules that are known here: they may be other ones now."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from msgspec.structs import force_setattr
 
+from perpwire.api_connector.kept_up import told_of
 from perpwire.api_connector.lifecycle import TopicState
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.websocket_manager import WebSocketManager
@@ -180,6 +181,7 @@ class PublicGaps:
         task = asyncio.get_running_loop().create_task(what, name="perpwire public gap")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        told_of(task, "the reading back of a public gap", self._venue.name, self._clock, self._on_incident)
 
     # --- trades -----------------------------------------------------------------------------------------------------
 
@@ -212,6 +214,9 @@ class PublicGaps:
         tape.is_repaired = tape.is_away = True
         try:
             await self._read_trades(tape, since_ns, why)
+        except Exception:  # whatever it is, there is a hole
+            self._deliver_missing(tape, [], since_ns, why, False)
+            raise
         finally:
             tape.is_repaired = False
             self._release(tape)
@@ -307,6 +312,9 @@ class PublicGaps:
     async def _read_candles(self, last: Kline, since_ns: int, why: str) -> None:
         try:
             await self._read_closed(last, since_ns, why)
+        except Exception:
+            self._tell(Kline, last.symbol, since_ns, why, is_repaired=False)
+            raise
         finally:
             self._release_candles((last.symbol, last.interval))
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 
 from perpwire.api_connector.attempt import Attempt, BeforeSend, Sender
 from perpwire.api_connector.clock_sync import ClockKeeper, ClockSync, Sample
+from perpwire.api_connector.kept_up import kept_up
 from perpwire.api_connector.ledger import RateLedger
 from perpwire.api_connector.metrics import APIMetrics
 from perpwire.api_connector.retry import RetryPolicy, is_safe
@@ -70,7 +71,10 @@ class RequestPath:
             on_incident=on_incident,
         )
         self.admission = self._sender.admission
-        self._clock_keeper = ClockKeeper(clock_sync, clock, self._ask_time)
+        self._clock_keeper = ClockKeeper(
+            clock_sync, clock, self._ask_time,
+            lambda work: kept_up(work, "the keeping of the venue's time", venue.name, clock, on_incident),
+        )  # fmt: skip
 
     def use_socket(self, socket: SocketRoute | None) -> None:
         """The trading socket, where the venue has one."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 
+from perpwire.api_connector.kept_up import told_of
 from perpwire.api_connector.stream_connection import StreamConnection
 from perpwire.api_connector.topic_routes import TopicRoutes
 from perpwire.clock import Clock
@@ -49,6 +50,7 @@ class RouteSearch:
         )
         self._searches.add(search)
         search.add_done_callback(self._searches.discard)
+        told_of(search, f"the search for a route of {name}", silent.venue.name, self._clock, self._tell)
         return True
 
     async def close(self) -> None:

@@ -132,6 +132,7 @@ class StreamLine:
             except Exception as error:  # whatever it is, the stream must not end by it
                 refused = is_refused_key(error)
                 reason = str(error) if refused else _reason(error)
+                socket = self.socket or socket  # perhaps a successor of the one that was made here
                 failures += 1
                 refusals = refusals + 1 if refused else 0
                 socket.end(reason)

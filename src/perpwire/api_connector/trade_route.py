@@ -179,6 +179,11 @@ class TradeRoute:
             except (TransportFailed, APIError, TimeoutError) as error:
                 refused = is_refused_key(error)
                 reason = str(error) if refused else getattr(error, "reason", "") or "no answer in time"
+            except Exception as error:  # whatever it is, the socket must not stay away by it
+                log.exception("%s failed in a way that was not foreseen", self.name)
+                reason = f"{type(error).__name__}: {error}"
+                if self._line is not None:
+                    self._line.lose(reason)
             refusals = refusals + 1 if refused else 0
             lived_s = 0.0 if began_ns is None else (self.clock.monotonic_ns() - began_ns) / 1e9
             failures = 0 if lived_s >= SHORT_LIFE_S else failures + 1

@@ -18,6 +18,7 @@ from perpwire.api_connector.connect_gate import ConnectGate
 from perpwire.api_connector.consumers import Consumers
 from perpwire.api_connector.event_queue import EventQueue, Overflow
 from perpwire.api_connector.frame_path import FramePath, Tap
+from perpwire.api_connector.kept_up import told_of
 from perpwire.api_connector.lifecycle import State, TopicState
 from perpwire.api_connector.listener import HandlerStats
 from perpwire.api_connector.route_search import LOOK_S, RouteSearch
@@ -328,6 +329,7 @@ class WebSocketManager:
         task = asyncio.get_running_loop().create_task(self._end(venue, unwanted), name="perpwire release")
         self._releasing.add(task)
         task.add_done_callback(self._releasing.discard)
+        told_of(task, "the end of a subscription", venue.name, self._clock, self._tell)
 
     def is_wanted(self, venue: Venue, topic: Topic) -> bool:
         """Whether anybody has subscribed it, or is about to."""

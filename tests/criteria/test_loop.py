@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -23,9 +25,12 @@ from perpwire.venues import load
 SRC = Path(__file__).resolve().parents[2] / "src"
 
 SMOKE = """
-import asyncio
+import asyncio, threading
 from perpwire import BybitConnector, BinanceFuturesConnector
 from perpwire.threaded import ThreadedExchange
+
+def ours():
+    return {one.name for one in threading.enumerate()} - before
 
 async def smoke(connector):
     async with connector:
@@ -36,6 +41,7 @@ async def smoke(connector):
         async with asyncio.timeout(20):
             await anext(queue)
         queue.close()
+        assert ours() == {"perpwire loop watch"}, ours()
         return order.symbol
 
 def made(exchange):
@@ -45,11 +51,16 @@ def made(exchange):
     ]
 
 with ThreadedExchange(rate=20.0) as exchange:
+    before = {one.name for one in threading.enumerate()}
     first = made(exchange)  # outside of any loop
     for connector in first:
         {run}
     for connector in first:
         {run}  # a second loop, after it was closed in the first
+    for one in threading.enumerate():
+        if one.name == "perpwire loop watch":
+            one.join(5)
+    assert ours() == set(), ours()
 print("well")
 """
 
@@ -62,7 +73,70 @@ WAYS = {
         'assert loop.run_until_complete(smoke(connector)) == "BTCUSDT"; '
         "loop.run_until_complete(asyncio.sleep(0.3)); loop.close()"
     ),
+    "a task beside others": (
+        "async def several(): return await asyncio.gather(smoke(connector), asyncio.sleep(0.1))\n"
+        '        assert asyncio.run(several())[0] == "BTCUSDT"'
+    ),
 }
+
+NOTEBOOK = """
+from perpwire import BybitConnector, BinanceFuturesConnector
+from perpwire.threaded import ThreadedExchange
+exchange = ThreadedExchange(rate=20.0)
+exchange.__enter__()
+{made}
+await connector.start()
+queue = await connector.watch_book_ticker("BTCUSDT")
+price = await anext(queue)
+order = await connector.place_order("BTCUSDT", "BUY", "0.01")
+await asyncio.sleep(0.2)
+queue.close()
+await connector.close()
+exchange.__exit__(None, None, None)
+print("well", price.symbol, order.symbol)
+"""
+
+PYTEST = """
+import pytest
+from perpwire import BybitConnector, BinanceFuturesConnector
+
+@pytest.mark.parametrize("kind", [BinanceFuturesConnector, BybitConnector])
+async def test_it(kind, perpwire_exchange):
+    venue = "binance" if kind is BinanceFuturesConnector else "bybit"
+    exchange = perpwire_exchange
+    async with kind(exchange.api_key, exchange.secret_key, url=exchange.urls[venue]) as connector:
+        queue = await connector.watch_book_ticker("BTCUSDT")
+        assert (await anext(queue)).symbol == "BTCUSDT"
+        assert (await connector.place_order("BTCUSDT", "BUY", "0.01")).symbol == "BTCUSDT"
+"""
+
+STRICT = ("-X", "dev", "-W", "error")
+
+
+def _run(*arguments: str, python: str = sys.executable, written: str | None = None) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [python, *STRICT, *arguments], env={"PYTHONPATH": str(SRC), "PATH": ""}, input=written,
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Error" not in done.stderr, done.stderr
+    assert "Warning" not in done.stderr, done.stderr
+    assert "never retrieved" not in done.stderr, done.stderr
+    return done
+
+
+def _pythons() -> dict[str, str]:
+    """Version -> interpreter, of each that is at hand with what perpwire needs: those named in PERPWIRE_PYTHONS (paths
+    with a colon between them), and on the PATH."""
+    named = [one for one in os.environ.get("PERPWIRE_PYTHONS", "").split(os.pathsep) if one]
+    named += [found for minor in range(11, 15) if (found := shutil.which(f"python3.{minor}"))]
+    needs = "import sys, aiohttp, httptools, msgspec, picows, uvloop; print('3.%d' % sys.version_info[1])"
+    known: dict[str, str] = {}
+    for python in named:
+        done = subprocess.run([python, "-c", needs], capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode == 0:
+            known.setdefault(done.stdout.strip(), python)
+    return known
 
 
 @pytest.mark.slow
@@ -70,16 +144,41 @@ WAYS = {
 def test_loop_1_a_connector_made_outside_of_a_loop_works_in_any_one_after_the_other_and_warns_of_nothing(
     way: str,
 ) -> None:
+    """And makes one thread, that watches over the loop, and is gone with the connector."""
     if way == "uvloop":
         pytest.importorskip("uvloop")
-    program = SMOKE.replace("{run}", WAYS[way])
-    done = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", program], env={"PYTHONPATH": str(SRC), "PATH": ""},
-        capture_output=True, text=True, timeout=120, check=False,
+    assert _run("-c", SMOKE.replace("{run}", WAYS[way])).stdout == "well\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", ["3.12", "3.13", "3.14"])
+def test_loop_1_it_does_so_on_every_python_that_is_at_hand(version: str) -> None:
+    python = _pythons().get(version)
+    if python is None or version == f"3.{sys.version_info[1]}":
+        pytest.skip(f"no other Python {version} with perpwire's dependencies is at hand: name one in PERPWIRE_PYTHONS")
+    for way in WAYS.values():
+        assert _run("-c", SMOKE.replace("{run}", way), python=python).stdout == "well\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["BinanceFuturesConnector", "BybitConnector"])
+def test_loop_1_it_works_in_a_loop_that_runs_already_line_by_line_as_in_a_notebook(kind: str) -> None:
+    """Python's own shell with `await` at its top does what a notebook's kernel does."""
+    venue = "binance" if kind.startswith("Binance") else "bybit"
+    made = f'connector = {kind}(exchange.api_key, exchange.secret_key, url=exchange.urls["{venue}"])'
+    done = _run("-m", "asyncio", written=NOTEBOOK.replace("{made}", made))
+    assert "well BTCUSDT BTCUSDT" in done.stdout
+
+
+@pytest.mark.slow
+def test_loop_1_it_works_under_pytest_asyncio_with_a_loop_for_each_test(tmp_path: Path) -> None:
+    pytest.importorskip("pytest_asyncio")
+    (tmp_path / "test_smoke.py").write_text(PYTEST)
+    done = _run(
+        "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function",
+        str(tmp_path),
     )  # fmt: skip
-    assert (done.returncode, done.stdout) == (0, "well\n"), done.stderr
-    assert "Error" not in done.stderr
-    assert "never retrieved" not in done.stderr
+    assert "2 passed" in done.stdout
 
 
 @pytest.fixture(scope="module")

@@ -152,7 +152,10 @@ class Http1Transport:
 async def _dialled(loop: asyncio.AbstractEventLoop, name: str, port: int) -> socket.socket:
     """A socket connected to the first of the host's addresses that can be reached. One that does not answer holds up
     the others for a moment only, and not for as long as a connection may take."""
-    addresses = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    try:  # asyncio looks names up in threads of its own; a number needs none
+        addresses = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        addresses = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     return await start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS_S, interleave=1, loop=loop)
 
 

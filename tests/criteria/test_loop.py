@@ -175,8 +175,8 @@ def test_loop_1_it_works_under_pytest_asyncio_with_a_loop_for_each_test(tmp_path
     pytest.importorskip("pytest_asyncio")
     (tmp_path / "test_smoke.py").write_text(PYTEST)
     done = _run(
-        "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function",
-        str(tmp_path),
+        "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto",
+        "-o", "asyncio_default_fixture_loop_scope=function", str(tmp_path),
     )  # fmt: skip
     assert "2 passed" in done.stdout
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import random
 import ssl
@@ -47,7 +48,7 @@ from perpwire.data_processor.account_state import AccountState
 from perpwire.data_processor.local_book import LocalBook
 from perpwire.data_processor.order_tracker import OrderTracker
 from perpwire.entropy import system_random
-from perpwire.errors import BadInput
+from perpwire.errors import APIError, BadInput
 from perpwire.model.account import KeyInfo, Position
 from perpwire.model.incident import FrameGarbled, Incident, PositionMismatch
 from perpwire.model.instrument import Instrument
@@ -60,6 +61,8 @@ from perpwire.venues.base import Call, Hosts, Road, Venue
 
 if TYPE_CHECKING:
     from perpwire.api_connector.order_journal import JournalFile, OrderJournal
+
+log = logging.getLogger("perpwire.api_connector")
 
 _FIRST_MS, _LAST_MS = 10**11, 10**14
 """1973 and 5138: what is outside is no time in milliseconds, but in seconds or microseconds."""
@@ -108,6 +111,8 @@ class ConnectorCore:
             them when it is started again; see docs/orders.md. A path, or a JournalFile for more. None: off.
         stream_settings: How streams are kept: copies, routes of your own; see StreamSettings.
         instruments_old_s: How old the contracts' rules may be, in seconds, before they are asked for anew.
+        warm: Read the contracts' rules at the start, and wait for the trading socket where orders shall go by it, so
+            that the first order costs no more than those after it. Off: they are asked for when first needed.
         clock, rng, http, sockets: For tests: time, randomness and transports of their own. Transports that are given
             are not closed by the connector.
     """
@@ -134,6 +139,7 @@ class ConnectorCore:
         retry: RetryPolicy | None = None,
         stream_settings: StreamSettings | None = None,
         instruments_old_s: float = OLD_S,
+        warm: bool = True,
         clock: Clock | None = None,
         rng: random.Random | None = None,
         http: HttpTransport | None = None,
@@ -156,6 +162,7 @@ class ConnectorCore:
         self._timeout_s = timeout_s
         self._settle_patience_s = settle_patience_s
         self._road = Road(road)
+        self._is_warm = warm
         self._journal = journal
         self._start_up_report = StartUpReport()
         self._retry = retry or RetryPolicy()
@@ -269,6 +276,10 @@ class ConnectorCore:
         self._parts = _Parts(requests, orders, dead_man, books, private, gaps, journal, trade, pools)
         try:
             await requests.start()
+            if trade is not None and self._road is Road.WEBSOCKET:
+                trade.open()
+            if self._is_warm:
+                await self._warm_up(trade)
             if self._checks_key and self._credentials is not None:
                 self.key_info = await check_key(
                     self.venue, requests, self._clock, self._sync,
@@ -290,8 +301,15 @@ class ConnectorCore:
         if isinstance(self._clock, SystemClock):  # time that is turned by hand does not pass while code runs
             self.loop_watch.start()
         self._lag_watch.start()
+
+    async def _warm_up(self, trade: TradeRoute | None) -> None:
+        """Whatever can't be had now is asked for when it is needed."""
+        try:
+            await self.instruments.all()
+        except APIError as error:
+            log.warning("%s: the contracts can't be read at the start: %s", self.venue.name, error)
         if trade is not None and self._road is Road.WEBSOCKET:
-            trade.open()
+            await trade.first_try()
 
     async def close(self) -> None:
         """Close streams and connections; open orders are left as they are."""

@@ -95,6 +95,7 @@ class TradeRoute:
         self._task: asyncio.Task[None] | None = None
         self._lost_since_ns: int | None = None
         self._attempts = 0
+        self._tried = asyncio.Event()
 
     # --- for the request path -------------------------------------------------------------------------------------
 
@@ -118,6 +119,10 @@ class TradeRoute:
         if self._task is None and self.state is State.IDLE:
             self._change(Change.START)
             self._task = asyncio.create_task(self._run(), name=f"perpwire {self.name}")
+
+    async def first_try(self) -> None:
+        """Returns when the first socket is live, or could not be had."""
+        await self._tried.wait()
 
     def prepare(self, endpoint: Endpoint, params: Params, credentials: Credentials | None, venue_ms: int) -> Prepared:
         """See routes.Route.
@@ -236,6 +241,7 @@ class TradeRoute:
 
     def _take_up(self, line: TradeLine) -> None:
         self._line = line
+        self._tried.set()
         if self._lost_since_ns is None:
             return
         outage_s = (self.clock.monotonic_ns() - self._lost_since_ns) / 1e9
@@ -253,6 +259,7 @@ class TradeRoute:
         )
 
     def _tell_lost(self, reason: str, failures: int, *, was_live: bool, refused: bool) -> None:
+        self._tried.set()
         if not was_live:
             self._on_incident(
                 (LoginRefused if refused else ConnectionFailing)(

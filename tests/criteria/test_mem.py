@@ -5,19 +5,29 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
+import subprocess
+import sys
 import tracemalloc
 from collections import Counter
 from decimal import Decimal
+from pathlib import Path
 
+import msgspec
 import pytest
+from tests.criteria.endless import CHANGES, RECONNECTS, Report
 
+from perpwire.api_connector import frame_path, metrics, unknown_watch, watch_methods
 from perpwire.clock import ManualClock
+from perpwire.data_processor import book_sync, fill_log, order_tracker, seam
 from perpwire.model.market import BookTicker, Kline, MarkPrice, Trade
 from perpwire.simulator.faults import Cut
 from perpwire.simulator.listing import Listing
 from perpwire.testing import World, offline
+from perpwire.venues.binance_futures import conditional_orders, streams
 
 VENUES = ["binance", "bybit"]
+ROOT = Path(__file__).resolve().parents[2]
 MORE = tuple(Listing(symbol=f"MANY{number}USDT", start_price=Decimal(9)) for number in range(10))
 SYMBOLS = tuple(one.symbol for one in MORE)
 OURS = ("perpwire.api_connector", "perpwire.data_processor", "perpwire.model.market", "perpwire.transport")
@@ -121,6 +131,34 @@ def test_mem_1_streams_that_run_on_hold_no_more_than_in_their_first_minutes(venu
     assert taken[1] - taken[0] < 60_000
 
 
+FULL = bool(os.environ.get("PERPWIRE_FULL"))
+"""Whether it is played in full: see `make chaos`."""
+
+HOURS, FRAMES, MOST_MB = (24, 10_000_000, 20.0) if FULL else (3, 100_000, 3.0)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="memory is read from /proc")
+def test_mem_1_in_a_day_of_ten_million_frames_memory_and_tasks_stay_as_they_were_after_an_hour() -> None:
+    """Two hundred symbols, fifty reconnects, a thousand subscriptions that come and go, an iterator that nobody reads.
+    In full where PERPWIRE_FULL is set; else three hours of a hundred thousand frames, and a bound for as many."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.criteria.endless", str(HOURS), str(FRAMES)], cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}"}, capture_output=True, timeout=3600, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()
+    report = msgspec.json.decode(done.stdout, type=Report)
+    assert report.frames >= FRAMES
+    assert report.events >= FRAMES * 0.8
+    assert report.candles > 1000
+    assert (report.reconnects, report.changes) == (RECONNECTS, CHANGES)
+    first, *later = report.hours
+    assert len(later) == HOURS - 1
+    assert max(one.rss_mb for one in later) - first.rss_mb < MOST_MB, report.hours
+    assert all(abs(one.waiting - first.waiting) <= 50 for one in later), report.hours
+    assert all(abs(one.objects - first.objects) <= first.objects / 20 for one in later), report.hours
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("venue", VENUES)
 def test_mem_1_after_the_end_no_task_timer_or_socket_is_left_and_nothing_was_never_retrieved(
@@ -158,3 +196,21 @@ def test_mem_1_after_the_end_no_task_timer_or_socket_is_left_and_nothing_was_nev
         gc.collect()
     assert unheard == []
     assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
+
+
+def test_mem_1_each_bound_is_as_documented() -> None:
+    section = (ROOT / "docs" / "consumers.md").read_text().partition("## What is kept in memory, at most")[2]
+    rows = [[cell.strip() for cell in line.split("|")[1:3]] for line in section.splitlines() if line.startswith("| ")]
+    told = {what: int(most.replace(",", "")) for what, most in rows if most.replace(",", "").isdigit()}
+    assert told == {
+        "events that wait for an iterator": watch_methods.MOST_WAITING,
+        "orders of an account that have ended": order_tracker.KEPT,
+        "fills of an account, to tell each once": fill_log.KEEP,
+        "conditional orders that have ended (Binance)": conditional_orders.ENDED_KEPT,
+        "updates of a book that wait for its snapshot": book_sync.BUFFER,
+        "events of a sequence that another copy of a socket may still say": 2 * seam.LOG,
+        "unknown words that were told of": unknown_watch.MOST,
+        "names of streams on one socket": streams._NAMES_KEPT,
+        "names of calls, and of handlers, that are counted": metrics._NAMES_KEPT,
+    }
+    assert metrics._NAMES_KEPT == frame_path._NAMES_KEPT

@@ -88,7 +88,8 @@ class _Parts(NamedTuple):
 class ConnectorCore:
     """A venue's REST calls, market streams, account stream and local books, behind one set of names.
 
-    Use it as an async context manager. Nothing is sent before `async with`, and then only the venue's time is asked.
+    Use it as an async context manager. Nothing is sent before `async with`, and then the venue's time, its
+    contracts and the key's rights are asked for, and nothing else.
 
     Args:
         venue: The venue's tables.

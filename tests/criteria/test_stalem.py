@@ -11,6 +11,7 @@ from tests.criteria.tapped import PLACE, VENUES, Scene, play
 from perpwire.errors import BadInput, BadRequest
 from perpwire.model.incident import InstrumentChanged, InstrumentEnding
 from perpwire.model.market import ContractChanged
+from perpwire.model.order import Fill
 from perpwire.simulator.faults import Answer
 
 SYMBOL, GONE = "BTCUSDT", "ETHUSDT"
@@ -148,3 +149,35 @@ def test_stalem_1_the_end_of_a_contract_that_is_used_is_told_a_day_ahead_once(ve
         assert 23.9 < early_h <= 24
 
     play(scenario, venue, rate=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_stalem_1_a_fill_in_a_contract_that_nobody_knows_is_delivered_and_the_contract_asked_for_once(
+    venue: str,
+) -> None:
+    """ENUM-1 and F9 want it too: listed while the program ran, and traded by hand."""
+
+    async def scenario(scene: Scene) -> None:
+        fills: list[Fill] = []
+        scene.connector.on(Fill, fills.append)
+        await scene.connector.open_account_stream()
+        mark = scene.host.exchange.mark_price(GONE)
+        await scene.connector.place_order(
+            GONE, "BUY", "0.03", order_type="LIMIT", price=mark * Decimal("0.8"), round="nearest"
+        )
+        await scene.sleep(1)
+        await change(scene, without=GONE)
+        await scene.connector.get_instruments(refresh=True)
+        assert scene.connector.instruments.known(GONE) is None
+        scene.host.faults.clear()
+        before = asked(scene)
+        for _ in range(3):
+            scene.host.exchange.force_fill("main", symbol=GONE, quantity=Decimal("0.01"))
+        await scene.sleep(2)
+        assert [fill.symbol for fill in fills] == [GONE] * 3
+        assert asked(scene) == before + 1
+        assert scene.connector.instruments.known(GONE) is not None
+        assert [one.how for one in changed(scene) if one.symbol == GONE] == ["DELISTED", "LISTED"]
+
+    play(scenario, venue)

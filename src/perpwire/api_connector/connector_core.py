@@ -54,7 +54,7 @@ from perpwire.model.incident import FrameGarbled, Incident, PositionMismatch
 from perpwire.model.instrument import Instrument
 from perpwire.model.market import ContractChanged, Event, MarkPrice
 from perpwire.model.numbers import Number, exact
-from perpwire.model.order import Order
+from perpwire.model.order import Fill, Order
 from perpwire.transport.base import HttpTransport, SocketTransport
 from perpwire.transport.proxy import Proxy
 from perpwire.venues.base import Call, Hosts, Road, Venue
@@ -197,6 +197,8 @@ class ConnectorCore:
             resting=lambda: self.account_state.open_orders, on_incident=self._tell, shared=self._contracts,
         )  # fmt: skip
         self.streams.on(ContractChanged, self._on_contract)
+        for kind in (Fill, Order, Position):
+            self.streams.on(kind, self._on_account)
         self.position_modes = PositionModes(venue, self._clock, self._tell)
         view = View(self._mark_price, self._positions_of, self._open_orders_of)
         self.guard = Guard(guards, view, venue=venue.name, clock=self._clock, on_incident=self._tell)
@@ -513,6 +515,10 @@ class ConnectorCore:
     def _on_contract(self, contract: ContractChanged) -> None:
         if self._parts is not None and contract.venue == self.venue.name:
             self.instruments.refresh_soon()
+
+    def _on_account(self, event: Fill | Order | Position) -> None:
+        if self._parts is not None and event.venue == self.venue.name:
+            self.instruments.on_heard(event.symbol)
 
     def _tell(self, incident: Incident) -> None:
         if isinstance(incident, FrameGarbled) and self._parts is not None:

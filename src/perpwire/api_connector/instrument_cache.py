@@ -59,6 +59,8 @@ class InstrumentCache:
         self._resting = resting
         self._on_incident = on_incident
         self._used: set[str] = set()
+        self._sought: set[str] = set()
+        """Symbols that the account told of, and that were not known."""
         self._endings_told: set[tuple[str, int]] = set()
         self._timer: Timer | None = None
         self._venue = venue
@@ -125,6 +127,13 @@ class InstrumentCache:
         if self._asked_ns is None or not is_of_rules:
             return
         if self._clock.monotonic_ns() - self._asked_ns > DOUBT_S * 1e9:
+            self.refresh_soon()
+
+    def on_heard(self, symbol: str) -> None:
+        """The account has something of this contract: where it is not known, it is new, and they are asked for anew.
+        Once for each, as a venue may have what it never lists."""
+        if self._asked_ns is not None and symbol and symbol not in self._known and symbol not in self._sought:
+            self._sought.add(symbol)
             self.refresh_soon()
 
     async def close(self) -> None:

@@ -197,8 +197,9 @@ class ConnectorCore:
             resting=lambda: self.account_state.open_orders, on_incident=self._tell, shared=self._contracts,
         )  # fmt: skip
         self.streams.on(ContractChanged, self._on_contract)
-        for kind in (Fill, Order, Position):
-            self.streams.on(kind, self._on_account)
+        self.streams.on(Fill, self._on_account)
+        self.streams.on(Order, self._on_account)
+        self.streams.on(Position, self._on_account)
         self.position_modes = PositionModes(venue, self._clock, self._tell)
         view = View(self._mark_price, self._positions_of, self._open_orders_of)
         self.guard = Guard(guards, view, venue=venue.name, clock=self._clock, on_incident=self._tell)

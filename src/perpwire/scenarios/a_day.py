@@ -12,6 +12,7 @@ from decimal import Decimal
 from types import FrameType, ModuleType
 
 from perpwire.api_connector.lifecycle import State, TopicState
+from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.model.market import BookTicker, MarkPrice, Trade
 from perpwire.scenarios.registry import scenario
 from perpwire.scenarios.run import Run
@@ -63,12 +64,12 @@ async def _so_long(run: Run, hours: int) -> None:
         good += fine
         looked += all_there_is
         if warm_mb is None and run.now_s > began_s + WARM_H * HOUR_S:
-            warm_mb = _memory_mb(run)
+            warm_mb = memory_mb(run, run.connector)
     share = good / looked
     run.facts["live_ppm"] = round(share * 1e6)
     run.check(share >= WANTED, f"live and in sync for {share:.4%} of the time")
     if warm_mb is not None:
-        grown_mb = _memory_mb(run) - warm_mb
+        grown_mb = memory_mb(run, run.connector) - warm_mb
         run.facts["grown_kb"] = round(grown_mb * 1000)
         run.check(grown_mb < GROWTH_MB, f"memory has grown by {grown_mb:.1f} MB")
 
@@ -90,11 +91,11 @@ def _look(run: Run) -> tuple[int, int]:
     return fine + sum(book.is_in_sync for book in books), whole + len(books)
 
 
-def _memory_mb(run: Run) -> float:
+def memory_mb(run: Run, connector: VenueConnector) -> float:
     """What can be reached from the connector: the exchange, its journal and this run's notes grow, as they keep
     everything, and are left out."""
     seen: set[int] = {id(run), id(run.delivered)}
-    waiting: list[object] = [run.connector]
+    waiting: list[object] = [connector]
     held = 0
     while waiting:
         one = waiting.pop()

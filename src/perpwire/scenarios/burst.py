@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 from perpwire.api_connector.event_queue import EventQueue
-from perpwire.model.incident import ConnectionLost, HandlerFailed
+from perpwire.model.incident import ConnectionLost, HandlerFailed, UnknownSeen
 from perpwire.model.market import BookTicker, Event, Gap, MarkPrice, Trade, Unknown
 from perpwire.model.order import Fill
+from perpwire.scenarios.a_day import memory_mb
 from perpwire.scenarios.invariants import ON_PURPOSE
 from perpwire.scenarios.registry import scenario
 from perpwire.scenarios.run import Run
@@ -23,6 +24,8 @@ BURSTS, FILLS = 100, 10
 PAUSE_S = 0.05
 """Of the slow consumer, after each item."""
 
+REQUESTS, AT_ONCE = 10_000, 10
+
 BLOCKED_S = 2.0
 NOT_JSON = "<html>502 Bad Gateway</html>"
 
@@ -35,6 +38,7 @@ async def burst(run: Run) -> None:
     first_s = run.now_s
     await asyncio.gather(_fills(run), _market(run), _consumers_that_end(run), _requests(run))
     await _frames_that_are_none(run)
+    await _a_new_word(run)
     failing.check(run)
     lost = [one.connection for one in run.incidents if isinstance(one, ConnectionLost)]
     run.check(not lost, f"lost within {run.now_s - first_s:.0f} s: {lost}")
@@ -213,6 +217,60 @@ async def _frames_that_are_none(run: Run) -> None:
     if run.venue == "binance":
         run.check(numbers == list(range(numbers[0], numbers[-1] + 1)), "the trades of the garbled frame are missing")
     trades.close()
+
+
+EXECUTED = {"binance": '"x":"TRADE"', "bybit": '"execType":"Trade"'}
+"""What the account's stream says of a fill."""
+
+
+def new_word(run: Run, word: str) -> CorruptMessage:
+    """The next fill is told to be of a kind that nobody knows."""
+    old = EXECUTED[run.venue]
+    return CorruptMessage(of="private", contains=old, how="replace", text=f'{old.partition(":")[0]}:"{word}"')
+
+
+async def _a_new_word(run: Run) -> None:
+    """An execution of a kind that came up today is a fill all the same, bears its word, and is told of once."""
+    before = len(run.fills)
+    for _ in range(2):
+        run.fault(new_word(run, "INSURANCE_FUND"))
+        await run.place(SYMBOL, "BUY", "0.01")
+        await run.clock.sleep(1 + run.slack_s)
+    words = {fill.order_id: fill.unknown_words for fill in run.fills[before:] if fill.unknown_words}
+    run.check(
+        len(words) == 2 and set(words.values()) == {("execution INSURANCE_FUND",)}, f"fills with a new word: {words}"
+    )
+    told = [one.word for one in run.incidents if isinstance(one, UnknownSeen)]
+    run.check(told == ["INSURANCE_FUND"], f"new words that were told of: {told}")
+
+
+@scenario(options={"rate": 0.05, "latency_s": 0.001, "journal_capacity": 100_000}, one_in=100, settle_s=5.0)
+async def ten_thousand_requests(run: Run) -> None:
+    """Through one trading socket, whose own events nobody reads: each has its answer, and nothing piles up."""
+    async with run.world.connector(run.venue, road="websocket") as connector:
+        route = connector.trade_route
+        assert route is not None
+        answered = 0
+        held_mb = None
+        for number in range(REQUESTS // AT_ONCE):
+            orders = await asyncio.gather(
+                *(
+                    connector.place_order(
+                        OTHER, "SELL" if one % 2 else "BUY", "0.01", client_order_id=f"q-{number}-{one}"
+                    )
+                    for one in range(AT_ONCE)
+                )
+            )
+            answered += sum(order.client_order_id == f"q-{number}-{one}" for one, order in enumerate(orders))
+            if number == REQUESTS // AT_ONCE // 10:
+                held_mb = memory_mb(run, connector)
+        run.check(answered == REQUESTS, f"{answered} of {REQUESTS} have their own answer")
+        run.check(route.waiting == 0, f"{route.waiting} still wait")
+        run.check(route.reconnects == 0, f"{route.reconnects} reconnects")
+        assert held_mb is not None
+        grown_mb = memory_mb(run, connector) - held_mb
+        run.check(grown_mb < 64, f"memory has grown by {grown_mb:.1f} MB")
+        run.facts["requests"] = answered
 
 
 async def _requests(run: Run) -> None:

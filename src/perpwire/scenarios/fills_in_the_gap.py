@@ -6,9 +6,11 @@ from collections import defaultdict
 from decimal import Decimal
 
 from perpwire.api_connector.venue_connector import VenueConnector
-from perpwire.model.incident import PositionMismatch
+from perpwire.model.incident import PositionMismatch, UnknownSeen
 from perpwire.model.market import Gap
 from perpwire.model.order import Fill, Order, OrderStatus
+from perpwire.notification.rules import Rules
+from perpwire.scenarios.burst import new_word
 from perpwire.scenarios.listen_key import NAME, PATH
 from perpwire.scenarios.registry import scenario
 from perpwire.scenarios.run import Run
@@ -86,6 +88,7 @@ async def fills_in_the_gap(run: Run) -> None:
     await run.until(lost_s + away_s)
     live_s = await _live_again(run, lost_s)
     await run.until(live_s + 1)
+    run.fault(new_word(run, "NEW_ENUM_X"))
     run.fault(DuplicateMessage(of="private", count=10, times=2, after_each_s=0.1, for_s=3.0))
     await run.place(SYMBOL, "BUY", "0.01")
     await run.until(live_s + WITHIN_S)
@@ -152,6 +155,9 @@ def _check(run: Run, heard: Heard, a: Order, b: Order) -> None:
     run.check(any(fill.symbol == UNHEARD_OF for fill in heard.fills), "the contract nobody heard of")
     first = heard.order.index("recovered") if "recovered" in heard.order else 0
     run.check("gap" in heard.order[:first], f"no gap was told before what it had held back: {heard.order[:3]}")
+    told = [one for one in run.incidents if isinstance(one, UnknownSeen)]
+    run.check([one.word for one in told] == ["NEW_ENUM_X"], f"new words that were told of: {told}")
+    run.check(all(Rules().alert(one) is not None for one in told), "a new word is no alert")
     ended = heard.orders.get(a.client_order_id)
     run.check(
         ended is not None and ended.status is OrderStatus.CANCELED and ended.filled_quantity == Decimal("0.2"),

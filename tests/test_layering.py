@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "perpwire.model": ("perpwire.errors",),
     "perpwire.venues": (*FOUNDATION, "perpwire.venues.base"),
     "perpwire.venues.endpoint": FOUNDATION,
+    "perpwire.venues.finite": FOUNDATION,
     "perpwire.venues.lenient": FOUNDATION,
     "perpwire.venues.calls": (*FOUNDATION, "perpwire.venues.endpoint"),
     "perpwire.venues.base": (*FOUNDATION, "perpwire.venues.endpoint", "perpwire.venues.calls"),
@@ -60,7 +61,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "perpwire.simulator": (*FOUNDATION, "perpwire.venues", "perpwire.transport", "perpwire.data_processor"),
 }
 for package in VENUES.values():
-    tables = (*FOUNDATION, "perpwire.venues.base", "perpwire.venues.lenient", package)
+    tables = (*FOUNDATION, "perpwire.venues.base", "perpwire.venues.finite", "perpwire.venues.lenient", package)
     MAY_IMPORT[package] = tables
     MAY_IMPORT[f"{package}.connector"] = (*tables, "perpwire.api_connector")
     MAY_IMPORT[f"{package}.sim"] = (*tables, "perpwire.simulator")

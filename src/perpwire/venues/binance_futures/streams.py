@@ -16,7 +16,7 @@ from msgspec import field
 from msgspec.structs import force_setattr
 
 from perpwire.errors import BadInput
-from perpwire.model.market import AggTrade, BookDelta, BookSnapshot, BookTicker, Event, TextLevel, Trade, Unknown
+from perpwire.model.market import AggTrade, BookDelta, BookSnapshot, BookTicker, Event, Trade, Unknown
 from perpwire.venues.binance_futures import (
     translate_market,
     translate_streams,
@@ -27,6 +27,7 @@ from perpwire.venues.binance_futures import (
 from perpwire.venues.binance_futures.stream_names import read_name
 from perpwire.venues.binance_futures.translate_streams import UM, present
 from perpwire.venues.binance_futures.translate_words import VENUE
+from perpwire.venues.finite import Amount, check_levels, not_finite
 from perpwire.venues.lenient import with_text_numbers
 
 Decode = Callable[[bytes, int], Sequence[Event] | None]
@@ -76,8 +77,8 @@ class _BookDelta(BookDelta, frozen=True, kw_only=True, dict=True):
     venue: str = VENUE
     symbol: str = field(name="s")
     venue_time_ms: int = field(name="T", default=0)
-    bid_text: tuple[TextLevel, ...] = field(name="b")
-    ask_text: tuple[TextLevel, ...] = field(name="a")
+    bid_text: tuple[tuple[Amount, Amount], ...] = field(name="b")
+    ask_text: tuple[tuple[Amount, Amount], ...] = field(name="a")
     first_update_id: int = field(name="U")
     update_id: int = field(name="u")
     previous_update_id: int | None = field(name="pu", default=None)
@@ -88,28 +89,49 @@ class _PartialBook(BookSnapshot, frozen=True, kw_only=True, dict=True):
     venue: str = VENUE
     symbol: str = field(name="s")
     venue_time_ms: int = field(name="T", default=0)
-    bid_text: tuple[TextLevel, ...] = field(name="b")
-    ask_text: tuple[TextLevel, ...] = field(name="a")
+    bid_text: tuple[tuple[Amount, Amount], ...] = field(name="b")
+    ask_text: tuple[tuple[Amount, Amount], ...] = field(name="a")
     update_id: int = field(name="u")
     symbol_type: int = field(name="st", default=UM)
 
 
-_Straight = _AggTrade | _RawTrade | _BookTicker
 _Book = _BookDelta | _PartialBook
 
+_decode_agg_trade = msgspec.json.Decoder(_AggTrade, strict=False).decode
+_decode_raw_trade = msgspec.json.Decoder(_RawTrade, strict=False).decode
+_decode_book_ticker = msgspec.json.Decoder(_BookTicker, strict=False).decode
 
-def _straight(wire_type: type[_Straight]) -> Decode:
-    """A decoder of one of the classes above."""
-    decode = msgspec.json.Decoder(wire_type, strict=False).decode
 
-    def events(payload: bytes, received_ns: int) -> Sequence[Event]:
-        event = decode(payload)
-        if event.symbol_type != UM:
-            return ()
-        force_setattr(event, "received_ns", received_ns)
-        return (event,)
+def _agg_trade(payload: bytes, received_ns: int) -> Sequence[Event]:
+    trade = _decode_agg_trade(payload)
+    if trade.symbol_type != UM:
+        return ()
+    if not (trade.price.is_finite() and trade.quantity.is_finite()):
+        not_finite(trade.price, trade.quantity)
+    force_setattr(trade, "received_ns", received_ns)
+    return (trade,)
 
-    return events
+
+def _raw_trade(payload: bytes, received_ns: int) -> Sequence[Event]:
+    trade = _decode_raw_trade(payload)
+    # Fills of the insurance fund and of deleveraging are no trades of the market.
+    if trade.symbol_type != UM or trade.kind != "MARKET":
+        return ()
+    if not (trade.price.is_finite() and trade.quantity.is_finite()):
+        not_finite(trade.price, trade.quantity)
+    force_setattr(trade, "received_ns", received_ns)
+    return (trade,)
+
+
+def _book_ticker(payload: bytes, received_ns: int) -> Sequence[Event]:
+    top = _decode_book_ticker(payload)
+    if top.symbol_type != UM:
+        return ()
+    bid, bid_quantity, ask, ask_quantity = top.bid_price, top.bid_quantity, top.ask_price, top.ask_quantity
+    if not (bid.is_finite() and bid_quantity.is_finite() and ask.is_finite() and ask_quantity.is_finite()):
+        not_finite(bid, bid_quantity, ask, ask_quantity)
+    force_setattr(top, "received_ns", received_ns)
+    return (top,)
 
 
 def _book(wire_type: type[_Book], stream: str) -> Decode:
@@ -120,23 +142,12 @@ def _book(wire_type: type[_Book], stream: str) -> Decode:
         event = decode(payload)
         if event.symbol_type != UM:
             return ()
+        check_levels(payload, event.bid_text, event.ask_text)
         force_setattr(event, "received_ns", received_ns)
         force_setattr(event, "stream", stream)
         return (event,)
 
     return events
-
-
-_decode_raw_trade = msgspec.json.Decoder(_RawTrade, strict=False).decode
-
-
-def _raw_trade(payload: bytes, received_ns: int) -> Sequence[Event]:
-    trade = _decode_raw_trade(payload)
-    # Fills of the insurance fund and of deleveraging are no trades of the market.
-    if trade.symbol_type != UM or trade.kind != "MARKET":
-        return ()
-    force_setattr(trade, "received_ns", received_ns)
-    return (trade,)
 
 
 _decode_mark_prices = msgspec.json.Decoder(
@@ -189,9 +200,9 @@ def _of_no_interest(payload: bytes, received_ns: int) -> Sequence[Event]:
 
 
 _BY_KIND: dict[str, Decode] = {
-    "aggTrade": _straight(_AggTrade),
+    "aggTrade": _agg_trade,
     "trade": _raw_trade,
-    "bookTicker": _straight(_BookTicker),
+    "bookTicker": _book_ticker,
     "markPrice": _mark_prices,
     "rpiDepth": _of(wire_streams.DepthUpdate, translate_streams.rpi_book),
     "kline": _of(wire_streams.KlineEvent, translate_streams.kline),

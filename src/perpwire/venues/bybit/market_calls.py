@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from functools import partial
+from typing import TypeVar
 
 from perpwire.errors import NotOffered
 from perpwire.model.instrument import Instrument
@@ -22,6 +23,8 @@ from perpwire.model.market import (
 from perpwire.venues.base import Call, MarketCalls, Params
 from perpwire.venues.bybit import endpoints, translate_market as translate, wire
 from perpwire.venues.bybit.paging import NAME, Log, backwards, bad, call, paged
+
+T = TypeVar("T")
 
 LINEAR = {"category": "linear"}
 
@@ -95,7 +98,8 @@ class BybitMarketCalls(MarketCalls):
         )
 
     def tickers(self, symbol: str | None) -> Call[tuple[Ticker, ...]]:
-        return call(endpoints.TICKERS, _of(symbol), partial(translate.of_tickers, one=translate.ticker))
+        """Of all symbols, those that have been traded: before its launch a contract has no price."""
+        return call(endpoints.TICKERS, _of(symbol), _rows_of(symbol, "lastPrice", translate.ticker))
 
     def book_tickers(self, symbol: str | None) -> Call[tuple[BookTicker, ...]]:
         """Without the book's counter: update_id is 0."""
@@ -104,12 +108,7 @@ class BybitMarketCalls(MarketCalls):
     def mark_prices(self, symbol: str | None) -> Call[tuple[MarkPrice, ...]]:
         """Of all symbols, those that have a mark price: before its launch a contract has none."""
 
-        def known(reply: wire.Dated[wire.Page[wire.TickerRow]]) -> tuple[MarkPrice, ...]:
-            rows = tuple(row for row in reply.result.rows or () if row.markPrice)
-            return translate.of_tickers(wire.Dated(wire.Page(rows=list(rows)), reply.time), translate.mark_price)
-
-        read = known if symbol is None else partial(translate.of_tickers, one=translate.mark_price)
-        return call(endpoints.TICKERS, _of(symbol), read)
+        return call(endpoints.TICKERS, _of(symbol), _rows_of(symbol, "markPrice", translate.mark_price))
 
     def open_interest(self, symbol: str) -> Call[OpenInterest]:
         def the_one(reply: object) -> OpenInterest:
@@ -141,6 +140,21 @@ class BybitMarketCalls(MarketCalls):
 
 def _of(symbol: str | None) -> Params:
     return {**LINEAR, "symbol": symbol}
+
+
+Tickers = wire.Dated[wire.Page[wire.TickerRow]]
+
+
+def _rows_of(
+    symbol: str | None, price: str, one: Callable[[wire.TickerRow, int], T]
+) -> Callable[[Tickers], tuple[T, ...]]:
+    """How a reply is read: where all symbols were asked for, without those that state no such price."""
+
+    def known(reply: Tickers) -> tuple[T, ...]:
+        rows = [row for row in reply.result.rows or () if getattr(row, price)]
+        return translate.of_tickers(wire.Dated(wire.Page(rows=rows), reply.time), one)
+
+    return known if symbol is None else partial(translate.of_tickers, one=one)
 
 
 def _interval(name: str, known: dict[str, tuple[str, int]], interval: str, lacks: Container[str]) -> tuple[str, int]:

@@ -24,6 +24,7 @@ from perpwire.venues.bybit import (
     wire_streams,
 )
 from perpwire.venues.bybit.ticker_stream import MergedTicker
+from perpwire.venues.finite import Amount, check_levels, not_finite
 from perpwire.venues.lenient import with_text_numbers
 
 NAME = translate.NAME
@@ -41,7 +42,7 @@ class _Head(msgspec.Struct):
 
 _read_head = msgspec.json.Decoder(_Head).decode
 _read_trades = msgspec.json.Decoder(wire_streams.TradeFrame[Decimal], strict=False).decode
-_read_book = msgspec.json.Decoder(wire_streams.BookFrame[str], strict=False).decode
+_read_book = msgspec.json.Decoder(wire_streams.BookFrame[Amount], strict=False).decode
 _read_top = msgspec.json.Decoder(wire_streams.BookFrame[Decimal], strict=False).decode
 _read_orders = msgspec.json.Decoder(wire_streams.PrivateFrame[wire.OrderPush], strict=False).decode
 _read_executions = msgspec.json.Decoder(wire_streams.PrivateFrame[wire.ExecutionPush], strict=False).decode
@@ -134,6 +135,10 @@ def _decoder_of(topic: bytes) -> Decode | None:
 
 
 def _trades(frame: bytes, received_ns: int) -> Sequence[Event]:
+    rows = _read_trades(frame).data
+    for row in rows:
+        if not (row.p.is_finite() and row.v.is_finite()):
+            not_finite(row.p, row.v)
     return [
         Trade(
             venue=NAME,
@@ -145,13 +150,14 @@ def _trades(frame: bytes, received_ns: int) -> Sequence[Event]:
             quantity=row.v,
             buyer_is_maker=row.S == "Sell",  # S is the taker's side
         )
-        for row in _read_trades(frame).data
+        for row in rows
     ]
 
 
 def _book(topic: str, frame: bytes, received_ns: int) -> Sequence[Event]:
     read = _read_book(frame)
     data = read.data
+    check_levels(frame, data.b, data.a)
     if read.type == "delta":
         return (
             BookDelta(
@@ -195,6 +201,9 @@ class _TopOfBook:
     def decode(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         read = _read_top(frame)
         data = read.data
+        for price, quantity in (*data.b, *data.a):
+            if not (price.is_finite() and quantity.is_finite()):
+                not_finite(price, quantity)
         if read.type == "snapshot":
             bid = self._bid = data.b[0] if data.b else _EMPTY
             ask = self._ask = data.a[0] if data.a else _EMPTY

@@ -24,6 +24,7 @@ from perpwire.model.market import (
 from perpwire.model.order import Side
 from perpwire.venues.bybit import wire
 from perpwire.venues.bybit.translate import NAME, milliseconds, number, optional, positive, side_of, stated
+from perpwire.venues.finite import not_finite
 
 MINUTE_MS = 60_000
 DAY_MS = 24 * 60 * MINUTE_MS
@@ -96,6 +97,9 @@ def instrument(row: wire.InstrumentRow) -> Instrument:
 
 
 def book(reply: wire.BookReply[Decimal]) -> BookSnapshot:
+    for level in (*reply.b, *reply.a):
+        if not (level[0].is_finite() and level[1].is_finite()):
+            not_finite(*level)
     return BookSnapshot(
         venue=NAME,
         symbol=reply.s,
@@ -184,7 +188,7 @@ def ticker(row: wire.TickerRow, time_ms: int) -> Ticker:
         venue=NAME,
         symbol=row.symbol,
         venue_time_ms=time_ms,
-        last_price=stated(row.lastPrice),
+        last_price=number(row.lastPrice or ""),
         open_price=stated(row.prevPrice24h),
         high_price=stated(row.highPrice24h),
         low_price=stated(row.lowPrice24h),

@@ -7,8 +7,9 @@ from decimal import Decimal
 from hypothesis import given, strategies as st
 
 from perpwire.data_processor.seam import LOG, TAIL, Seam, Source
-from perpwire.model.account import Position
+from perpwire.model.account import Balance, Position
 from perpwire.model.market import BookDelta, BookSnapshot, Event, MarkPrice, Trade
+from perpwire.model.order import PositionSide
 
 D = Decimal
 
@@ -181,6 +182,77 @@ def test_what_is_remembered_is_bounded_and_little_where_both_have_said_it() -> N
     for number in range(5 * LOG, 10 * LOG):
         two.say(two.old, trade(number))
     assert len(sequence.log) <= 2 * LOG + 1
+
+
+def position(quantity: int, at_ms: int, received_s: float, side: PositionSide = PositionSide.LONG) -> Position:
+    return Position(
+        symbol="BTCUSDT", venue_time_ms=at_ms, received_ns=round(received_s * 1e9), position_side=side,
+        quantity=D(quantity), entry_price=None,
+    )  # fmt: skip
+
+
+def balance(wallet: int, at_ms: int, received_s: float, asset: str = "USDT") -> Balance:
+    return Balance(venue_time_ms=at_ms, received_ns=round(received_s * 1e9), asset=asset, wallet=D(wallet))
+
+
+def of_two() -> Two:
+    two = Two()
+    two.release()
+    return two
+
+
+def test_a_position_that_a_later_one_has_overtaken_on_the_other_socket_takes_nothing_back() -> None:
+    two = of_two()
+    two.say(two.new, position(2, 2000, 10.0))  # what came before it is lost on this socket
+    two.say(two.old, position(1, 1900, 12.0), position(2, 2000, 12.0), position(3, 2100, 12.0))
+    two.say(two.new, position(3, 2100, 12.1))
+    assert [one.quantity for one in two.out if isinstance(one, Position)] == [2, 3]
+    two.say(two.new, balance(20, 2200, 13.0))
+    two.say(two.old, balance(10, 2150, 14.0), balance(20, 2200, 14.0))
+    assert [one.wallet for one in two.out if isinstance(one, Balance)] == [20]
+
+
+def test_a_repeat_of_an_older_position_that_is_late_takes_nothing_back() -> None:
+    two = of_two()
+    two.say(two.old, position(1, 1900, 10.0), position(2, 2000, 10.1))
+    two.say(two.new, position(2, 2000, 10.2), position(1, 1900, 10.3))
+    assert [one.quantity for one in two.out if isinstance(one, Position)] == [1, 2]
+
+
+def test_the_other_side_of_a_hedge_and_another_asset_are_no_newer_state_of_it() -> None:
+    two = of_two()
+    two.say(two.new, position(2, 2000, 10.0), balance(20, 2000, 10.0))
+    two.say(two.old, position(-1, 1900, 10.5, PositionSide.SHORT), balance(1, 1900, 10.5, "USDC"))
+    assert len(two.out) == 4
+
+
+def test_positions_go_on_while_the_venues_clock_is_put_back_whichever_socket_says_them_first() -> None:
+    for back_ms in (1000, 3_600_000):
+        for first_is_old in (True, False):
+            two = of_two()
+            first, second = (two.old, two.new) if first_is_old else (two.new, two.old)
+            told = [position(number, 7_200_000 + 100 * number, 10 + number / 10) for number in range(5)]
+            told += [position(number, 7_200_000 + 100 * number - back_ms, 10 + number / 10) for number in range(5, 20)]
+            for number, one in enumerate(told):
+                two.say(first, one)
+                if number:
+                    two.say(second, told[number - 1])
+            assert [one.quantity for one in two.out if isinstance(one, Position)] == list(range(20))
+
+
+def test_a_socket_alone_that_missed_what_came_before_a_step_of_the_venues_clock_is_believed_soon() -> None:
+    two = of_two()
+    two.say(two.new, position(1, 9000, 10.0))
+    two.seam.leave(two.new)
+    two.say(two.old, position(2, 8000, 10.5), position(3, 8500, 16.0), position(4, 8600, 16.1))
+    assert [one.quantity for one in two.out if isinstance(one, Position)] == [1, 3, 4]
+
+
+def test_a_message_without_a_time_is_taken_as_it_comes() -> None:
+    two = of_two()
+    two.say(two.new, position(1, 9000, 10.0))
+    two.say(two.old, position(2, 0, 10.5))
+    assert [one.quantity for one in two.out if isinstance(one, Position)] == [1, 2]
 
 
 @given(

@@ -9,11 +9,12 @@ from decimal import Decimal
 import pytest
 
 from perpwire.api_connector.lifecycle import State
+from perpwire.api_connector.websocket_manager import StreamSettings
 from perpwire.clock import ManualClock
 from perpwire.model.account import Balance, Position
 from perpwire.model.market import Event
 from perpwire.model.order import Fill, Order, OrderStatus, OrderType, PositionSide, Side, TimeInForce
-from perpwire.simulator.faults import Answer, Cut, Delay, Refuse
+from perpwire.simulator.faults import Answer, Cut, Delay, DelayMessage, DropMessage, Refuse, Skew
 from perpwire.simulator.intents import OrderIntent
 from perpwire.testing import World, offline
 
@@ -164,3 +165,42 @@ def test_an_asset_that_is_spent_while_we_are_away_is_told_as_empty(venue: str) -
         assert connector.account_state.balances["USDT"].wallet == 100_000
 
     in_world(scenario, venue)
+
+
+ACCOUNT = {"binance": "ACCOUNT_UPDATE", "bybit": '"topic":"position'}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("step_s", [0.0, -1.0, -3600.0])
+def test_of_two_copies_one_that_is_late_never_sets_a_position_back(venue: str, step_s: float) -> None:
+    """Though the venue's clock is put back meanwhile."""
+
+    async def scenario(world: World) -> None:
+        async with world.connector(venue, stream_settings=StreamSettings(copies=2)) as connector:
+            host = world.simulation.hosts[venue]
+            before = set(host.connections)
+            await connector.open_account_stream()
+            await asyncio.sleep(10)
+            one, other = sorted(set(host.connections) - before)[-2:]
+            told: list[Decimal] = []
+            connector.on(Position, lambda position: told.append(position.quantity))
+            faults = world.simulation.faults[venue]
+            said = ACCOUNT[venue]
+            faults.add(DelayMessage(of="private", connection=one, contains=said, seconds=2))
+            faults.add(DropMessage(of="private", connection=other, contains=said))
+            await connector.place_order("BTCUSDT", "BUY", "0.01")
+            await asyncio.sleep(0.5)
+            await connector.place_order("BTCUSDT", "BUY", "0.02")
+            await asyncio.sleep(0.3)
+            assert told[-1] == Decimal("0.03")
+            if step_s:
+                faults.add(Skew(seconds=step_s, is_step=True))
+                await connector.place_order("BTCUSDT", "BUY", "0.03")
+                await asyncio.sleep(0.3)
+            await asyncio.sleep(3)
+            expected = [Decimal("0.03"), Decimal("0.06")] if step_s else [Decimal("0.03")]
+            assert told == expected
+            assert connector.account_state.positions["BTCUSDT", PositionSide.BOTH].quantity == expected[-1]
+
+    in_world(scenario, venue, rate=0.5)

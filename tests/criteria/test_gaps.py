@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from perpwire.api_connector import public_gaps
 from perpwire.clock import ManualClock
 from perpwire.model.incident import Incident, StreamGap
 from perpwire.model.market import AggTrade, BookTicker, Event, Gap, Kline, Liquidation, MarkPrice, Trade
 from perpwire.simulator.faults import Answer, Cut, DropMessage, Refuse, Silence
 from perpwire.testing import World, offline
+from perpwire.venues.binance_futures.sim import agg_trades
 
 VENUES = ["binance", "bybit"]
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
@@ -136,6 +138,69 @@ def test_gaps_1_where_trades_cannot_be_read_back_the_gap_says_so_and_the_stream_
             assert [one for one in ids if one in had] == had[-len([one for one in ids if one in had]) :]
 
     play(venue, scenario)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pages", [10, 2])
+def test_gaps_1_a_hole_of_thousands_is_closed_page_after_page_up_to_a_bound_and_told_beyond_it(
+    pages: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(public_gaps, "MOST_PAGES", pages)
+    monkeypatch.setattr(agg_trades, "REMEMBERED", 100_000)
+
+    async def scenario(world: World, ours: Ears, truth: Ears, numbers: list[int]) -> None:
+        host, faults = world.simulation.hosts["binance"], world.simulation.faults["binance"]
+        began = len(host.journal.entries(kind="request"))
+        for number in numbers:
+            faults.add(Cut(connection=number))
+        faults.add(Refuse(seconds=120.0))
+        await world.clock.sleep(150)
+        asked = [one.text for one in host.journal.entries(kind="request")[began:] if "/aggTrades" in one.text]
+        for symbol in SYMBOLS:
+            recovered = [one for one in ours.trades(symbol) if one.recovered]
+            print(
+                "GG",
+                symbol,
+                len(recovered),
+                [
+                    (g.since_ns, g.until_ns, g.first_missing, g.last_missing, g.repaired, g.why)
+                    for g in ours.gaps(symbol)
+                ],
+                [a[-40:] for a in asked],
+            )
+            (gap,) = ours.gaps(symbol)
+            ids = [int(one.trade_id) for one in recovered]
+            assert gap.repaired is (pages == 10 or gap.last_missing == ids[-1])
+            questions = [one for one in asked if symbol in one]
+            assert len(questions) == min(pages, len(recovered) // 999 + 1)
+            if gap.repaired:
+                assert len(recovered) > 1000
+                same(ours, truth, symbol)
+            else:
+                assert len(recovered) == 2 * 999
+            assert ids == list(range(ids[0], ids[-1] + 1))
+            assert gap.first_missing == ids[0]
+
+    play("binance", scenario, rate=60.0)
+
+
+@pytest.mark.slow
+def test_gaps_1_further_pages_of_all_holes_together_are_bounded_by_the_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(public_gaps, "FURTHER_A_MINUTE", 3)
+    monkeypatch.setattr(agg_trades, "REMEMBERED", 100_000)
+
+    async def scenario(world: World, ours: Ears, truth: Ears, numbers: list[int]) -> None:
+        host, faults = world.simulation.hosts["binance"], world.simulation.faults["binance"]
+        began = len(host.journal.entries(kind="request"))
+        for number in numbers:
+            faults.add(Cut(connection=number))
+        faults.add(Refuse(seconds=120.0))
+        await world.clock.sleep(150)
+        asked = [one.text for one in host.journal.entries(kind="request")[began:] if "/aggTrades" in one.text]
+        assert len(asked) == len(SYMBOLS) + 3
+        assert sum(not gap.repaired for symbol in SYMBOLS for gap in ours.gaps(symbol)) >= 2
+
+    play("binance", scenario, rate=60.0)
 
 
 @pytest.mark.slow

@@ -2,14 +2,15 @@
 
 A hole is where a connection was lost, where one topic was mute among others that spoke, or where the venue's own
 numbering of trades jumps. Whoever has asked for a kind of event gets a Gap before the next event of it. Trades and
-closed candles are read back over REST as far as one question reaches, and delivered in order, once, marked
-`recovered`; what the stream itself says meanwhile waits, at most HOLD_S.
+closed candles are read back over REST, and delivered in order, once, marked `recovered`: trades in as many questions as
+the venue leads on to, up to MOST_PAGES, and what the stream itself says meanwhile waits, at most HOLD_S.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -50,6 +51,15 @@ TRIES = 3
 AGAIN_S = 1.0
 """The venue's lists may lag behind its streams."""
 
+MOST_PAGES = 10
+"""Questions for the trades of one hole."""
+
+FURTHER_A_MINUTE = 30
+"""And of those that are not a hole's first, for all symbols together: at Binance a quarter of an address' weight."""
+
+
+AT_ONCE = 500
+"""Trades that are delivered in one go."""
 
 STATES: frozenset[type[Event]] = frozenset(
     {BookTicker, BookSnapshot, MarkPrice, Ticker, MiniTicker, OpenInterest, PriceLimits, AssetIndex, CompositeIndex}
@@ -84,6 +94,8 @@ class PublicGaps:
         """Those that wait."""
         self._last_ns: dict[str, int] = {}
         """Connection or topic -> when it was lost, Unix nanoseconds."""
+        self._further_ns: deque[int] = deque(maxlen=FURTHER_A_MINUTE)
+        """When a question was asked that was not a hole's first, monotonic."""
         self._offs: list[Callable[[], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -215,7 +227,7 @@ class PublicGaps:
         try:
             await self._read_trades(tape, since_ns, why)
         except Exception:  # whatever it is, there is a hole
-            self._deliver_missing(tape, [], since_ns, why, False)
+            await self._deliver_missing(tape, [], since_ns, why, False)
             raise
         finally:
             tape.is_repaired = False
@@ -226,24 +238,45 @@ class PublicGaps:
         assert last is not None
         until_ns = self._clock.monotonic_ns() + round(HOLD_S * 1e9)
         missing: list[Trade] = []
-        is_whole = False
-        for _ in range(TRIES):
+        is_whole = is_gone = False
+        tries = pages = 0
+        while True:
             left_s = (until_ns - self._clock.monotonic_ns()) / 1e9
             try:
                 rows = await self._within(self._requests.run(self._venue.trades_from(tape.symbol, last)), left_s)
             except (APIError, TimeoutError) as error:
                 log.warning("trades of %s can't be read back yet: %s", tape.symbol, error)
                 rows = ()
-            at = next((n for n, row in enumerate(rows) if row.trade_id == last.trade_id), None)
+            pages += 1
+            is_full = len(rows) >= self._venue.trades_page
             if rows:
-                missing = list(rows if at is None else rows[at + 1 :])
-                is_whole = at is not None and self._meets(missing, tape)
-                if is_whole or at is None:
-                    break  # what is older than the list is gone
-            if (until_ns - self._clock.monotonic_ns()) / 1e9 <= AGAIN_S:
+                at = next((n for n, row in enumerate(rows) if row.trade_id == last.trade_id), None)
+                is_gone = is_gone or at is None  # what is older than the list
+                missing += rows if at is None else rows[at + 1 :]
+                last = rows[-1]
+                reaches = self._meets(missing, tape) if tape.held else not is_full
+                is_whole = reaches and not is_gone
+                if reaches or (is_gone and not is_full):
+                    break
+            if is_full:
+                if pages < MOST_PAGES and self._may_go_on():
+                    continue
+                break
+            tries += 1
+            if tries == TRIES or (until_ns - self._clock.monotonic_ns()) / 1e9 <= AGAIN_S:
                 break
             await self._clock.sleep(AGAIN_S)
-        self._deliver_missing(tape, missing, since_ns, why, is_whole)
+        while not (is_whole or tape.held) and self._clock.monotonic_ns() < until_ns:
+            await self._clock.sleep(AGAIN_S)  # so that it is known where the hole ends, which is not looked into again
+        await self._deliver_missing(tape, missing, since_ns, why, is_whole)
+
+    def _may_go_on(self) -> bool:
+        """Whether a hole that one question did not close may have another one."""
+        now_ns, asked = self._clock.monotonic_ns(), self._further_ns
+        if len(asked) == FURTHER_A_MINUTE and now_ns - asked[0] < 60_000_000_000:
+            return False
+        asked.append(now_ns)
+        return True
 
     async def _within(self, question: Any, seconds: float) -> Any:
         """The answer, if it comes within so many seconds by the connector's clock."""
@@ -262,31 +295,33 @@ class PublicGaps:
 
     @staticmethod
     def _meets(missing: list[Trade], tape: Tape) -> bool:
-        """Whether the rows lead up to what waits."""
-        if not tape.held:
-            return True
+        """Whether the rows lead up to the first of what waits."""
         first = tape.held[0]
         if isinstance(first, AggTrade) and isinstance(tape.last, AggTrade):
             newest = missing[-1].trade_id if missing else tape.last.trade_id
             return newest >= first.trade_id - 1  # type: ignore[operator]
         return any(row.trade_id == first.trade_id for row in missing) or not missing
 
-    def _deliver_missing(self, tape: Tape, missing: list[Trade], since_ns: int, why: str, is_whole: bool) -> None:
+    async def _deliver_missing(self, tape: Tape, missing: list[Trade], since_ns: int, why: str, is_whole: bool) -> None:
         held = {trade.trade_id for trade in tape.held}
         fresh = [row for row in missing if row.trade_id not in held]
         if fresh or not is_whole:
             ids = _hole(tape, fresh)
             self._tell(Trade, tape.symbol, since_ns, why, is_repaired=is_whole, ids=ids)
-        for row in fresh:
-            tape.last = row
-            self._frames.pass_on(_recovered(row))
         read = {row.trade_id for row in fresh}
         tape.read |= read
+        for count, row in enumerate(fresh, start=1):
+            tape.last = row
+            self._frames.pass_on(_recovered(row))
+            if count % AT_ONCE == 0:
+                await self._clock.sleep(0)  # the loop is not ours alone
         self._clock.call_later(HOLD_S, lambda: tape.read.difference_update(read))
 
     def _release(self, tape: Tape) -> None:
         held, tape.held, tape.is_away = tape.held, [], False
         for trade in held:
+            if trade.trade_id in tape.read:
+                continue
             last = tape.last
             if isinstance(trade, AggTrade) and isinstance(last, AggTrade) and trade.trade_id <= last.trade_id:  # type: ignore[operator]
                 continue

@@ -79,6 +79,9 @@ class MarketCalls(_Offers, ABC):
     def trades(self, symbol: str, start_ms: int | None, end_ms: int | None) -> Call[tuple[Trade, ...]]:
         self.lacks("trades")
 
+    trades_page = 1000
+    """How many trades_from gives at most; where it gives so many, there may be more behind them."""
+
     def trades_from(self, symbol: str, last: Trade) -> Call[tuple[Trade, ...]]:
         """What was traded from `last` on, oldest first, as far as one question reaches: `last` itself is the first of
         them, unless there were so many that it is not among them any more."""

@@ -121,7 +121,8 @@ async def _public_checks(connector: VenueConnector, clock: Clock) -> Checks:
         )  # fmt: skip
     else:
         yield ok("answer", f"a call takes {middle_ms:.0f} ms ({took[0]:.0f} to {took[-1]:.0f})", **facts)
-    yield _clock_check(min(samples)[1])
+    took_ms, offset_ms = min(samples)
+    yield _clock_check(offset_ms, took_ms / 2)
     words = f"it works; {contracts} contracts"
     about = {"is up": status.is_up, "contracts": contracts}
     if not status.is_up:
@@ -148,18 +149,20 @@ def _ban(connector: VenueConnector, error: APIError) -> Check | None:
     )
 
 
-def _clock_check(offset_ms: float) -> Check:
+def _clock_check(offset_ms: float, error_ms: float) -> Check:
     """
     Args:
         offset_ms: How far the venue's clock is ahead of this machine's.
+        error_ms: It is right to so much: half of the way there and back.
     """
     direction = "behind" if offset_ms > 0 else "ahead of"
-    found = f"this machine's clock is {abs(offset_ms):.0f} ms {direction} the venue's"
+    found = f"this machine's clock is {abs(offset_ms):.0f} ms (± {error_ms:.0f}) {direction} the venue's"
     facts = {"venue ahead of this machine ms": round(offset_ms, 1)}
-    if abs(offset_ms) <= CLOCK_GOOD_MS:
+    surely_ms = abs(offset_ms) - error_ms
+    if surely_ms <= CLOCK_GOOD_MS:
         return ok("clock", found, **facts)
     means = "perpwire corrects for it; times in logs, and requests of other programs here, are off by as much"
-    if abs(offset_ms) <= CLOCK_BAD_MS:
+    if surely_ms <= CLOCK_BAD_MS:
         return warning("clock", f"{found}: {means}", SYNC, **facts)
     return wrong("clock", f"{found}: {means}, and such requests are refused", SYNC, **facts)
 

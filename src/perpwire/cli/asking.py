@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import typer
+from rich.console import Console
 from rich.text import Text
 
 from perpwire.api_connector.guards import Guards
@@ -57,11 +58,11 @@ class Hand(NamedTuple):
         return True
 
 
-def show(lines: Sequence[tuple[str, str]]) -> None:
-    """What is asked about, on the standard error: name and text of each line."""
+def show(lines: Sequence[tuple[str, str]], screen: Console = errors) -> None:
+    """Name and text of each line. What is asked about goes to the standard error, what was asked for to `console`."""
     width = max(len(name) for name, _ in lines)
     for name, text in lines:
-        errors.print(Text.assemble((name.ljust(width), "bold"), "  ", text), highlight=False, soft_wrap=True)
+        screen.print(Text.assemble((name.ljust(width), "bold"), "  ", text), highlight=False, soft_wrap=True)
 
 
 def confirm(question: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
@@ -26,8 +27,9 @@ from perpwire.cli.asking import (
 )
 from perpwire.cli.connecting import Plan, Target, connectors, one_target
 from perpwire.cli.printing import json_line, note, rows, tell_incident
-from perpwire.cli.running import run, telling
+from perpwire.cli.running import console, run, telling
 from perpwire.entropy import system_random
+from perpwire.errors import APIError
 from perpwire.model.account import AccountInfo
 from perpwire.model.numbers import ARITHMETIC, exact, plain
 from perpwire.model.order import AT_MARKET, Order, OrderRequest
@@ -137,7 +139,7 @@ def _preview_lines(here: OneVenue, preview: Preview) -> list[tuple[str, str]]:
         ("value", f"{plain(preview.notional)} at {_at(preview)}; the mark price is {plain(preview.mark_price)}"),
         ("position", f"{plain(preview.held)} now"),
         ("guards", f"{guard_words(here.made.guards)}: the order keeps to them"),
-        ("sent", call_words(preview.call)),
+        ("call", call_words(preview.call)),
     ]
 
 
@@ -173,7 +175,7 @@ def request_words(request: OrderRequest | Order) -> str:
 
 def _print_preview(here: OneVenue, preview: Preview) -> None:
     if not here.hand.as_json:
-        show_lines([*_preview_lines(here, preview), ("", "nothing was sent")])
+        show_lines([*_preview_lines(here, preview), ("result", "nothing was sent")], console)
         return
     json_line(
         {
@@ -201,12 +203,13 @@ async def _place(here: OneVenue, order: NewOrder, road: str | None) -> Order:
 
 
 async def ended(connector: VenueConnector, order: Order) -> Order:
-    """A market order as it ended, if it does so soon; others as they are."""
-    for _ in range(LOOKS):
-        if order.type not in AT_MARKET or order.is_conditional or order.status.is_final:
-            break
-        await asyncio.sleep(LOOK_EVERY_S)
-        order = await connector.get_order(order.symbol, order.order_id)
+    """A market order as it ended, if it does so soon and that can be asked; others as they are."""
+    with suppress(APIError):
+        for _ in range(LOOKS):
+            if order.type not in AT_MARKET or order.is_conditional or order.status.is_final:
+                break
+            await asyncio.sleep(LOOK_EVERY_S)
+            order = await connector.get_order(order.symbol, order.order_id)
     return order
 
 
@@ -319,10 +322,11 @@ def _stop_at(here: OneVenue, change: Change, more: Sequence[tuple[str, str]], qu
         return True
     before = change.before
     state = f"{request_words(before)}; {before.status.value}, {plain(before.filled_quantity)} filled"
-    show_lines([change.venue_line, ("order", state), *more, ("sent", call_words(change.call))])
+    lines = [change.venue_line, ("order", state), *more, ("call", call_words(change.call))]
     if here.hand.dry_run:
-        note("nothing was sent")
+        show_lines([*lines, ("result", "nothing was sent")], console)
         return True
+    show_lines(lines)
     confirm(question)
     return False
 

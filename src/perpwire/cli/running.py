@@ -29,6 +29,9 @@ MISTAKEN = 2
 UNKNOWN = 3
 """What became of an order is not known."""
 
+ORDER_CALLS = frozenset({"place_order", "place_orders", "amend_order", "cancel_order", "cancel_orders", "cancel_all"})
+"""A lost answer to one of these leaves open what became of an order; one to a question leaves nothing open."""
+
 TELLABLE = (PerpwireError, OSError, ValueError)
 """What a user's words, file, port or address can make go wrong."""
 
@@ -76,7 +79,7 @@ def code_of(error: Exception, on_bad_value: int = FAILED) -> int:
     match error:
         case BadInput():
             return MISTAKEN
-        case OutcomeUnknown():
+        case OutcomeUnknown() if error.client_order_id is not None or error.call in ORDER_CALLS:
             return UNKNOWN
         case PerpwireError() | OSError():
             return FAILED

@@ -57,10 +57,10 @@ class Terminal:
         """What it has written, without escapes."""
         return _ESCAPES.sub("", self.raw).replace("\r", "")
 
-    def until(self, words: str, within_s: float = 30.0) -> None:
-        """Read until these have been written, escapes aside."""
+    def until(self, words: str, within_s: float = 30.0, *, after: int = 0) -> None:
+        """Read until these have been written, escapes aside, behind so many characters of `text`."""
         ends = time.monotonic() + within_s
-        while words not in self.text:
+        while words not in self.text[after:]:
             assert time.monotonic() < ends, f"no {words!r} within {within_s:g} s in {self.text[-3000:]!r}"
             assert self._read(0.2) or self.process.poll() is None, f"it ended without {words!r}: {self.text[-3000:]!r}"
 

@@ -15,7 +15,7 @@ from rich.text import Text
 from perpwire.api_connector.guards import Guards
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.cli.connecting import Plan, Target, plan
-from perpwire.cli.running import FAILED, errors, telling
+from perpwire.cli.running import FAILED, INTERRUPTED, errors, telling
 from perpwire.errors import BadInput
 from perpwire.model.numbers import plain
 from perpwire.venues.base import Call
@@ -68,12 +68,16 @@ def show(lines: Sequence[tuple[str, str]], screen: Console = errors) -> None:
 def confirm(question: str) -> None:
     """
     Raises:
-        typer.Exit: The answer is no; nothing was sent.
-        typer.Abort: Ctrl-C, or the end of the input.
+        typer.Exit: The answer is no, or Ctrl-C; nothing was sent.
     """
-    if not typer.confirm(question, default=False, err=True):
+    try:
+        agreed, code = typer.confirm(question, default=False, err=True), FAILED
+    except typer.Abort:  # which has not ended the line
+        agreed, code = False, INTERRUPTED
+        errors.print()
+    if not agreed:
         errors.print("nothing was sent", highlight=False)
-        raise typer.Exit(FAILED)
+        raise typer.Exit(code)
 
 
 def address(connector: VenueConnector) -> str:

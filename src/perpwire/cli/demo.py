@@ -9,8 +9,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import msgspec
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
 from rich.text import Text
 
 from perpwire.api_connector.guards import CAUTIOUS
@@ -82,14 +84,7 @@ class VenueJob:
         self._outages_s: list[float] = []
         self._lost = 0
         self._books_rebuilt = 0
-        for kind in EVENTS:
-            self.connector.on(kind, self.delivered.on_event)
-            self.connector.on(kind, self._on_event)
-        self.connector.on_incident(self._on_incident)
-
-    async def run(self) -> None:
-        """All steps, in order, up to one that fails: the report says which."""
-        steps = (
+        self.steps = (
             self._look_at_account,
             self._open_streams,
             self._rest_amend_and_cancel,
@@ -100,9 +95,18 @@ class VenueJob:
             self._lose_every_socket,
             self._close_position,
         )
-        for step in steps:
+        self.steps_done = 0
+        for kind in EVENTS:
+            self.connector.on(kind, self.delivered.on_event)
+            self.connector.on(kind, self._on_event)
+        self.connector.on_incident(self._on_incident)
+
+    async def run(self) -> None:
+        """All steps, in order, up to one that fails: the report says which."""
+        for step in self.steps:
             try:
                 await step()
+                self.steps_done += 1
             except PerpwireError as error:
                 self.report.failed = str(error)
                 self._say(self.name, f"FAILED: {error}")
@@ -403,7 +407,7 @@ async def demo(
             await everything()
         else:
             with Live(console=console, refresh_per_second=8) as live:
-                showing = asyncio.create_task(_show(live, rows, steps))
+                showing = asyncio.create_task(_show(live, rows, steps, lambda: _progress(jobs, elapsed_s(), seconds)))
                 try:
                     await everything()
                 finally:
@@ -426,9 +430,22 @@ async def demo(
     return report.holds
 
 
-async def _show(live: Live, rows: Sequence[Row], steps: Sequence[str]) -> None:
+def _progress(jobs: Sequence[VenueJob], elapsed_s: float, seconds: float) -> RenderableType:
+    """How far each venue is, and how long it shall go on at least."""
+    grid = Table.grid(padding=(0, 1))
+    for job in jobs:
+        done, total = job.steps_done, len(job.steps)
+        grid.add_row(job.name, ProgressBar(total=total, completed=done, width=40), f"{done} of {total} steps")
+    if seconds:
+        shown_s = min(elapsed_s, seconds)
+        grid.add_row("time", ProgressBar(total=seconds, completed=shown_s, width=40), f"{shown_s:.0f} of {seconds:g} s")
+    return grid
+
+
+async def _show(live: Live, rows: Sequence[Row], steps: Sequence[str], progress: Callable[[], RenderableType]) -> None:
     while True:
         for row in rows:
             row.tick(0.25)
-        live.update(Group(table(rows, "perpwire demo"), Text("\n".join(steps[-12:]))))
+        shown = table(rows, "perpwire demo", live.console.width)
+        live.update(Group(shown, progress(), Text("\n".join(steps[-12:]))))
         await asyncio.sleep(0.25)

@@ -9,19 +9,22 @@ import sys
 
 def main() -> None:
     signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+    import typer
+
     from perpwire.cli.main import app
+    from perpwire.cli.running import INTERRUPTED, MISTAKEN, say_error
 
     # From here on asyncio.Runner turns Ctrl-C into the cancellation of what runs.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         code = app(standalone_mode=False)
+    except typer.Abort:  # Ctrl-C, or the end of the input, at a question
+        code = INTERRUPTED
     except Exception as error:
         # typer's mistakes of usage share no public class over its versions; this is what they have in common.
         words, context = getattr(error, "format_message", None), getattr(error, "ctx", None)
         if words is None:
             raise
-        from perpwire.cli.running import MISTAKEN, say_error
-
         help_page = f"see {context.command_path} --help" if context else "see perpwire --help"
         # With no arguments at all the message is the help page itself, and has been printed.
         if text := words().strip().rstrip("."):

@@ -29,7 +29,10 @@ BASIS_POINT = Decimal("0.0001")
 
 COLUMNS = ("venue", "symbol", "bid", "bid_quantity", "ask", "ask_quantity", "spread", "last", "mark", "funding_rate",
            "edge_bp", "edge_to", "trades_per_s", "events_per_s", "lag_ms", "lag_p95_ms", "state")  # fmt: skip
-NARROW = ("venue", "symbol", "bid", "ask", "last", "mark", "edge_bp", "lag_ms", "state")
+DROPPED = ("events_per_s", "ask_quantity", "bid_quantity", "trades_per_s", "edge_to", "lag_p95_ms", "funding_rate",
+           "spread", "last", "mark", "lag_ms", "edge_bp")  # fmt: skip
+"""What is left out where there is no room, the first first."""
+
 TEXTS = ("venue", "symbol", "edge_to", "state")
 """What stands to the left of its column."""
 
@@ -153,14 +156,32 @@ def _text(number: Decimal | None) -> str | None:
     return None if number is None else format(number, "f")
 
 
-def table(rows: Sequence[Row], title: str = "", columns: Sequence[str] = COLUMNS, caption: str | None = None) -> Table:
+def table(rows: Sequence[Row], title: str = "", width: int | None = None, caption: str | None = None) -> Table:
+    """
+    Args:
+        width: Columns of the terminal; None: all is shown.
+    """
+    found = [row.facts(rows) for row in rows]
     shown = Table(title=title or None, caption=caption, expand=False)
+    columns = _fitting(found, width)
     for column in columns:
         shown.add_column(_head(column), justify="left" if column in TEXTS else "right", no_wrap=True)
-    for row in rows:
-        facts = row.facts(rows)
+    for facts in found:
         shown.add_row(*(_cell(column, facts[column]) for column in columns))
     return shown
+
+
+def _fitting(found: Sequence[Facts], width: int | None) -> list[str]:
+    """The columns for which there is room."""
+    widths = {
+        column: max(len(_head(column)), *(len(str(facts[column])) for facts in found)) + len(" | ")
+        for column in COLUMNS
+    }
+    for column in DROPPED if width is not None else ():
+        if sum(widths.values()) + 1 <= (width or 0):
+            break
+        del widths[column]
+    return list(widths)
 
 
 def _head(column: str) -> str:

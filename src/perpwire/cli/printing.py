@@ -60,8 +60,10 @@ def rows(title: str, columns: Sequence[str], found: Iterable[Facts], *, as_json:
             console.out(line, highlight=False)
 
 
-def table(title: str, columns: Sequence[str], found: Sequence[Facts], caption: str | None = None) -> Table:
-    made = Table(title=title, caption=caption)
+def table(title: str, columns: Sequence[str], found: Sequence[Facts]) -> Table:
+    """Columns that are empty in every row are left out."""
+    made = Table(title=title)
+    columns = [column for column in columns if any(shown(one.get(column)) != "-" for one in found)]
     for column in columns:
         made.add_column(Text(words(column)), justify="right" if _is_number(column, found) else "left", overflow="fold")
     for one in found:

@@ -13,13 +13,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from perpwire.cli.market_rows import COLUMNS, NARROW, Row, table
+from perpwire.cli.market_rows import Row, table
 from perpwire.model.incident import Incident
 from perpwire.model.market import Level, Trade
 from perpwire.model.numbers import plain
-
-WIDE = 150
-"""Columns of a terminal from which on all is shown of each row."""
 
 TRADES = 8
 INCIDENTS = 4
@@ -36,9 +33,7 @@ class Screen:
 
     def shown(self, rows: Sequence[Row], size: ConsoleDimensions) -> RenderableType:
         width, height = size
-        parts: list[RenderableType] = [
-            table(rows, "perpwire watch", COLUMNS if width >= WIDE else NARROW, "Ctrl-C ends it")
-        ]
+        parts: list[RenderableType] = [table(rows, "perpwire watch", width, "Ctrl-C ends it")]
         left = height - len(rows) - 7
         if self.incidents and left > len(self.incidents):
             parts.append(self._incidents())

@@ -49,12 +49,12 @@ def test_account_positions_and_orders_are_tables(exchange: ThreadedExchange) -> 
             assert terminal.finish() == 0
             assert COLOUR.search(terminal.raw) or verb != "orders"
             shown[verb] = terminal.text
-    for words in ("account: binance sim, bybit sim", "wallet balance", "100000", "USDT", "balances"):
-        assert words in shown["account"]
-    for words in ("BTCUSDT", "0.02", "notional", "unrealized pnl"):
-        assert words in shown["positions"]
-    for words in ("LIMIT", "60000", "NEW", "order id"):
-        assert words in shown["orders"]
+    for part in ("account: binance sim, bybit sim", "wallet balance", "100000", "USDT", "balances"):
+        assert part in shown["account"]
+    for part in ("BTCUSDT", "0.02", "notional", "unrealized pnl"):
+        assert part in shown["positions"]
+    for part in ("LIMIT", "60000", "NEW", "order id"):
+        assert part in shown["orders"]
     with Terminal("orders", "BTCUSDT", "--history", *at(exchange, "bybit"), columns=180) as terminal:
         assert terminal.finish() == 0
         assert "FILLED" in terminal.text

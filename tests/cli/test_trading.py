@@ -73,7 +73,12 @@ def test_a_limit_order_is_placed_shown_amended_and_cancelled(exchange: ThreadedE
     placed = run(exchange, venue, "order", "place", "BTC/USDT:USDT", "Buy", "0.01", "--price", "60000", "--json")
     assert placed.code == 0, placed.err
     order = placed.object
-    assert (order["type"], order["status"], Decimal(order["price"]), order["env"]) == ("LIMIT", "NEW", 60000, "sim")
+    assert (order["type"], order["status"], Decimal(order["price"]), order["env"]) == (
+        "LIMIT",
+        "NEW",
+        Decimal(60000),
+        "sim",
+    )
     (resting,) = exchange[venue].exchange.open_orders("main", None)
     assert (str(resting.client_order_id), resting.quantity) == (order["client_order_id"], Decimal("0.01"))
 
@@ -127,7 +132,11 @@ def test_a_conditional_order_keeps_one_id_from_its_placing_to_its_end(exchange: 
     run(exchange, venue, "order", "place", "BTCUSDT", "buy", "0.01")
     words = ("--type", "stop_market", "--trigger-price", "60000", "--trigger-by", "mark", "--reduce-only")
     order = run(exchange, venue, "order", "place", "BTCUSDT", "sell", "0.01", *words, "--json").object
-    assert (order["status"], Decimal(order["trigger_price"]), order["trigger_by"]) == ("UNTRIGGERED", 60000, "MARK")
+    assert (order["status"], Decimal(order["trigger_price"]), order["trigger_by"]) == (
+        "UNTRIGGERED",
+        Decimal(60000),
+        "MARK",
+    )
     (listed,) = run(exchange, venue, "orders", "--json").objects
     assert listed["order_id"] == order["order_id"]
     (cancelled,) = run(exchange, venue, "order", "cancel", "--all", "--json").objects
@@ -157,7 +166,7 @@ def test_a_dry_run_shows_the_exact_call_and_sends_nothing(exchange: ThreadedExch
     assert told["params"][names[1]] == names[2]
     assert Decimal(told["params"][names[0]]) == Decimal("0.01")
     assert "E" not in told["params"][names[0]]
-    assert (Decimal(told["notional"]), told["dry_run"], told["env"]) == (600, True, "sim")
+    assert (Decimal(told["notional"]), told["dry_run"], told["env"]) == (Decimal(600), True, "sim")
     assert told["guards"]["max_order_notional"] == "100000"
     assert "signature" not in json.dumps(told).lower().replace("signed", "")
     text = run(exchange, venue, *words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import re
@@ -33,6 +34,7 @@ class Terminal:
         ours, theirs = os.openpty()
         self._fd = ours
         self.raw = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")()  # a read may end within a character
         self.resize(columns, lines)
         kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "LINES")}
         self.process = subprocess.Popen(
@@ -92,5 +94,5 @@ class Terminal:
             data = os.read(self._fd, 65536)
         except OSError:  # what Linux says when the other end is closed
             return False
-        self.raw += data.decode(errors="replace")
+        self.raw += self._decoder.decode(data)
         return bool(data)

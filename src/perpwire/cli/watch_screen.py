@@ -18,6 +18,7 @@ from perpwire.model.incident import Incident
 from perpwire.model.market import Level, Trade
 from perpwire.model.numbers import plain
 
+BOOK_WIDTH = 38
 TRADES = 8
 INCIDENTS = 4
 FRAME = 2
@@ -38,11 +39,11 @@ class Screen:
         if self.incidents and left > len(self.incidents):
             parts.append(self._incidents())
             left -= len(self.incidents) + FRAME
-        levels = min(self._levels, (left - FRAME - 1) // 2)
+        panels = -(-len(rows) // max(1, width // (BOOK_WIDTH + 1)))  # one above the other
+        levels = min(self._levels, (left // panels - FRAME - 1) // 2)
         if levels > 0:
             parts.append(Columns([_book(row, levels) for row in rows], equal=False))
-            per_line = max(1, width // 40)
-            left -= -(-len(rows) // per_line) * (2 * levels + FRAME + 1)
+            left -= panels * (2 * levels + FRAME + 1)
         if left >= 4:
             parts.append(_tape(rows, min(TRADES, left - FRAME)))
         return Group(*parts)
@@ -61,7 +62,7 @@ def _book(row: Row, levels: int) -> RenderableType:
     title = f"{row.venue} {row.symbol}"
     book = row.book
     if book is None or not book.is_in_sync:
-        return Panel(Text(book.why_not if book else "no book", style="yellow"), title=title, width=38)
+        return Panel(Text(book.why_not if book else "no book", style="yellow"), title=title, width=BOOK_WIDTH)
     bids, asks = book.bids(levels), book.asks(levels)
     most = max((quantity for _, quantity in (*bids, *asks)), default=Decimal(1))
     grid = Table.grid(padding=(0, 1))
@@ -74,7 +75,7 @@ def _book(row: Row, levels: int) -> RenderableType:
     grid.add_row(Text("" if spread is None else f"spread {plain(spread)}", style="dim"), "", "")
     for level in bids:
         grid.add_row(*_level(level, most, "green"))
-    return Panel(grid, title=title, width=38)
+    return Panel(grid, title=title, width=BOOK_WIDTH)
 
 
 def _level(level: Level, most: Decimal, style: str) -> tuple[Text, Text, Text]:

@@ -58,6 +58,14 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "perpwire.data_processor",
         "perpwire.logs",
     ),
+    "perpwire.gateway": (
+        *FOUNDATION,
+        "perpwire.api_connector",
+        "perpwire.config",
+        "perpwire.logs",
+        "perpwire.monitoring",
+        "perpwire.notification",
+    ),
     "perpwire.simulator": (*FOUNDATION, "perpwire.venues", "perpwire.transport", "perpwire.data_processor"),
 }
 for package in VENUES.values():
@@ -85,7 +93,7 @@ TOP = (
 
 OUTSIDE_HOMES = {
     # A distribution or a module of the standard library that only these may import.
-    "aiohttp": ("perpwire.transport.http", "perpwire.simulator", "perpwire.cli"),
+    "aiohttp": ("perpwire.transport.http", "perpwire.simulator", "perpwire.gateway", "perpwire.cli"),
     "yarl": ("perpwire.transport.http", "perpwire.simulator", "perpwire.cli"),
     "picows": ("perpwire.transport.websocket", "perpwire.simulator", "perpwire.cli"),
     "apprise": ("perpwire.notification.sinks",),
@@ -221,6 +229,9 @@ def test_the_foundation_needs_only_the_standard_library_and_msgspec(path: Path) 
         ("perpwire.api_connector.venue_connector", "perpwire.simulator.exchange"),
         ("perpwire.data_processor.book_sync", "perpwire.api_connector.frame_path"),
         ("perpwire.notification.rules", "perpwire.api_connector.retry"),
+        ("perpwire.gateway.pages", "perpwire.venues.bybit.venue"),
+        ("perpwire.gateway.gateway", "perpwire.simulator.exchange"),
+        ("perpwire.monitoring.observer", "perpwire.gateway.pages"),
         ("perpwire.simulator.server", "perpwire.api_connector.request_path"),
         ("perpwire.simulator.server", "perpwire.venues.bybit.sim"),
         ("perpwire.simulator.server", "perpwire.venues.bybit.venue"),

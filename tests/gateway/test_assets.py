@@ -53,7 +53,9 @@ def test_every_kind_of_incident_has_a_name_in_both_languages() -> None:
 def test_every_text_that_is_asked_for_is_there_and_none_is_left_over() -> None:
     known = set(words("WORDS"))
     everything = "".join(text for name, text in TEXTS.items() if name != "words.js")
-    asked = set(re.findall(r'\bword\("(\w+)"', everything)) | set(re.findall(r'data-(?:word|label)="(\w+)"', everything))
+    asked = set(re.findall(r'\bword\("(\w+)"', everything)) | set(
+        re.findall(r'data-(?:word|label)="(\w+)"', everything)
+    )
     assert asked - known == set()
     mentioned = {name for name in known if re.search(rf"\b{name}\b", everything)}
     # What is looked up by what the server says.
@@ -65,15 +67,17 @@ def test_every_text_that_is_asked_for_is_there_and_none_is_left_over() -> None:
 @pytest.mark.parametrize("name", sorted(SCRIPTS))
 def test_no_script_makes_markup_or_code_of_texts(name: str) -> None:
     for danger in (
-        "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "createContextualFragment",
-        "srcdoc", "setHTML", "DOMParser", "javascript:",
+        "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function",
+        "createContextualFragment",         "srcdoc", "setHTML", "DOMParser", "javascript:",
     ):  # fmt: skip
         assert danger not in SCRIPTS[name]
 
 
 @pytest.mark.parametrize("name", sorted(TEXTS))
 def test_nothing_comes_from_elsewhere(name: str) -> None:
-    outside = re.findall(r"(?:https?:)?//[\w.-]+\.\w+[^\s\"')]*", re.sub(r"^\s*//.*$", "", TEXTS[name], flags=re.MULTILINE))
+    outside = re.findall(
+        r"(?:https?:)?//[\w.-]+\.\w+[^\s\"')]*", re.sub(r"^\s*//.*$", "", TEXTS[name], flags=re.MULTILINE)
+    )
     assert [one for one in outside if "www.w3.org/2000/svg" not in one] == []  # a name, not an address
 
 

@@ -15,6 +15,7 @@ GROUPS = (
     "looking",  # watch, doctor
     "accounts",  # account, positions, orders
     "trading",  # order place, amend, cancel, show; close
+    "serve",
     "config",  # config, keys
 )
 """In the order of the help page. They load only words and types: what a verb does is imported when it is called."""

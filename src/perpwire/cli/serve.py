@@ -90,9 +90,7 @@ async def _serve(
         async with AsyncExitStack() as stack:
             where = await stack.enter_async_context(addresses(made.targets))
             connectors = {
-                target.venue: connector_to(
-                    made, target, where[target.venue], private=target.venue not in without_key
-                )
+                target.venue: connector_to(made, target, where[target.venue], private=target.venue not in without_key)
                 for target in made.targets
             }
             gateway = await stack.enter_async_context(Gateway(settings, connectors, without_key=without_key))

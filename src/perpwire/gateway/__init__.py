@@ -1,1 +1,1 @@
-"""`perpwire serve`: connectors of all venues, watched, with a status page, metrics and alerts; nothing is traded here."""
+"""`perpwire serve`: connectors of all venues, watched; a status page, metrics and alerts. It trades nothing."""

@@ -1,4 +1,4 @@
-"""Who may come in: by which name the page is called, and who knows the token. And what every answer says to browsers."""
+"""Who may come in: by which name the page is called, and who knows the token; and what every answer tells browsers."""
 
 from __future__ import annotations
 

@@ -55,7 +55,6 @@ class Following:
         self._rng = rng
         self._missing: dict[str, str] = {}
 
-    @property
     def missing(self) -> dict[str, str]:
         """What is wanted and does not stand yet -> why; "" where it has not been refused."""
         return dict(self._missing)

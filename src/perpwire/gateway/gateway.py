@@ -1,4 +1,4 @@
-"""Gateway: what `perpwire serve` runs. Connectors of all venues, watched; a page, metrics and alerts of what they see."""
+"""Gateway: what `perpwire serve` runs: connectors of all venues, watched, with a page, metrics and alerts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Collection, Mapping
+from importlib import import_module
 from types import TracebackType
 from typing import Self
 
@@ -26,7 +27,7 @@ CLOSE_S = 0.8
 """All of it has ended by then, or is left to the process's own end."""
 
 ALERTS_S = 0.4
-"""Alerts that wait are delivered for so long at the end; the rest is kept for the next start, where there is a spool."""
+"""Alerts that wait are delivered for so long at the end; the rest is kept for the next start, if there is a spool."""
 
 
 class Gateway:
@@ -54,16 +55,14 @@ class Gateway:
         self._notifier = notifier
         self.observer = Observer(clock)
         self._followings = {
-            name: Following(
-                connector, settings.venue(name), has_key=name not in without_key, clock=clock, rng=rng
-            )
+            name: Following(connector, settings.venue(name), has_key=name not in without_key, clock=clock, rng=rng)
             for name, connector in connectors.items()
         }
         for name, following in self._followings.items():
             following.connector.on_incident(IncidentLog())
             if notifier is not None:
                 following.connector.on_incident(notifier.on_incident)
-            self.observer.add(following.connector, name, missing=lambda following=following: following.missing)
+            self.observer.add(following.connector, name, missing=following.missing)
         self.pages = Pages(
             Shown(self.observer, clock, language=settings.page.language),
             self._exposition,
@@ -91,8 +90,7 @@ class Gateway:
         self.observer.start()
         loop = asyncio.get_running_loop()
         self._tasks = [
-            loop.create_task(one.run(), name=f"perpwire following {name}")
-            for name, one in self._followings.items()
+            loop.create_task(one.run(), name=f"perpwire following {name}") for name, one in self._followings.items()
         ]
 
     async def close(self) -> None:
@@ -101,7 +99,10 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.observer.close()
-        ends: list[Awaitable[None]] = [self.pages.close(), *(one.connector.close() for one in self._followings.values())]
+        ends: list[Awaitable[None]] = [
+            self.pages.close(),
+            *(one.connector.close() for one in self._followings.values()),
+        ]
         if self._notifier is not None:
             ends.append(self._notifier.close(ALERTS_S))
         _, late = await asyncio.wait([asyncio.ensure_future(one) for one in ends], timeout=CLOSE_S)
@@ -120,6 +121,5 @@ class Gateway:
 
     def _exposition(self) -> tuple[bytes, str]:
         # Imported only when it is asked for: prometheus-client is an extra.
-        from perpwire.monitoring.prometheus import CONTENT_TYPE, exposition
-
-        return exposition(self.observer), CONTENT_TYPE
+        prometheus = import_module("perpwire.monitoring.prometheus")
+        return prometheus.exposition(self.observer), prometheus.CONTENT_TYPE

@@ -91,11 +91,13 @@ class LiveFeed:
     async def visit(self, request: web.Request) -> web.StreamResponse:
         """Tell one visitor, until it goes or we end."""
         if len(self._visitors) >= self._most:
-            return web.Response(status=503, text=f"{self._most} pages are open already\n", headers={"Retry-After": "10"})
+            return web.Response(
+                status=503, text=f"{self._most} pages are open already\n", headers={"Retry-After": "10"}
+            )
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         )
-        line = _plain
+        line: Callable[[bytes], bytes] = _plain
         if takes_gzip(request.headers.get("Accept-Encoding", "")):
             response.headers["Content-Encoding"] = "gzip"
             line = _zipped()

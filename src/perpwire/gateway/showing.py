@@ -1,4 +1,4 @@
-"""What the page, its stream and its programs are told: the observer's snapshot, and what in it is not as it should be."""
+"""What visitors are told: the observer's snapshot, and what in it is not as it should be."""
 
 from __future__ import annotations
 

@@ -1,6 +1,9 @@
-"""The venue of bench_frames.py: acknowledges subscriptions, then says prepared frames as fast as they are taken.
+"""The venue of bench_frames.py: acknowledges subscriptions, then says prepared frames, so many in one write, at a pace.
 
-    python benchmarks/frame_server.py COUNT [RECORDING]
+    python benchmarks/frame_server.py COUNT BURST [RECORDING]
+
+BURST frames are written at once, and the next ones PAUSE_S for each of them later, by which time every client has
+handled them: so each client reads the same frames together, whatever its speed.
 
 Prices and quantities are those of the recording (best prices and trades) and of its REST book (20 levels a side); ids
 count up. Without a recording they are made up. A process of its own: its CPU is not counted. Prints its port; ends when
@@ -14,7 +17,9 @@ import gzip
 import itertools
 import json
 import logging
+import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +29,8 @@ import picows
 KINDS = ("top of book", "trades", "depth 20")
 DEFAULT = Path(__file__).resolve().parents[2] / "shared/fixtures/binance/raw/btcusdt_20240808_first150s.txt.gz"
 MS = 1_790_000_000_000
+PAUSE_S = 0.0002
+"""A fifth of a millisecond for each frame: slower than the slowest client."""
 
 
 def kind_of(topic: str) -> str | None:
@@ -92,9 +99,26 @@ class Market:
         return [json.dumps(one, separators=(",", ":")).encode() for one in itertools.islice(make(topic, kind), count)]
 
 
+def framed(payload: bytes) -> bytes:
+    """As one unmasked text frame."""
+    size = len(payload)
+    head = b"\x81" + (bytes((size,)) if size < 126 else b"\x7e" + size.to_bytes(2, "big"))
+    return head + payload
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Past the event loop, which would put pieces together."""
+    while data:
+        try:
+            data = data[os.write(descriptor, data) :]
+        except BlockingIOError:
+            time.sleep(0.0001)
+
+
 class Peer(picows.WSListener):
-    def __init__(self, path: str, frames: Callable[[str], list[bytes]]) -> None:
+    def __init__(self, path: str, frames: Callable[[str], list[bytes]], burst: int) -> None:
         super().__init__()
+        self._burst = burst
         self._path = path
         self._frames = frames
         self._said: set[str] = set()
@@ -130,18 +154,27 @@ class Peer(picows.WSListener):
             self._telling.add(asyncio.ensure_future(self._say(transport, self._frames(topic))))
 
     async def _say(self, transport: picows.WSTransport, frames: list[bytes]) -> None:
-        """Once the answer has surely been read: some clients take what comes with it for part of it."""
+        """Once the answer has surely been read: some clients take what comes with it for part of it. The pace is kept
+        by looking at the clock all the time: this core has nothing else to do, and a sleep is too coarse."""
         await asyncio.sleep(0.3)
-        for at in range(0, len(frames), 50):
-            for one in frames[at : at + 50]:
-                transport.send(picows.WSMsgType.TEXT, one)
-            await asyncio.sleep(0)
+        due_s = time.perf_counter()
+        for at in range(0, len(frames), self._burst):
+            burst = frames[at : at + self._burst]
+            while time.perf_counter() < due_s:
+                pass
+            due_s = time.perf_counter() + PAUSE_S * len(burst)
+            write_all(transport.underlying_transport.get_extra_info("socket").fileno(), b"".join(map(framed, burst)))
+            if at // self._burst % 16 == 0:
+                await asyncio.sleep(0)  # pings are answered
+            if transport.is_disconnected:
+                return
 
 
 async def main() -> None:
     logging.getLogger("picows").setLevel(logging.ERROR)
     count = int(sys.argv[1])
-    market = Market(Path(sys.argv[2]) if len(sys.argv) > 2 else DEFAULT)
+    burst = int(sys.argv[2])
+    market = Market(Path(sys.argv[3]) if len(sys.argv) > 3 else DEFAULT)
     made: dict[str, list[bytes]] = {}
 
     def frames(topic: str) -> list[bytes]:
@@ -150,7 +183,7 @@ async def main() -> None:
         return made[topic]
 
     def accept(request: picows.WSUpgradeRequest) -> picows.WSListener:
-        return Peer(request.path.decode(), frames)
+        return Peer(request.path.decode(), frames, burst)
 
     server = await picows.ws_create_server(accept, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)

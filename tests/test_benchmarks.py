@@ -44,7 +44,18 @@ def test_every_client_of_the_order_benchmark_gets_its_orders_placed() -> None:
 
 @pytest.mark.slow
 def test_every_client_of_the_frame_benchmark_hears_its_frames() -> None:
-    command = ["benchmarks/bench_frames.py", "--frames", "600", "--repeat", "1", "--json", "-", "--only"]
+    command = [
+        "benchmarks/bench_frames.py",
+        "--frames",
+        "600",
+        "--repeat",
+        "1",
+        "--at-once",
+        "64",
+        "--json",
+        "-",
+        "--only",
+    ]
     done = subprocess.run(
         [sys.executable, *command, "picows", "perpwire"],
         capture_output=True, text=True, timeout=120, cwd=ROOT, check=False,

@@ -26,7 +26,7 @@ Tap = Callable[[str, bytes, int], None]
 """Called with connection name, raw frame and arrival time (Unix ns) before anything else happens to a frame."""
 
 
-SAMPLED = 8
+SAMPLED = 16
 """To count a latency takes as long as half of all else that a frame is put through."""
 
 
@@ -49,7 +49,8 @@ class _Routes:
 Gate = Callable[[Any], bool | None]
 """Called with an event before its handlers: True lets it go on."""
 
-_Resolved = tuple[Gate | None, tuple[_Routes, ...]]
+_Resolved = tuple[Gate | None, tuple[Listener, ...], tuple[_Routes, ...]]
+"""Of one class of events: the gate before it, those who hear of every symbol, and where those for one symbol stand."""
 
 
 class FramePath:
@@ -100,6 +101,7 @@ class FramePath:
         def off() -> None:
             if not listener.end():
                 return
+            self._resolved.clear()
             if symbol is None:
                 routes.for_all = _without(routes.for_all, listener)
                 return
@@ -137,9 +139,10 @@ class FramePath:
 
     def on_frame(self, decoder: Decoder, connection: str, frame: bytes, received_ns: int) -> bool:
         """Returns False where the frame is no data: the connection asks session.on_control what it means."""
-        if self.tap is not None:
+        tap = self.tap
+        if tap is not None:
             try:
-                self.tap(connection, frame, received_ns)
+                tap(connection, frame, received_ns)
             except Exception:
                 log.exception("the tap failed")
         try:
@@ -163,16 +166,12 @@ class FramePath:
             self.events_delivered += len(events)
             for event in events:
                 # As `deliver`, which would cost two calls for each event.
-                known = self._resolved.get(type(event))
-                gate, routes = self._resolve(type(event)) if known is None else known
-                if gate is not None and not self._passes(gate, event):
-                    continue
-                for route in routes:
-                    for listener in route.for_all:
-                        now_ns = self._call(listener, event, now_ns)
-                    if route.by_symbol:
-                        for listener in route.by_symbol.get(event.symbol, ()):
-                            now_ns = self._call(listener, event, now_ns)
+                known = self._resolved.get(event.__class__)
+                gate, listeners, routes = self._resolve(event.__class__) if known is None else known
+                if gate is None or self._passes(gate, event):
+                    if routes:
+                        listeners = _and_of_symbol(listeners, routes, event.symbol)
+                    now_ns = self._hand_to(listeners, event, now_ns)
         return True
 
     def _sample(self, late_ns: int) -> None:
@@ -184,14 +183,15 @@ class FramePath:
         """Hand one event to everybody who asked for its kind."""
         self.events_delivered += 1
         known = self._resolved.get(type(event))
-        gate, routes = self._resolve(type(event)) if known is None else known
+        gate, listeners, routes = self._resolve(type(event)) if known is None else known
         if gate is None or self._passes(gate, event):
-            self._hand_to(routes, event)
+            self._hand_to(_and_of_symbol(listeners, routes, event.symbol), event, self._time_ns())
 
     def pass_on(self, event: Event) -> None:
         """For gates: hand one event to the handlers of its kind."""
         known = self._resolved.get(type(event))
-        self._hand_to((self._resolve(type(event)) if known is None else known)[1], event)
+        _, listeners, routes = self._resolve(type(event)) if known is None else known
+        self._hand_to(_and_of_symbol(listeners, routes, event.symbol), event, self._time_ns())
 
     def _passes(self, gate: Gate, event: Event) -> bool:
         try:
@@ -201,32 +201,27 @@ class FramePath:
             log.exception("the gate before %s failed", type(event).__name__)
             return True
 
-    def _hand_to(self, routes: tuple[_Routes, ...], event: Event) -> None:
-        now_ns = self._time_ns()
-        for route in routes:
-            for listener in route.for_all:
-                now_ns = self._call(listener, event, now_ns)
-            for listener in route.by_symbol.get(event.symbol, ()):
-                now_ns = self._call(listener, event, now_ns)
-
-    def _call(self, listener: Listener, event: Event, now_ns: int) -> int:
-        """Gives the time after it, from which the next one is timed: one look at the clock for each call."""
-        try:
-            made = listener.handler(event)
-            if made is not None and inspect.iscoroutine(made):
-                made.close()
-                raise TypeError("it made a coroutine, which nobody awaits")
-        except (Exception, asyncio.CancelledError) as error:
-            # Nothing cancels a plain function: it looked at a task or future of its own that was cancelled. What ends
-            # the program (KeyboardInterrupt, SystemExit) passes.
-            self._failed(listener, event, error)
-        ended_ns = self._time_ns()
-        took_ns = ended_ns - now_ns
-        listener.calls += 1
-        listener.busy_ns += took_ns
-        if took_ns > listener.longest_ns:
-            listener.longest_ns = took_ns
-        return ended_ns
+    def _hand_to(self, listeners: tuple[Listener, ...], event: Event, now_ns: int) -> int:
+        """Call them. Gives the time after the last call: one look at the clock for each, from which the next one is
+        timed."""
+        for listener in listeners:
+            try:
+                made = listener.handler(event)
+                if made is not None and inspect.iscoroutine(made):
+                    made.close()
+                    raise TypeError("it made a coroutine, which nobody awaits")
+            except (Exception, asyncio.CancelledError) as error:
+                # Nothing cancels a plain function: it looked at a task or future of its own that was cancelled. What
+                # ends the program (KeyboardInterrupt, SystemExit) passes.
+                self._failed(listener, event, error)
+            ended_ns = self._time_ns()
+            took_ns = ended_ns - now_ns
+            now_ns = ended_ns
+            listener.calls += 1
+            listener.busy_ns += took_ns
+            if took_ns > listener.longest_ns:
+                listener.longest_ns = took_ns
+        return now_ns
 
     def _failed(self, listener: Listener, event: Event, error: BaseException) -> None:
         name = listener.name
@@ -246,11 +241,10 @@ class FramePath:
 
     def _resolve(self, kind: type[Event]) -> _Resolved:
         gate = next((self._gates[base] for base in kind.__mro__ if base in self._gates), None)
-        found = self._resolved[kind] = (gate, self._routes_of(kind))
+        routes = [self._registered[base] for base in kind.__mro__ if base in self._registered]
+        for_all = tuple(listener for route in routes for listener in route.for_all)
+        found = self._resolved[kind] = (gate, for_all, tuple(route for route in routes if route.by_symbol))
         return found
-
-    def _routes_of(self, kind: type[Event]) -> tuple[_Routes, ...]:
-        return tuple(self._registered[base] for base in kind.__mro__ if base in self._registered)
 
     def garbled(self, connection: str, error: Exception) -> None:
         """Count and tell an unreadable frame."""
@@ -264,6 +258,12 @@ class FramePath:
                 connection=connection,
             )
         )
+
+
+def _and_of_symbol(listeners: tuple[Listener, ...], routes: tuple[_Routes, ...], symbol: str) -> tuple[Listener, ...]:
+    for route in routes:
+        listeners += route.by_symbol.get(symbol, ())
+    return listeners
 
 
 def _without(listeners: tuple[Listener, ...], gone: Listener) -> tuple[Listener, ...]:

@@ -139,7 +139,7 @@ def test_rows_of_stream_frames(fixtures: Path, pattern: str, kind: type[Event], 
             assert isinstance(event, Unknown)
             assert json.loads(event.raw) == said
         for row, event in zip(rows, events, strict=False):
-            assert type(event) is kind
+            assert isinstance(event, kind)
             assert event.received_ns == 1
             assert_nothing_lost(row, event, fields)
 

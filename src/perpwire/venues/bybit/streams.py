@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
+from msgspec import field
 from msgspec.structs import force_setattr
 
 from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, Level, Trade, Unknown
@@ -41,7 +42,26 @@ class _Head(msgspec.Struct):
 
 
 _read_head = msgspec.json.Decoder(_Head).decode
-_read_trades = msgspec.json.Decoder(wire_streams.TradeFrame[Decimal], strict=False).decode
+
+
+class _Trade(Trade, frozen=True, kw_only=True):
+    """The model's event with the wire's names."""
+
+    venue: str = NAME
+    symbol: str = field(name="s")
+    venue_time_ms: int = field(name="T")
+    trade_id: int | str = field(name="i")
+    price: Decimal = field(name="p")
+    quantity: Decimal = field(name="v")
+    taker: Literal["Buy", "Sell"] = field(name="S")
+    buyer_is_maker: bool = False
+
+
+class _TradeFrame(msgspec.Struct):
+    data: list[_Trade]
+
+
+_read_trades = msgspec.json.Decoder(_TradeFrame, strict=False).decode
 _read_book = msgspec.json.Decoder(wire_streams.BookFrame[Amount], strict=False).decode
 _read_top = msgspec.json.Decoder(wire_streams.BookFrame[Decimal], strict=False).decode
 _read_orders = msgspec.json.Decoder(wire_streams.PrivateFrame[wire.OrderPush], strict=False).decode
@@ -135,23 +155,14 @@ def _decoder_of(topic: bytes) -> Decode | None:
 
 
 def _trades(frame: bytes, received_ns: int) -> Sequence[Event]:
-    rows = _read_trades(frame).data
-    for row in rows:
-        if not (row.p.is_finite() and row.v.is_finite()):
-            not_finite(row.p, row.v)
-    return [
-        Trade(
-            venue=NAME,
-            symbol=row.s,
-            venue_time_ms=row.T,
-            received_ns=received_ns,
-            trade_id=row.i,
-            price=row.p,
-            quantity=row.v,
-            buyer_is_maker=row.S == "Sell",  # S is the taker's side
-        )
-        for row in rows
-    ]
+    trades = _read_trades(frame).data
+    for trade in trades:
+        if not (trade.price.is_finite() and trade.quantity.is_finite()):
+            not_finite(trade.price, trade.quantity)
+        force_setattr(trade, "received_ns", received_ns)
+        if trade.taker == "Sell":
+            force_setattr(trade, "buyer_is_maker", True)
+    return trades
 
 
 def _book(topic: str, frame: bytes, received_ns: int) -> Sequence[Event]:
@@ -201,9 +212,6 @@ class _TopOfBook:
     def decode(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         read = _read_top(frame)
         data = read.data
-        for price, quantity in (*data.b, *data.a):
-            if not (price.is_finite() and quantity.is_finite()):
-                not_finite(price, quantity)
         if read.type == "snapshot":
             bid = self._bid = data.b[0] if data.b else _EMPTY
             ask = self._ask = data.a[0] if data.a else _EMPTY
@@ -212,16 +220,22 @@ class _TopOfBook:
             if self._bid is None or self._ask is None:
                 return ()  # the snapshot has not come yet
             bid, ask = self._bid, self._ask
+        (bid_price, bid_quantity), (ask_price, ask_quantity) = bid, ask
+        if not (
+            bid_price.is_finite() and bid_quantity.is_finite() and ask_price.is_finite() and ask_quantity.is_finite()
+        ):
+            self._bid = self._ask = None
+            not_finite(*bid, *ask)
         return (
             BookTicker(
                 venue=NAME,
                 symbol=data.s,
                 venue_time_ms=read.cts or read.ts,
                 received_ns=received_ns,
-                bid_price=bid[0],
-                bid_quantity=bid[1],
-                ask_price=ask[0],
-                ask_quantity=ask[1],
+                bid_price=bid_price,
+                bid_quantity=bid_quantity,
+                ask_price=ask_price,
+                ask_quantity=ask_quantity,
                 update_id=data.u,
             ),
         )

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import asyncio
+import re
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 
 import pytest
 
 from perpwire.api_connector import public_gaps
+from perpwire.api_connector.candle_watch import CandleWatch
 from perpwire.clock import ManualClock
 from perpwire.model.incident import Incident, StreamGap
 from perpwire.model.market import AggTrade, BookTicker, Event, Gap, Kline, Liquidation, MarkPrice, Trade
 from perpwire.simulator.faults import Answer, Cut, DropMessage, Refuse, Silence
+from perpwire.simulator.listing import Listing
 from perpwire.testing import World, offline
 from perpwire.venues.binance_futures.sim import agg_trades
 
@@ -290,3 +295,90 @@ def test_gaps_1_an_iterator_has_the_gap_in_its_place(venue: str) -> None:
             assert all(isinstance(one, AggTrade) for one in got if not isinstance(one, Gap))
 
     play(venue, scenario)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("read_back", [True, False], ids=["read back", "not read back"])
+def test_gaps_1_a_bar_that_overlaps_a_gap_is_incomplete_unless_it_was_closed(read_back: bool, venue: str) -> None:
+    async def scenario(world: World, ours: Ears, truth: Ears, numbers: list[int]) -> None:
+        await world.clock.sleep(30)  # so that the first candle, which is cut, is over
+        bars = await ours.connector.watch_candles("BTCUSDT", "5s")
+        whole = await truth.connector.watch_candles("BTCUSDT", "5s")
+        await world.clock.sleep(20)
+        faults = world.simulation.faults[venue]
+        if not read_back:
+            path = {"binance": "/fapi/v1/aggTrades", "bybit": "/v5/market/recent-trade"}[venue]
+            faults.add(Answer(method="GET", path=path, status=503, count=None, for_s=60.0))
+        for number in numbers:
+            faults.add(Cut(connection=number))
+        faults.add(Refuse(seconds=12.0))
+        lost_ms = world.clock.time_ns() / 1e6
+        await world.clock.sleep(90)
+        got, wanted = [{one.open_time_ms: one for one in await drained(watch)} for watch in (bars, whole)]
+        wanted = {at_ms: bar for at_ms, bar in wanted.items() if at_ms <= max(got)}
+        assert len(wanted) > 15
+        first_ms = min(wanted)
+        torn = {at_ms for at_ms in wanted if not read_back and at_ms + 5000 > lost_ms and not got[at_ms].is_complete}
+        assert bool(torn) != read_back
+        for at_ms, bar in wanted.items():
+            if at_ms == first_ms or at_ms in torn:
+                continue  # each watch begins in the middle of a candle
+            assert got[at_ms].is_complete, (at_ms - lost_ms, got[at_ms])
+            assert (got[at_ms].open, got[at_ms].high, got[at_ms].low, got[at_ms].close, got[at_ms].volume) == (
+                bar.open, bar.high, bar.low, bar.close, bar.volume
+            )  # fmt: skip
+
+    play(venue, scenario, rate=10.0)
+
+
+async def drained(watch: CandleWatch) -> list[Kline]:
+    """Candles that have come, until none comes for a while."""
+    found: list[Kline] = []
+    try:
+        while True:
+            async with asyncio.timeout(0.5):
+                found.append(await anext(watch))
+    except TimeoutError:
+        return found
+
+
+MANY = tuple(Listing(symbol=f"GAP{number}USDT", start_price=Decimal(20)) for number in range(50))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_gaps_1_the_holes_of_fifty_symbols_are_closed_for_a_weight_of_twenty_each_within_the_limit(venue: str) -> None:
+    symbols = [one.symbol for one in MANY]
+    clock = ManualClock()
+
+    async def main() -> None:
+        async with offline(clock=clock, venues=[venue], rate=1.0, symbols=MANY) as world:
+            ours, truth = Ears(world, venue), Ears(world, venue)
+            async with ours.connector, truth.connector:
+                await ours.connector.subscribe([Trade], symbols)
+                numbers = list(world.simulation.hosts[venue].connections)
+                await truth.connector.subscribe([Trade], symbols)
+                await clock.sleep(20)
+                host = world.simulation.hosts[venue]
+                before = len(host.journal.entries(kind=("request",)))
+                for number in numbers:
+                    host.faults.add(Cut(connection=number))
+                host.faults.add(Refuse(seconds=60.0))
+                await clock.sleep(120)
+                asked = Counter(
+                    match[1]
+                    for entry in host.journal.entries(kind=("request",))[before:]
+                    if (match := re.search(r"/(?:aggTrades|recent-trade)\S*symbol=(\w+)", entry.text))
+                )
+                assert set(asked) <= set(symbols)
+                # One question weighs 20 at Binance.
+                assert max(asked.values()) == 1, asked
+                assert len(asked) > 30
+                assert not [one for one in host.journal.entries(kind=("reply",)) if one.text.startswith(("429", "403"))]
+                for symbol in symbols:
+                    if truth.trades(symbol):
+                        same(ours, truth, symbol)
+                    assert all(gap.repaired for gap in ours.gaps(symbol))
+
+    clock.run(main())

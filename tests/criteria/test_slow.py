@@ -15,6 +15,7 @@ from perpwire.api_connector.event_queue import EventQueue
 from perpwire.api_connector.loop_watch import LoopWatch
 from perpwire.api_connector.websocket_manager import WebSocketManager
 from perpwire.clock import ManualClock, SystemClock
+from perpwire.errors import BadInput
 from perpwire.model.incident import ConnectionLost, Incident, LoopStalled, StreamLagging
 from perpwire.model.market import BookTicker, Event, Gap, Trade
 from perpwire.simulator.faults import DelayMessage
@@ -149,3 +150,9 @@ def test_slow_2_a_stream_that_is_a_second_behind_for_three_is_told_once_with_the
         assert len(told) == 1
 
     play(venue, scenario, rate=20.0)
+
+
+def test_slow_1_a_policy_that_does_not_exist_is_refused_and_what_waits_is_told() -> None:
+    with pytest.raises(BadInput, match="raise, drop_oldest, latest"):
+        EventQueue(10, "newest")  # type: ignore[arg-type]
+    assert repr(EventQueue(10, "latest")) == "<EventQueue open, 0 waiting, 0 received, 0 dropped>"

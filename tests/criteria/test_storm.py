@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from decimal import Decimal
 
@@ -66,6 +67,28 @@ def test_storm_1_a_thousand_streams_over_five_connections_are_back_within_twenty
 
     outcome = played(scenario, venue, rate=0.02, symbols=SYMBOLS)
     assert outcome.problems == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_storm_1_many_small_wishes_at_once_go_out_at_four_messages_a_second(venue: str) -> None:
+    """A program that subscribes thirty streams one by one, and gives each up again as soon as it is there."""
+
+    async def scenario(run: Run) -> None:
+        client = Streaming(run, StreamSettings())
+        names = NAMES[venue][:30]
+        async with client.manager as manager:
+            await client.connect([NAMES[venue][30], *names[:1]])
+            began_s = run.now_s
+            await asyncio.gather(*(client.connect([name]) for name in names[1:]))
+            run.check(run.now_s - began_s <= 12, f"they took {run.now_s - began_s:.1f} s")
+            await asyncio.gather(*(manager.disconnect(venue, [name]) for name in names))
+            _check_pace(run, client, began_s)
+            said = [one for one in run.host.journal.entries(kind=("received",)) if "subscribe" in one.text.lower()]
+            run.check(len(said) >= 30, f"only {len(said)} messages were sent")
+            run.check(not client.incidents, f"told: {client.incidents}")
+
+    assert played(scenario, venue, rate=0.5, symbols=SYMBOLS[:40]).problems == []
 
 
 @pytest.mark.slow

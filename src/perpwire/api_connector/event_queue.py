@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Hashable
-from typing import Generic, Literal, TypeVar, cast
+from typing import Generic, Literal, TypeVar, cast, get_args
 
-from perpwire.errors import PerpwireError
+from perpwire.errors import BadInput, PerpwireError
 from perpwire.model.market import Event, Gap
 
 E = TypeVar("E", bound=Event)
@@ -27,12 +27,16 @@ class EventQueue(Generic[E]):
 
     Args:
         kind: Name of the kind of event, for whoever looks at it.
+        overflow: See Overflow.
         on_behind: Called with the kind of event and how many wait when the first of a run of events is lost.
 
     Attributes:
         received: Events that came in: delivered, waiting, dropped and replaced ones together.
         dropped: Events that this consumer did not get, by "drop_oldest".
         replaced: Events that a newer one of the same symbol took the place of, by "latest".
+
+    Raises:
+        BadInput: There is no such overflow policy.
     """
 
     def __init__(
@@ -44,6 +48,8 @@ class EventQueue(Generic[E]):
         kind: str = "",
     ) -> None:
         self.kind = kind
+        if overflow not in get_args(Overflow):
+            raise BadInput(f"overflow {overflow!r} is not one of {', '.join(get_args(Overflow))}", code="BAD_OVERFLOW")
         self._limit = limit
         self._overflow = overflow
         self._on_behind = on_behind
@@ -58,6 +64,10 @@ class EventQueue(Generic[E]):
         self.received = 0
         self.dropped = 0
         self.replaced = 0
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "ended" if self._ended else "open"
+        return f"<EventQueue {state}, {self.waiting} waiting, {self.received} received, {self.dropped} dropped>"
 
     def attach(self, off: Callable[[], None]) -> None:
         """`off` is called once, when the consumer is done."""

@@ -1,6 +1,7 @@
 """CPU per frame, from the socket to the user's handler, beside bare parts and other clients in the same run.
 
     python benchmarks/bench_frames.py [--frames 20000] [--repeat 5] [--only NAME ...] [--json FILE]
+        [--cryptofeed PYTHON]
 
 Each figure is user and system time (getrusage) of a fresh process per frame, after its first tenth; all in turn,
 several times over: the median, and the range. Loopback without TLS; the server (frame_server.py) is a process of its
@@ -217,6 +218,32 @@ async def ccxt(venue: str, kind: str, port: int, frames: int) -> float:
     return count.done.result()
 
 
+async def cryptofeed(venue: str, kind: str, port: int, frames: int) -> float:
+    """As its FeedHandler runs it, in the loop it prefers (uvloop). order_server.py tells it the contracts; no file
+    is written. It takes only wss:// addresses: TLS is left out where it connects."""
+    connection, exchanges = module("cryptofeed.connection"), module("cryptofeed.exchanges")
+    feed = exchanges.EXCHANGE_MAP["BINANCE_FUTURES" if venue == "binance" else "BYBIT"]
+    rest, connect = json.loads(os.environ["BENCH_REST"])[venue], connection.connect
+    connection.connect = lambda url, **options: connect(url.replace("wss://", "ws://"), **options)
+    for endpoint in feed.websocket_endpoints:
+        endpoint.address = moved(endpoint.address, f"wss://127.0.0.1:{port}")
+    feed.rest_endpoints[0].address = rest
+    feed._write_symbol_cache = lambda symbols, about: None
+    count = Count(frames)
+
+    async def heard(event: object, received_s: float) -> None:
+        count(event)
+
+    channel = "trades" if kind == "trades" else "ticker"
+    handler = module("cryptofeed").FeedHandler(config={"log": {"disabled": True}})
+    handler.add_feed(feed(symbols=["BTC-USDT-PERP"], channels=[channel], callbacks={channel: heard}))
+    running = asyncio.ensure_future(handler.run_async(install_signal_handlers=False))
+    await asyncio.wait((count.done, running), return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
+        running.result()
+    return count.done.result()
+
+
 def kind_of_message(message: Any) -> bool:
     return isinstance(message, dict) and ("data" in message or "e" in message)
 
@@ -240,13 +267,37 @@ CLIENTS: dict[str, Client] = {
     "perpwire, all Decimals read": perpwire_read,
     "python-binance": python_binance,
     "ccxt": ccxt,
+    "cryptofeed": cryptofeed,
 }
 
 
+PEERS = ("python-binance", "ccxt", "cryptofeed")
+"""Clients that need not be installed, by the names of their distributions."""
+
+PYTHONS: dict[str, str] = {}
+"""Client -> the interpreter that runs it, if not this one."""
+
+
+def version_of(name: str) -> str | None:
+    """Of the client and the interpreter that has it; None where it is not installed."""
+    asked = "import importlib.metadata as m, platform as p; "
+    asked += f"print(m.version({name!r}), 'on Python', p.python_version())"
+    try:
+        done = subprocess.run(
+            [PYTHONS.get(name, sys.executable), "-c", asked], capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return None
+    return None if done.returncode else done.stdout.strip()
+
+
 def lacks(venue: str, kind: str, name: str) -> bool:
-    """python-binance knows Binance alone; ccxt has no book of 20 levels without a REST snapshot."""
+    """python-binance knows Binance alone; ccxt and cryptofeed have no book of 20 levels as it comes; cryptofeed takes
+    Bybit's best prices from another stream (tickers)."""
     if name == "perpwire, all Decimals read":  # those of ticks always are
         return kind != "depth 20"
+    if name == "cryptofeed":
+        return kind == "depth 20" or (venue, kind) == ("bybit", "top of book")
     return (name == "python-binance" and venue != "binance") or (name == "ccxt" and kind == "depth 20")
 
 
@@ -280,7 +331,7 @@ def server(script: str, *arguments: str) -> Iterator[str]:
 
 
 def run_one(venue: str, kind: str, name: str, port: int, frames: int) -> float | None:
-    command = [sys.executable, __file__, "--client", f"{venue}/{kind}/{name}", "--port", str(port)]
+    command = [PYTHONS.get(name, sys.executable), __file__, "--client", f"{venue}/{kind}/{name}", "--port", str(port)]
     command += ["--frames", str(frames)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -339,6 +390,12 @@ def main() -> None:
     asked.add_argument("--at-once", nargs="*", type=int, default=[1, 64], help="frames in one write of the server")
     asked.add_argument("--only", nargs="*", default=[], help="parts of venue/frame/client, such as bybit/trades")
     asked.add_argument("--json", type=Path, help='write the figures into this file; "-": print them')
+    asked.add_argument(
+        "--cryptofeed",
+        metavar="PYTHON",
+        default=sys.executable,
+        help="an interpreter that has cryptofeed, such as one of a venv of its own (3.x needs 3.13)",
+    )
     asked.add_argument("--client", help=argparse.SUPPRESS)
     asked.add_argument("--port", type=int, help=argparse.SUPPRESS)
     options = asked.parse_args()
@@ -349,7 +406,15 @@ def main() -> None:
         async def one() -> None:
             finish(await CLIENTS[name](venue, kind, options.port, options.frames))
 
-        asyncio.run(one())
+        loop = module("uvloop").new_event_loop if name == "cryptofeed" else None  # as each has it unless told otherwise
+        with asyncio.Runner(loop_factory=loop) as runner:
+            runner.run(one())
+    PYTHONS["cryptofeed"] = options.cryptofeed
+    for name in PEERS:
+        version = version_of(name)
+        print(f"{name} {version or 'is not installed, and left out'}")
+        if version is None:
+            del CLIENTS[name]
     with ExitStack() as servers:
         os.environ["BENCH_REST"] = servers.enter_context(server("order_server.py"))
         ports = {

@@ -28,6 +28,7 @@ _NAMES = {
     "perpwire.api_connector.stream_connection": ("StreamConnection",),
     "perpwire.api_connector.trade_route": ("TradeRoute",),
     "perpwire.api_connector.venue_connector": ("VenueConnector",),
+    "perpwire.api_connector.topic_uses": ("Use",),
     "perpwire.api_connector.websocket_manager": ("StreamSettings", "WebSocketManager"),
     "perpwire.clock": ("Clock", "ManualClock", "SystemClock"),
     "perpwire.credentials": ("Credentials",),
@@ -43,7 +44,7 @@ _NAMES = {
         "PositionModeMismatch", "RateLimited", "StreamRefused", "UnknownOrder", "VenueRefused", "Verdict",
     ),
     "perpwire.model.account": (
-        "AccountInfo", "AssetModeChanged", "Balance", "CountDown", "FeeRates", "Income", "KeyInfo",
+        "AccountEvent", "AccountInfo", "AssetModeChanged", "Balance", "CountDown", "FeeRates", "Income", "KeyInfo",
         "LeverageChanged", "MarginCall", "MarginMode", "Position", "PositionMode", "RiskBracket", "Setting",
         "SymbolSettings",
     ),
@@ -75,7 +76,7 @@ _NAMES = {
     "perpwire.notification.sinks": ("AppriseSink", "CallableSink", "LogSink", "Sink", "SinkFailed"),
     "perpwire.transport.base": ("HttpTransport", "SocketTransport"),
     "perpwire.transport.proxy": ("Proxy",),
-    "perpwire.venues.base": ("Hosts", "Topic", "Venue"),
+    "perpwire.venues.base": ("Hosts", "StreamKeywords", "Topic", "Venue"),
     "perpwire.venues.endpoint": ("Road",),
     "perpwire.venues.binance_futures.connector": ("BinanceFuturesConnector",),
     "perpwire.venues.bybit.connector": ("BybitConnector",),
@@ -113,6 +114,7 @@ if TYPE_CHECKING:
     from perpwire.api_connector.retry import RetryPolicy as RetryPolicy
     from perpwire.api_connector.start_up import StartUpReport as StartUpReport
     from perpwire.api_connector.stream_connection import StreamConnection as StreamConnection
+    from perpwire.api_connector.topic_uses import Use as Use
     from perpwire.api_connector.trade_route import TradeRoute as TradeRoute
     from perpwire.api_connector.venue_connector import VenueConnector as VenueConnector
     from perpwire.api_connector.websocket_manager import (
@@ -153,6 +155,7 @@ if TYPE_CHECKING:
         Verdict as Verdict,
     )
     from perpwire.model.account import (
+        AccountEvent as AccountEvent,
         AccountInfo as AccountInfo,
         AssetModeChanged as AssetModeChanged,
         Balance as Balance,
@@ -265,7 +268,12 @@ if TYPE_CHECKING:
     )
     from perpwire.transport.base import HttpTransport as HttpTransport, SocketTransport as SocketTransport
     from perpwire.transport.proxy import Proxy as Proxy
-    from perpwire.venues.base import Hosts as Hosts, Topic as Topic, Venue as Venue
+    from perpwire.venues.base import (
+        Hosts as Hosts,
+        StreamKeywords as StreamKeywords,
+        Topic as Topic,
+        Venue as Venue,
+    )
     from perpwire.venues.binance_futures.connector import BinanceFuturesConnector as BinanceFuturesConnector
     from perpwire.venues.bybit.connector import BybitConnector as BybitConnector
     from perpwire.venues.endpoint import Road as Road

@@ -130,17 +130,18 @@ def test_two_intervals_of_one_symbol_do_not_mix_and_one_ends_without_the_other(v
 
 @pytest.mark.slow
 @pytest.mark.parametrize("venue", VENUES)
-def test_subscribe_and_unsubscribe_are_counted_by_option(venue: str) -> None:
+def test_one_unsubscribe_takes_back_what_was_subscribed_by_option_however_often(venue: str) -> None:
     async def scenario(world: World) -> None:
         connector = world.connectors[venue]
         for _ in range(2):
             await connector.subscribe([Kline], ["BTCUSDT"], interval="1m")
-        await connector.subscribe([Trade], ["BTCUSDT", "ETHUSDT"])
-        await connector.unsubscribe([Kline], ["BTCUSDT"], interval="1m")
+        await connector.subscribe([Kline], ["BTCUSDT"], interval="5m")
+        await connector.subscribe(Trade, ["BTCUSDT", "ETHUSDT"])
+        await connector.unsubscribe([Kline], "BTCUSDT", interval="1m")
         await connector.unsubscribe([Trade], ["ETHUSDT"])
         await world.clock.sleep(1)
         assert len(connector.streams.topics) == 2
-        await connector.unsubscribe([Kline], ["BTCUSDT"], interval="1m")
+        await connector.unsubscribe(Kline, "BTCUSDT", interval="5m")
         await world.clock.sleep(1)
         assert len(connector.streams.topics) == 1
 

@@ -13,6 +13,7 @@ from tests.criteria.streamed import VENUES, played
 
 from perpwire import venues
 from perpwire.api_connector.frame_path import FramePath
+from perpwire.api_connector.topic_uses import BY_NAME, Use
 from perpwire.clock import ManualClock
 from perpwire.model.incident import FrameGarbled, Incident, UnknownSeen
 from perpwire.model.market import Event, Unknown
@@ -49,7 +50,7 @@ def messages(venue: str) -> list[bytes]:
             await connector.open_account_stream()
             parse = venues.load(venue).parse_topic
             for name in PUBLIC[venue]:
-                await connector.streams.subscribe(connector.venue, connector._hosts, [parse(name)])
+                await connector.streams.subscribe(connector.venue, connector._hosts, [Use(BY_NAME, parse(name))])
             for side in ("BUY", "SELL", "BUY"):
                 await connector.place_order("BTCUSDT", side, "0.5")
             await connector.place_order(

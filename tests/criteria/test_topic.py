@@ -9,6 +9,7 @@ import pytest
 from tests.criteria.streamed import VENUES, played
 
 from perpwire.api_connector.lifecycle import TopicState
+from perpwire.api_connector.topic_uses import Use
 from perpwire.api_connector.websocket_manager import StreamSettings
 from perpwire.errors import StreamRefused
 from perpwire.model.market import Trade
@@ -58,12 +59,12 @@ def test_topic_1_a_topic_that_several_have_subscribed_is_ended_by_the_last_of_th
         connector = run.connector
         topic = connector.venue.topic(Trade, "BTCUSDT")
         hosts = connector.streams.hosts(connector.venue)
-        for _ in range(3):
-            await connector.streams.subscribe(connector.venue, hosts, [topic])
+        for holder in range(3):
+            await connector.streams.subscribe(connector.venue, hosts, [Use(holder, topic)])
         for left in (2, 1):
-            await connector.streams.unsubscribe(connector.venue, [topic])
+            await connector.streams.unsubscribe(connector.venue, [Use(left, topic)])
             run.check((venue, topic.name) in connector.streams.topics, f"it was ended with {left} left")
-        await connector.streams.unsubscribe(connector.venue, [topic])
+        await connector.streams.unsubscribe(connector.venue, [Use(0, topic)])
         run.check((venue, topic.name) not in connector.streams.topics, "it was never ended")
         await run.clock.sleep(1)
         run.check(not run.host.connections, "a connection that carries nothing is still open")

@@ -194,6 +194,7 @@ ASKS_NOTHING = frozenset(
         "watch_fast_fills",
         "watch_positions",
         "watch_balances",
+        "watch_account",
     }
 )
 """Public methods that have no row: they ask nothing of REST, or nothing that is always the same."""

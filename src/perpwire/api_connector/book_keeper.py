@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable
 from perpwire.api_connector.kept_up import kept_up
 from perpwire.api_connector.lifecycle import TopicState
 from perpwire.api_connector.request_path import RequestPath
+from perpwire.api_connector.topic_uses import Use
 from perpwire.api_connector.turns import Pace, Turns
 from perpwire.api_connector.websocket_manager import WebSocketManager
 from perpwire.clock import Clock
 from perpwire.data_processor.book_sync import BookSync
 from perpwire.data_processor.local_book import LocalBook
-from perpwire.errors import APIError, BookNotInSync, StreamRefused
+from perpwire.errors import APIError, BookNotInSync
 from perpwire.model.incident import BookGap, BookRecovered, HandlerFailed, Incident
 from perpwire.model.market import BookDelta, BookSnapshot
 from perpwire.venues.base import Hosts, SnapshotSource, StreamOptions, Topic, Venue
@@ -46,6 +47,7 @@ class _Kept:
         self.sync = sync
         self.levels = levels
         self.topic = topic
+        self.use = Use(self, topic)
         self.fetching: asyncio.Task[None] | None = None
         self.tries = 0
         self.is_mute = False
@@ -86,18 +88,13 @@ class BookKeeper:
         names = list(symbols)
         new = [self._keep(name, options) for name in dict.fromkeys(names) if name not in self._books]
         if new:
-            others = [kept.topic for kept in new if self._streams.carrying(self._venue, kept.topic) is not None]
             try:
-                await self._streams.subscribe(self._venue, self._hosts, [kept.topic for kept in new], on_state=on_state)
-            except BaseException as problem:
+                await self._streams.subscribe(self._venue, self._hosts, [kept.use for kept in new], on_state=on_state)
+            except BaseException:
                 for kept in new:
                     self._let_go(kept)
                     kept.sync.close()
-                # Where all failed nothing was counted, and what others had subscribed is theirs.
-                counted = isinstance(problem, StreamRefused)
-                await self._streams.unsubscribe(
-                    self._venue, [kept.topic for kept in new if counted or kept.topic not in others]
-                )
+                await self._streams.unsubscribe(self._venue, [kept.use for kept in new])
                 raise
             for kept in new:
                 kept.asked_ns = self._clock.monotonic_ns()
@@ -150,7 +147,7 @@ class BookKeeper:
         kept.became_in_sync.set()
 
     async def _drop(self, kept: _Kept) -> None:
-        await self._streams.unsubscribe(self._venue, [kept.topic])
+        await self._streams.unsubscribe(self._venue, [kept.use])
 
     def on_state(self, connection: str, live: bool) -> None:
         """A public connection became live or was lost."""

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Hashable, Iterable
+from typing import NamedTuple, TypeVar, Unpack
 
 from perpwire.api_connector.book_watch import BookWatch
 from perpwire.api_connector.lifecycle import State
 from perpwire.api_connector.market_methods import MarketMethods
-from perpwire.api_connector.public_gaps import PublicGaps
+from perpwire.api_connector.topic_uses import Use
 from perpwire.data_processor.local_book import LocalBook
+from perpwire.errors import BadInput
+from perpwire.model.account import AccountEvent, Balance, Position
 from perpwire.model.market import (
     AssetIndex,
     CompositeIndex,
     ContinuousKline,
     Event,
 )
-from perpwire.venues.base import StreamOptions, Topic
+from perpwire.model.order import FastFill, Fill, Order
+from perpwire.venues.base import StreamKeywords, StreamOptions, Topic
 
 E = TypeVar("E", bound=Event)
 
 NO_CONTRACTS: frozenset[type[Event]] = frozenset({AssetIndex, ContinuousKline, CompositeIndex})
 """Their symbols are assets, pairs and baskets, and need not be contracts."""
+
+OF_THE_ACCOUNT: tuple[type[Event], ...] = (Order, Fill, FastFill, Position, Balance, AccountEvent)
 
 
 class Wanted(NamedTuple):
@@ -30,6 +35,14 @@ class Wanted(NamedTuple):
     kind: type[Event]
     symbol: str
     topic: Topic
+
+    @property
+    def as_subscribed(self) -> Hashable:
+        """Holds it for the user's `subscribe`. Several kinds may come on one topic, and end each by itself."""
+        return (self.kind, self.symbol)
+
+    def use(self, holder: Hashable) -> Use:
+        return Use(holder, self.topic)
 
 
 class StreamMethods(MarketMethods):
@@ -48,17 +61,13 @@ class StreamMethods(MarketMethods):
 
     async def subscribe(
         self,
-        kinds: Iterable[type[Event]],
-        symbols: Iterable[str] | None,
-        *,
-        interval: str | None = None,
-        levels: int | None = None,
-        speed_ms: int | None = None,
-        contract: str | None = None,
-        aggregated: bool | None = None,
+        kinds: Iterable[type[Event]] | type[Event],
+        symbols: Iterable[str] | str | None,
+        **options: Unpack[StreamKeywords],
     ) -> None:
         """Subscribe public events (Trade, BookTicker, MarkPrice, Kline ...) of symbols; returns when acknowledged. They
-        go to who has asked for them by `on`. docs/streams.md lists them all, with the venues' own names.
+        go to who has asked for them by `on`. docs/streams.md lists them all, with the venues' own names. Said again, it
+        changes nothing: one `unsubscribe` takes it back.
 
         Args:
             symbols: None: the whole market, where the venue has such a stream.
@@ -71,51 +80,49 @@ class StreamMethods(MarketMethods):
         Raises:
             NotOffered: The venue has no such stream.
         """
-        options = StreamOptions(
-            interval=interval, levels=levels, speed_ms=speed_ms, contract=contract, aggregated=aggregated
-        )
-        await self._subscribe(await self._topics(kinds, symbols, options))
+        await self._subscribe(await self._topics(kinds, symbols, StreamOptions(**options)))
 
     async def unsubscribe(
         self,
-        kinds: Iterable[type[Event]],
-        symbols: Iterable[str] | None,
-        *,
-        interval: str | None = None,
-        levels: int | None = None,
-        speed_ms: int | None = None,
-        contract: str | None = None,
-        aggregated: bool | None = None,
+        kinds: Iterable[type[Event]] | type[Event],
+        symbols: Iterable[str] | str | None,
+        **options: Unpack[StreamKeywords],
     ) -> None:
-        """Take back one `subscribe` of the same; a stream ends when nobody wants it any more."""
-        options = StreamOptions(
-            interval=interval, levels=levels, speed_ms=speed_ms, contract=contract, aggregated=aggregated
-        )
-        topics = [wanted.topic for wanted in await self._topics(kinds, symbols, options)]
-        await self.streams.unsubscribe(self.venue, topics)
-        self._forget(self._running.gaps, topics)
+        """Take back a `subscribe` of the same, however often it was said. What an iterator, a local book or
+        another kind uses of the same stream goes on for that one; a stream that nobody uses any more ends."""
+        wanted = await self._topics(kinds, symbols, StreamOptions(**options))
+        await self.streams.unsubscribe(self.venue, [one.use(one.as_subscribed) for one in wanted])
+        self._forget(wanted)
 
-    async def _subscribe(self, wanted: list[Wanted]) -> None:
+    async def _subscribe(self, wanted: list[Wanted], holder: Hashable = None) -> None:
+        """For a holder; None: what the user has subscribed is held by its kind and symbol."""
         gaps = self._running.gaps
         for one in wanted:
             gaps.follow(one.kind, one.symbol, one.topic.name)
-        topics = [one.topic for one in wanted]
+        uses = [one.use(one.as_subscribed if holder is None else holder) for one in wanted]
         try:
-            await self.streams.subscribe(self.venue, self._hosts, topics, on_state=self._on_public_state)
+            await self.streams.subscribe(self.venue, self._hosts, uses, on_state=self._on_public_state)
         except BaseException:
-            self._forget(gaps, topics)
+            self._forget(wanted)
             raise
 
-    def _forget(self, gaps: PublicGaps, topics: Iterable[Topic]) -> None:
+    def _forget(self, wanted: Iterable[Wanted]) -> None:
         """What nobody wants any more has no holes."""
-        for topic in topics:
-            if not self.streams.is_wanted(self.venue, topic):
-                gaps.forget(topic.name)
+        for one in wanted:
+            if self._parts is not None and not self.streams.is_wanted(self.venue, one.topic):
+                self._parts.gaps.forget(one.topic.name)
 
     async def _topics(
-        self, kinds: Iterable[type[Event]], symbols: Iterable[str] | None, options: StreamOptions
+        self, kinds: Iterable[type[Event]] | type[Event], symbols: Iterable[str] | str | None, options: StreamOptions
     ) -> list[Wanted]:
-        kinds = list(kinds)
+        kinds = [kinds] if isinstance(kinds, type) else list(kinds)
+        symbols = [symbols] if isinstance(symbols, str) else symbols
+        for kind in kinds:
+            if issubclass(kind, OF_THE_ACCOUNT):
+                raise BadInput(
+                    f"{kind.__name__} comes on the account's stream", venue=self.venue.name, call="subscribe",
+                    code="OF_THE_ACCOUNT", advice="Open it by open_account_stream(), or watch_orders() and the like.",
+                )  # fmt: skip
         if symbols is None:
             names = [""]
         elif NO_CONTRACTS.issuperset(kinds):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import TypeVar, Unpack, cast
 
 from perpwire.api_connector.candle_watch import CandleWatch
 from perpwire.api_connector.event_queue import EventQueue, Overflow
 from perpwire.api_connector.stream_methods import StreamMethods, Wanted
 from perpwire.data_processor.candles import CandleMaker
 from perpwire.errors import NotOffered
-from perpwire.model.account import Balance, Position
+from perpwire.model.account import AccountEvent, Balance, Position
 from perpwire.model.market import (
     AdlWarning,
     AggTrade,
@@ -33,7 +33,7 @@ from perpwire.model.market import (
     TradingSession,
 )
 from perpwire.model.order import FastFill, Fill, Order
-from perpwire.venues.base import StreamOptions
+from perpwire.venues.base import StreamKeywords, StreamOptions
 
 E = TypeVar("E", bound=Event)
 
@@ -58,11 +58,7 @@ class WatchMethods(StreamMethods):
         *,
         limit: int = 10_000,
         overflow: Overflow = "raise",
-        interval: str | None = None,
-        levels: int | None = None,
-        speed_ms: int | None = None,
-        contract: str | None = None,
-        aggregated: bool | None = None,
+        **keywords: Unpack[StreamKeywords],
     ) -> EventQueue[E]:
         """Subscribe a public event of a symbol (None: of the whole market) and give an async iterator over it:
         `async for trade in await ...`. Its end takes the subscription back.
@@ -72,30 +68,24 @@ class WatchMethods(StreamMethods):
             overflow: What becomes of one more: "raise": the iteration ends in ConsumerTooSlow; "drop_oldest": the
                 oldest is dropped, and a Gap stands in its place; "latest": of each symbol only the newest event waits
                 at all.
-            interval, levels, speed_ms, contract, aggregated: See `subscribe`.
+            keywords: interval, levels, speed_ms, contract, aggregated: see `subscribe`.
         """
-        options = StreamOptions(
-            interval=interval, levels=levels, speed_ms=speed_ms, contract=contract, aggregated=aggregated
-        )
-        wanted = await self._topics([kind], None if symbol is None else [symbol], options)
-        topics = [one.topic for one in wanted]
+        options = StreamOptions(**keywords)
+        wanted = await self._topics([kind], symbol, options)
         where = self._chooser(kind, wanted[0], options)
-        gaps = self._running.gaps
-        subscribed = False
+        holder = object()  # of this iterator alone
 
         def ended() -> None:
-            if subscribed:
-                self.streams.release(self.venue, topics)
-                self._forget(gaps, topics)
+            self.streams.release(self.venue, [one.use(holder) for one in wanted])
+            self._forget(wanted)
 
         name = None if symbol is None or kind in OF_MANY else self.venue.normal_symbol(symbol)
         queue = self.streams.watch(kind, name, limit=limit, overflow=overflow, where=where, on_end=ended)
         try:
-            await self._subscribe(wanted)
+            await self._subscribe(wanted, holder)
         except BaseException:
             queue.close()
             raise
-        subscribed = True
         return queue
 
     def _chooser(self, kind: type[E], wanted: Wanted, options: StreamOptions) -> Callable[[E], bool]:
@@ -212,6 +202,12 @@ class WatchMethods(StreamMethods):
     async def watch_balances(self) -> EventQueue[Balance | Gap]:
         """Our balances, each change of each."""
         return await self._watch_account(Balance)
+
+    async def watch_account(self) -> EventQueue[AccountEvent | Gap]:
+        """What the venue says of the account itself: LeverageChanged, AssetModeChanged and MarginCall. Binance only:
+        Bybit says none of them (its positions state their leverage). Position mode and Bybit's margin mode are told by
+        neither; ask for them."""
+        return await self._watch_account(AccountEvent)
 
     async def _watch_account(self, kind: type[E]) -> EventQueue[E | Gap]:
         ours = self.venue.name

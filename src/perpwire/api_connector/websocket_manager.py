@@ -18,12 +18,12 @@ from perpwire.api_connector.connect_gate import ConnectGate
 from perpwire.api_connector.consumers import Consumers
 from perpwire.api_connector.event_queue import EventQueue, Overflow
 from perpwire.api_connector.frame_path import FramePath, Tap
-from perpwire.api_connector.kept_up import told_of
 from perpwire.api_connector.lifecycle import State, TopicState
 from perpwire.api_connector.listener import HandlerStats
 from perpwire.api_connector.route_search import LOOK_S, RouteSearch
 from perpwire.api_connector.stream_connection import StreamConnection, best_of
 from perpwire.api_connector.topic_routes import Routes, TopicRoutes
+from perpwire.api_connector.topic_uses import BY_NAME, TopicUses, Use
 from perpwire.api_connector.unknown_watch import UnknownWatch
 from perpwire.clock import Clock, SystemClock
 from perpwire.credentials import Credentials
@@ -120,8 +120,7 @@ class WebSocketManager:
         self._consumers = Consumers(self.frames, self._clock, self._tell)
         self._search = RouteSearch(self._routes, self._drop, self._tell, self._clock)
         self._connections: dict[str, StreamConnection] = {}
-        self._uses: dict[tuple[str, str], int] = {}
-        """Venue name and topic -> how often it was subscribed."""
+        self._uses = TopicUses()
         self._coming: Counter[StreamConnection] = Counter()
         """Subscriptions under way: a connection that one is for is not closed for being empty."""
         self._releasing: set[asyncio.Task[None]] = set()
@@ -147,7 +146,8 @@ class WebSocketManager:
             StreamRefused: The venue refused a name; the others stand.
         """
         venue = venues.load(venue_name)
-        await self.subscribe(venue, self.hosts(venue), [venue.parse_topic(name) for name in names], wait=wait)
+        uses = [Use(BY_NAME, venue.parse_topic(name)) for name in names]
+        await self.subscribe(venue, self.hosts(venue), uses, wait=wait)
 
     def on(self, kind: type[E], handler: Callable[[E], None], symbol: str | None = None) -> Callable[[], None]:
         """Call `handler` with each event of `kind` (of one symbol where given), from within the read callback: it must
@@ -230,6 +230,7 @@ class WebSocketManager:
             task.cancel()
         await asyncio.gather(*self._releasing, return_exceptions=True)
         connections, self._connections = list(self._connections.values()), {}
+        self._uses.clear()
         await asyncio.gather(*(connection.close() for connection in connections))
         self._consumers.close()
         if self._own_sockets and self._sockets is not None:
@@ -268,13 +269,13 @@ class WebSocketManager:
         self,
         venue: Venue,
         hosts: Hosts,
-        topics: Iterable[Topic],
+        uses: Iterable[Use],
         *,
         on_state: OnState | None = None,
         wait: Wait = "acknowledged",
     ) -> None:
-        """Subscribe public topics, opening sockets as needed; `on_state` hears (connection, live?) of new ones. Topics
-        are counted: each `unsubscribe` takes one back, and the last one ends it at the venue.
+        """Subscribe public topics for their holders, opening sockets as needed; `on_state` hears (connection, live?) of
+        new ones. A topic is ended at the venue when its last holder has given it back (topic_uses.py).
 
         Args:
             wait: Return when the venue has acknowledged them, or when data has come of each that must have some soon
@@ -284,74 +285,64 @@ class WebSocketManager:
             NotSent: The first connection can't be made; or "live", and what must speak does not on any route.
             StreamRefused: The venue refused a topic; the others stand.
         """
-        topics = list(topics)
+        claim = self._uses.claim(venue.name, uses)  # at once, so that nobody who gives one back meanwhile ends it
+        topics = list(dict.fromkeys(use.topic for use in claim.uses))
         wanted: dict[StreamConnection, list[str]] = {}
         for topic in topics:
             connection = self.carrying(venue, topic)
             if connection is None:
                 connection = self._with_room(venue, hosts, self._routes.routed(venue, topic), on_state, wanted)
             wanted.setdefault(connection, []).append(topic.name)
-        # Counted at once, so that nobody who gives one back meanwhile ends it.
-        for topic in topics:
-            key = (venue.name, topic.name)
-            self._uses[key] = self._uses.get(key, 0) + 1
         self._coming.update(wanted.keys())
+        failed: list[Topic] = topics
         try:
             await asyncio.gather(*(self._bring(connection, names) for connection, names in wanted.items()))
-        except BaseException as error:
-            # Those that were refused are carried by nobody; where only some were, the others stand.
-            failed = [one for one in topics if not isinstance(error, StreamRefused) or not self.carrying(venue, one)]
-            self.release(venue, failed)
+            failed = []
+        except StreamRefused:
+            failed = []  # those that were refused are carried by nobody; where only some were, the others stand
             raise
         finally:
             self._coming.subtract(wanted.keys())
             self._coming = +self._coming
-        self._take_back(venue, [topic for topic in topics if self.carrying(venue, topic) is None])
+            failed += [topic for topic in topics if topic not in failed and self.carrying(venue, topic) is None]
+            self._end_soon(venue, self._uses.settle(claim, failed))
         for connection, names in wanted.items():
             connection.raise_refusals(names)
         if wait == "live":
             await self._until_live(venue, topics)
 
-    async def unsubscribe(self, venue: Venue, topics: Iterable[Topic]) -> None:
-        """Take back one `subscribe` of each; those that nobody wants any more are ended."""
-        await self._end(venue, self._take_back(venue, topics))
+    async def unsubscribe(self, venue: Venue, uses: Iterable[Use]) -> None:
+        """Give them back; those that nobody holds any more are ended."""
+        await self._end(venue, self._uses.give_back(venue.name, uses))
 
     async def disconnect(self, venue_name: str, names: Iterable[str]) -> None:
-        """Unsubscribe native stream names; see `unsubscribe`."""
+        """Unsubscribe native stream names that were connected, however often. What somebody else uses, such as an
+        iterator of a connector, goes on for that one."""
         venue = venues.load(venue_name)
-        await self.unsubscribe(venue, [venue.parse_topic(name) for name in names])
+        await self.unsubscribe(venue, [Use(BY_NAME, venue.parse_topic(name)) for name in names])
 
-    def release(self, venue: Venue, topics: Iterable[Topic]) -> None:
-        """`unsubscribe`, for who can't wait for it: it is taken back at once, and ended at the venue a moment later."""
-        unwanted = self._take_back(venue, topics)
+    def release(self, venue: Venue, uses: Iterable[Use]) -> None:
+        """`unsubscribe`, for who can't wait for it: given back at once, and ended at the venue a moment later."""
+        self._end_soon(venue, self._uses.give_back(venue.name, uses))
+
+    def is_wanted(self, venue: Venue, topic: Topic) -> bool:
+        """Whether anybody uses it, or is about to."""
+        return self._uses.is_held(venue.name, topic)
+
+    def _end_soon(self, venue: Venue, unwanted: list[Topic]) -> None:
         if not self._connections or not unwanted:
             return
         task = asyncio.get_running_loop().create_task(self._end(venue, unwanted), name="perpwire release")
         self._releasing.add(task)
         task.add_done_callback(self._releasing.discard)
-        told_of(task, "the end of a subscription", venue.name, self._clock, self._tell)
-
-    def is_wanted(self, venue: Venue, topic: Topic) -> bool:
-        """Whether anybody has subscribed it, or is about to."""
-        return (venue.name, topic.name) in self._uses
-
-    def _take_back(self, venue: Venue, topics: Iterable[Topic]) -> list[Topic]:
-        """Those that nobody wants any more."""
-        unwanted = []
-        for topic in topics:
-            key = (venue.name, topic.name)
-            left = self._uses.pop(key, 0) - 1
-            if left > 0:
-                self._uses[key] = left
-            else:
-                unwanted.append(topic)
-        return unwanted
 
     async def _end(self, venue: Venue, topics: Iterable[Topic]) -> None:
         for topic in topics:
-            connection = self.carrying(venue, topic)
-            if connection is not None and not self.is_wanted(venue, topic):
-                await self._drop(connection, topic.name)
+            # Of several while it is tried on another route.
+            for connection in tuple(self._connections.values()):
+                is_there = connection.venue is venue and topic.name in connection.topics
+                if is_there and not self.is_wanted(venue, topic):
+                    await self._drop(connection, topic.name)
 
     async def _until_live(self, venue: Venue, topics: Iterable[Topic]) -> None:
         feeds = {topic: venue.feed(topic) for topic in topics}

@@ -69,19 +69,23 @@ class Position(Event, frozen=True, kw_only=True):
         return ARITHMETIC.multiply(self.quantity.copy_abs(), self.mark_price)
 
 
-class LeverageChanged(Event, frozen=True, kw_only=True):
+class AccountEvent(Event, frozen=True, kw_only=True):
+    """Base of what is said of the account itself, beside its orders, fills, positions and balances."""
+
+
+class LeverageChanged(AccountEvent, frozen=True, kw_only=True):
     """The leverage of a symbol is another one; Binance only."""
 
     leverage: Decimal
 
 
-class AssetModeChanged(Event, frozen=True, kw_only=True):
+class AssetModeChanged(AccountEvent, frozen=True, kw_only=True):
     """Multi-assets mode was switched; Binance only. `symbol` is ""."""
 
     multi_assets: bool
 
 
-class MarginCall(Event, frozen=True, kw_only=True):
+class MarginCall(AccountEvent, frozen=True, kw_only=True):
     """A position comes near its liquidation; one for each such position; Binance only. The venue calls it no more than
     a hint.
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypedDict
 
 import msgspec
 
@@ -80,6 +80,16 @@ class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
     speed_ms: int | None = None
     contract: str | None = None
     aggregated: bool | None = None
+
+
+class StreamKeywords(TypedDict, total=False):
+    """The same as keywords of the connector's methods."""
+
+    interval: str | None
+    levels: int | None
+    speed_ms: int | None
+    contract: str | None
+    aggregated: bool | None
 
 
 class Feed(msgspec.Struct, frozen=True, kw_only=True):

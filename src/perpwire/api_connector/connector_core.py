@@ -30,6 +30,7 @@ from perpwire.api_connector.loop_watch import LoopWatch
 from perpwire.api_connector.metrics import APIMetrics
 from perpwire.api_connector.order_desk import OrderDesk
 from perpwire.api_connector.order_form import OrderForm
+from perpwire.api_connector.overlaps import Overlaps
 from perpwire.api_connector.position_modes import PositionModes
 from perpwire.api_connector.private_stream import PrivateStream
 from perpwire.api_connector.public_gaps import PublicGaps
@@ -185,6 +186,7 @@ class ConnectorCore:
             rng=self._rng,
             sockets=sockets,
         )
+        self._overlaps = Overlaps(self.streams.frames)
         self._hosts = self.streams.hosts(venue)
         self._incident_handlers: list[Callable[[Incident], None]] = []
         self.streams.on_incident(self._tell)

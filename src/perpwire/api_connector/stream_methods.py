@@ -67,7 +67,8 @@ class StreamMethods(MarketMethods):
     ) -> None:
         """Subscribe public events (Trade, BookTicker, MarkPrice, Kline ...) of symbols; returns when acknowledged. They
         go to who has asked for them by `on`. docs/streams.md lists them all, with the venues' own names. Said again, it
-        changes nothing: one `unsubscribe` takes it back.
+        changes nothing: one `unsubscribe` takes it back. Where the whole market and one symbol of it are subscribed,
+        each fact is told once, by whichever stream is first.
 
         Args:
             symbols: None: the whole market, where the venue has such a stream.
@@ -99,6 +100,7 @@ class StreamMethods(MarketMethods):
         gaps = self._running.gaps
         for one in wanted:
             gaps.follow(one.kind, one.symbol, one.topic.name)
+            self._overlaps.follow(one.kind, one.symbol, one.topic.name)
         uses = [one.use(one.as_subscribed if holder is None else holder) for one in wanted]
         try:
             await self.streams.subscribe(self.venue, self._hosts, uses, on_state=self._on_public_state)
@@ -111,6 +113,7 @@ class StreamMethods(MarketMethods):
         for one in wanted:
             if self._parts is not None and not self.streams.is_wanted(self.venue, one.topic):
                 self._parts.gaps.forget(one.topic.name)
+                self._overlaps.forget(one.topic.name)
 
     async def _topics(
         self, kinds: Iterable[type[Event]] | type[Event], symbols: Iterable[str] | str | None, options: StreamOptions

@@ -5,10 +5,11 @@
 
 Each figure is user and system time (getrusage) of a fresh process per frame, after its first tenth; all in turn,
 several times over: the median, and the range. Loopback without TLS; the server (frame_server.py) is a process of its
-own on another core. Frames come in two ways: one at a time, as ticks do, so that each wakes its client and is read by
-itself; and 64 at a time, read together, which leaves what a frame itself costs. Either way every client is done before
-more come, so that all read the same pieces. perpwire runs as its user has it: topics watched, gaps looked
-for, latency measured, a recorder's tap in place, exact numbers. bench_books.py has the local book.
+own on another core. Frames come one at a time, as ticks do, so that each wakes its client and is read by itself; 64
+at a time, read together, which are dearer for every client than they would be without a pause before them; and 1024
+at a time, which comes nearest to what a frame itself costs. Every client is done before more come, so that all read
+the same pieces. perpwire runs as its user has it: topics watched, gaps looked for, latency measured, a recorder's tap
+in place, exact numbers. bench_books.py has the local book.
 """
 
 from __future__ import annotations
@@ -387,7 +388,9 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--frames", type=int, default=20_000, help="frames of each process")
     asked.add_argument("--repeat", type=int, default=5, help="fresh processes of each client")
-    asked.add_argument("--at-once", nargs="*", type=int, default=[1, 64], help="frames in one write of the server")
+    asked.add_argument(
+        "--at-once", nargs="*", type=int, default=[1, 64, 1024], help="frames in one write of the server"
+    )
     asked.add_argument("--only", nargs="*", default=[], help="parts of venue/frame/client, such as bybit/trades")
     asked.add_argument("--json", type=Path, help='write the figures into this file; "-": print them')
     asked.add_argument(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
+from tests.playing import play
 
 from perpwire.api_connector.overlaps import REMEMBERED, TOLD, ToldOnce
-from perpwire.clock import ManualClock
 from perpwire.model.market import (
     AdlWarning,
     BookTicker,
@@ -22,20 +21,10 @@ from perpwire.model.market import (
     Ticker,
 )
 from perpwire.simulator.faults import Liquidate
-from perpwire.testing import World, offline
+from perpwire.testing import World
 
 BTC = "BTCUSDT"
 KINDS: list[type[Event]] = [BookTicker, MarkPrice, Ticker, MiniTicker]
-
-
-def play(venue: str, scenario: Callable[[World], Awaitable[None]]) -> None:
-    clock = ManualClock()
-
-    async def main() -> None:
-        async with offline(clock=clock, venues=[venue], rate=20.0) as world:
-            await scenario(world)
-
-    clock.run(main())
 
 
 def facts(events: list[Event]) -> list[Event]:

@@ -8,28 +8,18 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from tests.playing import play
 
 from perpwire.api_connector.topic_uses import TopicUses, Use
-from perpwire.clock import ManualClock
 from perpwire.errors import APIError, BadInput, StreamRefused
 from perpwire.model.account import AssetModeChanged, LeverageChanged
 from perpwire.model.market import BookDelta, MarkPrice, Ticker, Trade
 from perpwire.model.order import Order
-from perpwire.testing import World, offline
+from perpwire.testing import World
 from perpwire.venues.base import Topic
 
 VENUES = ["binance", "bybit"]
 ONE, OTHER = Topic("public", "one"), Topic("public", "other")
-
-
-def play(venue: str, scenario: Callable[[World], Awaitable[None]]) -> None:
-    clock = ManualClock()
-
-    async def main() -> None:
-        async with offline(clock=clock, venues=[venue], rate=20.0) as world:
-            await scenario(world)
-
-    clock.run(main())
 
 
 # --- the table ------------------------------------------------------------------------------------------------------

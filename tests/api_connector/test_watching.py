@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 import pytest
+from tests.playing import play
 
 from perpwire.api_connector.event_queue import EventQueue
-from perpwire.clock import ManualClock
 from perpwire.errors import NotOffered
 from perpwire.model.market import AggTrade, BookTicker, Event, Gap, Kline, Trade
-from perpwire.testing import World, offline
+from perpwire.testing import World
 from perpwire.venues.base import StreamOptions
 
 VENUES = ["binance", "bybit"]
@@ -50,16 +49,6 @@ LACKING: dict[str, dict[str, tuple[str, ...]]] = {
         "watch_liquidations": (),
     },
 }
-
-
-def play(venue: str, scenario: Callable[[World], Awaitable[None]], rate: float = 20.0) -> None:
-    clock = ManualClock()
-
-    async def main() -> None:
-        async with offline(clock=clock, venues=[venue], rate=rate) as world:
-            await scenario(world)
-
-    clock.run(main())
 
 
 def kind_of(event: Event) -> str:

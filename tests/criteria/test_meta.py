@@ -7,7 +7,6 @@ import statistics
 import time
 import tracemalloc
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.criteria.test_tls import secured
+from tests.playing import play
 from tests.transport.peers import certified
 
 from perpwire.api_connector.venue_connector import VenueConnector
@@ -31,16 +31,6 @@ CONTRACTS = {"binance": "/fapi/v1/exchangeInfo", "bybit": "/v5/market/instrument
 TIME = {"binance": "/fapi/v1/time", "bybit": "/v5/market/time"}
 RIGHTS = {"binance": "/sapi/v1/account/apiRestrictions", "bybit": "/v5/user/query-api"}
 VENUES = list(CONTRACTS)
-
-
-def play(venue: str, scenario: Callable[[World], Awaitable[None]]) -> None:
-    clock = ManualClock()
-
-    async def main() -> None:
-        async with offline(clock=clock, venues=[venue], rate=0.5) as world:
-            await scenario(world)
-
-    clock.run(main())
 
 
 def asked(world: World, venue: str) -> list[str]:
@@ -67,7 +57,7 @@ def test_meta_1_a_start_asks_for_the_time_the_contracts_and_the_rights_of_the_ke
                     del wanted[CONTRACTS[venue]]
                 assert Counter(path for path in questions if path != TIME[venue]) == wanted
 
-    play(venue, scenario)
+    play(venue, scenario, rate=0.5)
 
 
 @pytest.mark.parametrize("venue", VENUES)
@@ -82,7 +72,7 @@ def test_meta_1_contracts_are_asked_for_once_however_many_need_them_at_once(venu
         assert asked(world, venue)[before:] == [CONTRACTS[venue]]
         await connector.close()
 
-    play(venue, scenario)
+    play(venue, scenario, rate=0.5)
 
 
 @pytest.mark.slow
@@ -103,7 +93,7 @@ def test_meta_1_a_hundred_accounts_ask_for_the_contracts_once_and_hold_them_once
             await asyncio.gather(*(one.get_instruments(refresh=True) for one in accounts))
             assert len([path for path in asked(world, venue)[before:] if path == CONTRACTS[venue]]) == 2
 
-    play(venue, scenario)
+    play(venue, scenario, rate=0.5)
 
 
 @pytest.mark.parametrize("venue", VENUES)
@@ -120,7 +110,7 @@ def test_meta_1_who_waits_for_anothers_question_that_fails_or_is_given_up_asks_i
             with pytest.raises(asyncio.CancelledError):
                 await asking
 
-    play(venue, scenario)
+    play(venue, scenario, rate=0.5)
 
 
 @pytest.mark.slow
@@ -174,7 +164,7 @@ def test_meta_2_the_first_order_after_the_start_asks_for_no_more_than_the_hundre
                 assert set(host.connections) == sockets
                 await world.clock.sleep(0.5)
 
-    play(venue, scenario)
+    play(venue, scenario, rate=0.5)
 
 
 @pytest.mark.slow
@@ -225,7 +215,7 @@ def test_meta_2_an_order_of_a_connector_that_was_not_warmed_asks_for_contracts_a
             assert asked(world, venue)[before] == CONTRACTS[venue]
             assert len(asked(world, venue)) == before + 2
 
-    play(venue, scenario)
+    play(venue, scenario, rate=0.5)
 
 
 @pytest.mark.parametrize("venue", VENUES)
@@ -238,4 +228,4 @@ def test_meta_2_contracts_that_cant_be_read_at_the_start_are_read_when_they_are_
             await world.clock.sleep(31)
             assert (await connector.place_order("BTCUSDT", "BUY", "0.01")).symbol == "BTCUSDT"
 
-    play(venue, scenario)
+    play(venue, scenario, rate=0.5)

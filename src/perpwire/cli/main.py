@@ -16,6 +16,7 @@ GROUPS = (
     "accounts",  # account, positions, orders
     "trading",  # order place, amend, cancel, show; close
     "serve",
+    "recordings",  # record, replay, export
     "config",  # config, keys
 )
 """In the order of the help page. They load only words and types: what a verb does is imported when it is called."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from perpwire.model.numbers import plain
 from perpwire.monitoring.bars import Bar
 
 
@@ -234,16 +235,23 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     def as_json(self) -> bytes:
         """Prices and quantities are text, in full digits."""
-        return msgspec.json.encode(self, enc_hook=_words)
+        return plain_json(self)
 
 
 def plain_json(value: Any) -> bytes:
-    """Any of these structs as JSON."""
-    return msgspec.json.encode(value, enc_hook=_words)
+    """Any of these structs as JSON; never in exponent form."""
+    return msgspec.json.encode(_written(msgspec.to_builtins(value, builtin_types=(Decimal,))))
 
 
-def _words(value: object) -> object:
-    raise NotImplementedError(f"{type(value).__name__} in a snapshot")
+def _written(value: Any) -> Any:
+    match value:
+        case Decimal():
+            return plain(value)
+        case dict():
+            return {name: _written(one) for name, one in value.items()}
+        case list() | tuple():
+            return [_written(one) for one in value]
+    return value
 
 
 class SeenIncident(msgspec.Struct, frozen=True, kw_only=True):

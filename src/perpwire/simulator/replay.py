@@ -2,23 +2,22 @@
 
 The file has one message a line, plain or gzip: local receive time in ns, a space, and the raw text of either a combined
 stream frame (`{"stream":"btcusdt@trade","data":{...}}`) or one REST depth snapshot. All frames are of one symbol of
-Binance USD-M futures, streams `<symbol>@depth...`, `@bookTicker` and `@trade`.
+Binance USD-M futures, streams `<symbol>@depth...`, `@bookTicker` and `@trade`. Our own recordings
+(data_processor/recording.py) are taken too: of them, what came from Binance's streams, and the books that they note.
 """
 
 from __future__ import annotations
 
-import gzip
 import logging
 import math
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, cast
 
 import msgspec
 
 from perpwire.clock import Clock, Timer
+from perpwire.data_processor.recording import BOOK, OURS, is_cut_off, opened
 from perpwire.model.market import Level
 from perpwire.model.order import Side
 from perpwire.simulator.events import RecordedFrame, SimEvent
@@ -68,6 +67,15 @@ class _Print(msgspec.Struct):
     X: str = "MARKET"
 
 
+class _Noted(msgspec.Struct):
+    event: str
+    venue: str = ""
+    update_id: int = 0
+    bids: list[tuple[str, str]] = []
+    asks: list[tuple[str, str]] = []
+
+
+_decode_noted = msgspec.json.Decoder(_Noted).decode
 _envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_snapshot = msgspec.json.Decoder(_Snapshot).decode
 _decode_diff = msgspec.json.Decoder(_Diff).decode
@@ -147,7 +155,7 @@ class ReplayFeed:
         self._speed = speed
         self.symbol, self._snapshot = self._look_ahead()
         self.is_finished = False
-        self._file: IO[bytes] | None = None
+        self._messages: Generator[tuple[int, bytes]] = _nothing()
         self._frames: Iterator[tuple[int, bytes]] = iter(())
         self._next: tuple[int, bytes] | None = None
         self._first_ns = 0
@@ -166,26 +174,24 @@ class ReplayFeed:
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
-    def _open(self) -> IO[bytes]:
-        with self._path.open("rb") as head:
-            is_gzip = head.read(2) == b"\x1f\x8b"
-        return cast("IO[bytes]", gzip.open(self._path, "rb")) if is_gzip else self._path.open("rb")
+    def _read(self) -> Generator[tuple[int, bytes]]:
+        with opened(self._path) as file:
+            yield from _messages(file)
 
     def _look_ahead(self) -> tuple[str, _Snapshot]:
         """The symbol of the first stream, and the first snapshot."""
         symbol = ""
         snapshot: _Snapshot | None = None
-        with self._open() as file:
-            for _, text in _messages(file):
-                try:
-                    if _is_frame(text):
-                        symbol = symbol or _symbol_of(_read_frame(text).stream)
-                    elif snapshot is None:
-                        snapshot = _read_snapshot(text)
-                except _UNREADABLE as error:
-                    _warn(text, error)
-                if symbol and snapshot is not None:
-                    return symbol, snapshot
+        for _, text in self._read():
+            try:
+                if _is_frame(text):
+                    symbol = symbol or _symbol_of(_read_frame(text).stream)
+                elif snapshot is None:
+                    snapshot = _read_snapshot(text)
+            except _UNREADABLE as error:
+                _warn(text, error)
+            if symbol and snapshot is not None:
+                return symbol, snapshot
         raise ValueError(f"{self._path}: no depth snapshot and stream of one symbol in it")
 
     # --- life ---------------------------------------------------------------------------------------------------------
@@ -217,13 +223,11 @@ class ReplayFeed:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._messages.close()
 
     def _play(self) -> None:
-        self._file = self._open()
-        self._frames = ((at_ns, text) for at_ns, text in _messages(self._file) if _is_frame(text))
+        self._messages = self._read()
+        self._frames = ((at_ns, text) for at_ns, text in self._messages if _is_frame(text))
         self._next = next(self._frames, None)
         self._first_ns = self._next[0] if self._next else 0
         self._began_ns = self._clock.monotonic_ns() + round(LEAD_S * 1e9)
@@ -235,9 +239,7 @@ class ReplayFeed:
     def _sleep(self) -> None:
         if self._next is None:
             self.is_finished = True
-            if self._file is not None:
-                self._file.close()
-                self._file = None
+            self._messages.close()
             return
         wait_ns = max(_QUANTUM_NS, self._due_ns(self._next[0]) - self._clock.monotonic_ns())
         self._timer = self._clock.call_later(wait_ns / 1e9, self._on_timer)
@@ -341,17 +343,40 @@ class ReplayFeed:
             self._execution.fill_resting(self._market, user, part)
 
 
-def _messages(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+def _messages(file: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     """Times and texts. A file may end in the middle, where its recorder died; that ends it without an error."""
     try:
         for line in file:
             at, _, text = line.rstrip().partition(b" ")
+            if text[:1] not in (b"{", b""):
+                ours = _of_our_own(text)
+                if ours is None:
+                    continue
+                text = ours
             if at.isdigit() and len(at) <= _TIME_DIGITS and text.endswith(b"}"):
                 yield int(at), text
             else:
                 logger.warning("a line of the recording can't be read: %r", line[:80])
-    except (EOFError, zlib.error, gzip.BadGzipFile):
+    except Exception as error:
+        if not is_cut_off(error):
+            raise
         logger.warning("the recording ends in the middle of its compressed data")
+
+
+def _nothing() -> Generator[tuple[int, bytes]]:
+    yield from ()
+
+
+def _of_our_own(text: bytes) -> bytes | None:
+    """A line with its connection: the frame, or a book that was noted in the shape of Binance's REST; else None."""
+    connection, _, frame = text.partition(b" ")
+    if connection == OURS.encode():
+        noted = _decode_noted(frame)
+        if noted.event != BOOK or noted.venue != VENUE:
+            return None
+        book = {"lastUpdateId": noted.update_id, "bids": noted.bids, "asks": noted.asks}
+        return msgspec.json.encode(book)
+    return frame if connection.startswith(VENUE.encode()) else None
 
 
 def _warn(text: bytes, error: Exception) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import time
@@ -9,10 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from tests.transport.peers import certified
 from typer.testing import CliRunner
 
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.cli.checks import Check, Mark
+from perpwire.cli.connector_checks import budget_check
 from perpwire.cli.doctor import examine, redacted
 from perpwire.cli.main import app
 from perpwire.cli.network_checks import doors, network_checks
@@ -23,7 +26,7 @@ from perpwire.simulator.server import running
 from perpwire.simulator.specs import AccountSpec, KeySpec
 from perpwire.threaded import ThreadedExchange
 from perpwire.venues import VENUES, load
-from perpwire.venues.base import Hosts
+from perpwire.venues.base import Hosts, Lane
 
 pytestmark = pytest.mark.slow
 
@@ -219,6 +222,54 @@ async def test_a_host_that_speaks_no_tls_is_told_as_such() -> None:
         found = {check.name: check async for check in network_checks(hosts, SystemClock())}
     check = found[f"TLS to 127.0.0.1:{port}"]
     assert (check.mark, "no TLS" in check.found) == (Mark.WRONG, True)
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_told_and_not_passed_over(tmp_path: Path) -> None:
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server_side, _ = certified(tmp_path)
+    server = await asyncio.start_server(never, "127.0.0.1", 0, ssl=server_side)
+    port = server.sockets[0].getsockname()[1]
+    hosts = Hosts(rest=f"https://127.0.0.1:{port}", streams=f"wss://127.0.0.1:{port}")
+    found = {check.name: check async for check in network_checks(hosts, SystemClock())}
+    server.close()
+    check = found[f"TLS to 127.0.0.1:{port}"]
+    assert (check.mark, "not trusted" in check.found) == (Mark.WRONG, True)
+    assert "Do not switch the check off" in check.mend
+
+
+async def test_a_peer_that_never_answers_is_given_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perpwire.cli.network_checks.PATIENCE_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        port = mute.getsockname()[1]
+        hosts = Hosts(rest=f"https://127.0.0.1:{port}", streams=f"wss://127.0.0.1:{port}")
+        found = {check.name: check async for check in network_checks(hosts, SystemClock())}
+    check = found[f"TLS to 127.0.0.1:{port}"]
+    assert (check.mark, "no answer within 0.3 s" in check.found) == (Mark.WRONG, True)
+    assert "firewall" in check.mend
+
+
+@pytest.mark.parametrize(("share", "mark"), [(0.6, Mark.WARNING), (0.95, Mark.WRONG)])
+async def test_a_budget_that_is_nearly_used_up_is_told(share: float, mark: Mark) -> None:
+    """Another connector of this process has spent it."""
+    clock = SystemClock()
+    async with running(venues=("binance",), latency_s=0.001) as simulation:
+        url = simulation.urls["binance"]
+        async with VenueConnector(load("binance"), url=url) as other:
+            spent = round(other.ledger.limit("weight_1m") * share) - other.ledger.used(
+                "weight_1m", clock.monotonic_ns()
+            )
+            while spent > 0 and other.ledger.take({"weight_1m": min(spent, 100)}, Lane.CANCEL, clock.monotonic_ns()):
+                spent -= 100
+            if share > 0.9:  # a tenth is never ours to spend: the venue says that others have
+                receipt = other.ledger.take({"weight_1m": 0}, Lane.CANCEL, clock.monotonic_ns())
+                assert receipt is not None
+                other.ledger.reported({"weight_1m": round(2400 * share)}, receipt, clock.monotonic_ns())
+            async with VenueConnector(load("binance"), url=url) as connector:
+                check = budget_check(connector, clock)
+    assert check.mark is mark
+    assert "weight_1m" in check.found
 
 
 async def test_a_proxy_variable_that_is_not_gone_by_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:

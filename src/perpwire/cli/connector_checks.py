@@ -82,7 +82,7 @@ async def connector_checks(
             yield check
             async for check in _rights(connector, accepted):
                 yield check
-        yield _budget(connector, clock)
+        yield budget_check(connector, clock)
         async for check in _stream_checks(connector, clock, symbol, patience_s):
             yield check
         if accepted:
@@ -256,7 +256,7 @@ def _expiry(info: KeyInfo, now_ms: int) -> Check:
 # --- budget and streams -----------------------------------------------------------------------------------------------
 
 
-def _budget(connector: VenueConnector, clock: Clock) -> Check:
+def budget_check(connector: VenueConnector, clock: Clock) -> Check:
     name = "rate budget"
     now_ns = clock.monotonic_ns()
     if (until_ms := connector.banned_until_ms) is not None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import time
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.cli.checks import Check, Mark
-from perpwire.cli.connector_checks import budget_check
+from perpwire.cli.connector_checks import connector_checks
 from perpwire.cli.doctor import examine, redacted
 from perpwire.cli.main import app
 from perpwire.cli.network_checks import doors, network_checks
@@ -26,7 +27,7 @@ from perpwire.simulator.server import running
 from perpwire.simulator.specs import AccountSpec, KeySpec
 from perpwire.threaded import ThreadedExchange
 from perpwire.venues import VENUES, load
-from perpwire.venues.base import Hosts, Lane
+from perpwire.venues.base import Hosts
 
 pytestmark = pytest.mark.slow
 
@@ -70,8 +71,8 @@ async def test_all_is_well_where_nothing_is_wrong(venue: str) -> None:
     assert not_ok(found) == {}
     tcp = next(name for name in found if name.startswith("TCP to 127.0.0.1:"))
     assert list(found) == [
-        "proxy", tcp, "answer", "clock", "venue", "key format", "key accepted", "key rights", "key's addresses",
-        "key's expiry", "rate budget", "public streams", "stream latency", "account stream",
+        "proxy", tcp, "rate budget", "answer", "clock", "venue", "key format", "key accepted", "key rights",
+        "key's addresses", "key's expiry", "public streams", "stream latency", "account stream",
     ]  # fmt: skip
 
 
@@ -251,25 +252,27 @@ async def test_a_peer_that_never_answers_is_given_up_on(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(("share", "mark"), [(0.6, Mark.WARNING), (0.95, Mark.WRONG)])
-async def test_a_budget_that_is_nearly_used_up_is_told(share: float, mark: Mark) -> None:
-    """Another connector of this process has spent it."""
-    clock = SystemClock()
-    async with running(venues=("binance",), latency_s=0.001) as simulation:
+async def test_a_budget_that_others_at_this_address_use_up_is_told_before_anything_waits_for_it(
+    share: float, mark: Mark
+) -> None:
+    # The venue's minute has just begun, so that it does not end meanwhile.
+    minute = Skew(seconds=1 - time.time() % 60)
+    async with running(venues=("binance",), latency_s=0, faults={"binance": [minute]}) as simulation:
         url = simulation.urls["binance"]
-        async with VenueConnector(load("binance"), url=url) as other:
-            spent = round(other.ledger.limit("weight_1m") * share) - other.ledger.used(
-                "weight_1m", clock.monotonic_ns()
-            )
-            while spent > 0 and other.ledger.take({"weight_1m": min(spent, 100)}, Lane.CANCEL, clock.monotonic_ns()):
-                spent -= 100
-            if share > 0.9:  # a tenth is never ours to spend: the venue says that others have
-                receipt = other.ledger.take({"weight_1m": 0}, Lane.CANCEL, clock.monotonic_ns())
-                assert receipt is not None
-                other.ledger.reported({"weight_1m": round(2400 * share)}, receipt, clock.monotonic_ns())
-            async with VenueConnector(load("binance"), url=url) as connector:
-                check = budget_check(connector, clock)
-    assert check.mark is mark
-    assert "weight_1m" in check.found
+
+        def others() -> None:
+            for _ in range(round(2400 * share / 20)):
+                with urllib.request.urlopen(f"{url}/fapi/v1/depth?symbol=BTCUSDT&limit=1000", timeout=5) as reply:
+                    reply.read()
+
+        await asyncio.to_thread(others)
+        connector = VenueConnector(load("binance"), url=url, check_key=False)
+        checks = connector_checks(connector, SystemClock(), None, "none", symbol="BTCUSDT", patience_s=1)
+        found = [await anext(checks), await anext(checks)]
+        await checks.aclose()
+    assert [check.name for check in found] == ["key format", "rate budget"]
+    assert found[1].mark is mark
+    assert "weight_1m" in found[1].found
 
 
 async def test_a_proxy_variable_that_is_not_gone_by_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from decimal import Decimal
@@ -12,12 +13,14 @@ import pytest
 from typer.testing import CliRunner
 
 from perpwire.api_connector.guards import CAUTIOUS, Guards
+from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.cli import asking
 from perpwire.cli.asking import Hand, guard_words
-from perpwire.cli.connecting import Plan, Target, plan
+from perpwire.cli.connecting import SIM_KEY, Plan, Target, plan
 from perpwire.cli.main import app
 from perpwire.simulator.faults import LoseAnswer
 from perpwire.threaded import ThreadedExchange
+from perpwire.venues import load
 
 pytestmark = pytest.mark.slow
 
@@ -125,6 +128,30 @@ def test_all_positions_of_both_venues_are_closed_and_their_orders_cancelled(exch
         assert exchange[venue].exchange.open_orders("main", None) == []
     assert run(exchange, None, "positions").out == "no open positions (binance sim, bybit sim)\n"
     assert run(exchange, None, "close", "--all").out == "no open positions (binance sim, bybit sim)\n"
+
+
+async def set_mode(exchange: ThreadedExchange, venue: str, mode: str) -> None:
+    async with VenueConnector(load(venue), credentials=SIM_KEY, url=exchange.urls[venue]) as connector:
+        await connector.set_position_mode(mode)
+
+
+@by_venue
+def test_of_an_account_in_hedge_mode_the_side_that_is_named_is_closed(exchange: ThreadedExchange, venue: str) -> None:
+    symbol = "SOLUSDT"
+    asyncio.run(set_mode(exchange, venue, "HEDGE"))
+    try:
+        for side, of in (("buy", "long"), ("sell", "short")):
+            done = run(exchange, venue, "order", "place", symbol, side, "1", "--position-side", of)
+            assert done.code == 0, done.err
+        told = run(exchange, venue, "order", "place", symbol, "sell", "1", "--dry-run", "--json").object
+        assert told["order"]["position_side"] == "SHORT"  # the account's mode was asked for
+        closed = run(exchange, venue, "close", symbol, "--position-side", "long", "--json").object
+        assert (closed["position_side"], closed["side"]) == ("LONG", "SELL")
+        (left,) = run(exchange, venue, "positions", symbol, "--json").objects
+        assert (left["position_side"], Decimal(left["quantity"])) == ("SHORT", Decimal(-1))
+        assert run(exchange, venue, "close", "--all").code == 0
+    finally:
+        asyncio.run(set_mode(exchange, venue, "ONE_WAY"))
 
 
 @by_venue

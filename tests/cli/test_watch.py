@@ -59,6 +59,9 @@ def test_the_edge_is_this_bid_against_the_lowest_ask_elsewhere(clock: ManualCloc
             assert bybit.edge(rows) == (Decimal("9.99"), "binance")  # 100.20 / 100.10
             assert binance.edge(rows) == (Decimal("-29.91"), "bybit")
             assert binance.edge([binance]) is None
+            third = Row(world.bybit, "BTCUSDT")
+            quote(third, "99.00", "99.10")
+            assert binance.edge([*rows, third]) == (Decimal("90.82"), "bybit")  # 100.00 / 99.10
             bybit.ticker = None
             assert (binance.edge(rows), bybit.edge(rows)) == (None, None)
 

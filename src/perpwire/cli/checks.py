@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from enum import StrEnum
 from typing import Any
 
@@ -36,7 +36,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     facts: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-Checks = AsyncIterator[Check]
+Checks = AsyncGenerator[Check, None]
 
 
 def ok(name: str, found: str, **facts: Any) -> Check:

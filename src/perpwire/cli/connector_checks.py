@@ -67,6 +67,8 @@ async def connector_checks(
         except APIError as error:
             yield _ban(connector, error) or refused("answer", error)
             return
+        # First, as what is asked next waits while the budget is used up.
+        yield budget_check(connector, clock)
         answered = False
         async for check in _public_checks(connector, clock):
             answered = answered or check.name == "clock"
@@ -82,7 +84,6 @@ async def connector_checks(
             yield check
             async for check in _rights(connector, accepted):
                 yield check
-        yield budget_check(connector, clock)
         async for check in _stream_checks(connector, clock, symbol, patience_s):
             yield check
         if accepted:
@@ -269,7 +270,10 @@ def budget_check(connector: VenueConnector, clock: Clock) -> Check:
     units, limit = used[fullest]
     found = f"{units} of {limit} used of the fullest window ({fullest})"
     facts = {"used": {window: spent for window, (spent, _) in used.items() if spent}}
-    mend = "Others at this address or with this account use it too: let them share one budget, or call less."
+    mend = (
+        "Calls wait until there is room again. Others at this address or with this account use it too: let them share "
+        "one budget, or call less."
+    )
     if units > limit * BUDGET_FULL:
         return wrong(name, found, mend, **facts)
     if units > limit * BUDGET_HIGH:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from perpwire.cli.words import Config, Env, JsonLines, OneVenue, Urls, Venues, beginning
+from perpwire.cli.words import Config, Env, JsonLines, OneVenue, Urls, Venues
 from perpwire.model.order import AT_MARKET, CONDITIONAL, OrderType, PositionSide, Side, TimeInForce, TriggerBy
 
 _ASKING = (
@@ -47,8 +47,7 @@ def _listed(*words: str) -> Any:
     """Completes a word, in the case in which it was begun."""
 
     def complete(incomplete: str) -> list[str]:
-        found = beginning(words, incomplete.upper())
-        return found if incomplete.isupper() else [word.lower() for word in found]
+        return list(words) if incomplete.isupper() else [word.lower() for word in words]
 
     return complete
 

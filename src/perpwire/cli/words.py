@@ -36,16 +36,12 @@ def _known_env(value: str | None) -> str | None:
     return value
 
 
-def beginning(words: Sequence[str], incomplete: str) -> list[str]:
-    return [word for word in words if word.startswith(incomplete)]
+def _venues() -> list[str]:
+    return list(VENUES)
 
 
-def _venues_beginning(incomplete: str) -> list[str]:
-    return beginning(tuple(VENUES), incomplete)
-
-
-def _environments_beginning(incomplete: str) -> list[str]:
-    return beginning(ENVIRONMENTS, incomplete)
+def _environments() -> list[str]:
+    return list(ENVIRONMENTS)
 
 
 Venues = Annotated[
@@ -54,7 +50,7 @@ Venues = Annotated[
         "--venue",
         metavar="VENUE",
         callback=_known,
-        autocompletion=_venues_beginning,
+        autocompletion=_venues,
         help="binance or bybit; may be given several times. Both when not given.",
     ),
 ]
@@ -64,7 +60,7 @@ OneVenue = Annotated[
         "--venue",
         metavar="VENUE",
         callback=_known_one,
-        autocompletion=_venues_beginning,
+        autocompletion=_venues,
         help="binance or bybit; may be left out where the configuration file has one venue only.",
     ),
 ]
@@ -73,7 +69,7 @@ Env = Annotated[
     typer.Option(
         metavar="live|testnet|demo|sim",
         callback=_known_env,
-        autocompletion=_environments_beginning,
+        autocompletion=_environments,
         help="Where; sim is an embedded exchange. Without it the configuration file counts, or else sim.",
     ),
 ]

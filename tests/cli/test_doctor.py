@@ -51,7 +51,7 @@ async def examined(
     accounts = (AccountSpec(key=key or KeySpec()),)
     async with running(venues=(venue,), accounts=accounts, latency_s=0.001, faults={venue: faults}) as simulation:
         where = url or simulation.urls[venue]
-        connector = VenueConnector(load(venue), credentials=keys, env="sim", url=where, check_key=False)
+        connector = VenueConnector(load(venue), credentials=keys, env="sim", url=where, check_key=False, warm=False)
         await examine(connector, keys, "none is set", found.append, patience_s=patience_s)
     for check in found:
         assert check.found
@@ -266,7 +266,7 @@ async def test_a_budget_that_others_at_this_address_use_up_is_told_before_anythi
                     reply.read()
 
         await asyncio.to_thread(others)
-        connector = VenueConnector(load("binance"), url=url, check_key=False)
+        connector = VenueConnector(load("binance"), url=url, check_key=False, warm=False)
         checks = connector_checks(connector, SystemClock(), None, "none", symbol="BTCUSDT", patience_s=1)
         found = [await anext(checks), await anext(checks)]
         await checks.aclose()

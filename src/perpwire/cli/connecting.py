@@ -149,10 +149,12 @@ def connector_to(
     url: str | None,
     *,
     private: bool,
-    check_key: bool = True,
-    guarded: bool = True,
+    examines: bool = False,
 ) -> VenueConnector:
     """A connector, not started; with the key where `private`.
+
+    Args:
+        examines: For the doctor, which asks everything by itself, and sends no order.
 
     Raises:
         BadInput: There is no key, or no such environment.
@@ -163,11 +165,12 @@ def connector_to(
         credentials=made.keys(target) if private else None,
         env=target.env,
         url=url,
-        check_key=check_key,
+        check_key=not examines,
         road=orders.road,
         timeout_s=orders.timeout_s,
         settle_patience_s=orders.settle_patience_s,
-        guards=made.guards if guarded else None,
+        guards=None if examines else made.guards,
+        warm=False,  # what a verb does not need is not waited for
         stream_settings=made.settings.streams,
         clock=SystemClock(),
     )

@@ -42,7 +42,7 @@ async def connector_checks(
 ) -> Checks:
     """
     Args:
-        connector: Not started, made with check_key=False.
+        connector: Not started, made with check_key=False and warm=False.
         keys: Those of the connector; None: there are none.
         no_keys: Why not.
         symbol: Whose streams are looked at.

@@ -61,9 +61,7 @@ async def doctor(
             keys, no_keys = key_of(made, target)
             if keys is not None:
                 used.append(keys)
-            connector = connector_to(
-                made, target, where[target.venue], private=keys is not None, check_key=False, guarded=False
-            )
+            connector = connector_to(made, target, where[target.venue], private=keys is not None, examines=True)
             address = connector.streams.hosts(connector.venue).rest
             found: list[Check] = []
 

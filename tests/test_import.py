@@ -75,3 +75,38 @@ print(seen, threading.active_count())
     run = python("-c", script)
     assert run.stdout.strip() == "[] 1"
     assert run.stderr == ""
+
+
+OPENS = """
+import asyncio, sys, threading
+from perpwire.api_connector.websocket_manager import WebSocketManager
+from perpwire.transport.base import TransportFailed
+
+class Watch:
+    threads = []
+    def find_spec(self, name, path=None, target=None):
+        if name == "picows":
+            self.threads.append(threading.current_thread())
+
+sys.meta_path.insert(0, Watch())
+
+async def main():
+    manager = WebSocketManager()
+    sockets = manager.transport()
+    assert "picows" not in sys.modules
+    for _ in range(2):
+        try:
+            await sockets.connect("ws://127.0.0.1:1/", None, 5.0)
+        except TransportFailed as failure:
+            print(failure.reason)
+    assert "picows" in sys.modules
+    (thread,) = Watch.threads
+    assert thread is not threading.main_thread()
+    await manager.close()
+
+asyncio.run(main())
+"""
+
+
+def test_the_first_socket_imports_what_it_needs_beside_the_event_loop() -> None:
+    assert len(python("-c", OPENS).stdout.splitlines()) == 2

@@ -31,6 +31,7 @@ from perpwire.entropy import system_random
 from perpwire.errors import BadInput, NotSent, StreamRefused
 from perpwire.model.incident import Incident
 from perpwire.transport.base import SocketTransport
+from perpwire.transport.on_demand import SocketsOnDemand
 from perpwire.transport.proxy import Proxy
 from perpwire.venues.base import Hosts, Topic, Venue
 
@@ -356,10 +357,7 @@ class StreamGroups:
     def transport(self) -> SocketTransport:
         """What opens sockets here, made when it is first needed."""
         if self._sockets is None:
-            # Imported only when a socket is really wanted: it is half of the library's import time.
-            from perpwire.transport.websocket import PicowsTransport
-
-            self._sockets = PicowsTransport(self._clock, proxy=self._proxy, ssl_context=self._ssl_context)
+            self._sockets = SocketsOnDemand(self._clock, proxy=self._proxy, ssl_context=self._ssl_context)
         return self._sockets
 
     def _tell_topic(self, venue: str, topic: str, state: TopicState) -> None:

@@ -49,7 +49,8 @@ _NAMES = {
         "SymbolSettings",
     ),
     "perpwire.model.incident": (
-        "BalanceInsufficient", "BookGap", "BookRecovered", "ClockStepped", "ConnectionFailing",
+        "AccountReadAgain", "AccountUnread", "BalanceInsufficient", "BookGap", "BookRecovered",
+        "ClockStepped", "ConnectionFailing",
         "ConnectionLost", "ConnectionRecovered", "ConsumerBehind", "DeadManFailed", "FillsRecovered",
         "FrameGarbled", "GuardTripped", "HandlerFailed", "TaskFailed", "Incident", "InstrumentChanged",
         "InstrumentEnding", "KeyWarning", "LoginRefused",
@@ -173,6 +174,8 @@ if TYPE_CHECKING:
         SymbolSettings as SymbolSettings,
     )
     from perpwire.model.incident import (
+        AccountReadAgain as AccountReadAgain,
+        AccountUnread as AccountUnread,
         BalanceInsufficient as BalanceInsufficient,
         BookGap as BookGap,
         BookRecovered as BookRecovered,

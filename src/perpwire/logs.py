@@ -36,11 +36,13 @@ OLD_FILES = 3
 
 _LEVELS: Mapping[type[Incident], int] = {
     incidents.ConnectionRecovered: logging.INFO,
+    incidents.AccountReadAgain: logging.INFO,
     incidents.BookRecovered: logging.INFO,
     incidents.FillsRecovered: logging.INFO,
     incidents.OrderResolved: logging.INFO,
     incidents.InstrumentChanged: logging.INFO,
     incidents.RouteFound: logging.INFO,
+    incidents.AccountUnread: logging.ERROR,
     incidents.LoginRefused: logging.ERROR,
     incidents.OrderDoubtful: logging.ERROR,
     incidents.DeadManFailed: logging.ERROR,

@@ -12,6 +12,7 @@ from perpwire.api_connector.lifecycle import State
 from perpwire.api_connector.websocket_manager import StreamSettings
 from perpwire.clock import ManualClock
 from perpwire.model.account import Balance, Position
+from perpwire.model.incident import AccountReadAgain, AccountUnread, Incident
 from perpwire.model.market import Event
 from perpwire.model.order import Fill, Order, OrderStatus, OrderType, PositionSide, Side, TimeInForce
 from perpwire.simulator.faults import Answer, Cut, Delay, DelayMessage, DropMessage, Refuse, Skew
@@ -204,3 +205,56 @@ def test_of_two_copies_one_that_is_late_never_sets_a_position_back(venue: str, s
             assert connector.account_state.positions["BTCUSDT", PositionSide.BOTH].quantity == expected[-1]
 
     in_world(scenario, venue, rate=0.5)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_an_account_that_cannot_be_read_is_told_of_once_and_its_stream_is_not_live_until_it_is(venue: str) -> None:
+    async def scenario(world: World) -> None:
+        connector = world.connectors[venue]
+        told: list[Incident] = []
+        connector.on_incident(told.append)
+        faults = world.simulation.faults[venue]
+        for begins in (True, False):
+            faults.add(Answer(method="GET", path=POSITIONS[venue], status=503, count=None, for_s=60.0))
+            if begins:
+                opening = asyncio.ensure_future(connector.open_account_stream())
+            else:
+                faults.add(Cut())
+            await asyncio.sleep(4)
+            assert not [one for one in told if isinstance(one, AccountUnread)]
+            await asyncio.sleep(40)
+            assert set(connector.states.values()) == {State.LIVE}
+            assert not connector.is_account_stream_live
+            (unread,) = [one for one in told if isinstance(one, AccountUnread)]
+            assert unread.unread_s < 30
+            assert unread.attempts > 1
+            assert opening.done() is not begins
+            await asyncio.sleep(60)
+            assert opening.done()
+            assert connector.is_account_stream_live
+            assert [type(one) for one in told if isinstance(one, AccountUnread | AccountReadAgain)] == [
+                AccountUnread, AccountReadAgain
+            ]  # fmt: skip
+            told.clear()
+
+    in_world(scenario, venue, rate=0.5)
+
+
+def test_a_key_that_may_not_read_the_account_is_told_of_at_once() -> None:
+    async def scenario(world: World) -> None:
+        connector = world.bybit
+        told: list[Incident] = []
+        connector.on_incident(told.append)
+        refusal = Answer(
+            method="GET", path=POSITIONS["bybit"], status=200, count=None,
+            body='{"retCode":10005,"retMsg":"Permission denied","result":{},"time":1790000000000}',
+        )  # fmt: skip
+        world.simulation.faults["bybit"].add(refusal)
+        opening = asyncio.ensure_future(connector.open_account_stream())
+        await asyncio.sleep(3)
+        (unread,) = [one for one in told if isinstance(one, AccountUnread)]
+        assert "Permission denied" in unread.detail
+        assert not connector.is_account_stream_live
+        opening.cancel()
+
+    in_world(scenario, "bybit", rate=0.5)

@@ -22,9 +22,9 @@ from perpwire.api_connector.retry import reread_pause_s
 from perpwire.clock import Clock
 from perpwire.data_processor.account_state import AccountState
 from perpwire.data_processor.position_check import Mismatch, PositionCheck
-from perpwire.errors import APIError
+from perpwire.errors import APIError, AuthenticationFailed, NotAllowed
 from perpwire.model.account import Position
-from perpwire.model.incident import Incident, PositionMismatch
+from perpwire.model.incident import AccountReadAgain, AccountUnread, Incident, PositionMismatch
 from perpwire.model.market import Event, Gap
 from perpwire.model.order import Fill
 from perpwire.venues.base import Venue
@@ -49,6 +49,9 @@ CONFIRM_S = 3.0
 
 DOUBT_S = 10.0
 """Positions and fills that do not add up are read again, and told of where they still do not after so long."""
+
+UNREAD_S = 5.0
+"""For so long the account is tried to be read before it is told that it can't be."""
 
 SAME_GAP_S = 30.0
 
@@ -93,8 +96,17 @@ class AccountWatch:
         """Arrival of the stream's last event, Unix nanoseconds, while a gap is to be told."""
         self._last_ns = 0
         self._gap_told_s = float("-inf")
+        self._unread_since_s: float | None = None
+        """When it was first tried in vain to read the account, since it was read last."""
+        self._unread_told = False
+        self._was_read = False
         self._task: asyncio.Task[None] | None = None
         self._offs: list[Callable[[], None]] = []
+
+    @property
+    def is_proven(self) -> bool:
+        """The account has been read, and no reading of it fails."""
+        return self._was_read and self._unread_since_s is None
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -208,12 +220,46 @@ class AccountWatch:
                 break
             except APIError as error:
                 log.warning("the account can't be read back yet: %s", error)
-                await self._clock.sleep(reread_pause_s(failures))
                 failures += 1
+                self._is_unread(error, failures)
+                await self._clock.sleep(reread_pause_s(failures - 1))
+        self._is_read()
         for event in events:
             if self._told_ns.get(subject(event), -1) < since_ns:
                 deliver(event)
         self._forget()
+
+    def _is_unread(self, error: APIError, attempts: int) -> None:
+        now_s = self._now_s()
+        if self._unread_since_s is None:
+            self._unread_since_s = now_s
+        unread_s = now_s - self._unread_since_s
+        if self._unread_told or (unread_s < UNREAD_S and not isinstance(error, AuthenticationFailed | NotAllowed)):
+            return
+        self._unread_told = True
+        self._on_incident(
+            AccountUnread(
+                venue=self._venue.name,
+                time_ns=self._clock.time_ns(),
+                detail=f"positions, balances and open orders are not proven: they can't be read ({error})",
+                unread_s=unread_s,
+                attempts=attempts,
+            )
+        )
+
+    def _is_read(self) -> None:
+        since_s, self._unread_since_s, self._was_read = self._unread_since_s, None, True
+        if self._unread_told and since_s is not None:
+            self._unread_told = False
+            unread_s = self._now_s() - since_s
+            self._on_incident(
+                AccountReadAgain(
+                    venue=self._venue.name,
+                    time_ns=self._clock.time_ns(),
+                    detail=f"positions, balances and open orders are read, after {unread_s:.0f} s",
+                    unread_s=unread_s,
+                )
+            )
 
     def _deliver_news(self, event: Event) -> None:
         if self._state.is_news(event):

@@ -159,8 +159,8 @@ class PrivateStream:
 
     @property
     def is_live(self) -> bool:
-        """It is there, logged in and subscribed, and nothing is known that it has not told of."""
-        return self._connection is not None and self._connection.state is State.LIVE
+        """It is there, logged in and subscribed, nothing is known that it has not told of, and the account is read."""
+        return self._connection is not None and self._connection.state is State.LIVE and self._watch.is_proven
 
     @property
     def fills_at_start(self) -> int:

@@ -53,6 +53,29 @@ class LoginRefused(ConnectionFailing, frozen=True, kw_only=True):
     """The venue refused our key on a socket. It is tried again, but seldom: somebody has to mend the key."""
 
 
+class AccountUnread(Incident, frozen=True, kw_only=True):
+    """The account can't be read: what is known of its positions, balances and orders is not proven, though its stream
+    may be there. It goes on being tried, at least every half minute.
+
+    Attributes:
+        unread_s: Seconds since it was first tried in vain.
+        attempts: How often that was.
+    """
+
+    unread_s: float
+    attempts: int
+
+
+class AccountReadAgain(Incident, frozen=True, kw_only=True):
+    """The account is read, after AccountUnread.
+
+    Attributes:
+        unread_s: Seconds for which it could not be.
+    """
+
+    unread_s: float
+
+
 class StreamStale(Incident, frozen=True, kw_only=True):
     """Topics that should speak are silent, though the socket answers pings; the socket is being replaced.
 

@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 
 from perpwire.model.incident import (
+    AccountReadAgain,
+    AccountUnread,
     BalanceInsufficient,
     BookGap,
     BookRecovered,
@@ -129,6 +131,15 @@ def _login_refused(rules: Rules, incident: LoginRefused) -> Alert:
 def _connection_recovered(rules: Rules, incident: ConnectionRecovered) -> Alert:
     key = _connection_key(incident.connection)
     return _alert(incident, Severity.INFO, key, f"Connection {incident.connection} recovered", resolves=key)
+
+
+def _account_unread(rules: Rules, incident: AccountUnread) -> Alert:
+    return _alert(incident, Severity.CRITICAL, f"account {incident.venue}", "The account can't be read")
+
+
+def _account_read_again(rules: Rules, incident: AccountReadAgain) -> Alert:
+    key = f"account {incident.venue}"
+    return _alert(incident, Severity.INFO, key, "The account is read again", resolves=key)
 
 
 def _stream_stale(rules: Rules, incident: StreamStale) -> Alert:
@@ -288,6 +299,8 @@ _RULES: Mapping[type, Callable[[Rules, Any], Alert | None]] = {
     ConnectionFailing: _connection_failing,
     LoginRefused: _login_refused,
     ConnectionRecovered: _connection_recovered,
+    AccountUnread: _account_unread,
+    AccountReadAgain: _account_read_again,
     StreamStale: _stream_stale,
     StreamSilent: _stream_silent,
     RouteFound: _route_found,

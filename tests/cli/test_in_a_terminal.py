@@ -141,7 +141,16 @@ def test_ctrl_c_while_an_order_is_under_way_says_that_it_is_not_known_and_how_to
 
 def test_watch_takes_the_whole_screen_follows_its_size_and_gives_it_back(exchange: ThreadedExchange) -> None:
     with Terminal("watch", "BTCUSDT", "ETHUSDT", *at(exchange), columns=200, lines=50) as terminal:
-        for part in ("edge bp", "p95 ms", "mark", "funding rate", "binance BTCUSDT", "bybit ETHUSDT", "trades"):
+        for part in (
+            "edge bp",
+            "p95 ms",
+            "mark",
+            "funding rate",
+            "binance BTCUSDT",
+            "bybit ETHUSDT",
+            "trades",
+            "quality bars",
+        ):
             terminal.until(part)
         assert ALTERNATE in terminal.raw
         assert BACK not in terminal.raw

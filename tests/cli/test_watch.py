@@ -18,6 +18,7 @@ from perpwire.cli.watch_screen import Screen
 from perpwire.clock import ManualClock
 from perpwire.model.incident import ConnectionLost
 from perpwire.model.market import BookTicker
+from perpwire.monitoring.bars import Bar
 from perpwire.testing import World, offline
 
 
@@ -123,6 +124,18 @@ def test_what_has_room_is_shown_and_nothing_is_cut_off(clock: ManualClock, width
             assert ("events/s" in text) == (width >= 200)
 
     clock.run(scenario())
+
+
+def test_the_quality_bars_stand_on_one_line_and_a_missed_one_is_told_by_word() -> None:
+    screen = Screen(levels=0)
+    screen.bars = [
+        Bar(name="response_time", wanted=0.1, value=0.0123, unit="s", holds=True, samples=3, how=""),
+        Bar(name="stability", wanted=0.999, value=0.98, unit="share", holds=False, samples=3, how=""),
+        Bar(name="recovery", wanted=0.95, value=None, unit="share", holds=None, samples=0, how=""),
+    ]
+    lines = drawn(screen.shown([], ConsoleDimensions(120, 30)), 120, 30)
+    (line,) = [line for line in lines if line.startswith("quality bars")]
+    assert "response time 12.3 ms   stability 98 % MISSED   recovery -" in line
 
 
 @pytest.mark.slow

@@ -16,6 +16,8 @@ from perpwire.cli.connecting import connectors, plan
 from perpwire.cli.demo import demo
 from perpwire.cli.market_rows import SHOWN, Row
 from perpwire.cli.watch_screen import Screen
+from perpwire.clock import SystemClock
+from perpwire.monitoring.observer import Observer
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 SEED = 7
@@ -46,12 +48,18 @@ async def watch() -> None:
             for row, book in zip(mine, await connector.open_books(symbols), strict=True):
                 row.book = book
             rows += mine
-        await asyncio.sleep(2)
+        observer = Observer(SystemClock())
+        for connector in started.values():
+            observer.add(connector)
+        observer.start()
+        await asyncio.sleep(3)
         for row in rows:
-            row.tick(2)
+            row.tick(3)
         await asyncio.sleep(1)
         for row in rows:
             row.tick(1)
+        screen.bars = observer.snapshot().bars
+        observer.close()
         shown.print(screen.shown(rows, shown.size))
     save(shown, "watch", "perpwire watch BTCUSDT ETHUSDT")
 

@@ -78,9 +78,9 @@ async def orders(
         back_s: Of the past, so many seconds back; None: those that are open.
     """
     made = plan(venue, env, url, config)
-    with Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), console=errors, transient=True, disable=as_json
-    ) as progress:
+    hidden = as_json or not errors.is_terminal
+    columns = (SpinnerColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=errors, transient=True, disable=hidden) as progress:
 
         async def ask(connector: VenueConnector, target: Target) -> Sequence[Order]:
             if back_s is None:

@@ -174,7 +174,7 @@ def table(rows: Sequence[Row], title: str = "", width: int | None = None, captio
 def _fitting(found: Sequence[Facts], width: int | None) -> list[str]:
     """The columns for which there is room."""
     widths = {
-        column: max(len(_head(column)), *(len(str(facts[column])) for facts in found)) + len(" | ")
+        column: max(map(len, [_head(column), *(str(facts[column]) for facts in found)])) + len(" | ")
         for column in COLUMNS
     }
     for column in DROPPED if width is not None else ():

@@ -14,8 +14,10 @@ from perpwire.cli.market_rows import SHOWN, Row, plain_lines
 from perpwire.cli.printing import json_line
 from perpwire.cli.running import errors
 from perpwire.cli.watch_screen import Screen
+from perpwire.clock import SystemClock
 from perpwire.errors import BookNotInSync
 from perpwire.model.incident import Incident
+from perpwire.monitoring.observer import Observer
 
 LEVELS = 5
 """Of each book, a side, where a terminal is there."""
@@ -75,9 +77,17 @@ async def watch(
                     console.out(line, highlight=False)
                 header = first
         else:
-            with Live(screen.shown(rows, console.size), console=console, screen=True, auto_refresh=False) as live:
-                while await tick(FRAME_S):
-                    live.update(screen.shown(rows, console.size), refresh=True)
+            observer = Observer(SystemClock())
+            for connector in started.values():
+                observer.add(connector)
+            observer.start()
+            try:
+                with Live(screen.shown(rows, console.size), console=console, screen=True, auto_refresh=False) as live:
+                    while await tick(FRAME_S):
+                        screen.bars = observer.snapshot().bars
+                        live.update(screen.shown(rows, console.size), refresh=True)
+            finally:
+                observer.close()
 
 
 async def _open(connector: VenueConnector, symbols: Sequence[str], depth: int) -> list[Row]:

@@ -17,6 +17,7 @@ from perpwire.cli.market_rows import Row, table
 from perpwire.model.incident import Incident
 from perpwire.model.market import Level, Trade
 from perpwire.model.numbers import plain
+from perpwire.monitoring.bars import Bar
 
 BOOK_WIDTH = 38
 TRADES = 8
@@ -30,16 +31,20 @@ class Screen:
 
     def __init__(self, levels: int) -> None:
         self.incidents: deque[Incident] = deque(maxlen=INCIDENTS)
+        self.bars: Sequence[Bar] = ()
         self._levels = levels
 
     def shown(self, rows: Sequence[Row], size: ConsoleDimensions) -> RenderableType:
         width, height = size
         parts: list[RenderableType] = [table(rows, "perpwire watch", width, "Ctrl-C ends it")]
         left = height - len(rows) - 7
+        if self.bars and left > 0:
+            parts.append(_bars(self.bars))
+            left -= 1
         if self.incidents and left > len(self.incidents):
             parts.append(self._incidents())
             left -= len(self.incidents) + FRAME
-        panels = -(-len(rows) // max(1, width // (BOOK_WIDTH + 1)))  # one above the other
+        panels = max(1, -(-len(rows) // max(1, width // (BOOK_WIDTH + 1))))  # one above the other
         levels = min(self._levels, (left // panels - FRAME - 1) // 2)
         if levels > 0:
             parts.append(Columns([_book(row, levels) for row in rows], equal=False))
@@ -55,6 +60,22 @@ class Screen:
             for one in self.incidents
         ]  # fmt: skip
         return Panel(Group(*told), title="incidents", title_align="left")
+
+
+def _bars(bars: Sequence[Bar]) -> Text:
+    """The user's quality bars, as they stand, on one line."""
+    line = Text(no_wrap=True, overflow="ellipsis").append("quality bars  ", style="bold")
+    for bar in bars:
+        style = {True: "green", False: "bold red", None: "dim"}[bar.holds]
+        missed = " MISSED" if bar.holds is False else ""
+        line.append(f"{bar.name.replace('_', ' ')} {_value(bar)}{missed}   ", style=style)
+    return line
+
+
+def _value(bar: Bar) -> str:
+    if bar.value is None:
+        return "-"
+    return f"{bar.value * 1000:.3g} ms" if bar.unit == "s" else f"{bar.value * 100:.4g} %"
 
 
 def _book(row: Row, levels: int) -> RenderableType:

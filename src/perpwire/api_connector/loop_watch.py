@@ -13,13 +13,13 @@ from perpwire.model.incident import Incident, LoopStalled
 
 log = logging.getLogger("perpwire.api_connector")
 
-BEAT_S = 0.05
+BEAT_S = 0.1
 """Between two beats of the loop: what a stall may be longer than is measured."""
 
-STALL_S = 0.25
+STALL_S = 0.2
 """What is shorter is not told."""
 
-LOOK_S = 0.1
+LOOK_S = 0.15
 """Between two looks of the watching thread."""
 
 _FRAMES_KEPT = 40

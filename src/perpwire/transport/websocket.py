@@ -36,19 +36,24 @@ class _Listener(picows.WSListener):
         self._now_ns = clock.time_ns
         self._fragments: list[bytes] = []
         self._reason = "connection lost"
+        self._read_ns = 0
+        """When what is being read was there, while there is more of it."""
 
     def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
+        # Frames that were read together were readable together: what waits behind others has waited.
+        read_ns = self._read_ns or self._now_ns()
+        self._read_ns = 0 if frame.last_in_buffer else read_ns
         kind = frame.msg_type
         if kind is TEXT or kind is picows.WSMsgType.BINARY:
             if frame.fin:
-                self._to.on_frame(frame.get_payload_as_bytes(), self._now_ns())
+                self._to.on_frame(frame.get_payload_as_bytes(), read_ns)
             else:
                 self._fragments = [frame.get_payload_as_bytes()]
         elif kind is picows.WSMsgType.CONTINUATION:
             self._fragments.append(frame.get_payload_as_bytes())
             if frame.fin:
                 whole, self._fragments = b"".join(self._fragments), []
-                self._to.on_frame(whole, self._now_ns())
+                self._to.on_frame(whole, read_ns)
         elif kind is picows.WSMsgType.PONG:
             self._to.on_pong()
         elif kind is picows.WSMsgType.CLOSE:

@@ -99,6 +99,18 @@ def test_a_question_is_asked_and_only_a_yes_sends(exchange: ThreadedExchange) ->
                 terminal.type(answer)
                 assert terminal.finish() == code
     assert orders.open_orders("main", None) == []
+    for price in ("2900", "2901"):
+        with Terminal(
+            "order", "place", "ETHUSDT", "buy", "0.1", "--price", price, *at(exchange, "binance")
+        ) as terminal:
+            assert terminal.finish() == 0
+    for answer, left in (("n\r", 2), ("y\r", 0)):
+        with Terminal("order", "cancel", "--all", "--ask", *at(exchange, "binance"), columns=180) as terminal:
+            terminal.until("Cancel these 2 orders? [y/N]")
+            assert "binance, SIM" in terminal.text
+            terminal.type(answer)
+            assert terminal.finish() == (1 if left else 0)
+        assert len(orders.open_orders("main", None)) == left
 
 
 def test_closing_all_asks_once_for_all(exchange: ThreadedExchange) -> None:
@@ -107,7 +119,8 @@ def test_closing_all_asks_once_for_all(exchange: ThreadedExchange) -> None:
             assert terminal.finish() == 0
     with Terminal("close", "--all", "--ask", *at(exchange), columns=180) as terminal:
         terminal.until("positions? [y/N]")
-        assert "binance SIM, bybit SIM" in terminal.text
+        for venue in exchange.venues:
+            assert f"{venue}, SIM; key: the embedded exchange's own" in terminal.text
         assert exchange.binance.exchange.position("main", "SOLUSDT").quantity == Decimal(-1)
         terminal.type("y\r")
         assert terminal.finish() == 0

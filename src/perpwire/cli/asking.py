@@ -88,6 +88,11 @@ def place_line(made: Plan, target: Target, connector: VenueConnector) -> tuple[s
     return "venue", f"{target.venue}, {target.env.upper()} ({address(connector)}); key: {made.keys_from(target)}"
 
 
+def target_line(made: Plan, target: Target) -> tuple[str, str]:
+    """The same of several, where no connection is there any more."""
+    return "venue", f"{target.venue}, {target.env.upper()}; key: {made.keys_from(target)}"
+
+
 def guard_words(guards: Guards) -> str:
     """The guards that hold, in one line."""
     words = []

@@ -18,7 +18,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         code = app(standalone_mode=False)
-    except typer.Abort:  # Ctrl-C, or the end of the input, at a question
+    except (typer.Abort, KeyboardInterrupt):  # Ctrl-C, also at a question, or the end of its input
         code = INTERRUPTED
     except Exception as error:
         # typer's mistakes of usage share no public class over its versions; this is what they have in common.

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.cli.account_tables import ORDERS, POSITIONS, asked, order_row, position_row, where
-from perpwire.cli.asking import Hand, confirm, show
+from perpwire.cli.asking import Hand, confirm, show, target_line
 from perpwire.cli.connecting import Plan, Target
 from perpwire.cli.hand_orders import LEFT, ended
 from perpwire.cli.printing import note, rows
@@ -67,8 +67,12 @@ def close(hand: Hand, symbol: str | None, position_side: str | None, *, cancel_o
         if hand.dry_run or not held:
             note("nothing was sent")
             raise typer.Exit(code)
-        hosts = ", ".join(f"{target.venue} {target.env.upper()}" for target in made.targets)
-        show([("venue", hosts), ("guards", "what only closes passes them all")])
+        show(
+            [
+                *(target_line(made, target) for target in made.targets),
+                ("guards", "what only closes passes them all"),
+            ]
+        )
         confirm(f"Close {'this position' if len(held) == 1 else f'these {len(held)} positions'}?")
     closed, failed = run(
         _close(made, hand, wanted),

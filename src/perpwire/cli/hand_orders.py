@@ -24,6 +24,7 @@ from perpwire.cli.asking import (
     guard_words,
     place_line,
     show as show_lines,
+    target_line,
 )
 from perpwire.cli.connecting import Plan, Target, connectors, one_target
 from perpwire.cli.printing import json_line, note, rows, tell_incident
@@ -340,7 +341,8 @@ def cancel_all(hand: Hand, symbol: str | None) -> None:
         if hand.dry_run or not open_now:
             note("nothing was sent")
             return
-        confirm(f"Cancel these {len(open_now)} at {here.target.venue}, {here.target.env.upper()}?")
+        show_lines([target_line(here.made, here.target)])
+        confirm(f"Cancel {'this order' if len(open_now) == 1 else f'these {len(open_now)} orders'}?")
 
     async def work() -> Sequence[Order]:
         async with connectors(here.made, private=True, on_incident=tell_incident) as started:

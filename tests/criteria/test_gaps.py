@@ -280,6 +280,68 @@ def test_gaps_1_candles_that_closed_meanwhile_are_told_and_states_are_marked(ven
 
 @pytest.mark.slow
 @pytest.mark.parametrize("venue", VENUES)
+def test_gaps_1_each_interval_of_candles_is_read_back_by_itself_and_only_while_it_is_wanted(venue: str) -> None:
+    async def scenario(world: World, ours: Ears, truth: Ears, numbers: list[int]) -> None:
+        connector, clock = ours.connector, world.clock
+        for interval in ("1m", "3m", "5m"):
+            await connector.subscribe([Kline], ["BTCUSDT"], interval=interval)
+        fives = await connector.watch_klines("BTCUSDT", "5m")
+        await clock.sleep(200)
+        await connector.unsubscribe([Kline], ["BTCUSDT"], interval="3m")
+        (minutes,) = (
+            name for _, name in connector.streams.topics if "kline" in name and name.endswith(("_1m", ".1.BTCUSDT"))
+        )
+        heard = ours.heard["Kline BTCUSDT"]
+        heard.clear()
+        while fives.waiting:
+            await anext(fives)
+        for number in list(world.simulation.hosts[venue].connections):
+            world.simulation.faults[venue].add(Silence(what="data", connection=number, topic=minutes))
+        await clock.sleep(600)
+        gaps = ours.gaps("BTCUSDT", "Kline")
+        assert {gap.interval for gap in gaps} == {"1m"}
+        candles = [one for one in heard if isinstance(one, Kline)]
+        assert {one.interval for one in candles} == {"1m", "5m"}
+        assert {one.interval for one in candles if one.recovered} == {"1m"}
+        opens = [one.open_time_ms for one in candles if one.interval == "1m" and one.is_closed]
+        assert opens == list(range(opens[0], opens[-1] + 1, 60_000))
+        waiting = [await anext(fives) for _ in range(fives.waiting)]
+        assert {getattr(one, "interval", "") for one in waiting} == {"5m"}
+        assert not any(isinstance(one, Gap) for one in waiting)
+        heard.clear()
+        for number in list(world.simulation.hosts[venue].connections):
+            world.simulation.faults[venue].add(Cut(connection=number))
+        world.simulation.faults[venue].add(Refuse(seconds=600.0))
+        await clock.sleep(700)
+        assert sorted(gap.interval for gap in ours.gaps("BTCUSDT", "Kline")) == ["1m", "5m"]
+        assert {one.interval for one in heard if one.recovered and isinstance(one, Kline)} == {"1m", "5m"}
+        waiting = [await anext(fives) for _ in range(fives.waiting)]
+        assert sum(isinstance(one, Gap) for one in waiting) == 1
+
+    play(venue, scenario)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_gaps_1_a_hole_before_the_first_candle_of_a_stream_is_told(venue: str) -> None:
+    async def scenario(world: World, ours: Ears, truth: Ears, numbers: list[int]) -> None:
+        faults = world.simulation.faults[venue]
+        for number in range(1, 50):
+            faults.add(Silence(what="data", connection=number))
+        await ours.connector.subscribe([Kline], ["ETHUSDT"], interval="1m")
+        assert not ours.heard["Kline ETHUSDT"]
+        for number in list(world.simulation.hosts[venue].connections):
+            faults.add(Cut(connection=number))
+        faults.add(Refuse(seconds=20.0))
+        await world.clock.sleep(60)
+        assert isinstance(ours.heard["Kline ETHUSDT"][0], Gap)
+        assert not ours.gaps("ETHUSDT", "Kline")[0].repaired
+
+    play(venue, scenario)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
 def test_gaps_1_an_iterator_has_the_gap_in_its_place(venue: str) -> None:
     async def scenario(world: World, ours: Ears, truth: Ears, numbers: list[int]) -> None:
         queue = await ours.connector.watch_trades("BTCUSDT")

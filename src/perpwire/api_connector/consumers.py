@@ -30,6 +30,7 @@ class Consumers:
         *,
         limit: int,
         overflow: Overflow,
+        interval: str,
         where: Callable[[E], bool] | None,
         on_end: Callable[[], None] | None,
         on_dropped: Callable[[], None] | None,
@@ -44,7 +45,7 @@ class Consumers:
         queue: EventQueue[E] = EventQueue(limit, overflow, behind, kind=kind.__name__)
         offs = [self._frames.on(kind, queue.put if where is None else _chosen(queue, where), symbol)]
         if overflow == "drop_oldest":
-            offs.append(self._frames.on(Gap, _gaps_of(queue, kind, symbol)))
+            offs.append(self._frames.on(Gap, _gaps_of(queue, kind, symbol, interval)))
 
         def done() -> None:
             for off in offs:
@@ -81,11 +82,15 @@ def _chosen(queue: EventQueue[E], where: Callable[[E], bool]) -> Callable[[E], N
     return put
 
 
-def _gaps_of(queue: EventQueue[Any], kind: type[Event], symbol: str | None) -> Callable[[Gap], None]:
+def _gaps_of(queue: EventQueue[Any], kind: type[Event], symbol: str | None, interval: str) -> Callable[[Gap], None]:
     names = {one.__name__ for one in kind.__mro__} | {one.__name__ for one in kind.__subclasses__()}
 
     def put(gap: Gap) -> None:
-        if gap.kind in names and gap.symbol in ("", symbol or gap.symbol):
+        if (
+            gap.kind in names
+            and gap.symbol in ("", symbol or gap.symbol)
+            and gap.interval in ("", interval or gap.interval)
+        ):
             queue.put(gap)
 
     return put

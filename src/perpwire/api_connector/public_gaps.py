@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import force_setattr
 
@@ -85,13 +85,11 @@ class PublicGaps:
         self._streams = streams
         self._off = streams.on_topic(lambda _, topic, state: self.on_topic(topic, state))
         self._on_incident = on_incident
-        self._followed: dict[str, dict[tuple[type[Event], str], None]] = {}
-        """Topic -> kinds and symbols that it was asked for."""
+        self._followed: dict[str, dict[Asked, None]] = {}
+        """Topic -> what it was asked for."""
         self._tapes: dict[str, Tape] = {}
-        self._candles: dict[tuple[str, str], Kline] = {}
-        """Symbol and interval -> the newest candle of the stream."""
-        self._held_candles: dict[tuple[str, str], list[Kline]] = {}
-        """Those that wait."""
+        self._candles: dict[tuple[str, str], Candles] = {}
+        """By symbol and interval."""
         self._last_ns: dict[str, int] = {}
         """Connection or topic -> when it was lost, Unix nanoseconds."""
         self._further_ns: deque[int] = deque(maxlen=FURTHER_A_MINUTE)
@@ -101,32 +99,31 @@ class PublicGaps:
 
     # --- life -------------------------------------------------------------------------------------------------------
 
-    def follow(self, kind: type[Event], symbol: str, topic: str) -> None:
+    def follow(self, kind: type[Event], symbol: str, topic: str, interval: str = "") -> None:
         """Somebody has subscribed `topic` for this. Where nobody else has, what it said in an earlier life is past."""
+        asked = Asked(kind, symbol, interval)
         if topic not in self._followed:
-            self._begin_anew(kind, symbol)
-        self._followed.setdefault(topic, {})[kind, symbol] = None
+            self._begin_anew(asked)
+        self._followed.setdefault(topic, {})[asked] = None
         if not self._offs:
             self._offs = [self._frames.gate(Trade, self._on_trade), self._frames.gate(Kline, self._on_candle)]
 
     def forget(self, topic: str) -> None:
         """Nobody wants it any more: what it says later begins anew."""
-        for kind, symbol in self._followed.pop(topic, {}):
-            self._begin_anew(kind, symbol)
+        for asked in self._followed.pop(topic, {}):
+            self._begin_anew(asked)
         self._last_ns.pop(topic, None)
 
-    def _begin_anew(self, kind: type[Event], symbol: str) -> None:
+    def _begin_anew(self, asked: Asked) -> None:
         """Unless another topic says the same kind of thing of the symbol."""
-        base = next((one for one in (Trade, Kline) if issubclass(kind, one)), None)
-        others = (one for asked in self._followed.values() for one in asked)
-        if base is None or any(issubclass(other, base) and name == symbol for other, name in others):
+        base = next((one for one in (Trade, Kline) if issubclass(asked.kind, one)), None)
+        others = (one for topic in self._followed.values() for one in topic)
+        if base is None or any(issubclass(one.kind, base) and one[1:] == asked[1:] for one in others):
             return
         if base is Trade:
-            self._tapes.pop(symbol, None)
-            return
-        for key in [key for key in self._candles if key[0] == symbol]:
-            del self._candles[key]
-            self._held_candles.pop(key, None)
+            self._tapes.pop(asked.symbol, None)
+        else:
+            self._candles.pop(asked[1:], None)
 
     async def close(self) -> None:
         """Hand on what waits, and end."""
@@ -136,8 +133,8 @@ class PublicGaps:
         await asyncio.gather(*tasks, return_exceptions=True)
         for tape in self._tapes.values():
             self._release(tape)
-        for key in tuple(self._held_candles):
-            self._release_candles(key)
+        for candles in self._candles.values():
+            self._release_candles(candles)
         for off in (*self._offs, self._off):
             off()
         self._offs.clear()
@@ -169,25 +166,31 @@ class PublicGaps:
     def _are_away(self, topics: Iterable[str]) -> None:
         """From now on trades wait: what comes first when they are there again is not the next one."""
         for topic in topics:
-            for kind, symbol in self._followed[topic]:
-                if issubclass(kind, Trade) and (tape := self._tapes.get(symbol)) is not None and tape.last is not None:
+            for asked in self._followed[topic]:
+                tape, candles = self._kept(asked)
+                if tape is not None:
                     tape.is_away = True
-                elif kind is Kline:
-                    for key in self._candles:
-                        if key[0] == symbol:
-                            self._held_candles.setdefault(key, [])
+                elif candles is not None:
+                    candles.hold()
 
     def _is_back(self, topics: Iterable[str], since_ns: int, why: str) -> None:
         for topic in topics:
-            for kind, symbol in self._followed[topic]:
-                tape = self._tapes.get(symbol) if issubclass(kind, Trade) else None
-                if tape is not None and tape.last is not None:
+            for asked in self._followed[topic]:
+                tape, candles = self._kept(asked)
+                if tape is not None:
                     self._begin(self._repair(tape, since_ns, why))
-                elif kind is Kline:
-                    for candle in [one for (name, _), one in self._candles.items() if name == symbol]:
-                        self._begin(self._read_candles(candle, since_ns, why))
+                elif candles is not None:
+                    candles.hold()
+                    self._begin(self._read_candles(candles, since_ns, why))
                 else:
-                    self._tell(kind, symbol, since_ns, why, is_repaired=False)
+                    self._tell(asked.kind, asked.symbol, since_ns, why, is_repaired=False, interval=asked.interval)
+
+    def _kept(self, asked: Asked) -> tuple[Tape | None, Candles | None]:
+        """What is known of a stream that can be read back; of trades only where one has come."""
+        if asked.kind is Kline:
+            return None, self._candles_of(asked.symbol, asked.interval)
+        tape = self._tapes.get(asked.symbol) if issubclass(asked.kind, Trade) else None
+        return (None if tape is None or tape.last is None else tape), None
 
     def _begin(self, what: Any) -> None:
         task = asyncio.get_running_loop().create_task(what, name="perpwire public gap")
@@ -330,46 +333,71 @@ class PublicGaps:
 
     # --- candles ----------------------------------------------------------------------------------------------------
 
+    def _candles_of(self, symbol: str, interval: str) -> Candles:
+        candles = self._candles.get((symbol, interval))
+        if candles is None:
+            candles = self._candles[symbol, interval] = Candles(symbol, interval)
+        return candles
+
     def _on_candle(self, candle: Kline) -> bool:
-        key = (candle.symbol, candle.interval)
-        held = self._held_candles.get(key)
-        if held is not None:
-            held.append(candle)
+        candles = self._candles_of(candle.symbol, candle.interval)
+        if candles.held is not None:
+            candles.held.append(candle)
             return False
-        self._candles[key] = candle
+        candles.last = candle
         return True
 
-    def _release_candles(self, key: tuple[str, str]) -> None:
-        for candle in self._held_candles.pop(key, ()):
-            if self._on_candle(candle):
-                self._frames.pass_on(candle)
+    def _release_candles(self, candles: Candles) -> None:
+        held, candles.held = candles.held or (), None
+        for candle in held:
+            last = candles.last
+            if last is not None and last.is_closed and candle.open_time_ms <= last.open_time_ms:
+                continue  # the last word on it was read back
+            candles.last = candle
+            self._frames.pass_on(candle)
 
-    async def _read_candles(self, last: Kline, since_ns: int, why: str) -> None:
+    async def _read_candles(self, candles: Candles, since_ns: int, why: str) -> None:
+        candles.holes += 1
+        if candles.holes > 1:
+            return  # whoever reads will read this one too
         try:
-            await self._read_closed(last, since_ns, why)
+            while candles.holes:
+                holes = candles.holes
+                await self._read_closed(candles, since_ns, why)
+                candles.holes -= holes
         except Exception:
-            self._tell(Kline, last.symbol, since_ns, why, is_repaired=False)
+            candles.holes = 0
+            self._tell_candles(candles, since_ns, why, is_repaired=False)
             raise
         finally:
-            self._release_candles((last.symbol, last.interval))
+            self._release_candles(candles)
 
-    async def _read_closed(self, last: Kline, since_ns: int, why: str) -> None:
+    async def _read_closed(self, candles: Candles, since_ns: int, why: str) -> None:
         """Those that closed meanwhile."""
-        question = self._requests.run(
-            self._venue.klines(last.symbol, last.interval, last.open_time_ms, None, PriceKind.LAST)
-        )
-        try:
-            rows = await self._within(question, HOLD_S)
-        except (APIError, TimeoutError) as error:
-            log.warning("candles of %s can't be read back: %s", last.symbol, error)
-            self._tell(Kline, last.symbol, since_ns, why, is_repaired=False)
+        last, rows = candles.last, None
+        if last is not None:
+            question = self._requests.run(
+                self._venue.klines(last.symbol, last.interval, last.open_time_ms, None, PriceKind.LAST)
+            )
+            try:
+                rows = await self._within(question, HOLD_S)
+            except (APIError, TimeoutError) as error:
+                log.warning("candles of %s can't be read back: %s", last.symbol, error)
+        if self._candles.get((candles.symbol, candles.interval)) is not candles:
+            candles.held = None  # nobody wants them any more
+            return
+        if last is None or rows is None:
+            self._tell_candles(candles, since_ns, why, is_repaired=False)
             return
         closed = [row for row in rows if row.is_closed and (row.open_time_ms > last.open_time_ms or not last.is_closed)]
         if closed:
-            self._tell(Kline, last.symbol, since_ns, why, is_repaired=True)
+            self._tell_candles(candles, since_ns, why, is_repaired=True)
         for row in closed:
-            self._candles[row.symbol, row.interval] = row
+            candles.last = row
             self._frames.pass_on(_recovered(row))
+
+    def _tell_candles(self, candles: Candles, since_ns: int, why: str, *, is_repaired: bool) -> None:
+        self._tell(Kline, candles.symbol, since_ns, why, is_repaired=is_repaired, interval=candles.interval)
 
     # --- small things -----------------------------------------------------------------------------------------------
 
@@ -381,6 +409,7 @@ class PublicGaps:
         why: str,
         *,
         is_repaired: bool,
+        interval: str = "",
         ids: tuple[int | None, int | None] = (None, None),
     ) -> None:
         self._frames.deliver(
@@ -388,6 +417,7 @@ class PublicGaps:
                 venue=self._venue.name,
                 symbol=symbol,
                 kind=kind.__name__,
+                interval=interval,
                 since_ns=since_ns,
                 until_ns=self._clock.time_ns(),
                 first_missing=ids[0],
@@ -402,13 +432,49 @@ class PublicGaps:
             StreamGap(
                 venue=self._venue.name,
                 time_ns=self._clock.time_ns(),
-                detail=f"{kind.__name__} of {symbol or 'the whole market'}: {why}"
+                detail=f"{' '.join((kind.__name__, interval)).strip()} of {symbol or 'the whole market'}: {why}"
                 + ("; what was missed is read back" if is_repaired else ""),
                 kind=kind.__name__,
                 symbol=symbol,
                 repaired=is_repaired,
             )
         )
+
+
+class Asked(NamedTuple):
+    """What a topic was subscribed for.
+
+    Attributes:
+        interval: Of candles; "" of all else.
+    """
+
+    kind: type[Event]
+    symbol: str
+    interval: str
+
+
+class Candles:
+    """Those of one symbol and interval.
+
+    Attributes:
+        last: The newest that was delivered; None before the first.
+        held: Those of the stream that wait; None: they need not.
+        holes: How many are being read back.
+    """
+
+    __slots__ = ("held", "holes", "interval", "last", "symbol")
+
+    def __init__(self, symbol: str, interval: str) -> None:
+        self.symbol = symbol
+        self.interval = interval
+        self.last: Kline | None = None
+        self.held: list[Kline] | None = None
+        self.holes = 0
+
+    def hold(self) -> None:
+        """From now on they wait."""
+        if self.held is None:
+            self.held = []
 
 
 class Tape:

@@ -14,6 +14,7 @@ from perpwire.errors import BadInput
 from perpwire.model.account import AccountEvent, Balance, Position
 from perpwire.model.market import (
     AssetIndex,
+    Bar,
     CompositeIndex,
     ContinuousKline,
     Event,
@@ -30,11 +31,16 @@ OF_THE_ACCOUNT: tuple[type[Event], ...] = (Order, Fill, FastFill, Position, Bala
 
 
 class Wanted(NamedTuple):
-    """What a subscription comes to."""
+    """What a subscription comes to.
+
+    Attributes:
+        interval: Of candles; "" of all else.
+    """
 
     kind: type[Event]
     symbol: str
     topic: Topic
+    interval: str
 
     @property
     def as_subscribed(self) -> Hashable:
@@ -99,7 +105,7 @@ class StreamMethods(MarketMethods):
         """For a holder; None: what the user has subscribed is held by its kind and symbol."""
         gaps = self._running.gaps
         for one in wanted:
-            gaps.follow(one.kind, one.symbol, one.topic.name)
+            gaps.follow(one.kind, one.symbol, one.topic.name, one.interval)
             self._overlaps.follow(one.kind, one.symbol, one.topic.name)
         uses = [one.use(one.as_subscribed if holder is None else holder) for one in wanted]
         try:
@@ -132,7 +138,11 @@ class StreamMethods(MarketMethods):
             names = [self.venue.normal_symbol(symbol) for symbol in symbols]
         else:
             names = [(await self.get_instrument(symbol)).symbol for symbol in symbols]
-        return [Wanted(kind, name, self.venue.topic(kind, name, options)) for kind in kinds for name in names]
+        return [
+            Wanted(kind, name, self.venue.topic(kind, name, options), (options.interval or "") * issubclass(kind, Bar))
+            for kind in kinds
+            for name in names
+        ]
 
     async def open_account_stream(self) -> None:
         """Begin to receive Order, Fill, Position and Balance events, and keep account_state by them. The account is

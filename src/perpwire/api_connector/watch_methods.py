@@ -80,7 +80,9 @@ class WatchMethods(StreamMethods):
             self._forget(wanted)
 
         name = None if symbol is None or kind in OF_MANY else self.venue.normal_symbol(symbol)
-        queue = self.streams.watch(kind, name, limit=limit, overflow=overflow, where=where, on_end=ended)
+        queue = self.streams.watch(
+            kind, name, limit=limit, overflow=overflow, interval=wanted[0].interval, where=where, on_end=ended
+        )
         try:
             await self._subscribe(wanted, holder)
         except BaseException:

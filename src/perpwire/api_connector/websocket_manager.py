@@ -89,6 +89,7 @@ class WebSocketManager(StreamGroups):
         *,
         limit: int = 10_000,
         overflow: Overflow = "raise",
+        interval: str = "",
         where: Callable[[E], bool] | None = None,
         on_end: Callable[[], None] | None = None,
         on_dropped: Callable[[], None] | None = None,
@@ -97,13 +98,15 @@ class WebSocketManager(StreamGroups):
         "drop_oldest" a Gap stands in it wherever events are missing: of the stream, or for this consumer.
 
         Args:
+            interval: Of candles: only Gaps of this one; "": of all.
             where: Only events of which this is true.
             on_end: Called once, when the iteration is over.
             on_dropped: Called when the first of a run of events is lost to this consumer.
         """
         return self._consumers.open(
-            kind, symbol, limit=limit, overflow=overflow, where=where, on_end=on_end, on_dropped=on_dropped
-        )
+            kind, symbol, limit=limit, overflow=overflow, interval=interval, where=where, on_end=on_end,
+            on_dropped=on_dropped,
+        )  # fmt: skip
 
     def on_incident(self, handler: Callable[[Incident], None]) -> None:
         """Call `handler` with each fact about our connections: lost, recovered, failing ... (model/incident.py)."""

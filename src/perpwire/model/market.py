@@ -40,6 +40,7 @@ class Gap(Event, frozen=True, kw_only=True):
 
     Attributes:
         kind: Name of the kind of event that is missing, such as "Trade".
+        interval: Of candles, as in Kline; "" of all else.
         since_ns: Arrival of the last event before it, Unix nanoseconds, our clock; 0: there was none.
         until_ns: When the stream was there again.
         first_missing, last_missing: Ids of what is missing, where the venue counts them; None where it does not.
@@ -48,6 +49,7 @@ class Gap(Event, frozen=True, kw_only=True):
     """
 
     kind: str
+    interval: str = ""
     since_ns: int
     until_ns: int
     first_missing: int | None = None

@@ -56,7 +56,7 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """In CI some tests may not be skipped, they fail instead: those that read the payloads, where these are at hand,
-    and those with real clients, which are always at hand as the lock file has them."""
+    those with real clients, which are always at hand as the lock file has them, and those in a browser."""
     report = yield
     if not report.skipped or hasattr(report, "wasxfail") or not os.environ.get("CI"):
         return report
@@ -64,6 +64,8 @@ def pytest_runtest_makereport(
         at_hand = "the payload fixtures are"
     elif "real_clients" in item.path.parts:
         at_hand = "the client is"
+    elif "chromium" in getattr(item, "fixturenames", ()):
+        at_hand = "Chromium is"
     else:
         return report
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr

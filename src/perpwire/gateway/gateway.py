@@ -52,6 +52,7 @@ class Gateway:
     ) -> None:
         clock = clock or SystemClock()
         rng = rng or system_random()
+        self.connectors = dict(connectors)
         self._notifier = notifier
         self.observer = Observer(clock)
         self._followings = {

@@ -32,6 +32,16 @@ def test_known_to_fail(fixtures):
 def test_that_reads_one(fixtures):
     assert fixtures.is_dir()
 """
+BROWSER_TEST = """
+import pytest
+
+@pytest.fixture
+def chromium():
+    pytest.skip("there is no Chromium here")
+
+def test_in_a_browser(chromium):
+    pass
+"""
 CLIENT_TEST = """
 import pytest
 
@@ -49,6 +59,7 @@ def tree(pytester: pytest.Pytester) -> Path:
     (project / "tests" / "test_it.py").write_text(TESTS)
     (project / "tests" / "real_clients").mkdir()
     (project / "tests" / "real_clients" / "test_client.py").write_text(CLIENT_TEST)
+    (project / "tests" / "test_page.py").write_text(BROWSER_TEST)
     (project / "pytest.ini").write_text(
         "[pytest]\nmarkers = fixtures: reads payloads\nasyncio_default_fixture_loop_scope = function\n"
     )
@@ -64,17 +75,17 @@ def test_in_ci_a_skipped_test_of_the_payloads_is_a_failure(
     pytester: pytest.Pytester, tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CI", "true")
-    assert outcomes(pytester, tree) == {"failed": 3, "errors": 1, "skipped": 1, "xfailed": 1, "passed": 1}
+    assert outcomes(pytester, tree) == {"failed": 3, "errors": 2, "skipped": 1, "xfailed": 1, "passed": 1}
 
 
 def test_elsewhere_it_is_skipped(pytester: pytest.Pytester, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CI", raising=False)
-    assert outcomes(pytester, tree) == {"skipped": 5, "xfailed": 1, "passed": 1}
+    assert outcomes(pytester, tree) == {"skipped": 6, "xfailed": 1, "passed": 1}
 
 
-def test_where_there_are_no_payloads_only_a_test_with_a_client_may_not_be_skipped_in_ci(
+def test_where_there_are_no_payloads_only_a_client_or_a_browser_may_not_be_missing_in_ci(
     pytester: pytest.Pytester, tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CI", "true")
     (pytester.path / "shared" / "fixtures").rmdir()
-    assert outcomes(pytester, tree) == {"skipped": 6, "failed": 1}
+    assert outcomes(pytester, tree) == {"skipped": 6, "failed": 1, "errors": 1}

@@ -87,13 +87,10 @@ function title() {
 function fresh(isIt, quietMs) {
   isFresh = isIt;
   document.body.classList.toggle("is-stale", !isIt);
-  const banner = byId("stale");
-  set(banner, "hidden", isIt);
-  if (!isIt) {
-    const words = quietMs === null ? word("stale_never") : word("stale", { time: span(quietMs / 1000) });
-    // The count is for eyes; a screen reader hears the alert once.
-    say(banner, words);
-  }
+  set(byId("stale"), "hidden", isIt);
+  // A screen reader hears it once; how old it is counts on for eyes only.
+  say(byId("stale-words"), isIt ? "" : word(quietMs === null ? "stale_never" : "stale"));
+  say(byId("stale-age"), isIt || quietMs === null ? "" : word("stale_age", { time: span(quietMs / 1000) }));
   title();
 }
 

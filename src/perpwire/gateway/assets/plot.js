@@ -1,6 +1,7 @@
 // A line over time, drawn as SVG. It says its figures to screen readers, and to a pointer or the arrow keys.
 
 import { h, say, set, svg } from "./dom.js";
+import { clock } from "./format.js";
 
 const WIDTH = 320;
 const HEIGHT = 96;
@@ -148,7 +149,7 @@ export class Plot {
     set(this.cross, "x1", this.x(time));
     set(this.cross, "x2", this.x(time));
     const values = this.lines.map((line) => line.points[nearest(line.points, time)]?.[1] ?? null);
-    this.tell(values, new Date(time).toLocaleTimeString(document.documentElement.lang));
+    this.tell(values, clock(time));
   }
 }
 

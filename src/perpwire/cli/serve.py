@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -93,7 +94,15 @@ async def _serve(
                 target.venue: connector_to(made, target, where[target.venue], private=target.venue not in without_key)
                 for target in made.targets
             }
-            gateway = await stack.enter_async_context(Gateway(settings, connectors, without_key=without_key))
+            notifier = None
+            if settings.alerts:
+                setting_up = import_module("perpwire.notification.setting_up")
+                notifier = setting_up.notifier_from(
+                    settings.alerts, spool=settings.state_file("alerts.spool"), secrets=keys
+                )
+            gateway = await stack.enter_async_context(
+                Gateway(settings, connectors, without_key=without_key, notifier=notifier)
+            )
             if as_json:
                 told = {"page": gateway.address, "exchanges": {name: at for name, at in where.items() if at}}
                 print(msgspec.json.encode(told).decode(), flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import suppress
 from decimal import Decimal
 
 import msgspec
@@ -354,6 +355,11 @@ async def test_a_visitor_that_does_not_read_is_dropped_and_nothing_waits_for_it(
 
         await until(is_dropped, "it is dropped")
         assert pages.feed.visitors == 1
+    # Nothing is kept for it: the connection itself has ended.
+    with suppress(ConnectionError):
+        async with asyncio.timeout(10):
+            while await reader.read(2**20):
+                pass
     writer.close()
     await pages.close()
 

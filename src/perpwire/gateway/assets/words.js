@@ -175,6 +175,12 @@ const KINDS = {
   key_warning: ["API key warning", "API 키 경고"],
   dead_man_failed: ["Dead man's switch failed", "데드맨 스위치 실패"],
   guard_tripped: ["Guard tripped", "안전장치 작동"],
+  account_unread: ["Account can't be read", "계정 조회 불가"],
+  account_read_again: ["Account read again", "계정 조회 재개"],
+  budget_pressed: ["Rate limit nearly used up", "요청 한도 소진 임박"],
+  budget_eased: ["Rate limit eased", "요청 한도 여유 회복"],
+  margin_called: ["Margin call", "마진콜"],
+  position_liquidated: ["Position liquidated", "포지션 강제 청산"],
   fills_recovered: ["Fills recovered", "체결 내역 복구"],
 };
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from perpwire.data_processor.candles import MOST_EMPTY, CandleMaker, Interval
@@ -160,3 +161,12 @@ def test_intervals_open_where_the_venues_candles_do(name: str, time_ms: int, ope
 def test_an_interval_that_is_none_is_refused(name: str) -> None:
     with pytest.raises(BadInput, match="interval"):
         CandleMaker("BTCUSDT", name)
+
+
+def test_block_trades_are_in_the_candle() -> None:
+    maker = CandleMaker("BTCUSDT", "1m")
+    maker.on_trade(trade(0, "100", "1"))
+    maker.on_trade(msgspec.structs.replace(trade(1, "90", "5"), is_block=True))
+    candle = maker.current
+    assert candle is not None
+    assert (candle.low, candle.volume, candle.trades) == (Decimal(90), Decimal(6), 2)

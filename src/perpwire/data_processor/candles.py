@@ -72,6 +72,7 @@ def _month_ms(year: int, month: int) -> int:
 
 class CandleMaker:
     """Makes the candles of one symbol out of its trades, in their order. Holds one candle, however many trades.
+    Every trade that the venue tells is in, block trades too (`Trade.is_block`).
 
     The first candle is the one that the first trade falls into, and is never complete. A candle in which nothing was
     traded has all four prices at the last one before it, and no volume.

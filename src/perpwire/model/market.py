@@ -78,12 +78,17 @@ class Trade(Event, frozen=True, kw_only=True):
         price: Quote per base, exactly as sent.
         quantity: Base; always positive.
         buyer_is_maker: True when the seller crossed the spread.
+        is_block: It was agreed outside the book, and its price need not be the market's. Said by Bybit.
+        is_rpi: An RPI order, which no usual book shows, was its maker. Said by Bybit, and at Binance over REST only
+            (get_recent_trades): on its streams, and where it adds trades up, False means nothing.
     """
 
     trade_id: int | str
     price: Decimal
     quantity: Decimal
     buyer_is_maker: bool
+    is_block: bool = False
+    is_rpi: bool = False
 
     @property
     def taker_is_buyer(self) -> bool:

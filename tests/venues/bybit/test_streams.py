@@ -52,6 +52,17 @@ def test_trades_say_who_crossed_the_spread() -> None:
     assert str(bought.price) == "16578.50"  # trailing zeros are kept
 
 
+@pytest.mark.parametrize(("is_block", "is_rpi"), [(False, False), (True, False), (False, True)])
+def test_trades_say_whether_they_are_block_trades_or_against_an_rpi_order(is_block: bool, is_rpi: bool) -> None:
+    row = {"T": 5, "s": "BTCUSDT", "S": "Sell", "v": "0.001", "p": "1.5", "i": "20f4", "BT": is_block, "RPI": is_rpi}
+    before_2025 = {name: value for name, value in row.items() if name not in ("BT", "RPI")}
+    trade, other = events({"topic": "publicTrade.BTCUSDT", "type": "snapshot", "ts": 6, "data": [row, before_2025]})
+    assert isinstance(trade, Trade)
+    assert isinstance(other, Trade)
+    assert (trade.is_block, trade.is_rpi) == (is_block, is_rpi)
+    assert (other.is_block, other.is_rpi) == (False, False)
+
+
 @pytest.mark.parametrize("spacing", [(",", ":"), (", ", ": ")], ids=["compact", "spaced"])
 @pytest.mark.parametrize("turned", [False, True], ids=["in order", "topic last"])
 def test_spacing_and_order_of_keys_do_not_matter(spacing: tuple[str, str], turned: bool) -> None:

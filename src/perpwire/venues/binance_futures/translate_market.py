@@ -150,6 +150,7 @@ def recent_trades(symbol: str, rows: Sequence[wire.RecentTrade]) -> tuple[Trade,
             price=needed(row.price, "price"),
             quantity=needed(row.qty, "quantity"),
             buyer_is_maker=row.is_buyer_maker,
+            is_rpi=row.is_rpi_trade is True,
         )
         for row in rows
     )

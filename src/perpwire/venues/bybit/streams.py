@@ -55,6 +55,8 @@ class _Trade(Trade, frozen=True, kw_only=True):
     quantity: Decimal = field(name="v")
     taker: Literal["Buy", "Sell"] = field(name="S")
     buyer_is_maker: bool = False
+    is_block: bool = field(name="BT", default=False)
+    is_rpi: bool = field(name="RPI", default=False)
 
 
 class _TradeFrame(msgspec.Struct):

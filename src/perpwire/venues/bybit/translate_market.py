@@ -135,6 +135,8 @@ def trades(page: wire.Page[wire.RecentTradeRow]) -> tuple[Trade, ...]:
             price=number(row.price),
             quantity=number(row.size),
             buyer_is_maker=side_of(row.side) is Side.SELL,
+            is_block=row.isBlockTrade is True,
+            is_rpi=row.isRPITrade is True,
         )
         for row in reversed(page.rows or ())
     )

@@ -17,10 +17,11 @@ NAME = "bybit"
 SETTLE_COINS = ("USDT", "USDC")
 """What linear contracts are settled in. A listing without a symbol takes one of them at a time."""
 
-WEEK_MS = 7 * 24 * 3600 * 1000
+DAY_MS = 24 * 3600 * 1000
+WEEK_MS = 7 * DAY_MS
 """The longest span of one question to a log."""
 
-KEPT_MS = 732 * 24 * 3600 * 1000
+KEPT_MS = 732 * DAY_MS
 """The account's logs go back two years, and a day for good measure."""
 
 
@@ -128,7 +129,8 @@ class Log:
         afterwards: Call[tuple[T, ...]] | None = None,
     ) -> Call[tuple[T, ...]]:
         """With start_ms: from there to end_ms, or to the time of the last reply. Without: one question, as the venue
-        takes it: its default span, which ends at end_ms or now."""
+        takes it: its default span, which ends at end_ms or now. What ends before what is kept is BadInput (TOO_OLD), as
+        soon as the first answer has told the venue's time."""
         last_ms = end_ms if start_ms is None else start_ms + self._span_ms - 1
         if last_ms is not None and end_ms is not None:
             last_ms = min(last_ms, end_ms)
@@ -151,6 +153,9 @@ class Log:
                 return bool(reply.result.nextPageCursor and reply.result.rows)
 
             def rows(reply: wire.Dated[Any]) -> tuple[T, ...]:
+                if self._kept_ms is not None and end_ms is not None and end_ms < reply.time - self._kept_ms:
+                    reason = f"the venue keeps {self._kept_ms // DAY_MS} days: nothing can be had up to {end_ms}"
+                    raise bad(self._endpoint.name, "TOO_OLD", reason)
                 if more(reply):
                     return ()
                 return tuple(row for one in (*held, reply) for row in translate_page(one))[::-1]

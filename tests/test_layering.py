@@ -48,7 +48,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "perpwire.transport",
         "perpwire.data_processor",
     ),
-    "perpwire.notification": FOUNDATION,
+    "perpwire.notification": (*FOUNDATION, "perpwire.logs"),
     "perpwire.config": (*FOUNDATION, "perpwire.venues", "perpwire.api_connector"),
     "perpwire.logs": FOUNDATION,
     "perpwire.monitoring": (

@@ -43,18 +43,20 @@ _NAMES = {
         "NotOffered", "NotSent", "OrderRejected", "OutcomeUnknown", "Overloaded", "PerpwireError",
         "PositionModeMismatch", "RateLimited", "StreamRefused", "UnknownOrder", "VenueRefused", "Verdict",
     ),
+    "perpwire.logs": ("Redacts",),
     "perpwire.model.account": (
         "AccountEvent", "AccountInfo", "AssetModeChanged", "Balance", "CountDown", "FeeRates", "Income", "KeyInfo",
         "LeverageChanged", "MarginCall", "MarginMode", "Position", "PositionMode", "RiskBracket", "Setting",
         "SymbolSettings",
     ),
     "perpwire.model.incident": (
-        "AccountReadAgain", "AccountUnread", "BalanceInsufficient", "BookGap", "BookRecovered",
-        "ClockStepped", "ConnectionFailing",
+        "AccountReadAgain", "AccountUnread", "BalanceInsufficient", "BookGap", "BookRecovered", "BudgetEased",
+        "BudgetPressed", "ClockStepped", "ConnectionFailing",
         "ConnectionLost", "ConnectionRecovered", "ConsumerBehind", "DeadManFailed", "FillsRecovered",
         "FrameGarbled", "GuardTripped", "HandlerFailed", "TaskFailed", "Incident", "InstrumentChanged",
         "InstrumentEnding", "KeyWarning", "LoginRefused",
-        "LoopStalled", "ModeChanged", "OrderDoubtful", "OrderFailed", "OrderResolved", "PositionMismatch",
+        "LoopStalled", "MarginCalled", "ModeChanged", "OrderDoubtful", "OrderFailed", "OrderResolved",
+        "PositionLiquidated", "PositionMismatch",
         "RateLimitHit", "RouteFound", "StreamGap", "StreamLagging", "StreamSilent", "StreamStale",
         "SubscriptionRefused", "UnknownCode", "UnknownSeen",
     ),
@@ -72,9 +74,15 @@ _NAMES = {
     ),
     "perpwire.notification.alert": ("Alert", "Severity"),
     "perpwire.notification.delivery": ("Pacing", "SinkStats"),
+    "perpwire.notification.escalation": ("Escalation",),
     "perpwire.notification.notifier": ("Notifier", "NotifierStats"),
+    "perpwire.notification.outlet": ("Outlet",),
+    "perpwire.notification.quiet": ("QuietHours",),
     "perpwire.notification.rules": ("Rules",),
+    "perpwire.notification.setting_up": ("notifier_from",),
     "perpwire.notification.sinks": ("AppriseSink", "CallableSink", "LogSink", "Sink", "SinkFailed"),
+    "perpwire.notification.spool": ("Spool",),
+    "perpwire.notification.words": ("Wording",),
     "perpwire.transport.base": ("HttpTransport", "SocketTransport"),
     "perpwire.transport.proxy": ("Proxy",),
     "perpwire.venues.base": ("Hosts", "StreamKeywords", "Topic", "Venue"),
@@ -155,6 +163,7 @@ if TYPE_CHECKING:
         VenueRefused as VenueRefused,
         Verdict as Verdict,
     )
+    from perpwire.logs import Redacts as Redacts
     from perpwire.model.account import (
         AccountEvent as AccountEvent,
         AccountInfo as AccountInfo,
@@ -179,6 +188,8 @@ if TYPE_CHECKING:
         BalanceInsufficient as BalanceInsufficient,
         BookGap as BookGap,
         BookRecovered as BookRecovered,
+        BudgetEased as BudgetEased,
+        BudgetPressed as BudgetPressed,
         ClockStepped as ClockStepped,
         ConnectionFailing as ConnectionFailing,
         ConnectionLost as ConnectionLost,
@@ -195,10 +206,12 @@ if TYPE_CHECKING:
         KeyWarning as KeyWarning,
         LoginRefused as LoginRefused,
         LoopStalled as LoopStalled,
+        MarginCalled as MarginCalled,
         ModeChanged as ModeChanged,
         OrderDoubtful as OrderDoubtful,
         OrderFailed as OrderFailed,
         OrderResolved as OrderResolved,
+        PositionLiquidated as PositionLiquidated,
         PositionMismatch as PositionMismatch,
         RateLimitHit as RateLimitHit,
         RouteFound as RouteFound,
@@ -260,8 +273,12 @@ if TYPE_CHECKING:
     )
     from perpwire.notification.alert import Alert as Alert, Severity as Severity
     from perpwire.notification.delivery import Pacing as Pacing, SinkStats as SinkStats
+    from perpwire.notification.escalation import Escalation as Escalation
     from perpwire.notification.notifier import Notifier as Notifier, NotifierStats as NotifierStats
+    from perpwire.notification.outlet import Outlet as Outlet
+    from perpwire.notification.quiet import QuietHours as QuietHours
     from perpwire.notification.rules import Rules as Rules
+    from perpwire.notification.setting_up import notifier_from as notifier_from
     from perpwire.notification.sinks import (
         AppriseSink as AppriseSink,
         CallableSink as CallableSink,
@@ -269,6 +286,8 @@ if TYPE_CHECKING:
         Sink as Sink,
         SinkFailed as SinkFailed,
     )
+    from perpwire.notification.spool import Spool as Spool
+    from perpwire.notification.words import Wording as Wording
     from perpwire.transport.base import HttpTransport as HttpTransport, SocketTransport as SocketTransport
     from perpwire.transport.proxy import Proxy as Proxy
     from perpwire.venues.base import (

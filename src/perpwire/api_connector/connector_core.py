@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
 import msgspec
 
+from perpwire.api_connector.account_alarms import AccountAlarms
 from perpwire.api_connector.book_keeper import BookKeeper
+from perpwire.api_connector.budget_watch import BudgetWatch
 from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.dead_man import DeadMan
 from perpwire.api_connector.fill_keeper import FillKeeper
@@ -50,7 +52,7 @@ from perpwire.data_processor.local_book import LocalBook
 from perpwire.data_processor.order_tracker import OrderTracker
 from perpwire.entropy import system_random
 from perpwire.errors import APIError, BadInput
-from perpwire.model.account import KeyInfo, Position
+from perpwire.model.account import KeyInfo, MarginCall, Position
 from perpwire.model.incident import FrameGarbled, Incident, PositionMismatch
 from perpwire.model.instrument import Instrument
 from perpwire.model.market import ContractChanged, Event, MarkPrice
@@ -193,6 +195,10 @@ class ConnectorCore:
         self.loop_watch = LoopWatch(venue.name, self._clock, self._tell)
         """How long the event loop has stood still. It watches while the connector runs, by the machine's own time."""
         self._lag_watch = LagWatch(venue.name, self.streams, self.lag_ms, self._clock, self._tell)
+        self._budget_watch = BudgetWatch(venue.name, self.ledger, self._clock, self._tell)
+        alarms = AccountAlarms(self._clock, self._tell)
+        self.streams.on(MarginCall, alarms.on_margin_call)
+        self.streams.on(Order, alarms.on_order)
         self._loop: asyncio.AbstractEventLoop | None = None
         self.instruments = InstrumentCache(
             venue.name, self._ask_instruments, self._clock, old_s=instruments_old_s,
@@ -307,6 +313,7 @@ class ConnectorCore:
         if isinstance(self._clock, SystemClock):  # time that is turned by hand does not pass while code runs
             self.loop_watch.start()
         self._lag_watch.start()
+        self._budget_watch.start()
 
     async def _warm_up(self, trade: TradeRoute | None) -> None:
         """Whatever can't be had now is asked for when it is needed."""
@@ -321,6 +328,7 @@ class ConnectorCore:
         """Close streams and connections; open orders are left as they are."""
         self.loop_watch.stop()
         self._lag_watch.stop()
+        self._budget_watch.stop()
         parts, self._parts = self._parts, None
         if parts is not None:
             await parts.orders.close()

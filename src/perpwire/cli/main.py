@@ -18,6 +18,7 @@ GROUPS = (
     "serve",
     "recordings",  # record, replay, export
     "config",  # config, keys
+    "alerts",  # alerts test
 )
 """In the order of the help page. They load only words and types: what a verb does is imported when it is called."""
 

@@ -237,6 +237,57 @@ class RateLimitHit(Incident, frozen=True, kw_only=True):
     retry_after_s: float
 
 
+class BudgetPressed(Incident, frozen=True, kw_only=True):
+    """Much of a rate limit has been used for some time; calls may soon have to wait. Told again while it lasts.
+
+    Attributes:
+        budget: The limit's name.
+        share: Of it, the least that was used in all that time: 0.8 is 80 %.
+        pressed_s: For how long, seconds.
+    """
+
+    budget: str
+    share: float
+    pressed_s: float
+
+
+class BudgetEased(Incident, frozen=True, kw_only=True):
+    """A rate limit that was nearly used up has room again; `pressed_s`: for how long it had not."""
+
+    budget: str
+    pressed_s: float
+
+
+class MarginCalled(Incident, frozen=True, kw_only=True):
+    """The venue says that a position of ours comes near its liquidation.
+
+    Attributes:
+        quantity: Base; below 0 short. mark_price: Quote per base.
+        unrealized_pnl, maintenance_margin: Of the position, settle asset.
+    """
+
+    symbol: str
+    position_side: str
+    quantity: Decimal
+    mark_price: Decimal
+    unrealized_pnl: Decimal
+    maintenance_margin: Decimal
+
+
+class PositionLiquidated(Incident, frozen=True, kw_only=True):
+    """The venue closes a position of ours, or a part of it, against our will, by an order of its own.
+
+    Attributes:
+        order_id: Of that order. side: Its side: SELL closes a long position.
+        quantity: It shall close, base.
+    """
+
+    symbol: str
+    order_id: str
+    side: str
+    quantity: Decimal
+
+
 class ClockStepped(Incident, frozen=True, kw_only=True):
     """The venue refused our time stamp; the offset was measured again."""
 

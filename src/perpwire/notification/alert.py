@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 
 import msgspec
@@ -37,6 +37,11 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         resolves: The key of the problem that is over with this; None where it reports a problem.
         hold_s: Seconds to keep it back; it is never told when the problem is over by then.
         repeats: How many more times the same happened, untold, since it was told last.
+        kind: Of the incident it was made of, such as "connection_lost"; "" where it was made of none.
+        text: Names what it says in words.py and korean.py; "" for a title that is said as it is in every language.
+        detail: The incident's own words, in English.
+        can_end: Something will say that it is over: until then it lasts.
+        open_s: Told again, louder, because it has lasted for so many seconds; 0 otherwise.
     """
 
     severity: Severity
@@ -49,6 +54,11 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     resolves: str | None = None
     hold_s: float = 0.0
     repeats: int = 0
+    kind: str = ""
+    text: str = ""
+    detail: str = ""
+    can_end: bool = False
+    open_s: float = 0.0
 
     def headline(self) -> str:
         """One line, such as "[CRITICAL] bybit: Balance insufficient for an order (3 more times)"."""
@@ -56,11 +66,17 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         if self.repeats:
             times = f"{self.repeats} more time{'' if self.repeats == 1 else 's'}"
             again = f" ({times})" if self.resolves is None else f" (after it had happened {times})"
+        if self.open_s:
+            again += f" (not over after {max(1, round(self.open_s / 60))} min)"
         venue = f"{self.venue}: " if self.venue else ""
         return f"[{self.severity.upper()}] {venue}{self.title}{again}"
 
-    def body(self) -> str:
-        """The sentence, the facts a line each, and the time in UTC."""
-        time = datetime.fromtimestamp(self.time_ns // 1_000_000_000, UTC)
+    def body(self, zone: tzinfo = UTC) -> str:
+        """The sentence, the facts a line each, and the time."""
         lines = [self.sentence, *(f"{name}: {fact}" for name, fact in self.facts.items())]
-        return "\n".join([*lines, f"at {time:%Y-%m-%d %H:%M:%S} UTC"])
+        return "\n".join([*lines, f"at {self.time(zone)}"])
+
+    def time(self, zone: tzinfo = UTC) -> str:
+        """When it happened, such as "2026-09-21 14:13:20 UTC"."""
+        time = datetime.fromtimestamp(self.time_ns // 1_000_000_000, zone)
+        return f"{time:%Y-%m-%d %H:%M:%S} {time.tzname()}"

@@ -6,17 +6,21 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
 from perpwire.clock import Clock, SystemClock, Timer
+from perpwire.logs import Redact, Redacts
 from perpwire.model.incident import Incident
 from perpwire.notification.alert import Alert
 from perpwire.notification.delivery import Delivery, Pacing, SinkStats
 from perpwire.notification.digest import Digest
+from perpwire.notification.escalation import Escalation, Escalator
+from perpwire.notification.outlet import Outlet
 from perpwire.notification.rules import Rules
 from perpwire.notification.sinks import Sink
+from perpwire.notification.spool import Spool
 
 _log = logging.getLogger("perpwire.notification")
 
@@ -46,23 +50,39 @@ class Notifier:
 
     def __init__(
         self,
-        sinks: Sequence[Sink],
+        sinks: Sequence[Sink | Outlet],
         clock: Clock | None = None,
         rules: Callable[[Incident], Alert | None] | None = None,
         pacing: Pacing | None = None,
+        *,
+        escalation: Escalation | None = None,
+        spool: Spool | None = None,
+        secrets: Iterable[Redacts] = (),
     ) -> None:
         """
         Args:
-            sinks: Where alerts go; each has its own queue.
+            sinks: Where alerts go; each has its own queue. An Outlet says also which it gets, and when.
             clock: SystemClock() where none is given.
             rules: Incident -> Alert or None; `Rules().alert` where none is given.
             pacing: Pacing() where none is given.
+            escalation: What is told again where it lasts; nothing where none is given.
+            spool: Where alerts are kept until they are delivered; closed with the notifier. In memory where None.
+            secrets: What must not appear in an alert, beside what names itself (logs.Redact).
         """
         self._clock: Clock = SystemClock() if clock is None else clock
         self._rules = Rules().alert if rules is None else rules
         pacing = Pacing() if pacing is None else pacing
         self._digest = Digest(pacing.window_s)
-        self._deliveries = [Delivery(target, self._clock, pacing) for sink in sinks for target in sink.targets()]
+        self._redact = Redact(secrets).blanked
+        self._spool = spool
+        self._deliveries = [
+            Delivery(target, self._clock, pacing, outlet=outlet, spool=spool) for target, outlet in _targets(sinks)
+        ]
+        if spool is not None and (given_up := spool.keep_only({delivery.name for delivery in self._deliveries})):
+            _log.warning("%d alerts of sinks that there are no more are given up", given_up)
+        self._louder = () if escalation is None else escalation.to
+        self._escalator = None if escalation is None else Escalator(escalation)
+        self._escalations: dict[str, Timer] = {}
         self._looks: dict[str, Timer] = {}
         self._owed_looks: dict[str, None] = {}
         self._is_running = False
@@ -74,10 +94,14 @@ class Notifier:
         try:
             alert = self._rules(incident)
             if alert is not None:
+                alert = self._blanked(alert)
                 told = self._digest.note(alert, self._clock.monotonic_ns())
                 if told is not None:
                     self._tell(told)
                 self._look_later(alert.resolves or alert.key)
+                if self._escalator is not None:
+                    self._escalator.note(alert, self._clock.monotonic_ns())
+                    self._escalate_later(alert.resolves or alert.key)
         except Exception:
             self._failed_incidents += 1
             with contextlib.suppress(Exception):  # not even a logging handler's error may reach the read callback
@@ -91,19 +115,30 @@ class Notifier:
         owed, self._owed_looks = self._owed_looks, {}
         for key in owed:
             self._look_later(key)
+            self._escalate_later(key)
 
     async def close(self, within_s: float = 5.0) -> None:
         """Tell what is still untold, deliver what waits for `within_s` seconds at most, and end.
 
-        What could not be delivered by then is dropped and counted; so is all that comes later.
+        What could not be delivered by then is kept where there is a spool, else dropped and counted; so is all that
+        comes later.
         """
         self._is_closed = True
-        for timer in self._looks.values():
-            timer.cancel()
-        self._looks.clear()
+        for timers in (self._looks, self._escalations):
+            for timer in timers.values():
+                timer.cancel()
+            timers.clear()
         for alert in self._digest.flush(self._clock.monotonic_ns()):
             self._tell(alert)
         await asyncio.gather(*(delivery.close(within_s) for delivery in self._deliveries))
+        if self._spool is not None:
+            self._spool.close(max(within_s, 1.0))
+
+    def acknowledge(self, key: str) -> bool:
+        """Somebody sees to the problem of this key: it is not told louder any more. Whether there was such a one."""
+        if self._escalator is None:
+            return False
+        return self._escalator.acknowledge(key)
 
     def stats(self) -> NotifierStats:
         return NotifierStats(
@@ -119,6 +154,42 @@ class Notifier:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    def _blanked(self, alert: Alert) -> Alert:
+        blanked = self._redact
+        return msgspec.structs.replace(
+            alert,
+            title=blanked(alert.title),
+            sentence=blanked(alert.sentence),
+            detail=blanked(alert.detail),
+            facts={name: blanked(fact) for name, fact in alert.facts.items()},
+        )
+
+    def _escalate_later(self, key: str) -> None:
+        if self._escalator is None or self._is_closed:
+            return
+        at_ns = self._escalator.due_ns(key)
+        if at_ns is None:
+            if (timer := self._escalations.pop(key, None)) is not None:
+                timer.cancel()
+            return
+        if key in self._escalations:
+            return
+        if not self._is_running:
+            self._owed_looks[key] = None
+            return
+        wait_s = max(0, at_ns - self._clock.monotonic_ns()) / 1e9 + 1e-6
+        self._escalations[key] = self._clock.call_later(wait_s, functools.partial(self._escalate, key))
+
+    def _escalate(self, key: str) -> None:
+        del self._escalations[key]
+        if self._escalator is None:
+            return
+        alert = self._escalator.due(key, self._clock.monotonic_ns())
+        for delivery in self._deliveries if alert is not None else ():
+            if delivery.name in self._louder and alert is not None:
+                delivery.put(alert)
+        self._escalate_later(key)
 
     def _tell(self, alert: Alert) -> None:
         for delivery in self._deliveries:
@@ -142,3 +213,15 @@ class Notifier:
         if told is not None:
             self._tell(told)
         self._look_later(key)
+
+
+def _targets(sinks: Sequence[Sink | Outlet]) -> Iterable[tuple[Sink, Outlet | None]]:
+    """What is delivered to and tried again one by one."""
+    for one in sinks:
+        if isinstance(one, Sink):
+            yield from ((target, None) for target in one.targets())
+            continue
+        targets = one.sink.targets()
+        for number, target in enumerate(targets, 1):
+            name = one.name if len(targets) == 1 else f"{one.name} {number}"
+            yield target, msgspec.structs.replace(one, name=name, sink=target)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
+from perpwire.logs import event_name
 from perpwire.model.incident import (
     AccountReadAgain,
     AccountUnread,
     BalanceInsufficient,
     BookGap,
     BookRecovered,
+    BudgetEased,
+    BudgetPressed,
     ClockStepped,
     ConnectionFailing,
     ConnectionLost,
@@ -29,10 +33,12 @@ from perpwire.model.incident import (
     KeyWarning,
     LoginRefused,
     LoopStalled,
+    MarginCalled,
     ModeChanged,
     OrderDoubtful,
     OrderFailed,
     OrderResolved,
+    PositionLiquidated,
     PositionMismatch,
     RateLimitHit,
     RouteFound,
@@ -45,6 +51,7 @@ from perpwire.model.incident import (
     UnknownCode,
     UnknownSeen,
 )
+from perpwire.notification import words
 from perpwire.notification.alert import Alert, Severity
 
 
@@ -59,6 +66,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         doubt_hold_s: An order of unknown outcome that is known within so many seconds is not told of: an event of the
             account's stream comes sooner.
         book_gap_hold_s: A book that is in sync again within this many seconds is not told of.
+        pressure_share: A rate limit of which less than this share is used is not told of: 0.8 is 80 %.
+        pressure_after_s: Nor is one that has been used so much for less than this many seconds.
+        lag_from_s: A stream that is behind by fewer seconds is not told of.
+        stall_from_s: Nor is an event loop that stood still for fewer.
     """
 
     failing_after_attempts: int = 5
@@ -66,6 +77,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     clock_step_ms: float = 1000.0
     doubt_hold_s: float = 3.0
     book_gap_hold_s: float = 10.0
+    pressure_share: float = 0.8
+    pressure_after_s: float = 30.0
+    lag_from_s: float = 1.0
+    stall_from_s: float = 0.25
 
     def alert(self, incident: Incident) -> Alert | None:
         """The alert that an incident deserves, or None.
@@ -79,27 +94,65 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         raise TypeError(f"{type(incident).__name__} is no incident")
 
 
-def _alert(incident: Incident, severity: Severity, key: str, title: str, **more: Any) -> Alert:
+def _alert(
+    incident: Incident,
+    severity: Severity,
+    key: str,
+    text: str = "",
+    *,
+    resolves: str | None = None,
+    hold_s: float = 0.0,
+) -> Alert:
+    """`text` names what it says (words.py); the incident's kind does where none is given."""
+    kind = event_name(type(incident))
+    facts = _facts(incident)
+    text = text or kind
+    title = words.title(text, {**facts, "venue": incident.venue, "incident": type(incident).__name__} | _more(incident))
     return Alert(
         severity=severity,
         key=key,
         title=title,
         sentence=incident.detail or f"{title}.",
-        facts=_facts(incident),
+        facts=facts,
         venue=incident.venue,
         time_ns=incident.time_ns,
-        **more,
+        resolves=resolves,
+        hold_s=hold_s,
+        kind=kind,
+        text=text,
+        detail=incident.detail,
+        can_end=isinstance(incident, _CAN_END) and resolves is None,
     )
 
 
+_CAN_END = (ConnectionLost, ConnectionFailing, BookGap, OrderDoubtful, BudgetPressed, AccountUnread)
+"""What is told to be over, when it is."""
+
+_NO_FACTS = ("venue", "time_ns", "detail", "event", "stack")
+"""Told in their own words, or long."""
+
+
 def _facts(incident: Incident) -> Mapping[str, str]:
-    fields = msgspec.structs.asdict(incident)
-    fields.pop("event", None)  # long, and told in its own words
     return {
-        name: f"{value:g}" if isinstance(value, float) else str(value)
-        for name, value in fields.items()
-        if name not in ("venue", "time_ns", "detail") and value is not None and value != ""
+        name: _plain(name, value)
+        for name, value in msgspec.structs.asdict(incident).items()
+        if name not in _NO_FACTS and value is not None and value != "" and value != ()
     }
+
+
+def _plain(name: str, value: object) -> str:
+    match value:
+        case float():
+            return f"{value:.0%}" if name == "share" else f"{value:g}"
+        case Decimal():
+            return f"{value:f}"
+        case tuple():
+            return ", ".join(str(one) for one in value)
+    return str(value)
+
+
+def _more(incident: Incident) -> dict[str, str]:
+    return {"how": incident.how.lower()} if isinstance(incident, InstrumentChanged) else {}
 
 
 def _connection_key(connection: str) -> str:
@@ -112,7 +165,7 @@ def _book_key(incident: BookGap | BookRecovered) -> str:
 
 def _connection_lost(rules: Rules, incident: ConnectionLost) -> Alert:
     key = _connection_key(incident.connection)
-    return _alert(incident, Severity.WARNING, key, f"Connection {incident.connection} lost")
+    return _alert(incident, Severity.WARNING, key)
 
 
 def _connection_failing(rules: Rules, incident: ConnectionFailing) -> Alert | None:
@@ -120,100 +173,102 @@ def _connection_failing(rules: Rules, incident: ConnectionFailing) -> Alert | No
         return None
     # The key of the lost connection: being critical, it is told although the loss was, and one recovery ends both.
     key = _connection_key(incident.connection)
-    return _alert(incident, Severity.CRITICAL, key, f"Connection {incident.connection} can't be made")
+    return _alert(incident, Severity.CRITICAL, key)
 
 
 def _login_refused(rules: Rules, incident: LoginRefused) -> Alert:
     key = _connection_key(incident.connection)
-    return _alert(incident, Severity.CRITICAL, key, f"Connection {incident.connection}: the key is refused")
+    return _alert(incident, Severity.CRITICAL, key)
 
 
 def _connection_recovered(rules: Rules, incident: ConnectionRecovered) -> Alert:
     key = _connection_key(incident.connection)
-    return _alert(incident, Severity.INFO, key, f"Connection {incident.connection} recovered", resolves=key)
+    return _alert(incident, Severity.INFO, key, resolves=key)
 
 
 def _account_unread(rules: Rules, incident: AccountUnread) -> Alert:
-    return _alert(incident, Severity.CRITICAL, f"account {incident.venue}", "The account can't be read")
+    return _alert(incident, Severity.CRITICAL, f"account {incident.venue}")
 
 
 def _account_read_again(rules: Rules, incident: AccountReadAgain) -> Alert:
     key = f"account {incident.venue}"
-    return _alert(incident, Severity.INFO, key, "The account is read again", resolves=key)
+    return _alert(incident, Severity.INFO, key, resolves=key)
 
 
 def _stream_stale(rules: Rules, incident: StreamStale) -> Alert:
     # The key of the lost connection: where all of it is silent, its loss follows, and is the same trouble.
     key = _connection_key(incident.connection)
-    return _alert(incident, Severity.WARNING, key, f"Connection {incident.connection} is mute")
+    return _alert(incident, Severity.WARNING, key)
 
 
 def _stream_silent(rules: Rules, incident: StreamSilent) -> Alert:
     key = f"silent {incident.connection}"
-    return _alert(incident, Severity.WARNING, key, f"{incident.topic} is acknowledged, without data")
+    return _alert(incident, Severity.WARNING, key)
 
 
 def _route_found(rules: Rules, incident: RouteFound) -> Alert:
     key = f"route {incident.venue} {incident.tried} {incident.works}"
-    return _alert(incident, Severity.WARNING, key, f"{incident.topic} has moved to another route")
+    return _alert(incident, Severity.WARNING, key)
 
 
 def _stream_gap(rules: Rules, incident: StreamGap) -> Alert:
     severity = Severity.INFO if incident.repaired else Severity.WARNING
     key = f"gap {incident.venue} {incident.kind}"
-    return _alert(incident, severity, key, f"{incident.kind} events were missed")
+    return _alert(incident, severity, key, "stream_gap_repaired" if incident.repaired else "")
 
 
 def _unknown_seen(rules: Rules, incident: UnknownSeen) -> Alert:
     key = f"unknown {incident.venue} {incident.where} {incident.word}"
-    return _alert(incident, Severity.WARNING, key, f"{incident.venue} says {incident.word!r}, which is not known")
+    return _alert(incident, Severity.WARNING, key)
 
 
 def _position_mismatch(rules: Rules, incident: PositionMismatch) -> Alert:
     key = f"position {incident.venue} {incident.symbol}"
-    return _alert(incident, Severity.WARNING, key, f"Position of {incident.symbol} is not what its fills make")
+    return _alert(incident, Severity.WARNING, key)
 
 
-def _loop_stalled(rules: Rules, incident: LoopStalled) -> Alert:
-    return _alert(incident, Severity.WARNING, "loop stalled", "The event loop stood still")
+def _loop_stalled(rules: Rules, incident: LoopStalled) -> Alert | None:
+    if incident.stalled_s < rules.stall_from_s:
+        return None
+    return _alert(incident, Severity.WARNING, "loop stalled")
 
 
-def _stream_lagging(rules: Rules, incident: StreamLagging) -> Alert:
-    return _alert(incident, Severity.WARNING, f"lag {incident.connection}", f"{incident.connection} is behind")
+def _stream_lagging(rules: Rules, incident: StreamLagging) -> Alert | None:
+    if incident.lag_s < rules.lag_from_s:
+        return None
+    return _alert(incident, Severity.WARNING, f"lag {incident.connection}")
 
 
 def _consumer_behind(rules: Rules, incident: ConsumerBehind) -> Alert:
-    return _alert(incident, Severity.WARNING, f"behind {incident.kind}", f"A consumer of {incident.kind} is behind")
+    return _alert(incident, Severity.WARNING, f"behind {incident.kind}")
 
 
 def _subscription_refused(rules: Rules, incident: SubscriptionRefused) -> Alert:
     key = f"subscription {incident.connection} {incident.topic}"
-    return _alert(incident, Severity.WARNING, key, f"Subscription to {incident.topic} refused")
+    return _alert(incident, Severity.WARNING, key)
 
 
 def _book_gap(rules: Rules, incident: BookGap) -> Alert:
-    title = f"Order book of {incident.symbol} out of sync"
-    return _alert(incident, Severity.WARNING, _book_key(incident), title, hold_s=rules.book_gap_hold_s)
+    return _alert(incident, Severity.WARNING, _book_key(incident), hold_s=rules.book_gap_hold_s)
 
 
 def _book_recovered(rules: Rules, incident: BookRecovered) -> Alert:
     key = _book_key(incident)
-    return _alert(incident, Severity.INFO, key, f"Order book of {incident.symbol} in sync again", resolves=key)
+    return _alert(incident, Severity.INFO, key, resolves=key)
 
 
 def _order_failed(rules: Rules, incident: OrderFailed) -> Alert:
     key = f"order failed {incident.venue} {incident.symbol} {incident.code}"
-    return _alert(incident, Severity.WARNING, key, f"{incident.symbol} order failed")
+    return _alert(incident, Severity.WARNING, key)
 
 
 def _balance_insufficient(rules: Rules, incident: BalanceInsufficient) -> Alert:
     # One key for the venue: the margin that is missing is the same for all its symbols.
-    return _alert(incident, Severity.CRITICAL, f"balance {incident.venue}", "Balance insufficient for an order")
+    return _alert(incident, Severity.CRITICAL, f"balance {incident.venue}")
 
 
 def _order_doubtful(rules: Rules, incident: OrderDoubtful) -> Alert:
-    title = f"{incident.symbol} order of unknown outcome"
-    return _alert(incident, Severity.CRITICAL, _doubt_key(incident), title, hold_s=rules.doubt_hold_s)
+    return _alert(incident, Severity.CRITICAL, _doubt_key(incident), hold_s=rules.doubt_hold_s)
 
 
 def _doubt_key(incident: OrderDoubtful | OrderResolved) -> str:
@@ -222,76 +277,101 @@ def _doubt_key(incident: OrderDoubtful | OrderResolved) -> str:
 
 def _order_resolved(rules: Rules, incident: OrderResolved) -> Alert:
     if incident.outcome == "UNRESOLVED":
-        title = f"{incident.symbol} order is still of unknown outcome"
-        return _alert(incident, Severity.CRITICAL, f"order unresolved {incident.client_order_id}", title)
+        key = f"order unresolved {incident.client_order_id}"
+        return _alert(incident, Severity.CRITICAL, key, "order_unresolved")
     key = _doubt_key(incident)
-    return _alert(incident, Severity.INFO, key, f"{incident.symbol} order {incident.outcome}", resolves=key)
+    return _alert(incident, Severity.INFO, key, resolves=key)
 
 
 def _mode_changed(rules: Rules, incident: ModeChanged) -> Alert:
-    return _alert(incident, Severity.WARNING, f"mode {incident.venue}", f"Position mode is {incident.mode}")
+    return _alert(incident, Severity.WARNING, f"mode {incident.venue}")
 
 
 def _unknown_code(rules: Rules, incident: UnknownCode) -> Alert:
     key = f"unknown code {incident.venue} {incident.code}"
-    return _alert(incident, Severity.WARNING, key, f"Code {incident.code} of {incident.call} is not known")
+    return _alert(incident, Severity.WARNING, key)
 
 
 def _dead_man_failed(rules: Rules, incident: DeadManFailed) -> Alert:
     key = f"dead man {incident.venue} {incident.symbol}"
-    return _alert(incident, Severity.CRITICAL, key, f"Dead man's switch of {incident.symbol} not renewed")
+    return _alert(incident, Severity.CRITICAL, key)
 
 
 def _guard_tripped(rules: Rules, incident: GuardTripped) -> Alert:
     severity = Severity.CRITICAL if incident.guard == "kill_switch" else Severity.WARNING
     key = f"guard {incident.venue} {incident.guard} {incident.symbol}"
-    return _alert(incident, severity, key, f"Guard {incident.guard} refused an order")
+    return _alert(incident, severity, key, "kill_switch" if severity is Severity.CRITICAL else "")
 
 
 def _fills_recovered(rules: Rules, incident: FillsRecovered) -> Alert:
-    return _alert(incident, Severity.INFO, f"fills {incident.venue}", f"{incident.count} missed fills read back")
+    return _alert(incident, Severity.INFO, f"fills {incident.venue}")
 
 
 def _rate_limit_hit(rules: Rules, incident: RateLimitHit) -> Alert:
-    severity = Severity.CRITICAL if incident.retry_after_s >= rules.ban_from_s else Severity.WARNING
-    return _alert(incident, severity, f"rate limit {incident.venue}", "Rate limit hit")
+    if incident.retry_after_s >= rules.ban_from_s:
+        return _alert(incident, Severity.CRITICAL, f"rate limit {incident.venue}", "banned")
+    return _alert(incident, Severity.WARNING, f"rate limit {incident.venue}")
+
+
+def _budget_pressed(rules: Rules, incident: BudgetPressed) -> Alert | None:
+    if incident.share < rules.pressure_share or incident.pressed_s < rules.pressure_after_s:
+        return None
+    return _alert(incident, Severity.WARNING, _budget_key(incident))
+
+
+def _budget_eased(rules: Rules, incident: BudgetEased) -> Alert:
+    key = _budget_key(incident)
+    return _alert(incident, Severity.INFO, key, resolves=key)
+
+
+def _budget_key(incident: BudgetPressed | BudgetEased) -> str:
+    return f"budget {incident.venue} {incident.budget}"
+
+
+def _margin_called(rules: Rules, incident: MarginCalled) -> Alert:
+    key = f"margin call {incident.venue} {incident.symbol} {incident.position_side}"
+    return _alert(incident, Severity.CRITICAL, key)
+
+
+def _position_liquidated(rules: Rules, incident: PositionLiquidated) -> Alert:
+    return _alert(incident, Severity.CRITICAL, f"liquidated {incident.venue} {incident.symbol}")
 
 
 def _clock_stepped(rules: Rules, incident: ClockStepped) -> Alert:
-    severity = Severity.WARNING if abs(incident.offset_ms) >= rules.clock_step_ms else Severity.INFO
-    return _alert(incident, severity, f"clock {incident.venue}", "Clock offset measured again")
+    if abs(incident.offset_ms) >= rules.clock_step_ms:
+        return _alert(incident, Severity.WARNING, f"clock {incident.venue}", "clock_skewed")
+    return _alert(incident, Severity.INFO, f"clock {incident.venue}")
 
 
 def _instrument_changed(rules: Rules, incident: InstrumentChanged) -> Alert | None:
     """What is listed or changed concerns who has orders in it; the rest is for logs."""
     severity = Severity.WARNING if incident.off_grid else Severity.INFO
-    return _alert(incident, severity, f"instrument {incident.symbol}", f"{incident.symbol} {incident.how.lower()}")
+    return _alert(incident, severity, f"instrument {incident.symbol}")
 
 
 def _instrument_ending(rules: Rules, incident: InstrumentEnding) -> Alert:
-    return _alert(incident, Severity.WARNING, f"ending {incident.symbol}", f"{incident.symbol} ends within a day")
+    return _alert(incident, Severity.WARNING, f"ending {incident.symbol}")
 
 
 def _handler_failed(rules: Rules, incident: HandlerFailed) -> Alert:
     key = f"handler {incident.venue} {incident.handler}"
-    return _alert(incident, Severity.WARNING, key, f"Handler {incident.handler} failed")
+    return _alert(incident, Severity.WARNING, key)
 
 
 def _task_failed(rules: Rules, incident: TaskFailed) -> Alert:
-    return _alert(incident, Severity.CRITICAL, f"task {incident.venue} {incident.task}", f"{incident.task} failed")
+    return _alert(incident, Severity.CRITICAL, f"task {incident.venue} {incident.task}")
 
 
 def _key_warning(rules: Rules, incident: KeyWarning) -> Alert:
-    return _alert(incident, Severity.WARNING, f"key {incident.venue} {incident.what}", f"API key: {incident.what}")
+    return _alert(incident, Severity.WARNING, f"key {incident.venue} {incident.what}")
 
 
 def _frame_garbled(rules: Rules, incident: FrameGarbled) -> Alert:
-    return _alert(incident, Severity.WARNING, f"garbled {incident.connection}", f"{incident.connection} unreadable")
+    return _alert(incident, Severity.WARNING, f"garbled {incident.connection}")
 
 
 def _unforeseen(rules: Rules, incident: Incident) -> Alert:
-    name = type(incident).__name__
-    return _alert(incident, Severity.WARNING, f"{name} {incident.venue}", name)
+    return _alert(incident, Severity.WARNING, f"{type(incident).__name__} {incident.venue}", "unforeseen")
 
 
 _RULES: Mapping[type, Callable[[Rules, Any], Alert | None]] = {
@@ -323,7 +403,11 @@ _RULES: Mapping[type, Callable[[Rules, Any], Alert | None]] = {
     GuardTripped: _guard_tripped,
     FillsRecovered: _fills_recovered,
     RateLimitHit: _rate_limit_hit,
+    BudgetPressed: _budget_pressed,
+    BudgetEased: _budget_eased,
     ClockStepped: _clock_stepped,
+    MarginCalled: _margin_called,
+    PositionLiquidated: _position_liquidated,
     InstrumentChanged: _instrument_changed,
     InstrumentEnding: _instrument_ending,
     HandlerFailed: _handler_failed,

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import logging
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
-from contextvars import ContextVar
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar, copy_context
+from typing import Any, NamedTuple
 
 from perpwire.errors import BadInput, PerpwireError
 from perpwire.notification.alert import Alert, Severity
+from perpwire.notification.words import Wording
 
 
 class SinkFailed(PerpwireError):
-    """An alert could not be delivered. Says nothing of the address: that is a secret."""
+    """An alert could not be delivered. Says nothing of the address: that is a secret.
+
+    Attributes:
+        retry_after_s: Seconds that the service wants to be left alone; 0: it does not say.
+    """
+
+    def __init__(self, reason: str, *, retry_after_s: float = 0.0) -> None:
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
 
 
 class Sink(ABC):
@@ -32,6 +44,9 @@ class Sink(ABC):
         """What is delivered to and tried again one by one, so that one that fails doesn't make others hear twice."""
         return (self,)
 
+    async def close(self) -> None:  # noqa: B027 - most have nothing to let go of
+        """Let go of what it needs to deliver; the next delivery takes it up again."""
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name})"
 
@@ -44,11 +59,13 @@ class LogSink(Sink):
 
     name = "log"
 
-    def __init__(self, logger: logging.Logger | None = None) -> None:
+    def __init__(self, logger: logging.Logger | None = None, *, wording: Wording | None = None) -> None:
         self._logger = logging.getLogger("perpwire.alerts") if logger is None else logger
+        self._wording = wording or Wording()
 
     async def deliver(self, alert: Alert) -> None:
-        self._logger.log(_LEVELS[alert.severity], "%s %s", alert.headline(), alert.body().replace("\n", "; "))
+        body = self._wording.body(alert).replace("\n", "; ")
+        self._logger.log(_LEVELS[alert.severity], "%s %s", self._wording.headline(alert), body)
 
 
 class CallableSink(Sink):
@@ -71,15 +88,22 @@ class AppriseSink(Sink):
     they deliver is dropped. Make it before trading begins: the first one loads apprise, which takes about a second.
     """
 
-    def __init__(self, urls: str | Sequence[str]) -> None:
+    def __init__(self, urls: str | Sequence[str], *, wording: Wording | None = None, api: str = "") -> None:
         """
+        Args:
+            wording: Language and time zone.
+            api: For Telegram: the address of a Bot API server of one's own, such as "http://127.0.0.1:8081", in place
+                of https://api.telegram.org.
+
         Raises:
-            BadInput: No address, one that apprise does not understand, or apprise is not installed.
+            BadInput: No address, one that apprise does not understand, an `api` for what has none, or apprise is not
+                installed.
         """
         addresses = [urls] if isinstance(urls, str) else list(urls)
         if not addresses:
             raise BadInput("no address for alerts was given", code="NO_ADDRESS")
-        self._services = tuple(_Service(url, number) for number, url in enumerate(addresses, 1))
+        wording = wording or Wording()
+        self._services = tuple(_Service(url, number, wording, api) for number, url in enumerate(addresses, 1))
         self.name = ", ".join(service.name for service in self._services)
 
     def targets(self) -> Sequence[Sink]:
@@ -92,11 +116,15 @@ class AppriseSink(Sink):
         if failed:
             raise SinkFailed(f"not delivered to {', '.join(failed)}")
 
+    async def close(self) -> None:
+        for service in self._services:
+            await service.close()
+
 
 class _Service(Sink):
     """One address."""
 
-    def __init__(self, url: str, number: int) -> None:
+    def __init__(self, url: str, number: int, wording: Wording, api: str) -> None:
         try:
             import apprise  # optional, and slow to import
         except ImportError:
@@ -122,27 +150,56 @@ class _Service(Sink):
             raise BadInput(
                 f"apprise does not understand address {number} (not shown: it may hold secrets)", code="BAD_ADDRESS"
             )
-        self.name = f"apprise {number} ({self._apprise[0].service_name})"
+        plugin: Any = self._apprise[0]
+        self.name = f"apprise {number} ({plugin.service_name})"
+        if api:
+            if type(plugin).__name__ != "NotifyTelegram":
+                raise BadInput(f"{self.name} has no api to set: only Telegram has", code="BAD_ADDRESS")
+            plugin.notify_url = f"{api.rstrip('/')}/bot"
+        _listen_to(type(plugin).__module__)
+        self._wording = wording
+        self._thread: ThreadPoolExecutor | None = None
 
     async def deliver(self, alert: Alert) -> None:
+        # In a thread of its own: a service that hangs holds up neither another nor the loop's own look-ups of names.
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="perpwire alerts")
         kind = self._types[alert.severity] if alert.resolves is None else self._resolved_type
-        failure = "refused or not reached"
-        token = _SENDING.set(True)
+        answers: list[_Answer] = []
+        failure = ""
+        context = copy_context()
+        context.run(_SENDING.set, True)
+        context.run(_ANSWERS.set, answers)
         try:
-            if await self._apprise.async_notify(
-                title=alert.headline(), body=alert.body(), notify_type=kind, body_format=self._text_format
-            ):
+            was_taken = await asyncio.get_running_loop().run_in_executor(
+                self._thread,
+                functools.partial(
+                    context.run,
+                    self._apprise.notify,
+                    title=self._wording.headline(alert),
+                    body=self._wording.body(alert),
+                    notify_type=kind,
+                    body_format=self._text_format,
+                ),
+            )
+            if was_taken:
                 return
         except Exception as error:
             failure = type(error).__name__
-        finally:
-            _SENDING.reset(token)
         # Raised out here so that no error of the service, whose text may hold the address, hangs on to ours.
-        raise SinkFailed(f"{self.name}: {failure}")
+        refused = next((answer for answer in answers if answer.status >= 400), None)
+        if refused is None:
+            raise SinkFailed(f"{self.name}: {failure or 'refused or not reached'}")
+        raise SinkFailed(f"{self.name}: refused with HTTP {refused.status}", retry_after_s=refused.retry_after_s)
+
+    async def close(self) -> None:
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.shutdown(wait=False, cancel_futures=True)
 
 
 _SENDING: ContextVar[bool] = ContextVar("perpwire_sending_alert", default=False)
-"""True in the task that delivers, and in apprise's worker threads, which take over its context."""
+"""True where apprise works for us."""
 
 _CHATTY_LOGGERS = ("apprise", "urllib3.connectionpool", "urllib3.util.retry")
 
@@ -160,3 +217,55 @@ _DROP = _DropOwnRecords()
 def _drop_own_records_of(*names: str) -> None:
     for name in names:
         logging.getLogger(name).addFilter(_DROP)  # the same filter twice counts once
+
+
+# --- what services answer ---------------------------------------------------------------------------------------------
+
+
+class _Answer(NamedTuple):
+    status: int
+    retry_after_s: float
+
+
+_ANSWERS: ContextVar[list[_Answer] | None] = ContextVar("perpwire_answers", default=None)
+"""What HTTP services have answered to the delivery that is going on."""
+
+_CALLS = frozenset({"delete", "get", "post", "put", "patch", "request"})
+
+
+class _Listening:
+    """The module `requests` as one of apprise's plugins sees it. Apprise says only that a service did not take
+    something; how long it wants to be left alone stands in the answer."""
+
+    def __init__(self, requests: Any) -> None:
+        self._requests = requests
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._requests, name)
+        if name not in _CALLS:
+            return found
+
+        def call(*args: Any, **options: Any) -> Any:
+            answer = found(*args, **options)
+            if (answers := _ANSWERS.get()) is not None:
+                answers.append(_Answer(answer.status_code, _retry_after_s(answer)))
+            return answer
+
+        return call
+
+
+def _listen_to(plugin: str) -> None:
+    module = sys.modules[plugin]
+    requests = getattr(module, "requests", None)
+    if requests is not None and not isinstance(requests, _Listening):
+        module.requests = _Listening(requests)  # type: ignore[attr-defined]
+
+
+def _retry_after_s(answer: Any) -> float:
+    """By the header, in seconds, or as Telegram says it. An HTTP date is not looked at: the usual pauses do then."""
+    if answer.status_code < 400:
+        return 0.0
+    try:
+        return max(0.0, float(answer.headers.get("Retry-After") or answer.json()["parameters"]["retry_after"]))
+    except (ValueError, KeyError, TypeError):
+        return 0.0

@@ -1,0 +1,76 @@
+"""Whether a rate limit is nearly used up for some time: before calls have to wait, or the venue says no."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from perpwire.api_connector.ledger import RateLedger
+from perpwire.clock import Clock, Timer
+from perpwire.model.incident import BudgetEased, BudgetPressed, Incident
+
+LOOK_S = 1.0
+
+SHARE = 0.7
+"""Of a window; the lowest lanes have to wait at 0.7 to 0.9 (ledger.py)."""
+
+AFTER_S = 10.0
+"""What is shorter is a burst, and what the windows are there for. It is told again after each so many seconds."""
+
+
+class BudgetWatch:
+    """Looks once a second at all windows of a ledger. One that is a second long is full whenever a few calls are made
+    at once, so it must be so at every look."""
+
+    def __init__(self, venue: str, ledger: RateLedger, clock: Clock, on_incident: Callable[[Incident], None]) -> None:
+        self._venue = venue
+        self._ledger = ledger
+        self._clock = clock
+        self._on_incident = on_incident
+        self._timer: Timer | None = None
+        self._pressed: dict[str, tuple[int, float]] = {}
+        """Window -> looks in a row at which it was nearly used up, the least share at these."""
+
+    def start(self) -> None:
+        if self._timer is None:
+            self._timer = self._clock.call_later(LOOK_S, self._look)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self) -> None:
+        self._timer = self._clock.call_later(LOOK_S, self._look)
+        for use in self._ledger.windows(self._clock.monotonic_ns()):
+            looks, least = self._pressed.get(use.name, (0, 1.0))
+            share = use.used / use.limit
+            if share >= SHARE:
+                looks, least = looks + 1, min(least, share)
+                self._pressed[use.name] = looks, least
+                if looks * LOOK_S % AFTER_S == 0:
+                    self._tell_pressed(use.name, least, looks * LOOK_S)
+            elif self._pressed.pop(use.name, None) is not None and looks * LOOK_S >= AFTER_S:
+                self._tell_eased(use.name, looks * LOOK_S)
+
+    def _tell_pressed(self, budget: str, share: float, pressed_s: float) -> None:
+        self._on_incident(
+            BudgetPressed(
+                venue=self._venue,
+                time_ns=self._clock.time_ns(),
+                detail=f"{share:.0%} or more of the rate limit {budget} has been used for {pressed_s:.0f} s",
+                budget=budget,
+                share=share,
+                pressed_s=pressed_s,
+            )
+        )
+
+    def _tell_eased(self, budget: str, pressed_s: float) -> None:
+        self._on_incident(
+            BudgetEased(
+                venue=self._venue,
+                time_ns=self._clock.time_ns(),
+                detail=f"the rate limit {budget} has room again",
+                budget=budget,
+                pressed_s=pressed_s,
+            )
+        )

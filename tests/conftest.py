@@ -66,6 +66,8 @@ def pytest_runtest_makereport(
         at_hand = "the client is"
     elif "chromium" in getattr(item, "fixturenames", ()):
         at_hand = "Chromium is"
+    elif any("promtool" in str(mark.kwargs.get("reason")) for mark in item.iter_markers("skipif")):
+        at_hand = "promtool should be"
     else:
         return report
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr

@@ -96,6 +96,7 @@ OUTSIDE_HOMES = {
     "aiohttp": ("perpwire.transport.http", "perpwire.simulator", "perpwire.gateway", "perpwire.cli"),
     "yarl": ("perpwire.transport.http", "perpwire.simulator", "perpwire.cli"),
     "picows": ("perpwire.transport.websocket", "perpwire.simulator", "perpwire.cli"),
+    "prometheus_client": ("perpwire.monitoring.prometheus",),
     "apprise": ("perpwire.notification.sinks",),
     "typer": ("perpwire.cli",),
     "rich": ("perpwire.cli",),

@@ -1,0 +1,149 @@
+"""The Grafana dashboard in deploy/, made here: python -m tests.deploy.dashboard."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+FILE = Path(__file__).parents[2] / "deploy" / "grafana" / "perpwire.json"
+SOURCE = {"type": "prometheus", "uid": "${source}"}
+CHOSEN = 'connector=~"$connector"'
+
+Query = tuple[str, str]
+"""PromQL, and the legend."""
+
+
+def quantile(share: float, name: str, by: str = "connector") -> str:
+    return f"histogram_quantile({share}, sum by ({by}, le) (rate({name}_bucket{{{CHOSEN}}}[$__rate_interval])))"
+
+
+def rate(name: str, by: str) -> str:
+    return f"sum by ({by}) (rate({name}{{{CHOSEN}}}[$__rate_interval]))"
+
+
+ROWS: list[tuple[str, list[tuple[str, str, str, int, list[Query]]]]] = [
+    ("Quality", [
+        ("Bars that hold", "stat", "bool_yes_no", 8, [("perpwire_quality_holds", "{{bar}}")]),
+        ("Live and in sync", "stat", "percentunit", 8,
+         [(f"perpwire_live_ratio{{{CHOSEN}}}", "{{connector}} {{window}}")]),
+        ("Outages open", "stat", "none", 4, [(f"perpwire_outages_open{{{CHOSEN}}}", "{{connector}}")]),
+        ("Orders in doubt", "stat", "none", 4, [(f"perpwire_orders_in_doubt{{{CHOSEN}}}", "{{connector}}")]),
+    ]),
+    ("Streams", [
+        ("Live", "state-timeline", "none", 12, [(f"perpwire_connector_live{{{CHOSEN}}}", "{{connector}}")]),
+        ("Events", "timeseries", "ops", 12, [(rate("perpwire_events_total", "connector"), "{{connector}}")]),
+        ("Frame to handler, p99", "timeseries", "s", 8,
+         [(quantile(0.99, "perpwire_handler_latency_seconds"), "{{connector}}")]),
+        ("Venue to here, p95", "timeseries", "s", 8,
+         [(quantile(0.95, "perpwire_stream_lag_seconds", "connector, stream"), "{{connector}} {{stream}}")]),
+        ("Time not live, by state", "timeseries", "s", 8,
+         [('sum by (connection, state) (increase(perpwire_connection_state_seconds_total{state!="live", '
+           f"{CHOSEN}}}[$__rate_interval]))", "{{connection}} {{state}}")]),
+        ("Reconnects", "timeseries", "none", 8,
+         [(f"increase(perpwire_connection_reconnects_total{{{CHOSEN}}}[$__rate_interval])", "{{connection}}")]),
+        ("Holes, and those read back", "timeseries", "none", 8,
+         [(f"perpwire_gaps_total{{{CHOSEN}}}", "{{connector}} holes"),
+          (f"perpwire_gaps_repaired_total{{{CHOSEN}}}", "{{connector}} repaired")]),
+        ("Topics by state", "timeseries", "none", 8,
+         [(f"sum by (connector, state) (perpwire_topics{{{CHOSEN}}})", "{{connector}} {{state}}")]),
+    ]),
+    ("Calls", [
+        ("Response time, p95", "timeseries", "s", 8,
+         [(quantile(0.95, "perpwire_response_seconds", "connector, call"), "{{connector}} {{call}}")]),
+        ("Requests", "timeseries", "reqps", 8,
+         [(rate("perpwire_requests_total", "connector, call"), "{{connector}} {{call}}")]),
+        ("Errors", "timeseries", "reqps", 8,
+         [(rate("perpwire_request_errors_total", "connector, error"), "{{connector}} {{error}}")]),
+        ("Rate limits spent", "timeseries", "percentunit", 12,
+         [(f"perpwire_budget_used{{{CHOSEN}}} / perpwire_budget_limit{{{CHOSEN}}}", "{{connector}} {{limit}}")]),
+        ("Banned, or stopped for", "timeseries", "s", 12,
+         [(f"perpwire_banned{{{CHOSEN}}}", "{{connector}} banned"),
+          (f"perpwire_budget_stopped_seconds{{{CHOSEN}}} > 0", "{{connector}} {{limit}}")]),
+    ]),
+    ("Account", [
+        ("Open orders and positions", "timeseries", "none", 8,
+         [(f"perpwire_orders_open{{{CHOSEN}}}", "{{connector}} orders"),
+          (f"perpwire_positions_open{{{CHOSEN}}}", "{{connector}} positions")]),
+        ("Nearest liquidation", "timeseries", "percentunit", 8,
+         [(f"perpwire_liquidation_distance_ratio{{{CHOSEN}}}", "{{connector}}")]),
+        ("Account's stream", "state-timeline", "none", 8, [(f"perpwire_account_live{{{CHOSEN}}}", "{{connector}}")]),
+    ]),
+    ("This program", [
+        ("Event loop stood still", "timeseries", "s", 6,
+         [(rate("perpwire_loop_stalled_seconds_total", "connector"), "{{connector}}")]),
+        ("Handlers' share of the loop", "timeseries", "percentunit", 6,
+         [(rate("perpwire_handler_busy_seconds_total", "connector, handler"), "{{handler}}")]),
+        ("Events that wait in iterators", "timeseries", "none", 6,
+         [(f"perpwire_queue_waiting{{{CHOSEN}}}", "{{connector}} {{stream}}")]),
+        ("Incidents", "timeseries", "none", 6,
+         [(f"sum by (connector, incident) (increase(perpwire_incidents_total{{{CHOSEN}}}[$__rate_interval]))",
+           "{{connector}} {{incident}}")]),
+    ]),
+]  # fmt: skip
+
+
+def dashboard() -> dict[str, Any]:
+    panels: list[dict[str, Any]] = []
+    y = 0
+    for title, row in ROWS:
+        panels.append({"type": "row", "title": title, "collapsed": False, "panels": [], "id": len(panels) + 1,
+                       "gridPos": {"x": 0, "y": y, "w": 24, "h": 1}})  # fmt: skip
+        y += 1
+        x = 0
+        for name, kind, unit, width, queries in row:
+            if x + width > 24:
+                x, y = 0, y + 8
+            panels.append(panel(len(panels) + 1, name, kind, unit, queries, {"x": x, "y": y, "w": width, "h": 8}))
+            x += width
+        y += 8
+    return {
+        "title": "perpwire",
+        "uid": "perpwire",
+        "tags": ["perpwire", "trading"],
+        "schemaVersion": 39,
+        "refresh": "5s",
+        "time": {"from": "now-1h", "to": "now"},
+        "templating": {
+            "list": [
+                {"name": "source", "type": "datasource", "query": "prometheus", "label": "Prometheus"},
+                {
+                    "name": "connector", "type": "query", "datasource": SOURCE, "label": "Connector",
+                    "query": "label_values(perpwire_connector_live, connector)", "refresh": 2, "includeAll": True,
+                    "multi": True, "current": {"text": "All", "value": "$__all"},
+                },
+            ]
+        },
+        "annotations": {
+            "list": [
+                {
+                    "name": "Outages", "datasource": SOURCE, "enable": True, "iconColor": "red",
+                    "expr": "changes(perpwire_outages_total[1m]) > 0", "titleFormat": "{{connector}}: outage",
+                }
+            ]
+        },
+        "panels": panels,
+    }  # fmt: skip
+
+
+def panel(number: int, title: str, kind: str, unit: str, queries: list[Query], place: dict[str, int]) -> dict[str, Any]:
+    return {
+        "id": number,
+        "title": title,
+        "type": kind,
+        "datasource": SOURCE,
+        "gridPos": place,
+        "fieldConfig": {"defaults": {"unit": unit, "min": 0}, "overrides": []},
+        "targets": [
+            {"refId": chr(ord("A") + at), "datasource": SOURCE, "expr": expr, "legendFormat": legend}
+            for at, (expr, legend) in enumerate(queries)
+        ],
+    }
+
+
+def written() -> str:
+    return json.dumps(dashboard(), indent=1) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(written(), encoding="utf-8")

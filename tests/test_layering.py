@@ -101,6 +101,7 @@ OUTSIDE_HOMES = {
     "typer": ("perpwire.cli",),
     "rich": ("perpwire.cli",),
     "uvloop": ("perpwire.cli",),
+    "opentelemetry": ("perpwire.monitoring.opentelemetry",),
     "socket": ("perpwire.transport", "perpwire.simulator.server", "perpwire.cli"),
     "time": ("perpwire.clock", "perpwire.cli"),
     "secrets": ("perpwire.entropy",),

@@ -72,10 +72,16 @@ function drawVerdict(missing) {
   set(byId("missing"), "hidden", missing.length === 0);
   list(
     byId("missing-list"), missing, (one) => `${one.name} ${one.kind} ${one.what}`,
-    (one) => h("li", {}, h("b", {}, `${one.name} · ${one.what}`), h("span")),
+    (one) => h("li", {}, h("b", {}, `${one.name} · ${whatWords(one)}`), h("span")),
     (element, one) => say(element.lastChild, one.kind === "connection" ? stateWord(one.why) : one.why || word("not_yet")),
   );
   title();
+}
+
+function whatWords(one) {
+  if (one.kind === "book") return word("book_of", { symbol: one.what });
+  if (one.kind === "account") return word("account_stream");
+  return one.what.startsWith(`${one.name}/`) ? one.what.slice(one.name.length + 1) : one.what;
 }
 
 /** So that a tab in the background tells, too. */

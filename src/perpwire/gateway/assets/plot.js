@@ -98,7 +98,7 @@ export class Plot {
       // What was not measured is a hole, not a line.
       const isNew = last === null || ms - last > 3 * step;
       d += `${isNew ? "M" : "L"}${this.x(ms).toFixed(1)} ${this.y(value).toFixed(1)}`;
-      if (isNew) d += "h.6"; // a point with no neighbours shows
+      if (isNew) d += "h1.2"; // a point with no neighbours shows
       last = ms;
     }
     return d;

@@ -18,6 +18,7 @@ from perpwire.gateway.gateway import Gateway
 from perpwire.gateway.pages import Pages
 from perpwire.gateway.showing import Shown
 from perpwire.model.incident import Incident, OrderFailed, UnknownSeen
+from perpwire.monitoring.observer import Observer
 from perpwire.simulator.faults import Cut, Refuse
 from perpwire.testing import World
 
@@ -172,14 +173,29 @@ async def test_a_page_that_has_lost_its_server_says_so_and_comes_back_by_itself(
         await expect(page.locator("#stale-age")).to_have_text(re.compile(r"is \d+\ss old"))
         assert float(await page.locator("main").evaluate("main => getComputedStyle(main).opacity")) < 1
         await expect(page).to_have_title(re.compile("stale"))
-        # Another process, at the same address: its incidents are numbered anew.
+        # Another process, at the same address: nothing of the first is left.
         clock = SystemClock()
-        again = Pages(Shown(gateway.observer, clock), lambda: (b"", ""), clock, port=port)
+        again = Pages(Shown(Observer(clock), clock), lambda: (b"", ""), clock, port=port)
         await again.start()
         await expect(banner).to_be_hidden()
         await expect(page.locator("body")).not_to_have_class(re.compile("is-stale"))
-        await expect(page.locator("#incident-list > li")).to_have_count(1)
+        await expect(page.locator("#incident-list > li")).to_have_count(0)
+        await expect(page.locator(".venue")).to_have_count(0)
         await again.close()
+
+
+async def test_a_server_that_says_nothing_any_more_is_as_good_as_lost(chromium: Browser) -> None:
+    async with serving() as (_, gateway), opened(chromium, gateway.address) as page:
+        await all_well(page)
+        feed = gateway.pages.feed
+        looking = feed._task
+        assert looking is not None
+        looking.cancel()
+        # The connection stands; only nothing comes.
+        await expect(page.locator("#stale")).to_be_visible()
+        assert feed.visitors == 1
+        feed.start()
+        await expect(page.locator("#stale")).to_be_hidden()
 
 
 async def test_what_happened_while_a_page_was_cut_off_is_told_once_when_it_is_back(chromium: Browser) -> None:

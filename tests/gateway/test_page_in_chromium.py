@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -130,10 +129,9 @@ async def test_before_during_and_after_a_fault_the_page_agrees_with_the_exchange
             counted = next(one for one in snapshot["venues"] if one["name"] == "binance")["incidents"]
             assert counted["connection_lost"] == len(cut)
             assert {name: told.count(name) for name in counted} == counted
-            if find_spec("perpwire.monitoring.prometheus") is not None:
-                exposed = await (await client.get("/metrics")).text()
-                assert incidents_of("binance", exposed) == counted
-                assert incidents_of("bybit", exposed) == {}
+            exposed = await (await client.get("/metrics")).text()
+            assert incidents_of("binance", exposed) == counted
+            assert incidents_of("bybit", exposed) == {}
 
 
 async def test_what_the_account_has_is_shown_to_the_last_digit(chromium: Browser) -> None:

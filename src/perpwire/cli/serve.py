@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -96,10 +95,9 @@ async def _serve(
             }
             notifier = None
             if settings.alerts:
-                setting_up = import_module("perpwire.notification.setting_up")
-                notifier = setting_up.notifier_from(
-                    settings.alerts, spool=settings.state_file("alerts.spool"), secrets=keys
-                )
+                from perpwire.notification.setting_up import notifier_from
+
+                notifier = notifier_from(settings.alerts, spool=settings.state_file("alerts.spool"), secrets=keys)
             gateway = await stack.enter_async_context(
                 Gateway(settings, connectors, without_key=without_key, notifier=notifier)
             )

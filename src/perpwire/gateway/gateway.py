@@ -6,7 +6,6 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Collection, Mapping
-from importlib import import_module
 from types import TracebackType
 from typing import Self
 
@@ -122,5 +121,6 @@ class Gateway:
 
     def _exposition(self) -> tuple[bytes, str]:
         # Imported only when it is asked for: prometheus-client is an extra.
-        prometheus = import_module("perpwire.monitoring.prometheus")
-        return prometheus.exposition(self.observer), prometheus.CONTENT_TYPE
+        from perpwire.monitoring.prometheus import CONTENT_TYPE, exposition
+
+        return exposition(self.observer), CONTENT_TYPE

@@ -5,6 +5,8 @@ Rows of COIN-M contracts, which come on streams of the whole market, are left ou
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import UnsetType
 
 from perpwire.model.market import (
@@ -29,80 +31,54 @@ UM = 1
 
 
 def kline(said: wire_streams.KlineEvent, received_ns: int) -> Kline:
-    row = said.kline
-    return Kline(
-        venue=VENUE,
-        symbol=said.symbol,
-        venue_time_ms=said.event_time,
-        received_ns=received_ns,
-        interval=row.interval,
-        open_time_ms=row.open_time,
-        close_time_ms=row.close_time,
-        open=needed(row.open, "open"),
-        high=needed(row.high, "high"),
-        low=needed(row.low, "low"),
-        close=needed(row.close, "close"),
-        volume=needed(row.volume, "volume"),
-        quote_volume=needed(row.quote_volume, "quote volume"),
-        trades=row.trades,
-        is_closed=row.is_closed,
-    )
+    return Kline(symbol=said.symbol, **_bar(said, received_ns))
 
 
 def continuous_kline(said: wire_streams.ContinuousKline, received_ns: int) -> ContinuousKline:
+    return ContinuousKline(symbol=said.pair, contract=said.contract_type, **_bar(said, received_ns))
+
+
+def _bar(said: wire_streams.KlineEvent | wire_streams.ContinuousKline, received_ns: int) -> dict[str, Any]:
     row = said.kline
-    return ContinuousKline(
-        venue=VENUE,
-        symbol=said.pair,
-        contract=said.contract_type,
-        venue_time_ms=said.event_time,
-        received_ns=received_ns,
-        interval=row.interval,
-        open_time_ms=row.open_time,
-        close_time_ms=row.close_time,
-        open=needed(row.open, "open"),
-        high=needed(row.high, "high"),
-        low=needed(row.low, "low"),
-        close=needed(row.close, "close"),
-        volume=needed(row.volume, "volume"),
-        quote_volume=needed(row.quote_volume, "quote volume"),
-        trades=row.trades,
-        is_closed=row.is_closed,
-    )
+    return {
+        "venue": VENUE,
+        "venue_time_ms": said.event_time,
+        "received_ns": received_ns,
+        "interval": row.interval,
+        "open_time_ms": row.open_time,
+        "close_time_ms": row.close_time,
+        "open": needed(row.open, "open"),
+        "high": needed(row.high, "high"),
+        "low": needed(row.low, "low"),
+        "close": needed(row.close, "close"),
+        "volume": needed(row.volume, "volume"),
+        "quote_volume": needed(row.quote_volume, "quote volume"),
+        "trades": row.trades,
+        "is_closed": row.is_closed,
+    }
 
 
 def ticker(said: wire_streams.DayTicker, received_ns: int) -> Ticker | None:
-    if said.symbol_type != UM:
-        return None
-    return Ticker(
-        venue=VENUE,
-        symbol=said.symbol,
-        venue_time_ms=said.event_time,
-        received_ns=received_ns,
-        last_price=needed(said.last_price, "last price"),
-        open_price=needed(said.open_price, "open price"),
-        high_price=needed(said.high_price, "high price"),
-        low_price=needed(said.low_price, "low price"),
-        volume=needed(said.volume, "volume"),
-        quote_volume=needed(said.quote_volume, "quote volume"),
-    )
+    return Ticker(**_of_a_day(said, received_ns)) if said.symbol_type == UM else None
 
 
 def mini_ticker(said: wire_streams.MiniTicker, received_ns: int) -> MiniTicker | None:
-    if said.symbol_type != UM:
-        return None
-    return MiniTicker(
-        venue=VENUE,
-        symbol=said.symbol,
-        venue_time_ms=said.event_time,
-        received_ns=received_ns,
-        last_price=needed(said.last_price, "last price"),
-        open_price=needed(said.open_price, "open price"),
-        high_price=needed(said.high_price, "high price"),
-        low_price=needed(said.low_price, "low price"),
-        volume=needed(said.volume, "volume"),
-        quote_volume=needed(said.quote_volume, "quote volume"),
-    )
+    return MiniTicker(**_of_a_day(said, received_ns)) if said.symbol_type == UM else None
+
+
+def _of_a_day(said: wire_streams.DayTicker | wire_streams.MiniTicker, received_ns: int) -> dict[str, Any]:
+    return {
+        "venue": VENUE,
+        "symbol": said.symbol,
+        "venue_time_ms": said.event_time,
+        "received_ns": received_ns,
+        "last_price": needed(said.last_price, "last price"),
+        "open_price": needed(said.open_price, "open price"),
+        "high_price": needed(said.high_price, "high price"),
+        "low_price": needed(said.low_price, "low price"),
+        "volume": needed(said.volume, "volume"),
+        "quote_volume": needed(said.quote_volume, "quote volume"),
+    }
 
 
 def liquidation(said: wire_streams.ForceOrder, received_ns: int) -> Liquidation | None:

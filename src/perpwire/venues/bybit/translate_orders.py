@@ -353,38 +353,34 @@ def fill(row: wire.ExecutionPush | wire.ExecutionRow) -> Fill | None:
     # Over REST the asset is mostly left empty: it is what the contract is settled in then.
     fee_asset = row.feeCurrency or ("" if fee is None else settle_coin(row.symbol))
     return Fill(
-        venue=NAME,
-        symbol=row.symbol,
-        venue_time_ms=milliseconds(row.execTime) or 0,
-        trade_id=row.execId,
-        order_id=row.orderId,
-        client_order_id=row.orderLinkId or "",
-        side=side_of(row.side),
-        price=number(row.execPrice),
-        quantity=number(row.execQty),
+        **_execution(row),
         fee=fee,
         fee_asset=fee_asset,
         extra_fee=_extra_fee(row.extraFees, fee_asset),
         realized_pnl=optional(row.execPnl) if isinstance(row, wire.ExecutionPush) else None,
-        is_maker=bool(row.isMaker),
         unknown_words=() if not kind or kind in FILL_TYPES else (f"execution {kind}",),
     )
 
 
 def fast_fill(row: wire.ExecutionPush) -> FastFill:
     """execution.fast: some milliseconds before the fill, with fewer fields."""
-    return FastFill(
-        venue=NAME,
-        symbol=row.symbol,
-        venue_time_ms=milliseconds(row.execTime) or 0,
-        trade_id=row.execId,
-        order_id=row.orderId,
-        client_order_id=row.orderLinkId or "",
-        side=side_of(row.side),
-        price=number(row.execPrice),
-        quantity=number(row.execQty),
-        is_maker=bool(row.isMaker),
-    )
+    return FastFill(**_execution(row))
+
+
+def _execution(row: wire.ExecutionPush | wire.ExecutionRow) -> dict[str, Any]:
+    """What both words on a fill have."""
+    return {
+        "venue": NAME,
+        "symbol": row.symbol,
+        "venue_time_ms": milliseconds(row.execTime) or 0,
+        "trade_id": row.execId,
+        "order_id": row.orderId,
+        "client_order_id": row.orderLinkId or "",
+        "side": side_of(row.side),
+        "price": number(row.execPrice),
+        "quantity": number(row.execQty),
+        "is_maker": bool(row.isMaker),
+    }
 
 
 def _extra_fee(rows: object, asset: str) -> Decimal | None:

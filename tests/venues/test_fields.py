@@ -54,7 +54,7 @@ NEEDED: dict[str, tuple[Call[Any], set[str]]] = {
         {"algoId", "symbol", "side", "algoStatus"},
     ),
     "binance fees": (BINANCE.fee_rates(SYMBOL), {"symbol", "makerCommissionRate", "takerCommissionRate"}),
-    "bybit tickers": (BYBIT.tickers(SYMBOL), {"symbol"}),
+    "bybit tickers": (BYBIT.tickers(SYMBOL), {"symbol", "lastPrice"}),
     "bybit mark price": (BYBIT.mark_prices(SYMBOL), {"symbol", "markPrice"}),
     "bybit trades": (BYBIT.recent_trades(SYMBOL, 5), {"execId", "symbol", "price", "size", "side", "time"}),
     "bybit tiers": (BYBIT.brackets(SYMBOL), {"symbol", "riskLimitValue", "maintenanceMargin", "maxLeverage"}),

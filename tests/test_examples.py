@@ -64,4 +64,4 @@ def test_both_readmes_say_the_same_commands_and_code() -> None:
         return re.findall(r"^(?:perpwire \w+|make \w+)", text, re.MULTILINE)
 
     assert commands("README.md") == commands("README.ko.md")
-    assert len(commands("README.md")) == 6
+    assert len(commands("README.md")) == 12

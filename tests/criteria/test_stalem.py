@@ -12,6 +12,7 @@ from perpwire.errors import BadInput, BadRequest
 from perpwire.model.incident import InstrumentChanged, InstrumentEnding
 from perpwire.model.market import ContractChanged
 from perpwire.model.order import Fill
+from perpwire.scenarios.tapping import Sent
 from perpwire.simulator.faults import Answer
 
 SYMBOL, GONE = "BTCUSDT", "ETHUSDT"
@@ -23,15 +24,20 @@ REFUSAL = {
 WORDS = {"binance": ("SETTLING", "deliveryDate"), "bybit": ("Closed", "deliveryTime")}
 
 
+def lists(scene: Scene) -> list[Sent]:
+    """All questions for the contracts; not those for their second page, which has those before their launch."""
+    of_contracts = [one for one in scene.tap.sent if one.path == INFO[scene.venue]]
+    return [one for one in of_contracts if one.params.get("status") != "PreLaunch"]
+
+
 def asked(scene: Scene) -> int:
-    return sum(one.path == INFO[scene.venue] for one in scene.tap.sent)
+    return len(lists(scene))
 
 
 async def change(scene: Scene, *, tick: str | None = None, delivery_ms: int | None = None, without: str = "") -> None:
     """From now on the venue tells other contracts."""
     await scene.connector.get_instruments(refresh=True)
-    told = [one for one in scene.tap.sent if one.path == INFO[scene.venue]][-1]
-    whole = msgspec.json.decode(told.answer)
+    whole = msgspec.json.decode(lists(scene)[-1].answer)
     rows = whole["symbols"] if scene.venue == "binance" else whole["result"]["list"]
     rows[:] = [row for row in rows if row["symbol"] != without]
     row = next(row for row in rows if row["symbol"] == SYMBOL)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from typing import Any
 
+import msgspec
 import pytest
 
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.clock import ManualClock
 from perpwire.errors import BadInput, NotOffered
+from perpwire.model.instrument import Instrument
 from perpwire.model.market import PriceKind
 from perpwire.testing import World, offline
+from perpwire.venues.base import Call
 from perpwire.venues.bybit import translate_market, wire
 from perpwire.venues.bybit.venue import VENUE
 
@@ -25,6 +29,31 @@ def in_a_world(story: Callable[[World, VenueConnector], Awaitable[None]]) -> Non
 
     clock = ManualClock()
     clock.run(told(clock))
+
+
+def test_contracts_before_their_launch_are_listed_after_those_in_trading() -> None:
+    def page(symbol: str, status: str, cursor: str = "") -> wire.Page[wire.InstrumentRow]:
+        row = {
+            "symbol": symbol, "status": status, "contractType": "LinearPerpetual",
+            "priceFilter": {"tickSize": "0.1"}, "lotSizeFilter": {"minOrderQty": "1", "qtyStep": "1"},
+        }  # fmt: skip
+        return msgspec.convert({"list": [row], "nextPageCursor": cursor}, wire.Page[wire.InstrumentRow])
+
+    pages = [page("AUSDT", "Trading", "x"), page("BUSDT", "Trading"), page("NEWUSDT", "PreLaunch")]
+    asked: list[tuple[Any, Any]] = []
+    found: list[tuple[str, bool, str]] = []
+    call: Call[tuple[Instrument, ...]] | None = VENUE.instruments()
+    for one in pages:
+        assert call is not None
+        asked.append((call.params.get("status"), call.params.get("cursor")))
+        found += [(each.symbol, each.is_trading, each.status) for each in call.translate(one)]
+        assert call.next_page is not None
+        call = call.next_page(one)
+    assert call is None
+    assert asked == [(None, None), (None, "x"), ("PreLaunch", None)]
+    assert found == [
+        ("AUSDT", True, "Trading"), ("BUSDT", True, "Trading"), ("NEWUSDT", False, "PreLaunch")
+    ]  # fmt: skip
 
 
 @pytest.mark.slow

@@ -43,6 +43,8 @@ MOST_KLINES = 1000
 MOST_INTERESTS = 200
 MOST_FUNDINGS = 200
 
+BEFORE_LAUNCH = {"status": "PreLaunch"}
+
 
 class BybitMarketCalls(MarketCalls):
     """Lists of the past are asked for span after span, so that they come oldest first. The venue has no public trades
@@ -55,9 +57,15 @@ class BybitMarketCalls(MarketCalls):
         return call(endpoints.STATUS, {}, translate.status)
 
     def instruments(self) -> Call[tuple[Instrument, ...]]:
-        """Perpetuals in trading; the venue leaves out those before their launch."""
-        params = {**LINEAR, "limit": 1000}
-        return paged(endpoints.INSTRUMENTS, params, translate.instruments, row_key=lambda one: one.symbol)
+        """Perpetuals in trading, then those before their launch, which the venue leaves out unless it is asked."""
+        following: Call[tuple[Instrument, ...]] | None = None
+        for status in (BEFORE_LAUNCH, {}):
+            following = paged(
+                endpoints.INSTRUMENTS, {**LINEAR, "limit": 1000, **status}, translate.instruments,
+                row_key=lambda one: one.symbol, afterwards=following,
+            )  # fmt: skip
+        assert following is not None
+        return following
 
     def book_snapshot(self, symbol: str, depth: int) -> Call[BookSnapshot]:
         """Its update_id is of the 1000-level stream's count, not of the one that `topic` names."""

@@ -159,6 +159,8 @@ class Notifier:
         blanked = self._redact
         return msgspec.structs.replace(
             alert,
+            key=blanked(alert.key),
+            resolves=None if alert.resolves is None else blanked(alert.resolves),
             title=blanked(alert.title),
             sentence=blanked(alert.sentence),
             detail=blanked(alert.detail),

@@ -114,6 +114,8 @@ class AppriseSink(Sink):
         results = await asyncio.gather(*(service.deliver(alert) for service in self._services), return_exceptions=True)
         failed = [service.name for service, result in zip(self._services, results, strict=True) if result is not None]
         if failed:
+            if len(results) == 1 and isinstance(results[0], SinkFailed):
+                raise results[0]
             raise SinkFailed(f"not delivered to {', '.join(failed)}")
 
     async def close(self) -> None:
@@ -159,6 +161,8 @@ class _Service(Sink):
         _listen_to(type(plugin).__module__)
         self._wording = wording
         self._thread: ThreadPoolExecutor | None = None
+        self._last: tuple[Alert, asyncio.Future[Any]] | None = None
+        """What the thread does, or did last; it goes on where nobody waits for it any more."""
 
     async def deliver(self, alert: Alert) -> None:
         # In a thread of its own: a service that hangs holds up neither another nor the loop's own look-ups of names.
@@ -171,7 +175,9 @@ class _Service(Sink):
         context.run(_SENDING.set, True)
         context.run(_ANSWERS.set, answers)
         try:
-            was_taken = await asyncio.get_running_loop().run_in_executor(
+            if await self._was_taken_late(alert):
+                return
+            attempt = asyncio.get_running_loop().run_in_executor(
                 self._thread,
                 functools.partial(
                     context.run,
@@ -182,7 +188,9 @@ class _Service(Sink):
                     body_format=self._text_format,
                 ),
             )
-            if was_taken:
+            attempt.add_done_callback(_heard_of)
+            self._last = alert, attempt
+            if await asyncio.shield(attempt):
                 return
         except Exception as error:
             failure = type(error).__name__
@@ -192,10 +200,26 @@ class _Service(Sink):
             raise SinkFailed(f"{self.name}: {failure or 'refused or not reached'}")
         raise SinkFailed(f"{self.name}: refused with HTTP {refused.status}", retry_after_s=refused.retry_after_s)
 
+    async def _was_taken_late(self, alert: Alert) -> bool:
+        """Wait for an attempt that was given up and still goes on; whether it was of this alert, and has arrived."""
+        if self._last is None:
+            return False
+        last, attempt = self._last
+        await asyncio.wait({attempt})
+        self._last = None
+        return attempt.exception() is None and bool(attempt.result()) and last is alert
+
     async def close(self) -> None:
+        self._last = None
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.shutdown(wait=False, cancel_futures=True)
+
+
+def _heard_of(attempt: asyncio.Future[Any]) -> None:
+    """An error of an attempt that nobody waits for any more is no lost one."""
+    if not attempt.cancelled():
+        attempt.exception()
 
 
 _SENDING: ContextVar[bool] = ContextVar("perpwire_sending_alert", default=False)

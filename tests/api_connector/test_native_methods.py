@@ -177,7 +177,7 @@ def alone(venue: str, scene: Callable[[VenueConnector, Listening], Awaitable[Non
 
     async def main() -> None:
         connector = VenueConnector(
-            load(venue), "a-key", "a-secret", clock=clock, http=network, check_key=False, **options
+            load(venue), "a-key", "a-secret", clock=clock, http=network, check_key=False, warm=False, **options
         )
         async with connector:
             await scene(connector, network)

@@ -98,7 +98,14 @@ class Stage:
         self.script = Script(clock)
         self.incidents: list[Incident] = []
         self.connector = VenueConnector(
-            load("binance"), "key", "secret", clock=clock, rng=random.Random(3), http=self.script, check_key=False
+            load("binance"),
+            "key",
+            "secret",
+            clock=clock,
+            rng=random.Random(3),
+            http=self.script,
+            check_key=False,
+            warm=False,
         )
         self.connector.on_incident(self.incidents.append)
 
@@ -406,7 +413,7 @@ def test_an_order_that_shows_late_after_an_acknowledged_cancel_is_asked_for_agai
             "GET /v5/order/history": [(200, nothing)],
         }
         async with VenueConnector(
-            load("bybit"), "key", "secret", clock=clock, http=script, check_key=False
+            load("bybit"), "key", "secret", clock=clock, http=script, check_key=False, warm=False
         ) as connector:
             cancelled = await connector.cancel_order("BTCUSDT", "o1")
             assert cancelled.status is OrderStatus.CANCELED

@@ -1,6 +1,6 @@
 """A whole day of fifty contracts with an ordinary day's trouble: live and in sync, and nothing else than was sent.
 
-The market is thin (an event in three seconds for each contract), and ten of them have local books, so that a day can be
+The market is thin (an event in seven seconds for each contract), and ten of them have local books, so that a day can be
 played: what counts is how many things can break, how long they stay broken, and whether anything piles up.
 """
 
@@ -34,7 +34,7 @@ _FINE = (TopicState.LIVE, TopicState.ACKNOWLEDGED)
 """A topic of a quiet contract may say nothing for hours."""
 
 
-@scenario(options={"rate": 0.3, "symbols": OTHERS, "journal_capacity": 15_000_000}, one_in=50, settle_s=180.0)
+@scenario(options={"rate": 0.15, "symbols": OTHERS, "journal_capacity": 15_000_000}, one_in=50, settle_s=180.0)
 async def a_day(run: Run) -> None:
     """A day of fifty contracts under the profile `standard`: live and in sync for 99.9 % of it, and memory flat."""
     await _so_long(run, HOURS)

@@ -179,6 +179,10 @@ def _binance() -> Reader:
     return read
 
 
+BOOKS_ONLY = ("Funding", "Settle", "SessionSettlePnL", "Delivery")
+"""Executions that trade nothing: cash is booked. The venue's words, written down here once more, as all else here."""
+
+
 def _bybit() -> Reader:
     tickers: dict[tuple[str, str], dict[str, str]] = {}
 
@@ -212,6 +216,8 @@ def _bybit() -> Reader:
                     )
             case "execution":
                 for fill in data:
+                    if fill["execType"] in BOOKS_ONLY:
+                        continue
                     numbers = (fill["execPrice"], fill["execQty"], fill["execFee"])
                     yield ("Fill", fill["symbol"]), (fill["execId"], fill["orderId"], *numbers)
             case "position":

@@ -127,6 +127,39 @@ def test_a_file_is_closed_to_others_and_begun_anew_in_time(tmp_path: Path) -> No
     assert file.stat().st_size < 1_000_000
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a disk that is full")
+def test_a_full_disk_is_told_once_and_ends_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    end = logs.set_up(file="/dev/full", format="json")
+    for number in range(3):
+        logging.getLogger("x").warning("record %d", number)
+    end()
+    assert capsys.readouterr().err == "perpwire: /dev/full can't be written: No space left on device\n"
+
+
+def test_what_a_full_disk_took_is_counted_once_there_is_room(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resource = pytest.importorskip("resource")
+    file = tmp_path / "log"
+    writer = logs._ClosedFile(file, encoding="utf-8")
+    writer.setFormatter(logs.JsonLines())
+    writer.handle(logging.makeLogRecord({"msg": "first"}))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size, before[1]))
+    try:
+        writer.handle(logging.makeLogRecord({"msg": "second"}))
+        writer.handle(logging.makeLogRecord({"msg": "third"}))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    for text in ("fourth", "fifth"):
+        writer.handle(logging.makeLogRecord({"msg": text}))
+    writer.close()
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [row["message"] for row in rows if row["event"] == "log"] == ["first", "fourth", "fifth"]
+    assert [row["count"] for row in rows if row["event"] == "log_dropped"] == [2]
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
 def test_whoever_logs_never_waits_and_what_is_lost_is_counted(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "WAITING", 10)
     gate, reached = threading.Event(), threading.Event()

@@ -9,6 +9,7 @@ Nothing of perpwire sets logging up by itself: a program that has its own set-up
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
 import re
@@ -202,18 +203,41 @@ class _Bounded(QueueHandler):
 
     def loss(self) -> logging.LogRecord:
         """A record of how many were dropped."""
-        said: dict[str, Any] = {"event": "log_dropped", "fields": {"count": self.dropped}}
-        words = f"{self.dropped} records were dropped: what writes them is too slow"
-        said |= {"name": "perpwire.logs", "levelno": logging.WARNING, "levelname": "WARNING", "msg": words}
-        return logging.makeLogRecord(said)
+        return _loss(self.dropped, "what writes them is too slow")
 
 
 class _ClosedFile(RotatingFileHandler):
-    """Each new file is closed to others."""
+    """Each new file is closed to others. That it can't be written, on a full disk, is told once on the standard error,
+    and later in the file how many records that took."""
+
+    lost = 0
 
     def _open(self) -> TextIOWrapper:
         descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        return open(descriptor, "a", encoding=self.encoding)
+        # Without a buffer: what a full disk refused would be refused again at the end, and end the program.
+        return TextIOWrapper(open(descriptor, "ab", buffering=0), encoding=self.encoding, write_through=True)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        before = self.lost
+        super().emit(record)
+        if before and self.lost == before:
+            self.lost = 0
+            super().emit(_loss(before, "the file could not be written"))
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        self.lost += 1
+        if self.lost == 1:
+            error = sys.exc_info()[1]
+            why = (isinstance(error, OSError) and error.strerror) or type(error).__name__
+            with contextlib.suppress(OSError):
+                sys.stderr.write(f"perpwire: {self.baseFilename} can't be written: {why}\n")
+
+
+def _loss(count: int, why: str) -> logging.LogRecord:
+    """A record of how many were dropped."""
+    said: dict[str, Any] = {"event": "log_dropped", "fields": {"count": count}}
+    said |= {"name": "perpwire.logs", "levelno": logging.WARNING, "levelname": "WARNING"}
+    return logging.makeLogRecord(said | {"msg": f"{count} records were dropped: {why}"})
 
 
 class _Writer(QueueListener):

@@ -60,6 +60,38 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     assert len(said.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[alerts.sinks.phone]\nurl = 'json://127.0.0.1/'\nminimun = 'info'", "did you mean 'minimum'?"),
+        ("[alerts.severities]\norder_faild = 'off'", "alerts.severities"),
+        ("[alerts.sinks.phone]\nurl = 'canary-address'", "alerts.sinks.phone: apprise does not understand its address"),
+        ("[alerts.sinks.phone]\nurl_variable = 'ALERTS_PHONE'", "the environment has no ALERTS_PHONE"),
+        ("[page]\nhost = '0.0.0.0'", "there is no token (Set PERPWIRE_PAGE_TOKEN"),
+    ],
+)
+def test_check_refuses_what_serve_would_refuse(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "perpwire.toml"
+    file.write_text(text)
+    file.chmod(0o600)
+    said = run("config", "check")
+    assert said.exit_code == 2
+    assert said.stdout == ""
+    assert words in said.stderr
+    assert len(said.stderr.splitlines()) == 1
+    assert "canary" not in said.output
+
+
+def test_check_takes_what_serve_takes(tmp_path: Path) -> None:
+    file = tmp_path / "perpwire.toml"
+    file.write_text("[page]\nhost = '0.0.0.0'\n[alerts.sinks.phone]\nurl_variable = 'ALERTS_PHONE'")
+    file.chmod(0o600)
+    said = run("config", "check", PERPWIRE_PAGE_TOKEN="canary-canary-canary", ALERTS_PHONE="json://127.0.0.1/canary")
+    assert said.exit_code == 0
+    assert "alerts = sinks" in said.stdout
+    assert "canary" not in said.output
+
+
 @pytest.fixture
 def ring() -> Iterator[Any]:
     before = keyring.get_keyring()

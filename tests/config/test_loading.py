@@ -96,10 +96,17 @@ def test_a_variable_has_the_last_word_and_says_so(tmp_path: Path) -> None:
         ("page = 3", "page: Expected `object`, got `int`"),
         ("page.token = 'short'", "page: token must have 16 characters or more"),
         ("guards.max_orders = 0", "guards: max_orders must be 1 or more, not 0"),
-        ("venues.bybit.streams = ['x']", "venues.bybit.streams[0]: Invalid enum value 'x'"),
+        (
+            "venues.bybit.streams = ['x']",
+            "venues.bybit.streams[0]: Invalid enum value 'x'; there are 'trades', 'quotes',",
+        ),
         ("venues.bybit = 3", "venues.bybit: Expected `object`, got `int`"),
         ("logs.file = 3", "logs.file: Expected a text in quotation marks"),
-        ("env = 'production'", "env: Invalid enum value 'production'"),
+        ("env = 'production'", "env: Invalid enum value 'production'; there are 'live', 'testnet', 'demo', 'sim'"),
+        (
+            "venues.bybit.env = 'x'",
+            "venues.bybit.env: Invalid enum value 'x'; there are 'live', 'testnet', 'demo', 'sim'",
+        ),
         ("env = ", "can't be read"),
     ],
 )

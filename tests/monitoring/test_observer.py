@@ -109,6 +109,27 @@ def test_while_all_is_well_every_bar_holds_and_figures_are_those_of_the_exchange
 
 @pytest.mark.slow
 @pytest.mark.parametrize("venue", VENUES)
+def test_a_dead_account_stream_counts_against_stability_also_where_it_has_no_topics(venue: str) -> None:
+    async def scenario(world: World, observer: Observer) -> None:
+        await follow(world, venue)
+        await world.clock.sleep(30)
+        assert only(observer).live_share["all"] == 1.0
+        exchange = world.simulation.faults[venue]
+        exchange.add(Refuse(seconds=20))
+        exchange.add(Cut(route="/private"))
+        await world.clock.sleep(15)
+        said = only(observer)
+        assert {one.name for one in said.connections if one.state != "live"} == {f"{venue}/private"}
+        share = said.live_share["all"]
+        assert share is not None
+        assert share < 0.97
+        assert {bar.name: bar for bar in observer.snapshot().bars}["stability"].holds is False
+
+    play(venue, scenario)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
 def test_an_outage_is_seen_timed_and_counted_as_recovered(venue: str) -> None:
     heard: list[SeenIncident] = []
 

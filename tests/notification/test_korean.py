@@ -89,4 +89,4 @@ def test_a_recovery_and_a_problem_that_lasts_say_so() -> None:
 def test_a_test_alert_says_its_severity_in_both_languages() -> None:
     alert = alert_of(Severity.WARNING, NOW_NS)
     assert Wording(zone=UTC).headline(alert) == "[WARNING] Test alert (warning)"
-    assert "경고" in KOREAN.headline(alert)
+    assert KOREAN.headline(alert) == "[경고] 알림 테스트 (경고)"

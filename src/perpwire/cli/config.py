@@ -44,8 +44,9 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Every setting: its value, where that comes from, what it means and the variable that sets it. Exit code 2 where
-    something is wrong with it, and then what."""
+    something is wrong with it, or `perpwire serve` would refuse it, and then what."""
     found = loaded(config)
+    _try_out(found)
     rows = [row for row in explained(found) if not changed or row.origin != "default"]
     if as_json:
         for row in rows:
@@ -62,6 +63,21 @@ def check(
         style = None if row.origin == "default" else "bold"
         table.add_row(row.name, row.value or "-", row.origin, row.words, style=style)
     console.print(table)
+
+
+def _try_out(found: Loaded) -> None:
+    """Page and alerts as `perpwire serve` takes them, so that no restart at night is the first to tell of it."""
+    from perpwire.gateway.door import Door
+    from perpwire.notification.rules_file import settings_of
+    from perpwire.notification.setting_up import outlets_from
+
+    page, alerts = found.settings.page, found.settings.alerts
+    try:
+        Door(page.host, page.token.reveal())
+        outlets_from(settings_of(alerts))
+    except BadInput as error:
+        where = "" if found.file is None else f"{found.file.name}: "
+        fail(f"{where}{error.reason}" + (f" ({error.advice})" if error.code != "BAD_ALERTS" else ""), MISTAKEN)
 
 
 @config.command()

@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -61,6 +61,16 @@ def _settings(kind: type[msgspec.Struct], above: Path) -> Iterator[Setting]:
                 yield from known(get_args(type_)[1], (*path, name))
         else:
             yield Setting(path, type_, default, words[field.name])
+
+
+def allowed(name: str) -> tuple[str, ...]:
+    """The words that a setting takes, where it takes only some; of a list, those of its items."""
+    kind = next((one.type for one in known() if one.name == name), None)
+    for one in (kind, *get_args(kind)):
+        for inner in (one, *get_args(one)):
+            if get_origin(inner) is Literal:
+                return tuple(map(str, get_args(inner)))
+    return ()
 
 
 def is_struct(type_: Any) -> bool:

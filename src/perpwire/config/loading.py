@@ -192,7 +192,10 @@ def _settings(said: Mapping[str, Any], file: Path | None, origins: Mapping[str, 
             if isinstance(error.__cause__, BadInput):
                 words = error.__cause__.reason
             name = (above + place.lstrip(".").rstrip("`")).rstrip(".")
-        where = origins.get(re.sub(r"\[.*", "", name), "settings" if file is None else file.name)
+        plain = re.sub(r"\[.*", "", name)
+        if words.startswith("Invalid enum value"):
+            words += f"; there are {', '.join(map(repr, described.allowed(plain)))}"
+        where = origins.get(plain, "settings" if file is None else file.name)
         raise BadInput(f"{where}: {name}: {words}", code="BAD_SETTING")
 
     if isinstance(venues := said.get("venues"), dict):

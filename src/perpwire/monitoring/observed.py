@@ -107,12 +107,16 @@ class Observed:
         return {name: one for name, one in found.items() if one is not None}
 
     def _rightness(self) -> tuple[int, int]:
-        """How many topics are live and books in sync just now, and how many there are. What has just been asked for,
-        and has never been right, counts after START_S."""
+        """How many topics are live and books in sync just now, and how many there are; a connection that has no topics,
+        as an account's stream at some venues, counts itself. What has just been asked for, and has never been right,
+        counts after START_S."""
         right: dict[tuple[str, str], bool] = {}
         for name, connection in self.connections().items():
             is_live = connection.state is State.LIVE
-            for topic, state in connection.topic_states.items():
+            topics = connection.topic_states
+            if not topics and connection.state not in (State.IDLE, State.CLOSED):
+                right[name, ""] = is_live
+            for topic, state in topics.items():
                 right[name, topic] = is_live and state in FINE
         for book in self.connector.local_books:
             right["book", book.symbol] = book.is_in_sync

@@ -107,7 +107,7 @@ def test_alert(severity: Severity, time_ns: int) -> Alert:
         key=f"test {severity.value}",
         title=words.title("test", facts),
         sentence="This is a test: where you read it, alerts arrive.",
-        facts={},
+        facts=facts,
         venue="",
         time_ns=time_ns,
         kind="test",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -39,6 +41,15 @@ def test_a_mistake_of_usage_is_one_line_with_the_way_to_the_help_page(
 ) -> None:
     assert code_of(monkeypatch, typer.BadParameter("no such\nthing [x]")) == MISTAKEN
     assert capsys.readouterr().err == "error: Invalid value: no such thing [x]; see perpwire --help\n"
+
+
+def test_without_its_extra_the_command_says_what_to_install() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", "import sys; sys.modules['typer'] = None; from perpwire.cli.entry import main; main()"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert told.returncode == 1
+    assert told.stderr == ("error: typer is not installed; the command line needs it: pip install 'perpwire[cli]'\n")
 
 
 def test_a_bug_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 from contextlib import suppress
 from decimal import Decimal
 
@@ -54,6 +55,15 @@ async def test_the_page_and_its_files_are_there_small_and_asked_for_once() -> No
             "/no",
         ):
             assert (await client.get(missing)).status == 404, missing
+
+
+async def test_without_prometheus_client_the_metrics_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "prometheus_client.exposition", None)
+    async with serving() as (_, gateway), ClientSession(gateway.address) as client:
+        said = await client.get("/metrics")
+        assert said.status == 501
+        assert "pip install 'perpwire[metrics]'" in await said.text()
+        assert (await client.get("/health/live")).status == 200
 
 
 async def test_every_answer_tells_browsers_to_trust_nothing_from_elsewhere() -> None:

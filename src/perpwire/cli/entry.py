@@ -1,5 +1,5 @@
 """Where the `perpwire` command begins: Ctrl-C ends it quietly also while it is still being imported, and a mistaken
-flag is told in one line."""
+flag, or that what it needs is not installed, is told in one line."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ import sys
 
 def main() -> None:
     signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
-    import typer
+    try:
+        import typer
 
-    from perpwire.cli.main import app
-    from perpwire.cli.running import INTERRUPTED, MISTAKEN, say_error
+        from perpwire.cli.main import app
+        from perpwire.cli.running import INTERRUPTED, MISTAKEN, say_error
+    except ModuleNotFoundError as error:
+        if error.name not in ("typer", "rich"):
+            raise
+        sys.exit(f"error: {error.name} is not installed; the command line needs it: pip install 'perpwire[cli]'")
 
     # From here on asyncio.Runner turns Ctrl-C into the cancellation of what runs.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -191,8 +191,8 @@ class Pages:
     async def _exposition(self, request: web.Request) -> web.Response:
         try:
             body, kind = self._metrics()
-        except ImportError:
-            return _text(501, "prometheus-client is not installed: pip install 'perpwire[metrics]'\n")
+        except BadInput as error:
+            return _text(501, f"{error.reason}. {error.advice}\n")
         return web.Response(body=body, headers={"Content-Type": kind, "Cache-Control": "no-store"})
 
 

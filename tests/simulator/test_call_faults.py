@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 
 import pytest
 from tests.simulator.test_in_process import World, in_world
 
+from perpwire.clock import ManualClock, Timer
 from perpwire.simulator.faults import (
     Act,
     Answer,
@@ -122,6 +124,24 @@ def test_maintenance_ends_sockets_lets_none_in_and_answers_every_call_so() -> No
         await one.clock.sleep(20)
         assert (await one.call("GET", "/echo/time")).status == 200
         await one.connect()
+
+    in_world(test)
+
+
+def test_maintenance_ends_also_where_the_loops_timers_are_a_little_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    later = ManualClock.call_later
+
+    def early(clock: ManualClock, seconds: float, callback: Callable[[], None]) -> Timer:
+        return later(clock, seconds * 0.99995, callback)
+
+    async def test(one: World) -> None:
+        monkeypatch.setattr(ManualClock, "call_later", early)
+        one.faults.add(Maintenance(seconds=20))
+        one.faults.add(Maintenance(seconds=40))
+        await one.clock.sleep(30)
+        assert (await one.call("GET", "/echo/time")).status == 503
+        await one.clock.sleep(11)
+        assert (await one.call("GET", "/echo/time")).status == 200
 
     in_world(test)
 

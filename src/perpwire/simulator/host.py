@@ -292,7 +292,10 @@ class Host:
         self._down_until_ns = max(self._down_until_ns, self.clock.monotonic_ns() + round(seconds * 1e9))
 
         def end() -> None:
-            if self.is_down and self.clock.monotonic_ns() >= self._down_until_ns:
+            left_ns = self._down_until_ns - self.clock.monotonic_ns()
+            if self.is_down and left_ns > 0:  # it was prolonged, or the loop's timer is a little early
+                self.later(left_ns / 1e9, end)
+            elif self.is_down:
                 self.is_down = False
                 come_back()
 

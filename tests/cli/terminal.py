@@ -38,7 +38,8 @@ class Terminal:
         self.resize(columns, lines)
         kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "LINES")}
         self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "perpwire", *arguments],
+            # apprise asks for imghdr, which Python 3.11 and 3.12 have and warn of.
+            [sys.executable, "-W", "error", "-W", "ignore:'imghdr' is", "-m", "perpwire", *arguments],
             env={**kept, "TERM": "xterm-256color", **environment},
             preexec_fn=lambda: os.login_tty(theirs),
             pass_fds=(theirs,),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import time
 import urllib.request
 from pathlib import Path
@@ -66,3 +67,28 @@ def test_the_gateway_says_where_its_page_is_and_ends_by_ctrl_c() -> None:
             terminal.type(CTRL_C)
             assert terminal.finish() == 0
             assert time.monotonic() - began < 5
+
+
+def test_a_sink_that_does_not_take_a_test_alert_is_told_and_its_address_is_not(tmp_path: Path) -> None:
+    file = tmp_path / "perpwire.toml"
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    file.write_text(f'[alerts.sinks.phone]\nurl = "json://canary-user:canary-word@127.0.0.1:{port}/canary"')
+    file.chmod(0o600)
+    with Terminal("alerts", "test", "--one", columns=160) as terminal:
+        assert terminal.finish() == 1
+        assert re.search(r"phone\s+critical\s+.*not taken", terminal.text)
+        assert "canary" not in terminal.text
+
+
+def test_a_key_that_no_keyring_takes_is_told_and_what_was_typed_is_not() -> None:
+    backend = "keyring.backends.fail.Keyring"
+    with Terminal("keys", "store", "--venue", "bybit", columns=160, PYTHON_KEYRING_BACKEND=backend) as terminal:
+        terminal.until("API key: ")
+        terminal.type("canary-key\n")
+        terminal.until("API secret: ")
+        terminal.type("canary-secret\n")
+        assert terminal.finish() == 1
+        assert "keyring" in terminal.text
+        assert "canary" not in terminal.text
+        assert "Traceback" not in terminal.text

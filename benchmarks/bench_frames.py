@@ -24,6 +24,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
@@ -123,7 +124,9 @@ def read(book: Any) -> None:
     assert len(book.bids) == len(book.asks)
 
 
-async def perpwire(venue: str, kind: str, port: int, frames: int, *, reads: bool = False) -> float:
+async def perpwire(
+    venue: str, kind: str, port: int, frames: int, *, reads: bool = False, observed: bool = False
+) -> float:
     """What it asks over REST (time and contracts) order_server.py answers."""
     from perpwire.api_connector.venue_connector import VenueConnector
     from perpwire.model.incident import StreamLagging
@@ -137,6 +140,8 @@ async def perpwire(venue: str, kind: str, port: int, frames: int, *, reads: bool
     heard: list[Any] = []
     connector.on_incident(heard.append)
     connector.streams.frames.tap = lambda connection, frame, received_ns: None
+    if observed:
+        observe(connector)
     async with connector:
         count = Count(frames)
         if reads:
@@ -150,6 +155,23 @@ async def perpwire(venue: str, kind: str, port: int, frames: int, *, reads: bool
         # The prepared frames' times are long past.
         assert all(isinstance(one, StreamLagging) for one in heard), heard
         return cost
+
+
+def observe(connector: Any) -> None:
+    """As `perpwire serve` does: metrics for all that there is, incidents and all else logged as JSON."""
+    from perpwire import logs
+    from perpwire.clock import SystemClock
+    from perpwire.monitoring.observer import Observer
+
+    logs.set_up(format="json", file=Path(tempfile.mkdtemp()) / "perpwire.log")
+    connector.on_incident(logs.IncidentLog())
+    observer = Observer(SystemClock())
+    observer.add(connector)
+    observer.start()
+
+
+async def perpwire_observed(venue: str, kind: str, port: int, frames: int) -> float:
+    return await perpwire(venue, kind, port, frames, observed=True)
 
 
 async def perpwire_read(venue: str, kind: str, port: int, frames: int) -> float:
@@ -265,6 +287,7 @@ CLIENTS: dict[str, Client] = {
     "picows + msgspec float": bare(float),
     "picows + msgspec Decimal": bare(Decimal),
     "perpwire": perpwire,
+    "perpwire, observed and logged": perpwire_observed,
     "perpwire, all Decimals read": perpwire_read,
     "python-binance": python_binance,
     "ccxt": ccxt,

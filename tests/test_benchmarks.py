@@ -66,5 +66,5 @@ def test_every_client_of_the_frame_benchmark_hears_its_frames() -> None:
     assert {(row["venue"], row["kind"]) for row in rows if row["client"] == "perpwire"} == {
         (venue, kind) for venue in ("binance", "bybit") for kind in ("top of book", "trades", "depth 20")
     }
-    assert len(rows) == 26
+    assert len(rows) == 32
     assert all(row["cpu_us"] > 0 and row["of_floor"] > 0 for row in rows)

@@ -181,6 +181,12 @@ def test_the_example_says_what_holds_anyway(tmp_path: Path) -> None:
     assert plain.venue("binance").symbols == ("BTCUSDT",)
 
 
+def test_a_state_folder_that_can_not_be_made_is_told_by_its_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match=r"state_dir .* can't be made"):
+        loaded(tmp_path, "state_dir = 'file/state'").settings.state_file("x")
+
+
 def test_the_state_folder_is_made_closed(tmp_path: Path) -> None:
     settings = loaded(tmp_path, "state_dir = 'state'").settings
     assert settings.state_file("alerts.jsonl") == tmp_path / "state/alerts.jsonl"

@@ -14,6 +14,7 @@ from aiohttp import ClientResponse
 from perpwire.config.secret import Secret
 from perpwire.config.settings import PageSettings, Settings, VenueSettings
 from perpwire.gateway.gateway import Gateway
+from perpwire.notification.notifier import Notifier
 from perpwire.testing import World, offline
 
 TOKEN = "a token of some length"
@@ -22,7 +23,12 @@ WAIT_S = 20.0
 
 @asynccontextmanager
 async def serving(
-    *, token: str = "", host: str = "127.0.0.1", books: tuple[str, ...] = ("BTCUSDT",), **options: Any
+    *,
+    token: str = "",
+    host: str = "127.0.0.1",
+    books: tuple[str, ...] = ("BTCUSDT",),
+    notifier: Notifier | None = None,
+    **options: Any,
 ) -> AsyncIterator[tuple[World, Gateway]]:
     """Both venues, with the account's stream, BTCUSDT's streams and its book. Options are those of `offline`."""
     async with offline(**options) as world:
@@ -31,7 +37,7 @@ async def serving(
             venues={name: VenueSettings(symbols=("BTCUSDT",), books=books) for name in world.simulation.urls},
         )
         connectors = {name: world.connector(name) for name in world.simulation.urls}
-        async with Gateway(settings, connectors, rng=random.Random(1)) as gateway:
+        async with Gateway(settings, connectors, notifier=notifier, rng=random.Random(1)) as gateway:
             yield world, gateway
 
 

@@ -15,6 +15,7 @@ import msgspec
 from perpwire.api_connector.guards import Guards
 from perpwire.api_connector.websocket_manager import StreamSettings
 from perpwire.config.secret import Secret
+from perpwire.errors import BadInput
 from perpwire.venues import VENUES
 
 Env = Literal["live", "testnet", "demo", "sim"]
@@ -165,7 +166,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return tuple(self.venues) or tuple(VENUES)
 
     def state_file(self, name: str) -> Path:
-        """A file in `state_dir`, whose folder exists then and is closed to others."""
+        """A file in `state_dir`, whose folder exists then and is closed to others.
+
+        Raises:
+            BadInput: It can't be made.
+        """
         folder = self.state_dir.expanduser()
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise BadInput(
+                f"state_dir {folder} can't be made: {error.strerror}", code="BAD_STATE_DIR",
+                advice="Name a folder that this program may write to (state_dir, or PERPWIRE_STATE_DIR).",
+            ) from None  # fmt: skip
         return folder / name

@@ -84,6 +84,10 @@ class Pages:
         await runner.setup()
         try:
             await web.TCPSite(runner, self._host, self._port).start()
+        except OSError as error:
+            await runner.cleanup()
+            words = f"{self._host}:{self._port} can't be listened on: {error.strerror}; say another --port (0: any)"
+            raise OSError(error.errno, words) from None
         except BaseException:
             await runner.cleanup()
             raise
@@ -169,6 +173,8 @@ class Pages:
 
     async def _history(self, request: web.Request) -> web.Response:
         names = self._shown.names()
+        if strange := request.query.keys() - {"name"}:
+            return _json({"error": f"{', '.join(sorted(strange))} is not known: name is, of {', '.join(names)}"}, 400)
         try:
             return _json(self._shown.history(request.query.get("name", names[0] if names else "")))
         except BadInput as error:

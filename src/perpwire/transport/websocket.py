@@ -16,10 +16,11 @@ from perpwire.transport.proxy import Proxy
 
 
 class _Quiet(logging.LoggerAdapter[logging.Logger]):
-    """picows logs addresses, headers and frames at levels of debugging: listen keys, key and signature."""
+    """picows logs addresses, headers and frames at levels of debugging: listen keys, key and signature; and each coming
+    and going, which we tell ourselves."""
 
     def isEnabledFor(self, level: int) -> bool:
-        return level >= logging.INFO and super().isEnabledFor(level)
+        return level >= logging.WARNING and super().isEnabledFor(level)
 
 
 _QUIET = _Quiet(logging.getLogger("picows.perpwire"))

@@ -214,6 +214,8 @@ class _TopOfBook:
     def decode(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         read = _read_top(frame)
         data = read.data
+        if read.type != "snapshot" or len(data.b) > 1 or len(data.a) > 1:
+            _check(*data.b, *data.a)  # else those that are told below are all there are
         if read.type == "snapshot":
             bid = self._bid = data.b[0] if data.b else _EMPTY
             ask = self._ask = data.a[0] if data.a else _EMPTY
@@ -226,7 +228,6 @@ class _TopOfBook:
         if not (
             bid_price.is_finite() and bid_quantity.is_finite() and ask_price.is_finite() and ask_quantity.is_finite()
         ):
-            self._bid = self._ask = None
             not_finite(*bid, *ask)
         return (
             BookTicker(
@@ -241,6 +242,12 @@ class _TopOfBook:
                 update_id=data.u,
             ),
         )
+
+
+def _check(*levels: Level) -> None:
+    for price, quantity in levels:
+        if not (price.is_finite() and quantity.is_finite()):
+            not_finite(price, quantity)
 
 
 def _changed(best: Level | None, levels: tuple[Level, ...]) -> Level | None:

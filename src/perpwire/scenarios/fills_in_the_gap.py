@@ -90,9 +90,9 @@ async def fills_in_the_gap(run: Run) -> None:
     await run.until(live_s + 1)
     run.fault(new_word(run, "NEW_ENUM_X"))
     run.fault(DuplicateMessage(of="private", count=10, times=2, after_each_s=0.1, for_s=3.0))
-    await run.place(SYMBOL, "BUY", "0.01")
+    live = await run.place(SYMBOL, "BUY", "0.01")  # what was liquidated may have left too little for it
     await run.until(live_s + WITHIN_S)
-    _check(run, heard, a, b)
+    _check(run, heard, a, b, ["NEW_ENUM_X"] if live is not None else [])
     if not run.is_real:
         await run.until(live_s + 60)
     run.check(not any(isinstance(one, PositionMismatch) for one in run.incidents), "positions and fills do not add up")
@@ -142,7 +142,7 @@ async def _live_again(run: Run, lost_s: float) -> float:
     return run.now_s
 
 
-def _check(run: Run, heard: Heard, a: Order, b: Order) -> None:
+def _check(run: Run, heard: Heard, a: Order, b: Order, new_words: list[str]) -> None:
     times: dict[str, list[int]] = defaultdict(list)
     for fill in heard.fills:
         times[fill.symbol].append(fill.venue_time_ms)
@@ -156,7 +156,7 @@ def _check(run: Run, heard: Heard, a: Order, b: Order) -> None:
     first = heard.order.index("recovered") if "recovered" in heard.order else 0
     run.check("gap" in heard.order[:first], f"no gap was told before what it had held back: {heard.order[:3]}")
     told = [one for one in run.incidents if isinstance(one, UnknownSeen)]
-    run.check([one.word for one in told] == ["NEW_ENUM_X"], f"new words that were told of: {told}")
+    run.check([one.word for one in told] == new_words, f"new words that were told of: {told}")
     run.check(all(Rules().alert(one) is not None for one in told), "a new word is no alert")
     ended = heard.orders.get(a.client_order_id)
     run.check(

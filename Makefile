@@ -4,6 +4,7 @@ PYTHON ?= python3
 PYTHON313 ?= python3.13
 UV ?= uv
 JOBS ?= 2
+TEST_JOBS ?= 3
 VENV := .venv
 VENV313 := .venv-313
 BIN := $(VENV)/bin
@@ -27,12 +28,13 @@ help:
 demo: $(VENV)/$(STAMP)
 	$(BIN)/perpwire demo
 
+# Three workers on two cores: tests over real sockets, in terminals and in the browser wait much of their time.
 # -v undoes the -q of pyproject.toml: the closing line in full. Whole files go to a worker, so module fixtures hold.
 test: $(VENV)/$(STAMP)
-	$(BIN)/python -m pytest -v -n $(JOBS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -v -n $(TEST_JOBS) --dist loadfile $(ARGS)
 
 test-313: $(VENV313)/$(STAMP)
-	$(VENV313)/bin/python -m pytest -v -n $(JOBS) --dist loadfile $(ARGS)
+	$(VENV313)/bin/python -m pytest -v -n $(TEST_JOBS) --dist loadfile $(ARGS)
 
 chaos: $(VENV)/$(STAMP)
 	$(BIN)/python -m perpwire.scenarios --seeds $(SEEDS) --jobs $(JOBS) $(ARGS)

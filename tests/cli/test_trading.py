@@ -285,6 +285,11 @@ def test_guards_are_told_in_words() -> None:
     assert guard_words(Guards()) == "none"
 
 
+def without_notes(text: str) -> list[str]:
+    """A busy machine may have the connector tell of a loop that stood still."""
+    return [line for line in text.splitlines() if not line.startswith("note: ")]
+
+
 @by_venue
 @pytest.mark.parametrize(
     ("words", "code", "parts"),
@@ -304,10 +309,10 @@ def test_what_is_refused_is_told_in_one_line_with_advice(
 ) -> None:
     done = run(exchange, venue, *words)
     assert (done.code, done.out) == (code, "")
-    (line,) = done.err.splitlines()
+    (line,) = without_notes(done.err)
     for part in (venue, "->", *parts):
         assert part in line
-    told = json.loads(run(exchange, venue, *words, "--json").err)
+    told = json.loads("".join(without_notes(run(exchange, venue, *words, "--json").err)))
     assert told["venue"] == venue
     assert told["advice"] in line
     assert told["code"] is None or f"[{told['code']}]" in line

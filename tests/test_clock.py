@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from perpwire.clock import ManualClock, SystemClock
+from perpwire.clock import Every, ManualClock, SystemClock
 
 
 def test_an_hour_of_virtual_sleep_passes_at_once_and_in_order() -> None:
@@ -61,3 +61,26 @@ async def test_the_system_clock_calls_back() -> None:
     called = asyncio.Event()
     SystemClock().call_later(0.0, called.set)
     await asyncio.wait_for(called.wait(), 5)
+
+
+def test_every_calls_until_it_is_stopped_though_a_call_fails() -> None:
+    clock = ManualClock()
+    called: list[int] = []
+
+    def call() -> None:
+        called.append(clock.monotonic_ns() // 1_000_000_000)
+        if len(called) == 2:
+            raise RuntimeError("once")
+
+    async def main() -> None:
+        every = Every(clock, 2.0, call)
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        every.start()
+        every.start()
+        await clock.sleep(7)
+        every.stop()
+        every.stop()
+        await clock.sleep(7)
+
+    clock.run(main())
+    assert called == [2, 4, 6]

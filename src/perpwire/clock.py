@@ -59,6 +59,34 @@ class SystemClock:
         return asyncio.get_running_loop().call_later(seconds, callback)
 
 
+class Every:
+    """Calls something each so many seconds, from `start` to `stop`. The next call is set before this one is made, so
+    that one that fails is not the last."""
+
+    def __init__(self, clock: Clock, seconds: float, call: Callable[[], None]) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._call = call
+        self._timer: Timer | None = None
+
+    def start(self) -> None:
+        """The first call is so many seconds from now; nothing where it runs already."""
+        if self._timer is None:
+            self._set()
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _set(self) -> None:
+        self._timer = self._clock.call_later(self._seconds, self._next)
+
+    def _next(self) -> None:
+        self._set()
+        self._call()
+
+
 class ManualClock:
     """Time that moves only when told, or, inside `run`, whenever everything waits.
 

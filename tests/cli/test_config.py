@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import keyring
 import pytest
-from tests.config.test_keys import Ring
+from tests.config.test_keys import Ring, in_memory
 from typer.testing import CliRunner
 
 from perpwire.cli.main import app
@@ -93,11 +92,9 @@ def test_check_takes_what_serve_takes(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def ring() -> Iterator[Any]:
-    before = keyring.get_keyring()
-    keyring.set_keyring(one := Ring())
-    yield one
-    keyring.set_keyring(before)
+def ring() -> Iterator[Ring]:
+    with in_memory() as one:
+        yield one
 
 
 def test_a_key_goes_into_the_keyring_without_being_shown(ring: Ring) -> None:

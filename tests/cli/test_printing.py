@@ -8,9 +8,10 @@ from decimal import Decimal
 import pytest
 import typer
 
-from perpwire.cli.printing import facts, json_line, lines, moment, rows, table
+from perpwire.cli.printing import json_line, lines, moment, rows, table
 from perpwire.cli.running import FAILED, MISTAKEN, UNKNOWN, code_of, say, telling
 from perpwire.errors import APIError, BadInput, InsufficientBalance, OutcomeUnknown
+from perpwire.model.facts import facts
 from perpwire.model.order import Order, OrderStatus, OrderType, Side, TimeInForce
 
 

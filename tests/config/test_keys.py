@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import keyring
 import keyring.backend
@@ -43,12 +43,21 @@ class Ring(keyring.backend.KeyringBackend):  # type: ignore[misc, unused-ignore]
         del self.kept[service, username]
 
 
-@pytest.fixture
-def ring() -> Iterator[Any]:
+@contextmanager
+def in_memory() -> Iterator[Ring]:
+    """The library's keyring, while the block runs."""
     before = keyring.get_keyring()
     keyring.set_keyring(one := Ring())
-    yield one
-    keyring.set_keyring(before)
+    try:
+        yield one
+    finally:
+        keyring.set_keyring(before)
+
+
+@pytest.fixture
+def ring() -> Iterator[Ring]:
+    with in_memory() as one:
+        yield one
 
 
 def test_the_embedded_exchange_has_its_own_key() -> None:

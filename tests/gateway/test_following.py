@@ -11,7 +11,8 @@ import pytest
 
 from perpwire.clock import ManualClock
 from perpwire.config.settings import VenueSettings
-from perpwire.gateway.following import CANDLES, KINDS, Following
+from perpwire.config.streams import CANDLES, KINDS
+from perpwire.gateway.following import Following
 from perpwire.model.market import Kline, Trade
 from perpwire.simulator.faults import Refuse
 from perpwire.testing import World, offline

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Awaitable, Callable
 
 import pytest
 from opentelemetry.metrics import MeterProvider as AnyProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import Gauge, InMemoryMetricReader, Sum
 from prometheus_client.parser import text_string_to_metric_families
+from tests.monitoring.observing import observe
 
 from perpwire.clock import ManualClock
 from perpwire.errors import APIError, BadInput
@@ -19,26 +19,12 @@ from perpwire.monitoring.observer import Observer
 from perpwire.monitoring.opentelemetry import export
 from perpwire.monitoring.prometheus import METRICS, exposition
 from perpwire.simulator.faults import Answer
-from perpwire.testing import World, offline
+from perpwire.testing import World
 
 VENUES = ["binance", "bybit"]
 POSITIONS = {"binance": "/fapi/v3/positionRisk", "bybit": "/v5/position/list"}
 CLOCKS = {"perpwire_up_seconds", "perpwire_connection_state_seconds"}
 Values = dict[tuple[str, frozenset[tuple[str, str]]], float]
-
-
-def play(venue: str, scenario: Callable[[World, Observer], Awaitable[None]]) -> None:
-    clock = ManualClock()
-
-    async def main() -> None:
-        async with offline(clock=clock, venues=[venue], rate=20.0) as world:
-            observer = Observer(clock)
-            observer.add(world.connectors[venue])
-            observer.start()
-            await scenario(world, observer)
-            observer.close()
-
-    clock.run(main())
 
 
 def provided() -> tuple[MeterProvider, InMemoryMetricReader]:
@@ -108,7 +94,7 @@ def test_a_reader_collects_just_what_prometheus_is_told(venue: str) -> None:
         assert now["perpwire_events", frozenset(base)] == connector.streams.frames.events_delivered > 100
         end()
 
-    play(venue, scenario)
+    observe(venue, scenario)
 
 
 def test_values_are_read_anew_every_few_seconds_and_gone_once_it_is_ended() -> None:
@@ -127,7 +113,7 @@ def test_values_are_read_anew_every_few_seconds_and_gone_once_it_is_ended() -> N
         await world.clock.sleep(20)
         assert collected(reader) == {}
 
-    play("binance", scenario)
+    observe("binance", scenario)
 
 
 def test_a_connector_that_is_taken_away_is_told_of_no_more() -> None:
@@ -147,7 +133,7 @@ def test_a_connector_that_is_taken_away_is_told_of_no_more() -> None:
         assert {dict(labels).get("connector", "") for _, labels in collected(reader)} == {"", "binance"}
         end()
 
-    play("binance", scenario)
+    observe("binance", scenario)
 
 
 @pytest.mark.slow
@@ -173,7 +159,7 @@ def test_a_reader_in_a_thread_of_its_own_never_fails_while_the_loop_is_busy() ->
         assert seen == sorted(seen)
         end()
 
-    play("binance", scenario)
+    observe("binance", scenario)
 
 
 def test_a_provider_that_has_an_observer_already_is_refused_as_it_would_ignore_the_second() -> None:
@@ -225,7 +211,7 @@ def test_a_page_that_cannot_be_read_leaves_nothing_old_and_is_read_again(caplog:
         assert collected(reader)
         end()
 
-    play("binance", scenario)
+    observe("binance", scenario)
 
 
 def test_the_global_provider_is_taken_where_none_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,4 +227,4 @@ def test_the_global_provider_is_taken_where_none_is_given(monkeypatch: pytest.Mo
         assert collected(reader)
         end()
 
-    play("binance", scenario)
+    observe("binance", scenario)

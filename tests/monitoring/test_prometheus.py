@@ -5,36 +5,21 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Awaitable, Callable
 
 import pytest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.parser import text_string_to_metric_families
+from tests.monitoring.observing import observe
 
 from perpwire.api_connector.histogram import Histogram
-from perpwire.clock import ManualClock
 from perpwire.errors import APIError
 from perpwire.model.market import BookTicker, MarkPrice, Trade
 from perpwire.monitoring.observer import Observer
 from perpwire.monitoring.prometheus import BUCKETS_S, CONTENT_TYPE, METRICS, exposition, histograms, values
 from perpwire.simulator.faults import Answer, Cut
-from perpwire.testing import World, offline
+from perpwire.testing import World
 
 VENUES = ["binance", "bybit"]
-
-
-def play(venue: str, scenario: Callable[[World, Observer], Awaitable[None]]) -> None:
-    clock = ManualClock()
-
-    async def main() -> None:
-        async with offline(clock=clock, venues=[venue], rate=20.0) as world:
-            observer = Observer(clock)
-            observer.add(world.connectors[venue])
-            observer.start()
-            await scenario(world, observer)
-            observer.close()
-
-    clock.run(main())
 
 
 def samples(observer: Observer) -> dict[str, dict[tuple[str, ...], float]]:
@@ -87,7 +72,7 @@ def test_figures_are_those_of_the_snapshot_and_of_the_journal(venue: str) -> Non
         rooms = [room for room in (each.liquidation_share for each in one.positions) if room is not None]
         assert list(said.get("perpwire_liquidation_distance_ratio", {}).values()) == rooms
 
-    play(venue, scenario)
+    observe(venue, scenario)
 
 
 def test_every_metric_that_is_said_has_a_row_and_its_labels_and_the_other_way_round() -> None:
@@ -107,7 +92,7 @@ def test_every_metric_that_is_said_has_a_row_and_its_labels_and_the_other_way_ro
             said.add(name)
         queue.close()
 
-    play("bybit", scenario)
+    observe("bybit", scenario)
     assert said == METRICS.keys()
 
 
@@ -132,7 +117,7 @@ def test_promtool_takes_the_exposition() -> None:
         await busy(world, "bybit")
         texts.append(exposition(observer).decode())
 
-    play("bybit", scenario)
+    observe("bybit", scenario)
     done = subprocess.run(["promtool", "check", "metrics"], input=texts[0], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from perpwire.api_connector.ledger import RateLedger
-from perpwire.clock import Clock, Timer
+from perpwire.clock import Clock, Every
 from perpwire.model.incident import BudgetEased, BudgetPressed, Incident
 
 LOOK_S = 1.0
@@ -26,26 +26,21 @@ class BudgetWatch:
         self._ledger = ledger
         self._clock = clock
         self._on_incident = on_incident
-        self._timer: Timer | None = None
+        self._every = Every(clock, LOOK_S, self._look)
         self._pressed: dict[str, tuple[int, float]] = {}
         """Window -> looks in a row at which it was nearly used up, the least share at these."""
 
     def start(self) -> None:
-        if self._timer is None:
-            self._timer = self._clock.call_later(LOOK_S, self._look)
+        self._every.start()
 
     def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._every.stop()
 
     def _look(self) -> None:
-        self._timer = self._clock.call_later(LOOK_S, self._look)
         for use in self._ledger.windows(self._clock.monotonic_ns()):
             looks, least = self._pressed.get(use.name, (0, 1.0))
-            share = use.used / use.limit
-            if share >= SHARE:
-                looks, least = looks + 1, min(least, share)
+            if use.share >= SHARE:
+                looks, least = looks + 1, min(least, use.share)
                 self._pressed[use.name] = looks, least
                 if looks * LOOK_S % AFTER_S == 0:
                     self._tell_pressed(use.name, least, looks * LOOK_S)

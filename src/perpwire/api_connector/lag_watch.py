@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from perpwire.api_connector.websocket_manager import WebSocketManager
-from perpwire.clock import Clock, Timer
+from perpwire.clock import Clock, Every
 from perpwire.model.incident import Incident, StreamLagging
 from perpwire.model.market import Event
 
@@ -38,7 +38,7 @@ class LagWatch:
         self._lag_ms = lag_ms
         self._clock = clock
         self._on_incident = on_incident
-        self._timer: Timer | None = None
+        self._every = Every(clock, LOOK_S, self._look)
         self._seen: dict[str, Event] = {}
         self._late: dict[str, int] = {}
         """Connection -> looks in a row at which it was late."""
@@ -46,16 +46,12 @@ class LagWatch:
         """Handler and kind -> its time when the first connection began to be late."""
 
     def start(self) -> None:
-        if self._timer is None:
-            self._timer = self._clock.call_later(LOOK_S, self._look)
+        self._every.start()
 
     def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._every.stop()
 
     def _look(self) -> None:
-        self._timer = self._clock.call_later(LOOK_S, self._look)
         latest = self._streams.frames.latest
         for connection, event in list(latest.items()):
             if event is self._seen.get(connection):

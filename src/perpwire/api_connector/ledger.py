@@ -15,7 +15,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
+
+import msgspec
 
 from perpwire.venues.base import Costs, Lane, Limit
 
@@ -41,7 +43,7 @@ Whose = Literal["all", "address", "account"]
 the call that was refused."""
 
 
-class WindowUse(NamedTuple):
+class WindowUse(msgspec.Struct, frozen=True):
     """One of the venue's limits, and what is spent of it.
 
     Attributes:
@@ -57,6 +59,10 @@ class WindowUse(NamedTuple):
     used: int
     limit: int
     stopped_s: float
+
+    @property
+    def share(self) -> float:
+        return self.used / self.limit if self.limit else 0.0
 
 
 class _Window:

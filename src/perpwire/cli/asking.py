@@ -17,6 +17,7 @@ from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.cli.connecting import Plan, Target, plan
 from perpwire.cli.running import FAILED, INTERRUPTED, errors, telling
 from perpwire.errors import BadInput
+from perpwire.model.facts import facts
 from perpwire.model.numbers import plain
 from perpwire.venues.base import Call
 
@@ -124,7 +125,5 @@ def guard_facts(guards: Guards) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    from perpwire.cli.printing import facts
-
     plain_value = facts(value)
     return plain_value if isinstance(plain_value, str) else msgspec.json.encode(plain_value).decode()

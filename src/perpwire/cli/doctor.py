@@ -19,10 +19,10 @@ from perpwire.cli.checks import Check, Mark
 from perpwire.cli.connecting import Plan, Target, addresses, connector_to
 from perpwire.cli.connector_checks import connector_checks
 from perpwire.cli.network_checks import network_checks
-from perpwire.cli.printing import facts
 from perpwire.clock import Clock, SystemClock
 from perpwire.credentials import Credentials
 from perpwire.errors import BadInput
+from perpwire.model.facts import facts
 
 PACKAGES = ("aiohttp", "cryptography", "httptools", "msgspec", "picows", "python-socks", "rich", "typer", "uvloop")
 

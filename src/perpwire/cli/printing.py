@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from perpwire.cli.running import console, errors
+from perpwire.model.facts import facts
 from perpwire.model.incident import Incident
 from perpwire.model.numbers import plain
 
@@ -21,22 +22,6 @@ Facts = Mapping[str, Any]
 
 RIGHT = (Decimal, int, float)
 """What stands to the right of its column."""
-
-
-def facts(value: Any) -> Any:
-    """What is written as JSON: structs as objects, numbers exact and never in exponent form, as text."""
-    match value:
-        case Decimal():
-            return plain(value)
-        case msgspec.Struct():
-            return {name: facts(one) for name, one in msgspec.structs.asdict(value).items()}
-        case Enum():
-            return value.value
-        case Mapping():
-            return {str(name): facts(one) for name, one in value.items()}
-        case list() | tuple():
-            return [facts(one) for one in value]
-    return value
 
 
 def json_line(value: Any) -> None:

@@ -13,21 +13,14 @@ from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.cli.connecting import Plan, connectors
 from perpwire.cli.printing import json_line
 from perpwire.clock import SystemClock
+from perpwire.config.streams import CANDLES, KINDS
 from perpwire.data_processor.recording import Recorder
 from perpwire.errors import APIError, NotOffered
 from perpwire.model.incident import ConnectionRecovered, Incident
-from perpwire.model.market import BookDelta, BookTicker, Event, Kline, Liquidation, MarkPrice, Ticker, Trade
+from perpwire.model.market import BookDelta, Event
 from perpwire.venues.base import SnapshotSource
 
-KINDS: dict[str, type[Event]] = {
-    "trades": Trade,
-    "quotes": BookTicker,
-    "depth": BookDelta,
-    "mark_price": MarkPrice,
-    "klines": Kline,
-    "ticker": Ticker,
-    "liquidations": Liquidation,
-}
+RECORDED: dict[str, type[Event]] = {**KINDS, "depth": BookDelta}
 LEVELS = 1000
 """Of a book that is read over REST, a side."""
 
@@ -82,8 +75,7 @@ async def _subscribe(
 ) -> None:
     names = [(await connector.get_instrument(symbol)).symbol for symbol in symbols]
     for kind in kinds:
-        # A candle is recorded by the minute: longer ones are made of these.
-        await connector.subscribe([KINDS[kind]], names, interval="1m" if kind == "klines" else None)
+        await connector.subscribe([RECORDED[kind]], names, interval=CANDLES if kind == "klines" else None)
     if account:
         await connector.open_account_stream()
     if "depth" in kinds and connector.venue.book_rule.source is SnapshotSource.REST:

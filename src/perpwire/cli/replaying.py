@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 
-from perpwire.cli.printing import facts
 from perpwire.cli.running import say_error
 from perpwire.clock import SystemClock
 from perpwire.data_processor.export import kind_of
@@ -17,6 +16,7 @@ from perpwire.data_processor.recording import Recording
 from perpwire.data_processor.replay import Replay
 from perpwire.errors import BadInput
 from perpwire.model import market, order
+from perpwire.model.facts import facts
 from perpwire.model.market import BookLevels, Event
 from perpwire.venues import load
 

@@ -27,7 +27,7 @@ from typing import IO, Any, NamedTuple
 
 import msgspec
 
-from perpwire.clock import Clock, Timer
+from perpwire.clock import Clock, Every
 from perpwire.errors import BadInput
 from perpwire.model.incident import Incident
 from perpwire.model.market import BookSnapshot
@@ -273,7 +273,7 @@ class Recorder:
         self._waiting = 0
         """Bytes that the thread has not written yet."""
         self._lost = 0
-        self._timer: Timer | None = None
+        self._every = Every(clock, FLUSH_S, self.flush)
         self._thread = ThreadPoolExecutor(1, "perpwire-recorder")
         self._file: _File | None = None
         self._slot = -1
@@ -292,7 +292,8 @@ class Recorder:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._is_open = True
         self._fact({"event": "recording_began"})
-        self._beat()
+        self.flush()
+        self._every.start()
 
     def tap(self, connection: str, frame: bytes, received_ns: int) -> None:
         """For a manager's frames: keeps one frame, in the read callback."""
@@ -339,8 +340,7 @@ class Recorder:
         """Write all that there is, and end the file."""
         if not self._is_open:
             return
-        if self._timer is not None:
-            self._timer.cancel()
+        self._every.stop()
         if self._lost:
             self._fact({"event": DROPPED, "count": self._lost})
         self._fact({"event": ENDED})
@@ -350,10 +350,6 @@ class Recorder:
         for one in self._writing:
             await asyncio.wrap_future(one)
         self._thread.shutdown()
-
-    def _beat(self) -> None:
-        self.flush()
-        self._timer = self._clock.call_later(FLUSH_S, self._beat)
 
     def _fact(self, said: Mapping[str, Any]) -> None:
         self._batch.append((self._clock.time_ns(), OURS, msgspec.json.encode(said, enc_hook=str)))
@@ -435,11 +431,3 @@ def _zstd() -> Any:
             advice="Install it: pip install 'perpwire[record]'; or record with packing gz.",
         ) from None
     return zstandard
-
-
-def facts_of(frames: Iterable[Frame]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The facts of our own in a recording, with their times."""
-    for frame in frames:
-        fact = frame.fact()
-        if fact is not None:
-            yield frame.received_ns, fact

@@ -16,22 +16,12 @@ from perpwire.api_connector.retry import is_refused_key, reconnect_pause_s
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.clock import Clock
 from perpwire.config.settings import VenueSettings
+from perpwire.config.streams import CANDLES, KINDS
 from perpwire.errors import PerpwireError
-from perpwire.model.market import BookTicker, Event, Kline, Liquidation, MarkPrice, Ticker, Trade
+from perpwire.model.market import Kline
 
 log = logging.getLogger("perpwire.gateway")
 
-KINDS: dict[str, type[Event]] = {
-    "trades": Trade,
-    "quotes": BookTicker,
-    "mark_price": MarkPrice,
-    "klines": Kline,
-    "ticker": Ticker,
-    "liquidations": Liquidation,
-}
-"""VenueSettings.streams -> what it is here."""
-
-CANDLES = "1m"
 WORDS = 300
 """Longest reason that is shown."""
 

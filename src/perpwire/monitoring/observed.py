@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from perpwire.api_connector.histogram import Histogram
+from perpwire.api_connector.ledger import WindowUse
 from perpwire.api_connector.lifecycle import State, TopicState
 from perpwire.api_connector.stream_connection import StreamConnection
 from perpwire.api_connector.venue_connector import VenueConnector
@@ -15,7 +16,6 @@ from perpwire.model.market import Event, MarkPrice
 from perpwire.monitoring.bars import Measured
 from perpwire.monitoring.outages import Outages
 from perpwire.monitoring.past import Past
-from perpwire.monitoring.snapshot import BudgetSnapshot
 
 FINE = (TopicState.LIVE, TopicState.ACKNOWLEDGED)
 """A topic of a quiet contract may say nothing for hours."""
@@ -150,14 +150,8 @@ class Observed:
             del self._seen[gone]
         return worst
 
-    def budgets(self) -> tuple[BudgetSnapshot, ...]:
-        return tuple(
-            BudgetSnapshot(
-                name=one.name, scope=one.scope, period_s=one.period_s, used=one.used, limit=one.limit,
-                stopped_s=one.stopped_s,
-            )
-            for one in self.connector.ledger.windows(self._clock.monotonic_ns())
-        )  # fmt: skip
+    def budgets(self) -> tuple[WindowUse, ...]:
+        return tuple(self.connector.ledger.windows(self._clock.monotonic_ns()))
 
     # --- what is said of it ---------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import msgspec
 
 from perpwire import logs
 from perpwire.api_connector.venue_connector import VenueConnector
-from perpwire.clock import Clock, Timer
+from perpwire.clock import Clock, Every
 from perpwire.errors import BadInput
 from perpwire.model.incident import Incident
 from perpwire.monitoring.bars import bars
@@ -44,7 +44,7 @@ class Observer:
         self._incidents: deque[SeenIncident] = deque(maxlen=incidents_kept)
         self._handlers: list[Callable[[SeenIncident], None]] = []
         self._last_id = 0
-        self._timer: Timer | None = None
+        self._every = Every(clock, LOOK_S, self._look)
         self._began_ns = clock.monotonic_ns()
 
     # --- whom -----------------------------------------------------------------------------------------------------
@@ -88,16 +88,12 @@ class Observer:
 
     def start(self) -> None:
         """Look once a second from now on."""
-        if self._timer is None:
-            self._timer = self._clock.call_later(LOOK_S, self._tick)
+        self._every.start()
 
     def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._every.stop()
 
-    def _tick(self) -> None:
-        self._timer = self._clock.call_later(LOOK_S, self._tick)
+    def _look(self) -> None:
         for one in tuple(self._observed.values()):
             try:
                 one.look()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from perpwire.clock import Clock, Timer
+from perpwire.clock import Clock, Every
 from perpwire.errors import BadInput
 from perpwire.monitoring.observer import Observer
 from perpwire.monitoring.prometheus import BUCKETS_S, METRICS, histograms, values
@@ -74,7 +74,7 @@ def export(
                 for part, of in (("bucket", ""), ("sum", unit), ("count", "")):
                     name = f"{row.name}_{part}"
                     meter.create_observable_counter(name, [reader(name)], of, row.help)
-    written.write()
+    written.begin()
     return written.end
 
 
@@ -84,12 +84,13 @@ class _Written:
     def __init__(self, observer: Observer, clock: Clock, every_s: float) -> None:
         self.page: _Page = {}
         self._observer = observer
-        self._clock = clock
-        self._every_s = every_s
-        self._timer: Timer | None = None
+        self._every = Every(clock, every_s, self._write)
 
-    def write(self) -> None:
-        self._timer = self._clock.call_later(self._every_s, self.write)
+    def begin(self) -> None:
+        self._every.start()
+        self._write()
+
+    def _write(self) -> None:
         try:
             page: _Page = {}
             for name, labels, value in _measured(self._observer):
@@ -100,9 +101,7 @@ class _Written:
             log.exception("metrics could not be read")
 
     def end(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._every.stop()
         self.page = {}
 
 

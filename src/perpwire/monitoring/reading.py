@@ -16,7 +16,6 @@ from perpwire.monitoring.snapshot import (
     ConnectionSnapshot,
     ConsumerSnapshot,
     DoubtSnapshot,
-    HandlerSnapshot,
     OrderSnapshot,
     PositionSnapshot,
     Spread,
@@ -61,7 +60,7 @@ def snapshot_of(observed: Observed, now_ns: int) -> VenueSnapshot:
             for one in connector.unresolved_orders
         ),
         consumers=_consumers(observed),
-        handlers=_handlers(observed),
+        handlers=tuple(streams.handlers[:SHOWN]),
         response=spread(metrics.times()),
         latency=spread(streams.frames.latency_ns, 1e-9),
         lag={kind: spread(times) for kind, times in observed.lag.items()},
@@ -173,18 +172,4 @@ def _consumers(observed: Observed) -> tuple[ConsumerSnapshot, ...]:
             replaced=one.replaced,
         )
         for one in observed.connector.streams.queues
-    )
-
-
-def _handlers(observed: Observed) -> tuple[HandlerSnapshot, ...]:
-    return tuple(
-        HandlerSnapshot(
-            handler=one.handler,
-            kind=one.kind,
-            calls=one.calls,
-            failed=one.failed,
-            busy_s=one.busy_s,
-            longest_s=one.longest_s,
-        )
-        for one in observed.connector.streams.handlers[:SHOWN]
     )

@@ -11,7 +11,9 @@ from typing import Any
 
 import msgspec
 
-from perpwire.model.numbers import plain
+from perpwire.api_connector.ledger import WindowUse
+from perpwire.api_connector.listener import HandlerStats
+from perpwire.model.facts import facts
 from perpwire.monitoring.bars import Bar
 
 
@@ -46,27 +48,6 @@ class ConnectionSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     not_live: tuple[str, ...]
     reconnects: int
     seconds_in: Mapping[str, float]
-
-
-class BudgetSnapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the venue's rate limits.
-
-    Attributes:
-        scope: "ip" or "account".
-        used, limit: Units of it, now.
-        stopped_s: For how much longer nothing of it may be spent; 0: it may.
-    """
-
-    name: str
-    scope: str
-    period_s: float
-    used: int
-    limit: int
-    stopped_s: float
-
-    @property
-    def share(self) -> float:
-        return self.used / self.limit if self.limit else 0.0
 
 
 class CallSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,17 +128,6 @@ class ConsumerSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     replaced: int
 
 
-class HandlerSnapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """One handler of events: what it has taken of the loop's time."""
-
-    handler: str
-    kind: str
-    calls: int
-    failed: int
-    busy_s: float
-    longest_s: float
-
-
 class VenueSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """One connector.
 
@@ -195,14 +165,14 @@ class VenueSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     live_share: Mapping[str, float | None]
     connections: tuple[ConnectionSnapshot, ...]
     calls: tuple[CallSnapshot, ...]
-    budgets: tuple[BudgetSnapshot, ...]
+    budgets: tuple[WindowUse, ...]
     books: tuple[BookSnapshot, ...]
     orders: tuple[OrderSnapshot, ...]
     positions: tuple[PositionSnapshot, ...]
     balances: tuple[BalanceSnapshot, ...]
     doubts: tuple[DoubtSnapshot, ...]
     consumers: tuple[ConsumerSnapshot, ...]
-    handlers: tuple[HandlerSnapshot, ...]
+    handlers: tuple[HandlerStats, ...]
     response: Spread
     latency: Spread
     lag: Mapping[str, Spread]
@@ -240,18 +210,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 def plain_json(value: Any) -> bytes:
     """Any of these structs as JSON; never in exponent form."""
-    return msgspec.json.encode(_written(msgspec.to_builtins(value, builtin_types=(Decimal,))))
-
-
-def _written(value: Any) -> Any:
-    match value:
-        case Decimal():
-            return plain(value)
-        case dict():
-            return {name: _written(one) for name, one in value.items()}
-        case list() | tuple():
-            return [_written(one) for one in value]
-    return value
+    return msgspec.json.encode(facts(value))
 
 
 class SeenIncident(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
 import pytest
+from tests.monitoring.observing import observe
 
 from perpwire.clock import ManualClock
 from perpwire.errors import APIError, BadInput
 from perpwire.model.market import BookTicker, MarkPrice, Trade
 from perpwire.monitoring.observer import Observer
 from perpwire.monitoring.snapshot import SeenIncident, VenueSnapshot
-from perpwire.simulator.faults import Answer, Cut, Refuse
+from perpwire.simulator.faults import Answer, Cut, DropMessage, Refuse
 from perpwire.testing import World, offline
 
 VENUES = ["binance", "bybit"]
-
-
-def play(venue: str, scenario: Callable[[World, Observer], Awaitable[None]]) -> None:
-    clock = ManualClock()
-
-    async def main() -> None:
-        async with offline(clock=clock, venues=[venue], rate=20.0) as world:
-            observer = Observer(clock)
-            observer.add(world.connectors[venue])
-            observer.start()
-            await scenario(world, observer)
-            observer.close()
-
-    clock.run(main())
 
 
 def only(observer: Observer) -> VenueSnapshot:
@@ -54,7 +40,7 @@ def test_before_anything_is_measured_nothing_is_claimed(venue: str) -> None:
             assert (bars[name].value, bars[name].holds, bars[name].samples) == (None, None, 0)
         assert only(observer).live_share == {"1h": None, "24h": None, "all": None}
 
-    play(venue, scenario)
+    observe(venue, scenario)
 
 
 @pytest.mark.slow
@@ -104,7 +90,7 @@ def test_while_all_is_well_every_bar_holds_and_figures_are_those_of_the_exchange
         assert bars["recovery"].holds is None
         assert bars["response_time"].samples == sum(one.requests for one in only(observer).calls)
 
-    play(venue, scenario)
+    observe(venue, scenario)
 
 
 @pytest.mark.slow
@@ -125,7 +111,7 @@ def test_a_dead_account_stream_counts_against_stability_also_where_it_has_no_top
         assert share < 0.97
         assert {bar.name: bar for bar in observer.snapshot().bars}["stability"].holds is False
 
-    play(venue, scenario)
+    observe(venue, scenario)
 
 
 @pytest.mark.slow
@@ -176,7 +162,31 @@ def test_an_outage_is_seen_timed_and_counted_as_recovered(venue: str) -> None:
         assert len(history.minutes) in (1, 2)
         assert history.after(history.points[-2].time_ns).points == history.points[-1:]
 
-    play(venue, scenario)
+    observe(venue, scenario)
+
+
+def test_a_book_that_is_not_in_sync_counts_though_every_stream_speaks() -> None:
+    async def scenario(world: World, observer: Observer) -> None:
+        await follow(world, "binance")
+        await world.clock.sleep(60)
+        assert only(observer).live_share["all"] == 1.0
+        faults = world.simulation.faults["binance"]
+        faults.add(Answer(status=503, path="/fapi/v1/depth", count=None, for_s=20))
+        faults.add(DropMessage(contains="depthUpdate"))
+        await world.clock.sleep(10)
+        said = only(observer)
+        assert {one.state for one in said.connections} == {"live"}
+        assert not any(one.not_live for one in said.connections)
+        assert [book.is_in_sync for book in said.books] == [False]
+        assert not said.is_live
+        shares = said.live_share["all"], observer.history("binance").points[-1].live_share
+        topics = sum(sum(one.topics.values()) for one in said.connections)
+        assert shares[0] is not None
+        assert shares[0] < 1.0
+        assert shares[1] is not None
+        assert shares[1] <= 1 - 1 / (topics + 3)
+
+    observe("binance", scenario)
 
 
 @pytest.mark.parametrize("venue", VENUES)
@@ -193,7 +203,7 @@ def test_a_failed_call_is_counted_by_its_error_and_not_among_the_times_of_what_s
         after = {bar.name: bar.samples for bar in observer.snapshot().bars}["response_time"]
         assert after == before
 
-    play(venue, scenario)
+    observe(venue, scenario)
 
 
 def test_it_is_json_with_exact_numbers() -> None:
@@ -206,7 +216,7 @@ def test_it_is_json_with_exact_numbers() -> None:
         assert Decimal(position["quantity"]) == Decimal("0.01")
         assert isinstance(position["quantity"], str)
 
-    play("bybit", scenario)
+    observe("bybit", scenario)
 
 
 def test_several_connectors_have_names_and_what_is_removed_is_gone() -> None:
@@ -222,7 +232,7 @@ def test_several_connectors_have_names_and_what_is_removed_is_gone() -> None:
         with pytest.raises(BadInput, match="not observed"):
             observer.history("second")
 
-    play("bybit", scenario)
+    observe("bybit", scenario)
 
 
 def test_incidents_are_remembered_up_to_a_number_and_counted_all() -> None:

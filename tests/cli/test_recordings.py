@@ -15,6 +15,9 @@ import pytest
 from typer.testing import CliRunner
 
 from perpwire.cli.main import app
+from perpwire.data_processor.recording import Recording
+from perpwire.simulator.faults import Answer
+from perpwire.threaded import ThreadedExchange
 
 
 def run(*words: str) -> Any:
@@ -79,6 +82,20 @@ def test_ctrl_c_ends_a_recording_properly(tmp_path: Path) -> None:
     assert "frames in 1 file:" in out
     [file] = folder.iterdir()
     assert file.read_bytes().endswith(b'{"event":"recording_ended"}\n')
+
+
+@pytest.mark.slow
+def test_a_book_that_could_not_be_read_is_missing_by_name(tmp_path: Path) -> None:
+    with ThreadedExchange(venues=("binance",)) as exchange:
+        exchange.binance.faults.add(Answer(status=403, path="/fapi/v1/depth", count=None))
+        where = ("--venue", "binance", "--url", exchange.binance_url, "--out", str(tmp_path))
+        done = run("record", "BTCUSDT", *where, "--stream", "depth", "--packing", "gz", "--seconds", "1", "--json")
+        said = json.loads(done.stdout)
+    facts = [fact for frame in Recording(*said["files"]) if (fact := frame.fact()) is not None]
+    [missing] = [fact for fact in facts if fact["event"] == "book_not_read"]
+    assert (missing["venue"], missing["symbol"]) == ("binance", "BTCUSDT")
+    assert missing["why"]
+    assert not [fact for fact in facts if fact["event"] == "book"]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from perpwire.cli.printing import json_line
 from perpwire.clock import SystemClock
 from perpwire.config.streams import CANDLES, KINDS
 from perpwire.data_processor.recording import Recorder
-from perpwire.errors import APIError, NotOffered
+from perpwire.errors import APIError
 from perpwire.model.incident import ConnectionRecovered, Incident
 from perpwire.model.market import BookDelta, Event
 from perpwire.venues.base import SnapshotSource
@@ -102,8 +102,10 @@ class _Books:
 
     async def _read(self, connector: VenueConnector, symbols: Sequence[str]) -> None:
         for symbol in symbols:
-            with contextlib.suppress(APIError, NotOffered):
+            try:
                 self._recorder.note_book(await connector.get_order_book(symbol, LEVELS))
+            except APIError as error:
+                self._recorder.note_no_book(connector.venue.name, symbol, error.reason)
 
     async def close(self) -> None:
         for task in tuple(self._tasks):

@@ -37,6 +37,7 @@ log = logging.getLogger("perpwire.data_processor")
 OURS = "perpwire"
 ENDED = "recording_ended"
 DROPPED = "frames_dropped"
+NO_BOOK = "book_not_read"
 BOOK = "book"
 """A whole book, as it was read over REST: where a venue's streams do not begin with one."""
 FLUSH_S = 1.0
@@ -326,6 +327,11 @@ class Recorder:
                 "event": BOOK, "venue": book.venue, "symbol": book.symbol, "venue_time_ms": book.venue_time_ms,
                 "update_id": book.update_id, "sequence": book.sequence, "bids": book.bid_text, "asks": book.ask_text,
             })  # fmt: skip
+
+    def note_no_book(self, venue: str, symbol: str, why: str) -> None:
+        """It could not be read: the changes that follow are joined to none, up to the next that can."""
+        if self._is_open:
+            self._fact({"event": NO_BOOK, "venue": venue, "symbol": symbol, "why": why})
 
     def flush(self) -> None:
         """Hand what there is to the thread."""

@@ -198,20 +198,49 @@ async def test_a_transport_that_is_closed_while_it_connects_sends_nothing(monkey
         assert server.heads == []
 
 
-async def test_whoever_is_cancelled_at_any_stage_leaves_a_place_free_and_no_connection_to_others() -> None:
+@pytest.mark.parametrize("run", RUNNERS)
+def test_whoever_is_cancelled_at_any_stage_leaves_a_place_free_and_no_connection_to_others(run: Any) -> None:
     """Cancelled after every number of turns of the loop, before, while and after the answer comes."""
-    async with told(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no") as (server, http):
-        for turns in range(30):
+
+    async def main() -> None:
+        async with told(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no") as (server, http):
+            for turns in range(30):
+                asking = asyncio.create_task(http.exchange(server.url, GET, 2))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                asking.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await asking
+            server.says = lambda number: OK
+            assert (await http.exchange(server.url, GET, 2)).body == b"ok"
+            assert http._free._value == http1.MOST_CONNECTIONS
+            assert len(http._hosts[server.url].connections) == 1
+
+    run(main())
+
+
+@pytest.mark.parametrize("run", RUNNERS)
+def test_one_that_is_cancelled_as_its_connection_is_made_does_not_hold_up_the_end(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """uvloop tells a connection that was made so far of no end."""
+    made = http1._Connection.connection_made
+
+    async def main() -> None:
+        async with told() as (server, http):
             asking = asyncio.create_task(http.exchange(server.url, GET, 2))
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            asking.cancel()
+
+            def cancelled(connection: Any, transport: Any) -> None:
+                made(connection, transport)
+                asking.cancel()
+
+            monkeypatch.setattr(http1._Connection, "connection_made", cancelled)
             with pytest.raises(asyncio.CancelledError):
                 await asking
-        server.says = lambda number: OK
-        assert (await http.exchange(server.url, GET, 2)).body == b"ok"
-        assert http._free._value == http1.MOST_CONNECTIONS
-        assert len(http._hosts[server.url].connections) == 1
+            await asyncio.wait_for(http.close(), 10)
+            assert server.heads == []
+
+    run(main())
 
 
 @pytest.mark.parametrize("url", ["http://a..b", "http://" + "a" * 64 + ".example", "http://a b", "http://h:99999",

@@ -97,7 +97,8 @@ class Gateway:
         """End within a second. Orders at the venues are left as they are."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CLOSE_S / 4)
         self.observer.close()
         ends: list[Awaitable[None]] = [
             self.pages.close(),

@@ -137,7 +137,7 @@ class Http1Transport:
                 else:
                     through = await _dialled(loop, host.name, host.port)
                 through.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                _, made = await loop.create_connection(partial(_Connection, host), sock=through, **security)
+                made = await _made(loop, host, through, security)
             if not self._is_closed:
                 return made
             made.drop()
@@ -157,6 +157,24 @@ async def _dialled(loop: asyncio.AbstractEventLoop, name: str, port: int) -> soc
     except socket.gaierror:
         addresses = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     return await start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS_S, interleave=1, loop=loop)
+
+
+async def _made(
+    loop: asyncio.AbstractEventLoop, host: _Host, through: socket.socket, security: dict[str, Any]
+) -> _Connection:
+    connection = _Connection(host)
+    try:
+        await loop.create_connection(lambda: connection, sock=through, **security)
+    except BaseException:
+        # Of one that is given up while it is made, uvloop tells the protocol no end, and closes the descriptor behind
+        # the socket's back, which would close it once more, whosever it is by then.
+        connection.forget()
+        try:
+            through.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE)
+        except OSError:
+            through.detach()
+        raise
+    return connection
 
 
 def _give_up(answer: asyncio.Future[HttpReply], began: float, seconds: float) -> None:
@@ -276,10 +294,14 @@ class _Connection(asyncio.Protocol):
     def eof_received(self) -> bool | None:
         return False
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def forget(self) -> None:
+        """Nobody waits for its end any more."""
         self._host.connections.discard(self)
         if not self.gone.done():
             self.gone.set_result(None)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.forget()
         self.is_reusable = False
         answer = self._answer
         if answer is None or answer.done():

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from perpwire.api_connector.frame_path import FramePath
+from perpwire.api_connector.frame_path import SAMPLED, FramePath
 from perpwire.clock import ManualClock
 from perpwire.errors import BadInput
 from perpwire.model.incident import HandlerFailed, Incident
-from perpwire.model.market import Event, Trade
+from perpwire.model.market import Event, MarkPrice, Trade
 
 
 class Numbers:
@@ -170,3 +170,54 @@ def test_the_time_that_each_handler_takes_is_its_own() -> None:
     assert (slowest.calls, slowest.failed, slowest.kind) == (3, 0, "Trade")
     assert (round(slowest.busy_s, 6), round(slowest.longest_s, 6)) == (0.7, 0.5)
     assert (round(other.busy_s, 6), round(other.longest_s, 6)) == (0.003, 0.001)
+
+
+class VenuesTrade(Trade, frozen=True, kw_only=True):
+    """As a venue's decoder makes them."""
+
+
+class Ready:
+    """A decoder whose frames are made already."""
+
+    def __init__(self, *events: Event) -> None:
+        self._events = events
+
+    def on_frame(self, frame: bytes, received_ns: int) -> Sequence[Event] | None:
+        return self._events
+
+
+TRADE = VenuesTrade(symbol="BTCUSDT", trade_id=1, price=Decimal(1), quantity=Decimal(1), buyer_is_maker=False)
+MARK = MarkPrice(
+    symbol="BTCUSDT", mark_price=Decimal(1), index_price=None, funding_rate=None, next_funding_time_ms=None
+)
+
+
+def test_the_wait_for_a_handler_is_counted_by_kind_of_the_frames_first_event() -> None:
+    scene = Scene()
+
+    def bring(*events: Event, late_ms: int) -> None:
+        readable_ns = scene.clock.time_ns() - late_ms * 1_000_000
+        assert scene.frames.on_frame(Ready(*events), "binance/market", b"", readable_ns)
+
+    assert scene.frames.latency_of_kinds == {}
+    for _ in range(SAMPLED):
+        bring(TRADE, late_ms=2)
+    bring(MARK, TRADE, late_ms=30)  # the first of its kind is counted, whatever came before it
+    bring(TRADE, late_ms=3)  # the sixteenth after the first one, and longer than all of them
+    bring(TRADE, late_ms=4)  # longer than all before
+    bring(TRADE, late_ms=1)
+    counted = scene.frames.latency_of_kinds
+    assert {kind: (times.count, times.min, times.max) for kind, times in counted.items()} == {
+        "Trade": (3, 2e6, 4e6), "MarkPrice": (1, 30e6, 30e6)
+    }  # fmt: skip
+    whole = scene.frames.latency_ns
+    assert (whole.count, whole.min, whole.max) == (4, 2e6, 30e6)
+
+
+def test_the_wait_that_was_counted_stays_when_handlers_come_and_go() -> None:
+    scene = Scene()
+    for _ in range(3):
+        off = scene.frames.on(Trade, lambda trade: None)
+        scene.frames.on_frame(Ready(TRADE), "binance/market", b"", scene.clock.time_ns() - 1)
+        off()
+    assert list(scene.frames.latency_of_kinds) == ["Trade"]

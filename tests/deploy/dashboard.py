@@ -14,7 +14,7 @@ Query = tuple[str, str]
 """PromQL, and the legend."""
 
 
-def quantile(share: float, name: str, by: str = "connector") -> str:
+def quantile(share: float, name: str, by: str) -> str:
     return f"histogram_quantile({share}, sum by ({by}, le) (rate({name}_bucket{{{CHOSEN}}}[$__rate_interval])))"
 
 
@@ -34,7 +34,7 @@ ROWS: list[tuple[str, list[tuple[str, str, str, int, list[Query]]]]] = [
         ("Live", "state-timeline", "none", 12, [(f"perpwire_connector_live{{{CHOSEN}}}", "{{connector}}")]),
         ("Events", "timeseries", "ops", 12, [(rate("perpwire_events_total", "connector"), "{{connector}}")]),
         ("Frame to handler, p99", "timeseries", "s", 8,
-         [(quantile(0.99, "perpwire_handler_latency_seconds"), "{{connector}}")]),
+         [(quantile(0.99, "perpwire_handler_latency_seconds", "connector, stream"), "{{connector}} {{stream}}")]),
         ("Venue to here, p95", "timeseries", "s", 8,
          [(quantile(0.95, "perpwire_stream_lag_seconds", "connector, stream"), "{{connector}} {{stream}}")]),
         ("Time not live, by state", "timeseries", "s", 8,

@@ -159,6 +159,24 @@ async def test_what_the_account_has_is_shown_to_the_last_digit(chromium: Browser
 # --- the page and its server ------------------------------------------------------------------------------------------
 
 
+async def test_each_kind_of_stream_has_its_times(chromium: Browser) -> None:
+    async with serving() as (_, gateway), opened(chromium, gateway.address) as page:
+        await all_well(page)
+        streams = page.locator('[data-venue="bybit"] details').filter(has_text="Times by kind of stream")
+        await streams.locator("summary").click()
+        for kind in ("Trade", "BookTicker", "MarkPrice"):
+            row = streams.locator("tbody tr").filter(has=page.locator("td.name", has_text=re.compile(f"^{kind}$")))
+            await expect(row.locator("td").nth(4)).to_have_text(re.compile(r"^[\d.,]+\s(µs|ms)$"))
+            names = await row.locator("td").evaluate_all("cells => cells.map((cell) => cell.dataset.name)")
+            assert names == [
+                "Stream",
+                "Venue to here p50",
+                "Venue to here p99",
+                "Here to handler p50",
+                "Here to handler p99",
+            ]
+
+
 async def test_a_page_that_has_lost_its_server_says_so_and_comes_back_by_itself(chromium: Browser) -> None:
     async with serving() as (_, gateway), opened(chromium, gateway.address) as page:
         await all_well(page)

@@ -64,8 +64,11 @@ def test_figures_are_those_of_the_snapshot_and_of_the_journal(venue: str) -> Non
         assert said["perpwire_outages_total"] == said["perpwire_outages_recovered_total"]
         assert 0.5 < said["perpwire_live_ratio"][("all",)] < 1
         assert said["perpwire_quality_holds"][("recovery",)] == 1
-        buckets = [said["perpwire_handler_latency_seconds_bucket"][(str(bound),)] for bound in BUCKETS_S]
-        assert buckets == sorted(buckets)
+        assert {"AggTrade" if venue == "binance" else "Trade", "BookTicker", "MarkPrice", "Order"} <= one.latency.keys()
+        for kind in one.latency:
+            buckets = [said["perpwire_handler_latency_seconds_bucket"][str(bound), kind] for bound in BUCKETS_S]
+            assert 0 < buckets[-1] == said["perpwire_handler_latency_seconds_count"][(kind,)] == one.latency[kind].count
+            assert buckets == sorted(buckets)
         assert said["perpwire_stream_lag_seconds_count"][("BookTicker",)] > 3
         states = said["perpwire_connection_state_seconds_total"]
         assert all(states[connection, "live"] > 30 for connection in {name for name, _ in states})

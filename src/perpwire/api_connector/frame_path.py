@@ -13,7 +13,7 @@ from perpwire.api_connector.listener import HandlerStats, Listener
 from perpwire.clock import Clock
 from perpwire.errors import BadInput
 from perpwire.model.incident import FrameGarbled, HandlerFailed, Incident
-from perpwire.model.market import Event, Unknown
+from perpwire.model.market import Event, Unknown, kind_of
 
 log = logging.getLogger("perpwire.api_connector")
 
@@ -49,8 +49,27 @@ class _Routes:
 Gate = Callable[[Any], bool | None]
 """Called with an event before its handlers: True lets it go on."""
 
-_Resolved = tuple[Gate | None, tuple[Listener, ...], tuple[_Routes, ...]]
-"""Of one class of events: the gate before it, those who hear of every symbol, and where those for one symbol stand."""
+
+class _Latency:
+    """How long frames that begin with one kind of event waited for their first handler, as FramePath.latency_of_kinds
+    says."""
+
+    __slots__ = ("longest_ns", "times_ns", "until_sampled")
+
+    def __init__(self) -> None:
+        self.times_ns = Histogram()
+        self.longest_ns = 0
+        self.until_sampled = 0
+
+    def count(self, late_ns: int) -> None:
+        self.times_ns.record(late_ns)
+        self.longest_ns = max(self.longest_ns, late_ns)
+        self.until_sampled = SAMPLED - 1
+
+
+_Resolved = tuple[Gate | None, tuple[Listener, ...], tuple[_Routes, ...], _Latency]
+"""Of one class of events: the gate before it, those who hear of every symbol, where those for one symbol stand, and
+where its latency is counted."""
 
 
 class FramePath:
@@ -65,11 +84,8 @@ class FramePath:
         self._resolved: dict[type[Event], _Resolved] = {}
         self._gates: dict[type[Event], Gate] = {}
         self.tap: Tap | None = None
-        self.latency_ns = Histogram()
-        """Nanoseconds from "frame readable" to the first handler running: of one frame in SAMPLED, and of each that
-        took longer than any before."""
-        self._longest_ns = 0
-        self._until_sampled = 0
+        self._latencies: dict[str, _Latency] = {}
+        """Kind of event -> of the frames that begin with it."""
         self.events_delivered = 0
         self.frames_garbled = 0
         self.latest: dict[str, Event] = {}
@@ -124,6 +140,20 @@ class FramePath:
         ]
         return sorted(found, key=lambda one: -one.busy_s)
 
+    @property
+    def latency_of_kinds(self) -> dict[str, Histogram]:
+        """Kind of event -> nanoseconds from "frame readable" to the first handler running, of frames whose first event
+        is of that kind: one in SAMPLED of them, and each that took longer than any of its kind before."""
+        return {kind: one.times_ns for kind, one in self._latencies.items() if one.times_ns.count}
+
+    @property
+    def latency_ns(self) -> Histogram:
+        """The same of all kinds together."""
+        whole = Histogram()
+        for one in self._latencies.values():
+            whole.merge(one.times_ns)
+        return whole
+
     def gate(self, kind: type[Event], gate: Gate) -> Callable[[], None]:
         """Show events of `kind` to `gate` before their handlers: it says which go on, or keeps them and hands them on
         by `pass_on` later. Returns a function that ends it."""
@@ -157,40 +187,37 @@ class FramePath:
             return False
         if events:
             now_ns = self._time_ns()
-            late_ns = now_ns - received_ns
-            if self._until_sampled and late_ns <= self._longest_ns:
-                self._until_sampled -= 1
-            else:
-                self._sample(late_ns)
+            late_ns: int | None = now_ns - received_ns
             self.latest[connection] = events[-1]
             self.events_delivered += len(events)
             for event in events:
                 # As `deliver`, which would cost two calls for each event.
                 known = self._resolved.get(event.__class__)
-                gate, listeners, routes = self._resolve(event.__class__) if known is None else known
+                gate, listeners, routes, latency = self._resolve(event.__class__) if known is None else known
+                if late_ns is not None:
+                    if latency.until_sampled and late_ns <= latency.longest_ns:
+                        latency.until_sampled -= 1
+                    else:
+                        latency.count(late_ns)
+                    late_ns = None
                 if gate is None or self._passes(gate, event):
                     if routes:
                         listeners = _and_of_symbol(listeners, routes, event.symbol)
                     now_ns = self._hand_to(listeners, event, now_ns)
         return True
 
-    def _sample(self, late_ns: int) -> None:
-        self.latency_ns.record(late_ns)
-        self._longest_ns = max(self._longest_ns, late_ns)
-        self._until_sampled = SAMPLED - 1
-
     def deliver(self, event: Event) -> None:
         """Hand one event to everybody who asked for its kind."""
         self.events_delivered += 1
         known = self._resolved.get(type(event))
-        gate, listeners, routes = self._resolve(type(event)) if known is None else known
+        gate, listeners, routes, _ = self._resolve(type(event)) if known is None else known
         if gate is None or self._passes(gate, event):
             self._hand_to(_and_of_symbol(listeners, routes, event.symbol), event, self._time_ns())
 
     def pass_on(self, event: Event) -> None:
         """For gates: hand one event to the handlers of its kind."""
         known = self._resolved.get(type(event))
-        _, listeners, routes = self._resolve(type(event)) if known is None else known
+        _, listeners, routes, _ = self._resolve(type(event)) if known is None else known
         self._hand_to(_and_of_symbol(listeners, routes, event.symbol), event, self._time_ns())
 
     def _passes(self, gate: Gate, event: Event) -> bool:
@@ -243,7 +270,8 @@ class FramePath:
         gate = next((self._gates[base] for base in kind.__mro__ if base in self._gates), None)
         routes = [self._registered[base] for base in kind.__mro__ if base in self._registered]
         for_all = tuple(listener for route in routes for listener in route.for_all)
-        found = self._resolved[kind] = (gate, for_all, tuple(route for route in routes if route.by_symbol))
+        latency = self._latencies.setdefault(kind_of(kind).__name__, _Latency())
+        found = self._resolved[kind] = (gate, for_all, tuple(route for route in routes if route.by_symbol), latency)
         return found
 
     def garbled(self, connection: str, error: Exception) -> None:

@@ -11,13 +11,12 @@ import msgspec
 
 from perpwire.cli.running import say_error
 from perpwire.clock import SystemClock
-from perpwire.data_processor.export import kind_of
 from perpwire.data_processor.recording import Recording
 from perpwire.data_processor.replay import Replay
 from perpwire.errors import BadInput
 from perpwire.model import market, order
 from perpwire.model.facts import facts
-from perpwire.model.market import BookLevels, Event
+from perpwire.model.market import BookLevels, Event, kind_of
 from perpwire.venues import load
 
 TURN = 500
@@ -75,7 +74,7 @@ async def replay(
 
 
 def _facts(event: Event) -> dict[str, object]:
-    said: dict[str, object] = {"kind": kind_of(event).__name__, **facts(event)}
+    said: dict[str, object] = {"kind": kind_of(type(event)).__name__, **facts(event)}
     if isinstance(event, BookLevels):
         said["bids"], said["asks"] = said.pop("bid_text"), said.pop("ask_text")
     return said

@@ -18,8 +18,7 @@ from typing import IO, Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from perpwire.errors import BadInput
-from perpwire.model import market
-from perpwire.model.market import BookDelta, BookLevels, BookSnapshot, Event, RpiBook
+from perpwire.model.market import BookDelta, BookLevels, BookSnapshot, Event, RpiBook, kind_of
 
 ROWS_A_BATCH = 50_000
 PLACES = 18
@@ -34,11 +33,6 @@ class Columns(msgspec.Struct, frozen=True):
     kind: str
     names: tuple[str, ...]
     types: tuple[type, ...]
-
-
-def kind_of(event: Event) -> type[Event]:
-    """The model's class of an event: venues deliver subclasses of it."""
-    return next(one for one in type(event).__mro__ if one.__module__ == market.__name__)
 
 
 @cache
@@ -56,7 +50,7 @@ def columns(kind: type[Event]) -> Columns:
 
 def rows(event: Event) -> Iterator[tuple[Any, ...]]:
     """The rows that an event makes in the table of its kind."""
-    kind = kind_of(event)
+    kind = kind_of(type(event))
     names = columns(kind).names
     if not _is_book(kind):
         yield tuple(_plain(getattr(event, name)) for name in names)
@@ -112,7 +106,7 @@ class Writer(ABC):
             OSError: It can't be written.
             BadInput: A number does not fit.
         """
-        table = columns(kind_of(event))
+        table = columns(kind_of(type(event)))
         waiting = self._waiting.setdefault(table, [])
         waiting.extend(rows(event))
         if len(waiting) >= ROWS_A_BATCH:

@@ -34,6 +34,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     recovered: bool = False
 
 
+def kind_of(made: type[Event]) -> type[Event]:
+    """The model's class of an event's own: venues deliver subclasses of it."""
+    return next((one for one in made.__mro__ if one.__module__.startswith("perpwire.model.")), made)
+
+
 class Gap(Event, frozen=True, kw_only=True):
     """In place of events that were, or may have been, missed: delivered to those who asked for their kind, before what
     comes next. `symbol` is "" where it holds for every symbol.

@@ -12,15 +12,13 @@ from perpwire.api_connector.stream_connection import StreamConnection
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.clock import Clock
 from perpwire.model.incident import FrameGarbled, Incident, PositionMismatch, StreamGap
-from perpwire.model.market import Event, MarkPrice
+from perpwire.model.market import Event, MarkPrice, kind_of
 from perpwire.monitoring.bars import Measured
 from perpwire.monitoring.outages import Outages
 from perpwire.monitoring.past import Past
 
 FINE = (TopicState.LIVE, TopicState.ACKNOWLEDGED)
 """A topic of a quiet contract may say nothing for hours."""
-
-KINDS_KEPT = 64
 
 START_S = 30.0
 """What was asked for may take so long until it is right for the first time; it is no trouble before."""
@@ -142,9 +140,8 @@ class Observed:
             lag_ms = self.connector.lag_ms(event)
             if lag_ms is None:
                 continue
-            kind = _kind(event)
-            if kind in self.lag or len(self.lag) < KINDS_KEPT:
-                self.lag.setdefault(kind, Histogram()).record(max(0.0, lag_ms / 1000))
+            kind = kind_of(type(event)).__name__
+            self.lag.setdefault(kind, Histogram()).record(max(0.0, lag_ms / 1000))
             worst = max(lag_ms / 1000, worst or 0.0)
         for gone in self._seen.keys() - latest.keys():
             del self._seen[gone]
@@ -167,8 +164,3 @@ class Observed:
             events=frames.events_delivered,
             wrong=self._wrong,
         )
-
-
-def _kind(event: Event) -> str:
-    """The model's name of what a venue's decoder made a subclass of."""
-    return next(one.__name__ for one in type(event).__mro__ if one.__module__.startswith("perpwire.model."))

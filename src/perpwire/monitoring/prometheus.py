@@ -74,7 +74,8 @@ METRICS: dict[str, Row] = {
         Row("perpwire_topics", "gauge", ("connection", "state"), "Topics of a connection in each state."),
         Row("perpwire_events", "counter", (), "Events that streams delivered."),
         Row("perpwire_frames_garbled", "counter", (), "Frames that could not be read."),
-        Row("perpwire_handler_latency_seconds", "histogram", (), "From a frame being readable to its first handler."),
+        Row("perpwire_handler_latency_seconds", "histogram", ("stream",), "From a frame being readable to its first "
+            "handler; stream is the kind of the frame's first event."),
         Row("perpwire_stream_lag_seconds", "histogram", ("stream",), "From the venue making an event to its frame "
             "being readable, the clocks' difference taken out; the newest of each connection, once a second."),
         Row("perpwire_books", "gauge", ("state",), "Local books, by state: in_sync or not."),
@@ -265,6 +266,7 @@ def histograms(one: Observed) -> Iterator[tuple[str, _Labels, Histogram, float]]
     base = (one.connector.venue.name, one.name)
     for call, times, _ in one.connector.metrics.calls():
         yield "perpwire_response_seconds", (*base, call), times, 1.0
-    yield "perpwire_handler_latency_seconds", base, one.connector.streams.frames.latency_ns, 1e-9
+    for kind, latency_ns in one.connector.streams.frames.latency_of_kinds.items():
+        yield "perpwire_handler_latency_seconds", (*base, kind), latency_ns, 1e-9
     for kind, lag in one.lag.items():
         yield "perpwire_stream_lag_seconds", (*base, kind), lag, 1.0

@@ -62,7 +62,7 @@ def snapshot_of(observed: Observed, now_ns: int) -> VenueSnapshot:
         consumers=_consumers(observed),
         handlers=tuple(streams.handlers[:SHOWN]),
         response=spread(metrics.times()),
-        latency=spread(streams.frames.latency_ns, 1e-9),
+        latency={kind: spread(times, 1e-9) for kind, times in streams.frames.latency_of_kinds.items()},
         lag={kind: spread(times) for kind, times in observed.lag.items()},
         events=streams.frames.events_delivered,
         events_per_s=observed.events_per_s,

@@ -144,8 +144,8 @@ class VenueSnapshot(msgspec.Struct, frozen=True, kw_only=True):
         gaps, gaps_repaired: Holes in what streams say.
         events, events_per_s: Delivered so far, and in the last second.
         response: From a request to its parsed reply.
-        latency: From a frame being readable to its first handler, of one frame in sixteen, and of each that took longer
-            than any before.
+        latency: Kind of event -> from a frame that begins with it being readable to its first handler, of one in
+            sixteen, and of each that took longer than any of its kind before.
         lag: Kind of event -> from the venue making it to its frame being readable, the clocks' difference taken out;
             the newest of each connection, once a second.
         journal_backlog: Lines of the order journal that are not in its database yet; None: no journal.
@@ -174,7 +174,7 @@ class VenueSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     consumers: tuple[ConsumerSnapshot, ...]
     handlers: tuple[HandlerStats, ...]
     response: Spread
-    latency: Spread
+    latency: Mapping[str, Spread]
     lag: Mapping[str, Spread]
     events: int
     events_per_s: float

@@ -1,4 +1,4 @@
-// One venue: its connections, plots, limits, account, repairs and calls.
+// One venue: its connections, plots, limits, account, repairs, calls and streams.
 
 import { h, list, say, set } from "./dom.js";
 import { clock, ms, number, percent, span, windowSpan } from "./format.js";
@@ -46,6 +46,8 @@ export class Venue {
     this.facts = h("dl", { class: "facts" });
     this.calls = h("tbody");
     this.noCalls = h("p", { class: "none" }, word("no_calls"));
+    this.streams = h("tbody");
+    this.noStreams = h("p", { class: "none" }, word("no_data"));
     const id = anchor(now.name);
     this.element = h(
       "section", { class: "venue", "aria-labelledby": id, "data-venue": now.name },
@@ -60,7 +62,8 @@ export class Venue {
         placed(this.balances.element, "third"),
         sheet("two-thirds", h("h3", {}, word("repairs")), this.facts),
         sheet("third", h("h3", {}, word("budgets")), this.noGauges, this.gauges),
-        sheet("", h("details", {}, h("summary", {}, word("calls")), this.noCalls, h("div", { class: "scroll" }, callTable(this.calls)))),
+        sheet("", h("details", {}, h("summary", {}, word("calls")), this.noCalls, h("div", { class: "scroll" }, figures(CALL_COLUMNS, this.calls)))),
+        sheet("", h("details", {}, h("summary", {}, word("streams")), this.noStreams, h("div", { class: "scroll" }, figures(STREAM_COLUMNS, this.streams)))),
       ),
     );
   }
@@ -96,6 +99,7 @@ export class Venue {
     set(this.publicOnly, "hidden", follows);
     this.drawFacts(now);
     this.drawCalls(now);
+    this.drawStreams(now);
     this.drawPlots();
   }
 
@@ -168,9 +172,18 @@ export class Venue {
 
   drawCalls(now) {
     set(this.noCalls, "hidden", now.calls.length > 0);
-    list(this.calls, now.calls, (one) => one.name, makeCall, (element, one) => {
+    list(this.calls, now.calls, (one) => one.name, () => cells(CALL_COLUMNS), (element, one) => {
       const errors = Object.entries(one.errors).map(([name, n]) => `${name} ${n}`).join(", ");
       [one.name, number(one.requests), errors || "–", ...["p50", "p95", "p99"].map((q) => ms(one.times[q] * 1000))].forEach((text, n) => say(element.children[n], text));
+    });
+  }
+
+  drawStreams(now) {
+    const kinds = [...new Set([...Object.keys(now.lag), ...Object.keys(now.latency)])].sort();
+    set(this.noStreams, "hidden", kinds.length > 0);
+    list(this.streams, kinds, (kind) => kind, () => cells(STREAM_COLUMNS), (element, kind) => {
+      const times = [now.lag[kind], now.latency[kind]].flatMap((one) => ["p50", "p99"].map((q) => ms(one ? one[q] * 1000 : null)));
+      [kind, ...times].forEach((text, n) => say(element.children[n], text));
     });
   }
 }
@@ -216,14 +229,19 @@ function makeGauge() {
 }
 
 const CALL_COLUMNS = [["call", "name"], ["count", "number"], ["errors", ""], ["p50", "number"], ["p95", "number"], ["p99", "number"]];
+const STREAM_COLUMNS = [["stream", "name"], ["to_here p50", "number"], ["to_here p99", "number"], ["to_handler p50", "number"], ["to_handler p99", "number"]];
 
-function callTable(body) {
-  const heads = CALL_COLUMNS.map(([name, kind]) => h("th", { scope: "col", class: kind }, name.startsWith("p") ? name : word(name)));
+function head(column) {
+  return column.split(" ").map((part) => (/^p\d+$/.test(part) ? part : word(part))).join(" ");
+}
+
+function figures(columns, body) {
+  const heads = columns.map(([name, kind]) => h("th", { scope: "col", class: kind }, head(name)));
   return h("table", { class: "cards" }, h("thead", {}, h("tr", {}, heads)), body);
 }
 
-function makeCall() {
-  return h("tr", {}, CALL_COLUMNS.map(([name, kind]) => h("td", { class: kind, "data-name": name.startsWith("p") ? name : word(name) })));
+function cells(columns) {
+  return h("tr", {}, columns.map(([name, kind]) => h("td", { class: kind, "data-name": head(name) })));
 }
 
 function keyWords(now, timeMs) {

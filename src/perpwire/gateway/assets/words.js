@@ -134,6 +134,10 @@ const WORDS = {
   expires_in: ["expires in {time}", "{time} 후 만료"],
   no_expiry: ["does not expire", "만료 없음"],
 
+  streams: ["Times by kind of stream", "스트림 종류별 지연"],
+  stream: ["Stream", "스트림"],
+  to_here: ["Venue to here", "거래소 → 수신"],
+  to_handler: ["Here to handler", "수신 → 핸들러"],
   calls: ["Calls", "API 호출"],
   call: ["Call", "호출"],
   count: ["Count", "횟수"],

@@ -7,9 +7,10 @@ Each figure is user and system time (getrusage) of a fresh process per frame, af
 several times over: the median, and the range. Loopback without TLS; the server (frame_server.py) is a process of its
 own on another core. Frames come one at a time, as ticks do, so that each wakes its client and is read by itself; 64
 at a time, read together, which are dearer for every client than they would be without a pause before them; and 1024
-at a time, which comes nearest to what a frame itself costs. Every client is done before more come, so that all read
-the same pieces. perpwire runs as its user has it: topics watched, gaps looked for, latency measured, a recorder's tap
-in place, exact numbers. bench_books.py has the local book.
+at a time, a backlog, which comes nearest to what a frame itself costs. Every client is done before more come, so that
+all read the same pieces; in a backlog, clients slower than the bare parts and perpwire may read larger ones. perpwire
+runs as its user has it: topics watched, gaps looked for, latency measured, a recorder's tap in place, exact numbers.
+bench_books.py has the local book.
 """
 
 from __future__ import annotations

@@ -32,6 +32,9 @@ MS = 1_790_000_000_000
 PAUSE_S = 0.0002
 """A fifth of a millisecond for each frame: slower than the slowest client."""
 
+BACKLOG, BACKLOG_PAUSE_S = 1024, 0.00001
+"""So many at once are a backlog, which does not come at a pace; still each is read to its end before the next comes."""
+
 
 def kind_of(topic: str) -> str | None:
     if "@bookTicker" in topic or topic.startswith("orderbook.1."):
@@ -158,11 +161,12 @@ class Peer(picows.WSListener):
         by looking at the clock all the time: this core has nothing else to do, and a sleep is too coarse."""
         await asyncio.sleep(0.3)
         due_s = time.perf_counter()
+        pause_s = PAUSE_S if self._burst < BACKLOG else BACKLOG_PAUSE_S
         for at in range(0, len(frames), self._burst):
             burst = frames[at : at + self._burst]
             while time.perf_counter() < due_s:
                 pass
-            due_s = time.perf_counter() + PAUSE_S * len(burst)
+            due_s = time.perf_counter() + pause_s * len(burst)
             write_all(transport.underlying_transport.get_extra_info("socket").fileno(), b"".join(map(framed, burst)))
             if at // self._burst % 16 == 0:
                 await asyncio.sleep(0)  # pings are answered

@@ -221,3 +221,29 @@ def test_the_wait_that_was_counted_stays_when_handlers_come_and_go() -> None:
         scene.frames.on_frame(Ready(TRADE), "binance/market", b"", scene.clock.time_ns() - 1)
         off()
     assert list(scene.frames.latency_of_kinds) == ["Trade"]
+
+
+def test_what_was_read_together_waited_for_what_was_before_it_and_no_handler_pays_for_another() -> None:
+    """All frames of one read carry one arrival time; what lies between two reads belongs to nobody."""
+    scene = Scene()
+    scene.frames.on(Trade, lambda trade: scene.clock.advance(0.25))
+    for read in range(3):
+        received_ns = scene.clock.time_ns()
+        for _ in range(4):
+            assert scene.frames.on_frame(Numbers(), "binance/market", b"1", received_ns)
+        scene.clock.advance(100 * (read + 1))
+    (stats,) = scene.frames.handlers
+    assert (stats.calls, round(stats.busy_s, 6), round(stats.longest_s, 6)) == (12, 3.0, 0.25)
+    assert scene.frames.latency_ns.quantile(1.0) == pytest.approx(750_000_000, rel=0.05)
+
+
+def test_time_that_is_put_back_between_two_reads_is_taken_from_no_handler() -> None:
+    scene = Scene()
+    scene.frames.on(Trade, lambda trade: scene.clock.advance(0.25))
+    scene.bring(1)
+    scene.clock.jump_wall(-3600)
+    scene.bring(1)
+    scene.clock.jump_wall(7200)
+    scene.bring(1)
+    (stats,) = scene.frames.handlers
+    assert (round(stats.busy_s, 6), round(stats.longest_s, 6)) == (0.75, 0.25)

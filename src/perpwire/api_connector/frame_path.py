@@ -30,6 +30,10 @@ SAMPLED = 16
 """To count a latency takes as long as half of all else that a frame is put through."""
 
 
+_LONG = 1024
+"""Bytes; to decode more is not to be taken for a handler's time."""
+
+
 class Decoder(Protocol):
     """A session, or what stands in its place while several sockets say the same."""
 
@@ -86,6 +90,9 @@ class FramePath:
         self.tap: Tap | None = None
         self._latencies: dict[str, _Latency] = {}
         """Kind of event -> of the frames that begin with it."""
+        self._read_ns = self._ended_ns = 0
+        """Arrival of the last frame, and when its last handler had ended: where the next one's time begins that was
+        read with it, which spares a look at the clock for a microsecond of decoding."""
         self.events_delivered = 0
         self.frames_garbled = 0
         self.latest: dict[str, Event] = {}
@@ -186,7 +193,11 @@ class FramePath:
         if events is None:
             return False
         if events:
-            now_ns = self._time_ns()
+            if received_ns == self._read_ns and len(frame) < _LONG:
+                now_ns = self._ended_ns
+            else:
+                now_ns = self._time_ns()
+                self._read_ns = received_ns
             late_ns: int | None = now_ns - received_ns
             self.latest[connection] = events[-1]
             self.events_delivered += len(events)
@@ -204,6 +215,7 @@ class FramePath:
                     if routes:
                         listeners = _and_of_symbol(listeners, routes, event.symbol)
                     now_ns = self._hand_to(listeners, event, now_ns)
+            self._ended_ns = now_ns
         return True
 
     def deliver(self, event: Event) -> None:

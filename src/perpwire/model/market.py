@@ -75,7 +75,7 @@ class Unknown(Event, frozen=True, kw_only=True):
     raw: str
 
 
-class Trade(Event, frozen=True, kw_only=True):
+class Trade(Event, frozen=True, kw_only=True, gc=False):
     """One public trade.
 
     Attributes:
@@ -100,7 +100,7 @@ class Trade(Event, frozen=True, kw_only=True):
         return not self.buyer_is_maker
 
 
-class AggTrade(Trade, frozen=True, kw_only=True):
+class AggTrade(Trade, frozen=True, kw_only=True, gc=False):
     """Trades of one taker order at one price, in one; Binance only. Handlers of Trade hear these too.
 
     Attributes:
@@ -111,7 +111,7 @@ class AggTrade(Trade, frozen=True, kw_only=True):
     last_trade_id: int
 
 
-class BookTicker(Event, frozen=True, kw_only=True):
+class BookTicker(Event, frozen=True, kw_only=True, gc=False):
     """Top of book. A side without quotes has price and quantity 0.
 
     Attributes:

@@ -31,6 +31,8 @@ TEXT = picows.WSMsgType.TEXT
 class _Listener(picows.WSListener):
     """Turns picows' callbacks into ours; puts fragments together."""
 
+    __slots__ = ("_fragments", "_now_ns", "_read_ns", "_reason", "_to")
+
     def __init__(self, listener: SocketListener, clock: Clock) -> None:
         super().__init__()
         self._to = listener

@@ -279,6 +279,10 @@ _HEAD = b'{"stream":"'
 _MIDDLE = b'","data":'
 _NAMES_KEPT = 4096
 
+_HEAD_KEPT = 48
+"""Bytes by which a frame's stream is known again, if its name ends within them. Behind the shortest of names they end
+before what changes from frame to frame."""
+
 
 class _Heard:
     """A stream's name: its decoder, and when it spoke last."""
@@ -296,6 +300,8 @@ class FrameDecoder:
 
     def __init__(self) -> None:
         self._by_name: dict[bytes, _Heard] = {}
+        self._by_head: dict[bytes, tuple[_Heard, int]] = {}
+        """How frames begin -> their stream, and where its payload begins: to look for these costs a fifth of a tick."""
 
     def heard_ns(self, topic: str) -> int:
         heard = self._by_name.get(topic.encode())
@@ -303,9 +309,11 @@ class FrameDecoder:
 
     def ignore(self, topic: str) -> None:
         self._by_name[topic.encode()] = _Heard(_of_no_interest)
+        self._by_head.clear()
 
     def heed(self, topic: str) -> None:
         self._by_name.pop(topic.encode(), None)
+        self._by_head.clear()
 
     def topic_of(self, frame: bytes) -> str:
         end = frame.find(_MIDDLE, 11) if frame.startswith(_HEAD) else -1
@@ -313,20 +321,31 @@ class FrameDecoder:
 
     def on_frame(self, frame: bytes, received_ns: int) -> Sequence[Event] | None:
         """THE HOT PATH. See Session.on_frame."""
-        if frame.startswith(_HEAD):
-            end = frame.find(_MIDDLE, 11)
-            if end > 0:
-                name = frame[11:end]
-                heard = self._by_name.get(name) or self._learn(name)
-                heard.at_ns = received_ns
-                try:
-                    return heard.decode(frame[end + 9 : -1], received_ns)
-                except msgspec.DecodeError:
-                    pass  # perhaps there is more than `data` in it
+        known = self._by_head.get(frame[:_HEAD_KEPT]) or self._look_up(frame)
+        if known is not None:
+            heard, begins = known
+            heard.at_ns = received_ns
+            try:
+                return heard.decode(frame[begins:-1], received_ns)
+            except msgspec.DecodeError:
+                pass  # perhaps there is more than `data` in it
         try:
             return self._decode_any(frame, received_ns)
         except msgspec.ValidationError:
             return self._decode_any(with_text_numbers(frame), received_ns)
+
+    def _look_up(self, frame: bytes) -> tuple[_Heard, int] | None:
+        """The stream of a frame as the venue spells it, and where its payload begins."""
+        end = frame.find(_MIDDLE, 11) if frame.startswith(_HEAD) else -1
+        if end < 0:
+            return None
+        name = frame[11:end]
+        known = (self._by_name.get(name) or self._learn(name), end + 9)
+        if end + 9 <= _HEAD_KEPT:
+            if len(self._by_head) >= _NAMES_KEPT:
+                self._by_head.clear()
+            self._by_head[frame[:_HEAD_KEPT]] = known
+        return known
 
     def _decode_any(self, frame: bytes, received_ns: int) -> Sequence[Event] | None:
         """Any spelling of the same: other order of keys, other spacing, no envelope."""
@@ -346,6 +365,7 @@ class FrameDecoder:
             decode = decode_event
         if len(self._by_name) >= _NAMES_KEPT:
             self._by_name.clear()
+            self._by_head.clear()
         known = self._by_name.get(name)
         if known is None:
             known = self._by_name[name] = _Heard(decode)

@@ -22,6 +22,15 @@ def rate(name: str, by: str) -> str:
     return f"sum by ({by}) (rate({name}{{{CHOSEN}}}[$__rate_interval]))"
 
 
+OUTAGES = "changes(perpwire_outages_total[1m]) > 0"
+SIGNED = {"perpwire_clock_offset_seconds"}
+
+YES_NO = [
+    {"type": "value", "options": {"0": {"text": "no", "color": "red", "index": 0},
+                                  "1": {"text": "yes", "color": "green", "index": 1}}}
+]  # fmt: skip
+BAD_FROM_ONE = {"mode": "absolute", "steps": [{"color": "green", "value": None}, {"color": "red", "value": 1}]}
+
 ROWS: list[tuple[str, list[tuple[str, str, str, int, list[Query]]]]] = [
     ("Quality", [
         ("Bars that hold", "stat", "bool_yes_no", 8, [("perpwire_quality_holds", "{{bar}}")]),
@@ -29,6 +38,12 @@ ROWS: list[tuple[str, list[tuple[str, str, str, int, list[Query]]]]] = [
          [(f"perpwire_live_ratio{{{CHOSEN}}}", "{{connector}} {{window}}")]),
         ("Outages open", "stat", "none", 4, [(f"perpwire_outages_open{{{CHOSEN}}}", "{{connector}}")]),
         ("Orders in doubt", "stat", "none", 4, [(f"perpwire_orders_in_doubt{{{CHOSEN}}}", "{{connector}}")]),
+        ("Bars that are times", "timeseries", "s", 8, [('perpwire_quality{bar=~"response_time|latency"}', "{{bar}}")]),
+        ("Bars that are shares", "timeseries", "percentunit", 8,
+         [('perpwire_quality{bar!~"response_time|latency"}', "{{bar}}")]),
+        ("Outages, and those that came right by themselves", "timeseries", "none", 8,
+         [(f"perpwire_outages_total{{{CHOSEN}}}", "{{connector}} outages"),
+          (f"perpwire_outages_recovered_total{{{CHOSEN}}}", "{{connector}} recovered")]),
     ]),
     ("Streams", [
         ("Live", "state-timeline", "none", 12, [(f"perpwire_connector_live{{{CHOSEN}}}", "{{connector}}")]),
@@ -79,6 +94,10 @@ ROWS: list[tuple[str, list[tuple[str, str, str, int, list[Query]]]]] = [
         ("Incidents", "timeseries", "none", 6,
          [(f"sum by (connector, incident) (increase(perpwire_incidents_total{{{CHOSEN}}}[$__rate_interval]))",
            "{{connector}} {{incident}}")]),
+        ("Order journal: lines its database does not have yet", "timeseries", "none", 12,
+         [(f"perpwire_journal_backlog{{{CHOSEN}}}", "{{connector}}")]),
+        ("The venue's clock less this machine's", "timeseries", "s", 12,
+         [(f"perpwire_clock_offset_seconds{{{CHOSEN}}}", "{{connector}}")]),
     ]),
 ]  # fmt: skip
 
@@ -117,8 +136,10 @@ def dashboard() -> dict[str, Any]:
         "annotations": {
             "list": [
                 {
+                    # New versions of Grafana read the target alone, old ones what stands beside it alone.
                     "name": "Outages", "datasource": SOURCE, "enable": True, "iconColor": "red",
-                    "expr": "changes(perpwire_outages_total[1m]) > 0", "titleFormat": "{{connector}}: outage",
+                    "target": {"refId": "Anno", "expr": OUTAGES}, "expr": OUTAGES,
+                    "titleFormat": "{{connector}}: outage",
                 }
             ]
         },
@@ -127,13 +148,20 @@ def dashboard() -> dict[str, Any]:
 
 
 def panel(number: int, title: str, kind: str, unit: str, queries: list[Query], place: dict[str, int]) -> dict[str, Any]:
+    defaults: dict[str, Any] = {"unit": unit}
+    if not any(name in expr for name in SIGNED for expr, _ in queries):
+        defaults["min"] = 0
+    if kind == "state-timeline" or unit == "bool_yes_no":
+        defaults["mappings"] = YES_NO
+    elif (kind, unit) == ("stat", "none"):
+        defaults["thresholds"] = BAD_FROM_ONE
     return {
         "id": number,
         "title": title,
         "type": kind,
         "datasource": SOURCE,
         "gridPos": place,
-        "fieldConfig": {"defaults": {"unit": unit, "min": 0}, "overrides": []},
+        "fieldConfig": {"defaults": defaults, "overrides": []},
         "targets": [
             {"refId": chr(ord("A") + at), "datasource": SOURCE, "expr": expr, "legendFormat": legend}
             for at, (expr, legend) in enumerate(queries)

@@ -212,6 +212,7 @@ def test_the_wait_for_a_handler_is_counted_by_kind_of_the_frames_first_event() -
     }  # fmt: skip
     whole = scene.frames.latency_ns
     assert (whole.count, whole.min, whole.max) == (4, 2e6, 30e6)
+    assert scene.frames.newest_of_kinds == {"Trade": TRADE, "MarkPrice": MARK}
 
 
 def test_the_wait_that_was_counted_stays_when_handlers_come_and_go() -> None:

@@ -54,13 +54,14 @@ Gate = Callable[[Any], bool | None]
 """Called with an event before its handlers: True lets it go on."""
 
 
-class _Latency:
-    """How long frames that begin with one kind of event waited for their first handler, as FramePath.latency_of_kinds
-    says."""
+class _Kind:
+    """What is kept of the frames that begin with one kind of event: how long they waited for their first handler, as
+    FramePath.latency_of_kinds says, and the event that the newest one began with."""
 
-    __slots__ = ("longest_ns", "times_ns", "until_sampled")
+    __slots__ = ("longest_ns", "newest", "times_ns", "until_sampled")
 
     def __init__(self) -> None:
+        self.newest: Event | None = None
         self.times_ns = Histogram()
         self.longest_ns = 0
         self.until_sampled = 0
@@ -71,9 +72,9 @@ class _Latency:
         self.until_sampled = SAMPLED - 1
 
 
-_Resolved = tuple[Gate | None, tuple[Listener, ...], tuple[_Routes, ...], _Latency]
+_Resolved = tuple[Gate | None, tuple[Listener, ...], tuple[_Routes, ...], _Kind]
 """Of one class of events: the gate before it, those who hear of every symbol, where those for one symbol stand, and
-where its latency is counted."""
+its kind."""
 
 
 class FramePath:
@@ -88,8 +89,7 @@ class FramePath:
         self._resolved: dict[type[Event], _Resolved] = {}
         self._gates: dict[type[Event], Gate] = {}
         self.tap: Tap | None = None
-        self._latencies: dict[str, _Latency] = {}
-        """Kind of event -> of the frames that begin with it."""
+        self._kinds: dict[str, _Kind] = {}
         self._read_ns = self._ended_ns = 0
         """Arrival of the last frame, and when its last handler had ended: where the next one's time begins that was
         read with it, which spares a look at the clock for a microsecond of decoding."""
@@ -151,13 +151,18 @@ class FramePath:
     def latency_of_kinds(self) -> dict[str, Histogram]:
         """Kind of event -> nanoseconds from "frame readable" to the first handler running, of frames whose first event
         is of that kind: one in SAMPLED of them, and each that took longer than any of its kind before."""
-        return {kind: one.times_ns for kind, one in self._latencies.items() if one.times_ns.count}
+        return {kind: one.times_ns for kind, one in self._kinds.items() if one.times_ns.count}
+
+    @property
+    def newest_of_kinds(self) -> dict[str, Event]:
+        """Kind of event -> the one that the newest frame of that kind began with."""
+        return {kind: one.newest for kind, one in self._kinds.items() if one.newest is not None}
 
     @property
     def latency_ns(self) -> Histogram:
         """The same of all kinds together."""
         whole = Histogram()
-        for one in self._latencies.values():
+        for one in self._kinds.values():
             whole.merge(one.times_ns)
         return whole
 
@@ -204,12 +209,13 @@ class FramePath:
             for event in events:
                 # As `deliver`, which would cost two calls for each event.
                 known = self._resolved.get(event.__class__)
-                gate, listeners, routes, latency = self._resolve(event.__class__) if known is None else known
+                gate, listeners, routes, kind = self._resolve(event.__class__) if known is None else known
                 if late_ns is not None:
-                    if latency.until_sampled and late_ns <= latency.longest_ns:
-                        latency.until_sampled -= 1
+                    kind.newest = event
+                    if kind.until_sampled and late_ns <= kind.longest_ns:
+                        kind.until_sampled -= 1
                     else:
-                        latency.count(late_ns)
+                        kind.count(late_ns)
                     late_ns = None
                 if gate is None or self._passes(gate, event):
                     if routes:
@@ -278,12 +284,12 @@ class FramePath:
             )
         )
 
-    def _resolve(self, kind: type[Event]) -> _Resolved:
-        gate = next((self._gates[base] for base in kind.__mro__ if base in self._gates), None)
-        routes = [self._registered[base] for base in kind.__mro__ if base in self._registered]
+    def _resolve(self, made: type[Event]) -> _Resolved:
+        gate = next((self._gates[base] for base in made.__mro__ if base in self._gates), None)
+        routes = [self._registered[base] for base in made.__mro__ if base in self._registered]
         for_all = tuple(listener for route in routes for listener in route.for_all)
-        latency = self._latencies.setdefault(kind_of(kind).__name__, _Latency())
-        found = self._resolved[kind] = (gate, for_all, tuple(route for route in routes if route.by_symbol), latency)
+        kind = self._kinds.setdefault(kind_of(made).__name__, _Kind())
+        found = self._resolved[made] = (gate, for_all, tuple(route for route in routes if route.by_symbol), kind)
         return found
 
     def garbled(self, connection: str, error: Exception) -> None:

@@ -12,7 +12,7 @@ from perpwire.api_connector.stream_connection import StreamConnection
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.clock import Clock
 from perpwire.model.incident import FrameGarbled, Incident, PositionMismatch, StreamGap
-from perpwire.model.market import Event, MarkPrice, kind_of
+from perpwire.model.market import Event, MarkPrice
 from perpwire.monitoring.bars import Measured
 from perpwire.monitoring.outages import Outages
 from perpwire.monitoring.past import Past
@@ -40,6 +40,7 @@ class Observed:
         self.missing = missing
         self._looked_ns = clock.monotonic_ns()
         self._seen: dict[str, Event] = {}
+        """Kind -> the event of it that was looked at last."""
         self._counts_from: dict[tuple[str, str], int] = {}
         """Connection and topic, or book -> from when on it counts."""
         self.marks: dict[str, Decimal] = {}
@@ -132,19 +133,15 @@ class Observed:
     def _lags(self) -> float | None:
         """The greatest lag of what has come since the last look, in seconds."""
         worst: float | None = None
-        latest = self.connector.streams.frames.latest
-        for connection, event in list(latest.items()):
-            if event is self._seen.get(connection):
+        for kind, event in self.connector.streams.frames.newest_of_kinds.items():
+            if event is self._seen.get(kind):
                 continue
-            self._seen[connection] = event
+            self._seen[kind] = event
             lag_ms = self.connector.lag_ms(event)
             if lag_ms is None:
                 continue
-            kind = kind_of(type(event)).__name__
             self.lag.setdefault(kind, Histogram()).record(max(0.0, lag_ms / 1000))
             worst = max(lag_ms / 1000, worst or 0.0)
-        for gone in self._seen.keys() - latest.keys():
-            del self._seen[gone]
         return worst
 
     def budgets(self) -> tuple[WindowUse, ...]:

@@ -77,7 +77,7 @@ METRICS: dict[str, Row] = {
         Row("perpwire_handler_latency_seconds", "histogram", ("stream",), "From a frame being readable to its first "
             "handler; stream is the kind of the frame's first event."),
         Row("perpwire_stream_lag_seconds", "histogram", ("stream",), "From the venue making an event to its frame "
-            "being readable, the clocks' difference taken out; the newest of each connection, once a second."),
+            "being readable, the clocks' difference taken out; the newest of each kind, once a second."),
         Row("perpwire_books", "gauge", ("state",), "Local books, by state: in_sync or not."),
         Row("perpwire_gaps", "counter", (), "Holes in what streams say."),
         Row("perpwire_gaps_repaired", "counter", (), "Those that were read back whole."),

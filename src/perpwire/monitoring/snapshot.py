@@ -147,7 +147,7 @@ class VenueSnapshot(msgspec.Struct, frozen=True, kw_only=True):
         latency: Kind of event -> from a frame that begins with it being readable to its first handler, of one in
             sixteen, and of each that took longer than any of its kind before.
         lag: Kind of event -> from the venue making it to its frame being readable, the clocks' difference taken out;
-            the newest of each connection, once a second.
+            the newest of each kind, once a second.
         journal_backlog: Lines of the order journal that are not in its database yet; None: no journal.
         incidents: Kind -> how often.
         clock_offset_ms: The venue's clock less this machine's.

@@ -45,9 +45,9 @@ _NAMES = {
     ),
     "perpwire.logs": ("Redacts",),
     "perpwire.model.account": (
-        "AccountEvent", "AccountInfo", "AssetModeChanged", "Balance", "CountDown", "FeeRates", "Income", "KeyInfo",
-        "LeverageChanged", "MarginCall", "MarginMode", "Position", "PositionMode", "RiskBracket", "Setting",
-        "SymbolSettings",
+        "AccountEvent", "AccountInfo", "AccountSettings", "AssetModeChanged", "Balance", "CountDown", "FeeRates",
+        "Income", "KeyInfo", "LeverageChanged", "MarginCall", "MarginMode", "MarginModeChanged", "Position",
+        "PositionMode", "PositionModeChanged", "RiskBracket", "Setting", "SymbolSettings",
     ),
     "perpwire.model.incident": (
         "AccountReadAgain", "AccountUnread", "BalanceInsufficient", "BookGap", "BookRecovered", "BudgetEased",
@@ -167,6 +167,7 @@ if TYPE_CHECKING:
     from perpwire.model.account import (
         AccountEvent as AccountEvent,
         AccountInfo as AccountInfo,
+        AccountSettings as AccountSettings,
         AssetModeChanged as AssetModeChanged,
         Balance as Balance,
         CountDown as CountDown,
@@ -176,8 +177,10 @@ if TYPE_CHECKING:
         LeverageChanged as LeverageChanged,
         MarginCall as MarginCall,
         MarginMode as MarginMode,
+        MarginModeChanged as MarginModeChanged,
         Position as Position,
         PositionMode as PositionMode,
+        PositionModeChanged as PositionModeChanged,
         RiskBracket as RiskBracket,
         Setting as Setting,
         SymbolSettings as SymbolSettings,

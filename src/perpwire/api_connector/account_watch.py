@@ -19,11 +19,12 @@ from perpwire.api_connector.kept_up import kept_up
 from perpwire.api_connector.recovery import reread_account, reread_orders, reread_positions, subject
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.retry import reread_pause_s
+from perpwire.api_connector.settings_keeper import SettingsKeeper
 from perpwire.clock import Clock
 from perpwire.data_processor.account_state import AccountState
 from perpwire.data_processor.position_check import Mismatch, PositionCheck
 from perpwire.errors import APIError, AuthenticationFailed, NotAllowed
-from perpwire.model.account import Position
+from perpwire.model.account import AccountEvent, Position
 from perpwire.model.incident import AccountReadAgain, AccountUnread, Incident, PositionMismatch
 from perpwire.model.market import Event, Gap
 from perpwire.model.order import Fill
@@ -54,6 +55,18 @@ UNREAD_S = 5.0
 """For so long the account is tried to be read before it is told that it can't be."""
 
 SAME_GAP_S = 30.0
+
+GAPS = (
+    ("Order", True, ""),
+    ("Fill", True, ""),
+    (
+        "AccountEvent",
+        False,
+        "; leverage and modes that are other ones now follow as far as they can be read, but margin calls are lost, and"
+        " what was changed and changed back",
+    ),
+)
+"""Kind, whether all that is missing follows, and what is to be said of that."""
 
 REMEMBERED_S = 60.0
 
@@ -86,6 +99,7 @@ class AccountWatch:
         self._fills = fills
         self._on_mute = on_mute
         self._on_incident = on_incident
+        self._settings = SettingsKeeper(venue, requests, frames)
         self._check = PositionCheck()
         self._doubted_s: dict[str, float] = {}
         """Symbols whose position and fills did not add up -> since when."""
@@ -112,7 +126,11 @@ class AccountWatch:
 
     async def begin(self) -> None:
         """The stream is there for the first time: read what the account holds now; it says only what changes."""
-        self._offs = [self._frames.on(Fill, self._on_fill)]
+        self._offs = [
+            self._frames.on(Fill, self._on_fill),
+            self._frames.on(Position, self._settings.on_position),
+            self._frames.on(AccountEvent, self._settings.on_event),
+        ]
         self._fills.before_recovered = self._tell_gap
         await self._reread(self._state.on_event, self._clock.monotonic_ns())
         if self._task is None:
@@ -126,6 +144,7 @@ class AccountWatch:
 
     def catch_up(self) -> None:
         """The stream is there again, or may have missed something."""
+        self._settings.read_next_time()
         self._tell_gap()
         self._become(self._after_loss)
         self._fills.catch_up()
@@ -151,6 +170,8 @@ class AccountWatch:
             self._last_ns = event.received_ns
             if not isinstance(event, Fill):
                 self._told_ns[subject(event)] = self._heard_ns
+            for setting in self._settings.told_by(event):
+                self._told_ns[setting] = self._heard_ns
 
     def _on_fill(self, fill: Fill) -> None:
         self._check.on_fill(fill, self._now_s())
@@ -170,7 +191,7 @@ class AccountWatch:
                 return
             since_ns = self._last_ns
         self._gap_told_s = self._now_s()
-        for kind in ("Order", "Fill"):
+        for kind, repaired, more in GAPS:
             self._frames.deliver(
                 Gap(
                     venue=self._venue.name,
@@ -178,8 +199,8 @@ class AccountWatch:
                     kind=kind,
                     since_ns=since_ns,
                     until_ns=self._clock.time_ns(),
-                    repaired=True,
-                    why="the account's stream did not bring it",
+                    repaired=repaired,
+                    why=f"the account's stream did not bring it{more}",
                 )
             )
 
@@ -205,6 +226,7 @@ class AccountWatch:
             looks += 1
             await self._look()
             if looks % LOOKS == 0:
+                self._settings.read_next_time()
                 await self._reread(self._deliver_news, self._settled_ns())
 
     def _settled_ns(self) -> int:
@@ -217,6 +239,7 @@ class AccountWatch:
         while True:
             try:
                 events = await reread_account(self._requests, self._venue, self._state, only_known=only_known)
+                events += await self._settings.read(events)
                 break
             except APIError as error:
                 log.warning("the account can't be read back yet: %s", error)

@@ -18,7 +18,7 @@ from perpwire.clock import Clock
 from perpwire.credentials import Credentials
 from perpwire.data_processor.account_state import AccountState
 from perpwire.errors import AuthenticationFailed
-from perpwire.model.account import Balance, Position
+from perpwire.model.account import AccountEvent, Balance, Position
 from perpwire.model.incident import Incident, StreamStale
 from perpwire.model.market import Event
 from perpwire.model.order import Fill, Order
@@ -89,7 +89,7 @@ class PrivateStream:
         self._fills.begin()
         self._state.follow()
         offs = [self._streams.on(kind, self._state.on_event) for kind in _HEARD]
-        offs += [self._streams.on(kind, self._watch.note) for kind in _HEARD]
+        offs += [self._streams.on(kind, self._watch.note) for kind in (*_HEARD, AccountEvent)]
         try:
             self._connection = await self._streams.open(
                 self._venue,

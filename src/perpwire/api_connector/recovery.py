@@ -8,9 +8,10 @@ from contextlib import suppress
 from decimal import Decimal
 
 from perpwire.api_connector.request_path import RequestPath
+from perpwire.data_processor.account_settings import setting_of
 from perpwire.data_processor.account_state import AccountState
 from perpwire.errors import NotOffered, UnknownOrder
-from perpwire.model.account import Balance, Position
+from perpwire.model.account import AccountEvent, Balance, Position
 from perpwire.model.market import Event
 from perpwire.model.order import Fill, Order
 from perpwire.venues.base import Venue
@@ -109,6 +110,9 @@ def subject(event: Event) -> Hashable:
             return ("position", event.symbol, event.position_side)
         case Balance():
             return ("balance", event.asset)
+        case AccountEvent():
+            setting = setting_of(event)
+            return event if setting is None else setting[0]
         case _:
             return event
 

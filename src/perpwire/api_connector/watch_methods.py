@@ -206,9 +206,9 @@ class WatchMethods(StreamMethods):
         return await self._watch_account(Balance)
 
     async def watch_account(self) -> EventQueue[AccountEvent | Gap]:
-        """What the venue says of the account itself: LeverageChanged, AssetModeChanged and MarginCall. Binance only:
-        Bybit says none of them (its positions state their leverage). Position mode and Bybit's margin mode are told by
-        neither; ask for them."""
+        """What is said of the account itself: LeverageChanged, MarginModeChanged, PositionModeChanged, and at Binance
+        AssetModeChanged and MarginCall. What the venue does not say is told when its positions or a reading show it, at
+        the latest after five minutes; docs/account-stream.md says what can't be known."""
         return await self._watch_account(AccountEvent)
 
     async def _watch_account(self, kind: type[E]) -> EventQueue[E | Gap]:

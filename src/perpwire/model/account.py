@@ -70,13 +70,24 @@ class Position(Event, frozen=True, kw_only=True):
 
 
 class AccountEvent(Event, frozen=True, kw_only=True):
-    """Base of what is said of the account itself, beside its orders, fills, positions and balances."""
+    """Base of what is said of the account itself, beside its orders, fills, positions and balances.
+
+    Attributes:
+        recovered: The stream did not bring it: it was found when the account was read.
+    """
+
+    recovered: bool = False
 
 
 class LeverageChanged(AccountEvent, frozen=True, kw_only=True):
-    """The leverage of a symbol is another one; Binance only."""
+    """The leverage of a symbol is another one. Said by Binance; at Bybit seen by what its positions state.
+
+    Attributes:
+        position_side: LONG or SHORT where each side has its own (Bybit, in hedge mode).
+    """
 
     leverage: Decimal
+    position_side: PositionSide = PositionSide.BOTH
 
 
 class AssetModeChanged(AccountEvent, frozen=True, kw_only=True):
@@ -143,6 +154,36 @@ class MarginMode(StrEnum):
     CROSS = "CROSS"
     ISOLATED = "ISOLATED"
     PORTFOLIO = "PORTFOLIO"  # Bybit's account-wide third
+
+
+class MarginModeChanged(AccountEvent, frozen=True, kw_only=True):
+    """The margin mode is another one: of a symbol at Binance, of the account at Bybit, where `symbol` is "". Neither
+    venue says it: it is seen by positions (Binance) and when the account is read."""
+
+    margin_mode: MarginMode
+
+
+class PositionModeChanged(AccountEvent, frozen=True, kw_only=True):
+    """The position mode is another one: of the account at Binance, where `symbol` is "", of a symbol at Bybit. Neither
+    venue says it: it is seen by positions (Bybit) and when the account is read."""
+
+    position_mode: PositionMode
+
+
+class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the account is set to, as one reading tells it; what is not told there is None or missing.
+
+    Attributes:
+        leverages: By symbol.
+        margin_modes: By symbol; under "" that of the account.
+        position_mode: Of the account.
+        multi_assets: Multi-assets mode is on.
+    """
+
+    leverages: dict[str, Decimal] = {}
+    margin_modes: dict[str, MarginMode] = {}
+    position_mode: PositionMode | None = None
+    multi_assets: bool | None = None
 
 
 class SymbolSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from perpwire.errors import APIError, NotOffered
 from perpwire.model.account import (
     AccountInfo,
+    AccountSettings,
     CountDown,
     FeeRates,
     Income,
@@ -129,6 +130,10 @@ class AccountCalls(_Offers, ABC):
     def symbol_settings(self, symbol: str) -> Call[SymbolSettings]:
         self.lacks("symbol_settings")
 
+    def account_settings(self) -> Call[AccountSettings]:
+        """What can be told of all symbols together, beside what positions state."""
+        self.lacks("account_settings")
+
     def set_leverage(self, symbol: str, leverage: Decimal) -> Call[Setting]:
         """What is set already ends in NoChange at some venues; the connector makes `changed=False` of it."""
         self.lacks("set_leverage")
@@ -142,6 +147,7 @@ class AccountCalls(_Offers, ABC):
         self.lacks("position_mode")
 
     position_mode_by_symbol: bool = False
+    """A symbol's positions show its mode then: BOTH is one-way, LONG and SHORT are hedge mode."""
 
     def set_position_mode(self, symbol: str | None, mode: PositionMode) -> Call[Setting]:
         self.lacks("set_position_mode")

@@ -8,6 +8,7 @@ from functools import partial
 from perpwire.errors import BadInput
 from perpwire.model.account import (
     AccountInfo,
+    AccountSettings,
     FeeRates,
     Income,
     KeyInfo,
@@ -44,6 +45,14 @@ class BinanceAccountCalls(AccountCalls):
 
     def symbol_settings(self, symbol: str) -> Call[SymbolSettings]:
         return call(endpoints.SYMBOL_SETTINGS, {"symbol": symbol}, partial(translate_account.symbol_settings, symbol))
+
+    def account_settings(self) -> Call[AccountSettings]:
+        """Weight 10."""
+
+        def and_symbols(of_account: AccountSettings) -> Call[AccountSettings]:
+            return call(endpoints.SYMBOL_SETTINGS, {}, partial(translate_account.with_symbols, of_account))
+
+        return call(endpoints.ACCOUNT_CONFIG, {}, translate_account.account_settings, follow=and_symbols)
 
     def set_leverage(self, symbol: str, leverage: Decimal) -> Call[Setting]:
         """It is read first: the venue does not say whether anything changed.

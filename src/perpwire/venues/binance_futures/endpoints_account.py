@@ -30,6 +30,14 @@ SYMBOL_SETTINGS = Endpoint(
     costs=weight(5),
     source=pages.account("Symbol-Config"),
 )
+ACCOUNT_CONFIG = Endpoint(
+    name="account_settings",
+    http="GET /fapi/v1/accountConfig",
+    security=Security.SIGNED,
+    reply=wire.AccountConfig,
+    costs=weight(5),
+    source=pages.account("Account-Config"),
+)
 SET_LEVERAGE = Endpoint(
     name="set_leverage",
     http="POST /fapi/v1/leverage",

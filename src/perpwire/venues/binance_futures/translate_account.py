@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from perpwire.model.account import (
     AccountInfo,
+    AccountSettings,
     Balance,
     FeeRates,
     Income,
@@ -116,6 +119,21 @@ def symbol_settings(symbol: str, rows: Sequence[wire.SymbolConfig]) -> SymbolSet
         leverage=Decimal(row.leverage),
         margin_mode=mode,
         max_notional=number(row.max_notional_value),
+    )
+
+
+def account_settings(reply: wire.AccountConfig) -> AccountSettings:
+    mode = PositionMode.HEDGE if reply.dual_side_position else PositionMode.ONE_WAY
+    return AccountSettings(position_mode=mode, multi_assets=reply.multi_assets_margin)
+
+
+def with_symbols(of_account: AccountSettings, rows: Sequence[wire.SymbolConfig]) -> AccountSettings:
+    """A mode that is not known is left out: it is one of hundreds of rows."""
+    modes = {row.symbol: _MARGIN_MODES.get(row.margin_type.upper()) for row in rows}
+    return replace(
+        of_account,
+        leverages={row.symbol: Decimal(row.leverage) for row in rows},
+        margin_modes={symbol: mode for symbol, mode in modes.items() if mode is not None},
     )
 
 

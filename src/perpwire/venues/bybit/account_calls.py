@@ -7,6 +7,7 @@ from decimal import Decimal
 from perpwire.errors import NotOffered
 from perpwire.model.account import (
     AccountInfo,
+    AccountSettings,
     FeeRates,
     Income,
     KeyInfo,
@@ -74,6 +75,12 @@ class BybitAccountCalls(AccountCalls):
             {**LINEAR, "symbol": symbol},
             lambda page: translate.symbol_settings(page, symbol),
             follow=with_mode,
+        )
+
+    def account_settings(self) -> Call[AccountSettings]:
+        """The margin mode alone. Leverage is stated by positions, and of symbols without one only symbol by symbol."""
+        return call(
+            endpoints.ACCOUNT_INFO, {}, lambda reply: AccountSettings(margin_modes={"": translate.margin_mode(reply)})
         )
 
     def set_leverage(self, symbol: str, leverage: Decimal) -> Call[Setting]:

@@ -82,6 +82,8 @@ class Script:
             return (200, {"serverTime": self._clock.time_ns() // 1_000_000 + self.skew_ms})
         if name == "GET /fapi/v1/exchangeInfo":
             return (200, {"timezone": "UTC", "serverTime": 0, "rateLimits": [], "symbols": [SYMBOL]})
+        if name == "GET /fapi/v1/fundingInfo":
+            return (200, [])
         answers = self.answers[name]
         return answers.pop(0) if len(answers) > 1 else answers[0]
 

@@ -25,6 +25,7 @@ from perpwire.api_connector.fill_keeper import FillKeeper
 from perpwire.api_connector.guards import Guard, Guards, View
 from perpwire.api_connector.history import History
 from perpwire.api_connector.instrument_cache import OLD_S, InstrumentCache
+from perpwire.api_connector.instrument_reading import read_instruments
 from perpwire.api_connector.key_check import check_key
 from perpwire.api_connector.lag_watch import LagWatch
 from perpwire.api_connector.ledger import Pool, RateLedger
@@ -539,7 +540,7 @@ class ConnectorCore:
         tell(incident, self._incident_handlers)
 
     async def _ask_instruments(self) -> tuple[Instrument, ...]:
-        return await self._path.run(self.venue.instruments())
+        return await read_instruments(self._path, self.venue, self._clock, self.instruments.last)
 
     async def _mark_price(self, symbol: str) -> MarkPrice:
         return self._only(await self._path.run(self.venue.mark_prices(symbol)), symbol)

@@ -84,6 +84,11 @@ class InstrumentCache:
             self.refresh_soon()
         return self._known
 
+    @property
+    def last(self) -> Mapping[str, Instrument]:
+        """Those that were told last, however old; none before that."""
+        return self._known
+
     def known(self, symbol: object) -> Instrument | None:
         """One that can be told without asking, by exactly the venue's symbol; else None: see `one`."""
         if self._asked_ns is None or self._clock.monotonic_ns() - self._asked_ns > self._old_ns:

@@ -29,6 +29,8 @@ def changes(
         assert one is not None  # it is in one of them
         how = "CHANGED" if old and new else "LISTED" if new else "DELISTED"
         what = tuple(_differences(old, new)) if old and new else ()
+        if old and new and not what:
+            continue
         off_grid = tuple(order.client_order_id for order in resting if order.symbol == symbol and is_off(order, new))
         found.append(
             InstrumentChanged(
@@ -47,6 +49,8 @@ def changes(
 
 def _differences(old: Instrument, new: Instrument) -> Iterable[str]:
     before, after = msgspec.structs.asdict(old), msgspec.structs.asdict(new)
+    if old.funding_interval_s is None:
+        before["funding_interval_s"] = new.funding_interval_s  # it could not be read then
     return (f"{name} {before[name]} -> {after[name]}" for name in before if before[name] != after[name])
 
 

@@ -54,7 +54,7 @@ class MarketMethods(ConnectorCore):
         """Every perpetual contract by symbol; asked once, then kept, and asked again in the background when a quarter
         of an hour old, or now with `refresh`.
 
-        Source: Binance Exchange-Information; Bybit market/instrument.
+        Source: Binance Exchange-Information, Get-Funding-Rate-Info; Bybit market/instrument.
         """
         return await self.instruments.all(refresh=refresh)
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import force_setattr
 
+from perpwire.api_connector.in_time import in_time
 from perpwire.api_connector.kept_up import told_of
 from perpwire.api_connector.lifecycle import TopicState
 from perpwire.api_connector.request_path import RequestPath
@@ -246,7 +247,9 @@ class PublicGaps:
         while True:
             left_s = (until_ns - self._clock.monotonic_ns()) / 1e9
             try:
-                rows = await self._within(self._requests.run(self._venue.trades_from(tape.symbol, last)), left_s)
+                rows = await in_time(
+                    self._requests.run(self._venue.trades_from(tape.symbol, last)), left_s, self._clock
+                )
             except (APIError, TimeoutError) as error:
                 log.warning("trades of %s can't be read back yet: %s", tape.symbol, error)
                 rows = ()
@@ -280,21 +283,6 @@ class PublicGaps:
             return False
         asked.append(now_ns)
         return True
-
-    async def _within(self, question: Any, seconds: float) -> Any:
-        """The answer, if it comes within so many seconds by the connector's clock."""
-        asking = asyncio.ensure_future(question)
-        timer = self._clock.call_later(max(0.0, seconds), asking.cancel)
-        try:
-            return await asking
-        except asyncio.CancelledError:
-            current = asyncio.current_task()
-            if current is not None and current.cancelling():
-                asking.cancel()
-                raise
-            raise TimeoutError("there was no answer in time") from None
-        finally:
-            timer.cancel()
 
     @staticmethod
     def _meets(missing: list[Trade], tape: Tape) -> bool:
@@ -380,7 +368,7 @@ class PublicGaps:
                 self._venue.klines(last.symbol, last.interval, last.open_time_ms, None, PriceKind.LAST)
             )
             try:
-                rows = await self._within(question, HOLD_S)
+                rows = await in_time(question, HOLD_S, self._clock)
             except (APIError, TimeoutError) as error:
                 log.warning("candles of %s can't be read back: %s", last.symbol, error)
         if self._candles.get((candles.symbol, candles.interval)) is not candles:

@@ -38,7 +38,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         trigger_protect: How far last and mark price may be apart (share of the price) where a protected trigger fires;
             None where the venue has no such protection.
         min_notional: Least price x quantity (quote) of an order that is not reduce-only.
-        funding_interval_s: Seconds between fundings, None where not stated (Binance: GET /fapi/v1/fundingInfo says it).
+        funding_interval_s: Seconds between fundings, None where not stated, as of contracts with a delivery date.
         status: The venue's own word, such as TRADING, SETTLING or PreLaunch.
         contract_type: PERPETUAL, or FUTURE for one with a delivery date (Binance's alone are listed here).
         launch_time_ms: When it came or comes on the market, Unix milliseconds; None where not stated.

@@ -67,6 +67,11 @@ class MarketCalls(_Offers, ABC):
     @abstractmethod
     def instruments(self) -> Call[tuple[Instrument, ...]]: ...
 
+    def instruments_completed(self, instruments: tuple[Instrument, ...]) -> Call[tuple[Instrument, ...]] | None:
+        """The same with what the venue says of them elsewhere; None where that is nothing. It must not be needed: where
+        it can't be had, `instruments` serve without it."""
+        return None
+
     @abstractmethod
     def book_snapshot(self, symbol: str, depth: int) -> Call[BookSnapshot]: ...
 

@@ -96,6 +96,19 @@ def test_fills(fixtures: Path) -> None:
             assert (fill.is_maker, fill.side.value, fill.venue_time_ms) == (row["maker"], row["side"], row["time"])
 
 
+def test_funding_intervals_of_those_that_are_listed_and_of_the_others(fixtures: Path) -> None:
+    (rules,) = [one for one in rest_and_wsapi(fixtures, "GET_fapi_v1_exchangeInfo") if one["symbols"]][:1]
+    instruments = decoded(VENUE.instruments(), rules)
+    (body,) = rest_and_wsapi(fixtures, "GET_fapi_v1_fundingInfo")
+    listed = {**body[0], "symbol": instruments[0].symbol, "fundingIntervalHours": 4}
+    read = decoded(VENUE.instruments_completed(instruments), [*body, listed])
+    assert [one.symbol for one in read] == [one.symbol for one in instruments]
+    assert read[0].funding_interval_s == 4 * 3600
+    perpetual = [one for one in read[1:] if one.contract_type == "PERPETUAL"]
+    assert {one.funding_interval_s for one in perpetual} <= {8 * 3600}
+    assert all(one.funding_interval_s is None for one in read if one.contract_type != "PERPETUAL")
+
+
 def test_candles(fixtures: Path) -> None:
     names = {
         PriceKind.LAST: "GET_fapi_v1_klines",

@@ -38,6 +38,7 @@ NOW = 1_790_000_000_000
 CALLS: list[Call[Any]] = [
     VENUE.server_time(),
     VENUE.instruments(),
+    VENUE.instruments_completed(()),
     VENUE.status(),
     *(VENUE.book_snapshot(S, depth) for depth in (5, 100, 500, 1000)),
     VENUE.recent_trades(S, 10),

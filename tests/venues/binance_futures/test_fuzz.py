@@ -85,6 +85,8 @@ CALLS: list[Call[Any]] = [
     VENUE.cancel_order("BTCUSDT", "1", None),
     VENUE.open_orders(None),
     VENUE.book_snapshot("BTCUSDT", 5),
+    VENUE.instruments_completed(()),
+    VENUE.account_settings(),
 ]
 BODIES = [
     b'{"serverTime":1}',

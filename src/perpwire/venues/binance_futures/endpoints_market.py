@@ -150,6 +150,14 @@ OPEN_INTEREST_HISTORY = Endpoint(
     costs=A_STATISTICS_QUESTION,
     source=pages.market("Open-Interest-Statistics"),
 )
+FUNDING_INFO = Endpoint(
+    name="funding_info",
+    http="GET /fapi/v1/fundingInfo",
+    security=Security.NONE,
+    reply=list[wire_market.FundingInfo],
+    costs=A_FUNDING_QUESTION,
+    source=pages.market("Get-Funding-Rate-Info"),
+)
 FUNDING_RATES = Endpoint(
     name="funding_rates",
     http="GET /fapi/v1/fundingRate",

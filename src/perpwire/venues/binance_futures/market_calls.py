@@ -36,6 +36,10 @@ class BinanceMarketCalls(MarketCalls):
     def instruments(self) -> Call[tuple[Instrument, ...]]:
         return call(endpoints.INSTRUMENTS, {}, translate_market.instruments)
 
+    def instruments_completed(self, instruments: tuple[Instrument, ...]) -> Call[tuple[Instrument, ...]]:
+        """Their funding intervals. Draws on the budget of funding rates alone."""
+        return call(endpoints.FUNDING_INFO, {}, partial(translate_market.with_funding, instruments))
+
     def status(self) -> Call[VenueStatus]:
         """The futures API has no status call: it is up where it answers and trades any contract; there are no
         notices."""

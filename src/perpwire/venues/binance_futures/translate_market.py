@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from perpwire.model.instrument import ContractType, Instrument
 from perpwire.model.market import (
     AggTrade,
@@ -40,6 +42,9 @@ _CONTRACT_TYPES: Mapping[str, ContractType] = {
     "CURRENT_QUARTER": "FUTURE",
     "NEXT_QUARTER": "FUTURE",
 }
+
+USUAL_FUNDING_H = 8
+"""Between two fundings, where nothing else is said."""
 
 _NEVER_MS = 4_133_404_800_000
 """deliveryDate of a perpetual contract that is not to be taken off the market: Christmas of 2100."""
@@ -85,6 +90,19 @@ def instrument(info: wire.SymbolInfo) -> Instrument:
         contract_type=_CONTRACT_TYPES.get(words(info.contract_type), "UNKNOWN"),
         launch_time_ms=time_ms(info.onboard_date),
         delivery_time_ms=None if delivers_ms is None or delivers_ms >= _NEVER_MS else delivers_ms,
+    )
+
+
+def with_funding(
+    instruments: tuple[Instrument, ...], rows: Sequence[wire_market.FundingInfo]
+) -> tuple[Instrument, ...]:
+    """The venue lists only contracts that something was adjusted of; the others are funded every eight hours."""
+    hours = {row.symbol: row.funding_interval_hours for row in rows if row.funding_interval_hours > 0}
+    return tuple(
+        replace(one, funding_interval_s=3600 * hours.get(one.symbol, USUAL_FUNDING_H))
+        if one.contract_type == "PERPETUAL"
+        else one
+        for one in instruments
     )
 
 

@@ -50,15 +50,15 @@ class FundingRate(Rest):
     rate_type: Unread = UNSET
 
 
-class FundingInfo(Rest):
+class FundingInfo(Rest, kw_only=True):
     """GET /fapi/v1/fundingInfo"""
 
     symbol: str
-    adjusted_funding_rate_cap: str
-    adjusted_funding_rate_floor: str
+    adjusted_funding_rate_cap: Unread = UNSET
+    adjusted_funding_rate_floor: Unread = UNSET
     funding_interval_hours: int
-    disclaimer: bool
-    update_time: int | None
+    disclaimer: Unread = UNSET
+    update_time: Unread = UNSET
 
 
 class OpenInterestStatistic(Struct, kw_only=True):

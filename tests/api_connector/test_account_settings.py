@@ -80,7 +80,7 @@ def test_a_changed_leverage_is_told_once_and_only_when_it_has_changed(venue: str
         await scene.connector.set_leverage("BTCUSDT", 7)
         (event,) = await scene.heard()
         assert isinstance(event, LeverageChanged)
-        assert (event.symbol, event.leverage, event.position_side) == ("BTCUSDT", 7, PositionSide.BOTH)
+        assert (event.symbol, event.leverage, event.position_side) == ("BTCUSDT", Decimal(7), PositionSide.BOTH)
         assert not event.recovered
         assert event.received_ns
         await scene.connector.place_order("BTCUSDT", "SELL", "0.01")
@@ -178,7 +178,7 @@ def test_what_was_set_while_the_stream_was_away_is_told_after_a_gap_and_marked(v
         assert all(isinstance(one, AccountEvent) and one.recovered for one in heard[1:])
         leverage, mode = told[LeverageChanged], told[MarginModeChanged]
         assert isinstance(leverage, LeverageChanged)
-        assert (leverage.symbol, leverage.leverage) == ("BTCUSDT", 5)
+        assert (leverage.symbol, leverage.leverage) == ("BTCUSDT", Decimal(5))
         assert isinstance(mode, MarginModeChanged)
         assert (mode.symbol, mode.margin_mode) == ("BTCUSDT" if venue == "binance" else "", MarginMode.ISOLATED)
         assert await scene.heard(400) == []

@@ -20,7 +20,7 @@ from perpwire.model.market import Event, Unknown
 from perpwire.model.order import Fill, Order, OrderStatus
 from perpwire.notification.rules import Rules
 from perpwire.scenarios.run import Run
-from perpwire.simulator.faults import CorruptMessage, Liquidate
+from perpwire.simulator.faults import CorruptMessage, Liquidate, Throttle
 from perpwire.testing import offline
 
 IDENTITY = {"aid", "s", "symbol", "i", "orderId", "t", "execId", "a", "S", "side", "stream", "topic", "e", "data"}
@@ -198,6 +198,32 @@ def test_enum_1_a_new_word_is_delivered_with_its_text_told_once_and_alerted_once
 
     problems = played(scenario, venue, rate=0.5).problems
     assert [one for one in problems if "open orders" not in one and "sent" not in one] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_enum_1_a_new_word_on_a_fill_that_was_read_before_the_stream_told_of_it_is_told_once(venue: str) -> None:
+    """The fill counts once, and what was read does not bear the word."""
+
+    async def scenario(run: Run) -> None:
+        fills: list[Fill] = []
+        run.connector.on(Fill, fills.append)
+        await run.follow()
+        old, new = {
+            "binance": ('"x":"TRADE"', '"x":"NEW_ENUM_X"'),
+            "bybit": ('"execType":"Trade"', '"execType":"NEW_ENUM_X"'),
+        }[venue]
+        run.fault(CorruptMessage(of="private", contains=old, how="replace", text=new))
+        run.fault(Throttle(route="private", bytes_per_s=150.0, seconds=6.0))
+        await run.place("BTCUSDT", "BUY", "0.01")
+        connection = next(name for name in run.connector.states if "private" in name)
+        run.connector.streams.frames.garbled(connection, ValueError("so that all is read back"))
+        await run.clock.sleep(30)
+        run.check([(one.recovered, one.unknown_words) for one in fills] == [(True, ())], f"fills: {fills}")
+        told = [(one.where, one.word) for one in run.incidents if isinstance(one, UnknownSeen)]
+        run.check(told == [("Fill.execution", "NEW_ENUM_X")], f"told: {told}")
+
+    assert played(scenario, venue, rate=0.5).problems == []
 
 
 def test_enum_1_a_message_of_a_kind_that_nobody_knows_is_delivered_whole() -> None:

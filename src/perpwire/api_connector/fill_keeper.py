@@ -95,6 +95,8 @@ class FillKeeper:
         """Symbol and id that a fill may bear -> id and client order id of the order it belongs to."""
         self.before_recovered: Callable[[], None] = _nothing
         """Called before fills are delivered that the stream did not bring."""
+        self.on_left_out: Callable[[Fill], None] = _nothing
+        """Called with what is not delivered, as it has been: this one may bear words that the other did not."""
         self.recovered_at_start = 0
         """Fills since the journal's end that were delivered when the stream was opened."""
 
@@ -167,6 +169,7 @@ class FillKeeper:
         """Once; False where it has been delivered."""
         assert self._log is not None  # there is no gate before it
         if not self._log.add(key_of(fill), fill.venue_time_ms):
+            self.on_left_out(fill)
             return False
         order_id, name = self._orders.get((fill.symbol, fill.order_id), (fill.order_id, ""))
         if fill.order_id != order_id or not fill.client_order_id:
@@ -285,7 +288,7 @@ class FillKeeper:
                 self._note_order(await self._requests.run(self._venue.get_order(symbol, order_id, None)))
 
 
-def _nothing() -> None:
+def _nothing(*_: Fill) -> None:
     pass
 
 

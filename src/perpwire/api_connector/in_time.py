@@ -18,7 +18,11 @@ async def in_time(question: Coroutine[Any, Any, T], seconds: float, clock: Clock
         TimeoutError: It did not come.
     """
     asking = asyncio.ensure_future(question)
-    timer = clock.call_later(max(0.0, seconds), asking.cancel)
+
+    def give_up() -> None:
+        asking.cancel()
+
+    timer = clock.call_later(max(0.0, seconds), give_up)
     try:
         return await asking
     except asyncio.CancelledError:

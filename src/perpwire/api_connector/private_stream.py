@@ -27,6 +27,8 @@ from perpwire.venues.base import Hosts, Venue
 _HEARD: tuple[type[Event], ...] = (Order, Position, Balance, Fill)
 """What the account's state is made of."""
 
+_NOTED: tuple[type[Event], ...] = (*_HEARD, AccountEvent)
+
 
 class PrivateStream:
     """One per connector; see module docstring."""
@@ -53,6 +55,7 @@ class PrivateStream:
         self._state = state
         self._credentials = credentials
         self._fills = fills
+        fills.on_left_out = streams.unknown.see_words
         self._on_incident = on_incident
         self._watch = AccountWatch(
             venue, requests, streams.frames, state, sync, clock, fills, self._on_mute, on_incident
@@ -89,7 +92,7 @@ class PrivateStream:
         self._fills.begin()
         self._state.follow()
         offs = [self._streams.on(kind, self._state.on_event) for kind in _HEARD]
-        offs += [self._streams.on(kind, self._watch.note) for kind in (*_HEARD, AccountEvent)]
+        offs += [self._streams.on(kind, self._watch.note) for kind in _NOTED]
         try:
             self._connection = await self._streams.open(
                 self._venue,

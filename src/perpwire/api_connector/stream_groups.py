@@ -95,7 +95,7 @@ class StreamGroups:
         self._own_sockets = sockets is None
         self._incident_handlers: list[Callable[[Incident], None]] = []
         self.frames = FramePath(self._clock, self._tell)
-        self._unknown = UnknownWatch(self.frames, self._clock, self._tell)
+        self.unknown = UnknownWatch(self.frames, self._clock, self._tell)
         self._consumers = Consumers(self.frames, self._clock, self._tell)
         self._search = RouteSearch(self._routes, self._drop, self._tell, self._clock)
         self._connections: dict[str, StreamConnection] = {}

@@ -23,13 +23,14 @@ class UnknownWatch:
         self._told: set[tuple[str, str, str]] = set()
         frames.on(Unknown, self._see_message)
         for kind in (Order, Fill):
-            frames.on(kind, self._see_words)
+            frames.on(kind, self.see_words)
 
     def _see_message(self, unknown: Unknown) -> None:
         if unknown.name:  # else it could not be read, and is told as such
             self._tell(unknown.venue, "stream event", unknown.name)
 
-    def _see_words(self, event: Order | Fill) -> None:
+    def see_words(self, event: Order | Fill) -> None:
+        """One that is delivered, or that was told before without these words and is not."""
         for words in event.unknown_words:
             where, _, word = words.partition(" ")
             self._tell(event.venue, f"{type(event).__name__}.{where}", word)

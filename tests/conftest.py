@@ -56,7 +56,7 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """In CI some tests may not be skipped, they fail instead: those that read the payloads, where these are at hand,
-    those with real clients, which are always at hand as the lock file has them, and those in a browser."""
+    those with real clients, which are always at hand as the lock file has them, those in a browser or with Redis."""
     report = yield
     if not report.skipped or hasattr(report, "wasxfail") or not os.environ.get("CI"):
         return report
@@ -66,6 +66,8 @@ def pytest_runtest_makereport(
         at_hand = "the client is"
     elif "chromium" in getattr(item, "fixturenames", ()):
         at_hand = "Chromium is"
+    elif "redis_server" in getattr(item, "fixturenames", ()):
+        at_hand = "redis-server should be"
     elif any("promtool" in str(mark.kwargs.get("reason")) for mark in item.iter_markers("skipif")):
         at_hand = "promtool should be"
     else:

@@ -27,6 +27,8 @@ ENTRIES = [
     "perpwire.api_connector.venue_connector",
     "perpwire.api_connector.websocket_manager",
     "perpwire.data_processor",
+    "perpwire.fanout.producer",
+    "perpwire.fanout.reader",
     "perpwire.notification.notifier",
     "perpwire.simulator.exchange",
     *(f"{package}.connector" for package in VENUES.values()),

@@ -43,6 +43,9 @@ _NAMES = {
         "NotOffered", "NotSent", "OrderRejected", "OutcomeUnknown", "Overloaded", "PerpwireError",
         "PositionModeMismatch", "RateLimited", "StreamRefused", "UnknownOrder", "VenueRefused", "Verdict",
     ),
+    "perpwire.fanout.link": ("RedisFailed",),
+    "perpwire.fanout.producer": ("Fanout",),
+    "perpwire.fanout.reader": ("FanoutReader",),
     "perpwire.logs": ("Redacts",),
     "perpwire.model.account": (
         "AccountEvent", "AccountInfo", "AccountSettings", "AssetModeChanged", "Balance", "CountDown", "FeeRates",
@@ -52,7 +55,8 @@ _NAMES = {
     "perpwire.model.incident": (
         "AccountReadAgain", "AccountUnread", "BalanceInsufficient", "BookGap", "BookRecovered", "BudgetEased",
         "BudgetPressed", "ClockStepped", "ConnectionFailing",
-        "ConnectionLost", "ConnectionRecovered", "ConsumerBehind", "DeadManFailed", "FillsRecovered",
+        "ConnectionLost", "ConnectionRecovered", "ConsumerBehind", "DeadManFailed", "FanoutFailing", "FanoutRecovered",
+        "FillsRecovered",
         "FrameGarbled", "GuardTripped", "HandlerFailed", "TaskFailed", "Incident", "InstrumentChanged",
         "InstrumentEnding", "KeyWarning", "LoginRefused",
         "LoopStalled", "MarginCalled", "ModeChanged", "OrderDoubtful", "OrderFailed", "OrderResolved",
@@ -65,7 +69,7 @@ _NAMES = {
         "AdlWarning", "AggTrade", "AssetIndex", "Bar", "BookDelta", "BookLevels", "BookSnapshot", "BookTicker",
         "CompositeIndex", "ContinuousKline", "ContractChanged", "Event", "FundingRate", "Gap", "InsuranceFund",
         "Kline", "Level", "Liquidation", "MarkPrice", "MiniTicker", "OpenInterest", "PriceKind", "PriceLimits",
-        "RpiBook", "SystemNotice", "Ticker", "Trade", "TradingSession", "Unknown", "VenueStatus",
+        "Recovered", "RpiBook", "Stale", "SystemNotice", "Ticker", "Trade", "TradingSession", "Unknown", "VenueStatus",
     ),
     "perpwire.model.numbers": ("Number",),
     "perpwire.model.order": (
@@ -163,6 +167,9 @@ if TYPE_CHECKING:
         VenueRefused as VenueRefused,
         Verdict as Verdict,
     )
+    from perpwire.fanout.link import RedisFailed as RedisFailed
+    from perpwire.fanout.producer import Fanout as Fanout
+    from perpwire.fanout.reader import FanoutReader as FanoutReader
     from perpwire.logs import Redacts as Redacts
     from perpwire.model.account import (
         AccountEvent as AccountEvent,
@@ -199,6 +206,8 @@ if TYPE_CHECKING:
         ConnectionRecovered as ConnectionRecovered,
         ConsumerBehind as ConsumerBehind,
         DeadManFailed as DeadManFailed,
+        FanoutFailing as FanoutFailing,
+        FanoutRecovered as FanoutRecovered,
         FillsRecovered as FillsRecovered,
         FrameGarbled as FrameGarbled,
         GuardTripped as GuardTripped,
@@ -252,7 +261,9 @@ if TYPE_CHECKING:
         OpenInterest as OpenInterest,
         PriceKind as PriceKind,
         PriceLimits as PriceLimits,
+        Recovered as Recovered,
         RpiBook as RpiBook,
+        Stale as Stale,
         SystemNotice as SystemNotice,
         Ticker as Ticker,
         Trade as Trade,

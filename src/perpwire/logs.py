@@ -40,6 +40,7 @@ _LEVELS: Mapping[type[Incident], int] = {
     incidents.AccountReadAgain: logging.INFO,
     incidents.BookRecovered: logging.INFO,
     incidents.FillsRecovered: logging.INFO,
+    incidents.FanoutRecovered: logging.INFO,
     incidents.OrderResolved: logging.INFO,
     incidents.InstrumentChanged: logging.INFO,
     incidents.BudgetEased: logging.INFO,

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable, Hashable
 from typing import Generic, Literal, TypeVar, cast, get_args
 
 from perpwire.errors import BadInput, PerpwireError
-from perpwire.model.market import Event, Gap
+from perpwire.model.hole import Hole
+from perpwire.model.market import Event
 
 E = TypeVar("E", bound=Event)
 
@@ -55,7 +56,7 @@ class EventQueue(Generic[E]):
         self._on_behind = on_behind
         self._buffer: deque[E] = deque()
         self._newest: dict[Hashable, E] = {}
-        self._hole: _Hole | None = None
+        self._hole: Hole | None = None
         """What was dropped and not told of yet; it is older than all that waits."""
         self._wake = asyncio.Event()
         self._ended: PerpwireError | None = None
@@ -112,7 +113,7 @@ class EventQueue(Generic[E]):
     def _drop(self, event: E) -> None:
         self.dropped += 1
         if self._hole is None:
-            self._hole = _Hole(event)
+            self._hole = Hole(event)
             if self._on_behind is not None:
                 self._on_behind(self._hole.kind, len(self._buffer) + 1)
         else:
@@ -136,7 +137,8 @@ class EventQueue(Generic[E]):
         while True:
             if self._hole is not None:
                 hole, self._hole = self._hole, None
-                return cast(E, hole.as_gap())  # what "drop_oldest" is documented to give
+                # What "drop_oldest" is documented to give.
+                return cast(E, hole.as_gap(f"this consumer was too slow: {hole.count} events were dropped"))
             if self._buffer:
                 return self._buffer.popleft()
             if self._newest:
@@ -153,38 +155,3 @@ class EventQueue(Generic[E]):
 
     async def __aexit__(self, *_: object) -> None:
         self.close()
-
-
-class _Hole:
-    """Events that were dropped one after the other."""
-
-    def __init__(self, first: Event) -> None:
-        self.kind = next(kind.__name__ for kind in type(first).__mro__ if not kind.__name__.startswith("_"))
-        self._first = self._last = first
-        self._is_of_one = True
-        self._count = 1
-
-    def add(self, event: Event) -> None:
-        self._is_of_one = self._is_of_one and event.symbol == self._first.symbol
-        self._last = event
-        self._count += 1
-
-    def as_gap(self) -> Gap:
-        first, last = _number(self._first), _number(self._last)
-        is_counted = self._is_of_one and first is not None and last is not None
-        return Gap(
-            venue=self._first.venue,
-            symbol=self._first.symbol if self._is_of_one else "",
-            kind=self.kind,
-            since_ns=self._first.received_ns,
-            until_ns=self._last.received_ns,
-            first_missing=first if is_counted else None,
-            last_missing=last if is_counted else None,
-            why=f"this consumer was too slow: {self._count} events were dropped",
-        )
-
-
-def _number(event: Event) -> int | None:
-    number = getattr(event, "trade_id", None)
-    number = getattr(event, "update_id", None) if number is None else number
-    return number if isinstance(number, int) else None

@@ -126,6 +126,11 @@ class PublicGaps:
         else:
             self._candles.pop(asked[1:], None)
 
+    @property
+    def followed(self) -> dict[str, tuple[Asked, ...]]:
+        """Topic -> what it was asked for."""
+        return {topic: tuple(asked) for topic, asked in self._followed.items()}
+
     async def close(self) -> None:
         """Hand on what waits, and end."""
         tasks = tuple(self._tasks)

@@ -7,16 +7,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
 from perpwire.cli.running import say_error
 from perpwire.clock import SystemClock
 from perpwire.data_processor.recording import Recording
 from perpwire.data_processor.replay import Replay
 from perpwire.errors import BadInput
-from perpwire.model import market, order
-from perpwire.model.facts import facts
-from perpwire.model.market import BookLevels, Event, kind_of
+from perpwire.model.market import Event
+from perpwire.model.written import KINDS, written
 from perpwire.venues import load
 
 TURN = 500
@@ -29,12 +26,7 @@ def chosen(kinds: Sequence[str]) -> tuple[type[Event], ...]:
     Raises:
         BadInput: There is no such kind.
     """
-    known = {
-        name: one
-        for module in (market, order)
-        for name, one in vars(module).items()
-        if isinstance(one, type) and issubclass(one, Event)
-    }
+    known = {name: one for name, one in KINDS.items() if issubclass(one, Event)}
     for name in kinds:
         if name not in known:
             raise BadInput(f"no kind of event {name!r}; there are {', '.join(sorted(known))}", code="NO_SUCH_KIND")
@@ -67,14 +59,7 @@ async def replay(
             sys.stdout.write(f"{frame.received_ns} {frame.connection} {frame.data.decode(errors='replace')}\n")
         elif not raw:
             for event in told:
-                sys.stdout.write(msgspec.json.encode(_facts(event)).decode() + "\n")
+                sys.stdout.write(written(event).decode() + "\n")
     sys.stdout.flush()
     if not recording.is_whole:
         say_error("the recording was cut off: its last second or so may be missing")
-
-
-def _facts(event: Event) -> dict[str, object]:
-    said: dict[str, object] = {"kind": kind_of(type(event)).__name__, **facts(event)}
-    if isinstance(event, BookLevels):
-        said["bids"], said["asks"] = said.pop("bid_text"), said.pop("ask_text")
-    return said

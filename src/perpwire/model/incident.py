@@ -391,6 +391,31 @@ class GuardTripped(Incident, frozen=True, kw_only=True):
     symbol: str
 
 
+class FanoutFailing(Incident, frozen=True, kw_only=True):
+    """What is heard here does not get to Redis: it can't be reached, says no, or takes less than comes. It goes on
+    being tried. What waits is bounded: past that, events are dropped, and a Gap tells their readers.
+
+    Attributes:
+        reason: What it said, or what holds it up.
+        waiting: Events that wait.
+    """
+
+    reason: str
+    waiting: int
+
+
+class FanoutRecovered(Incident, frozen=True, kw_only=True):
+    """Redis takes what is heard here again, after FanoutFailing.
+
+    Attributes:
+        failed_s: For how long it did not.
+        dropped: Events that were dropped meanwhile.
+    """
+
+    failed_s: float
+    dropped: int
+
+
 class FillsRecovered(Incident, frozen=True, kw_only=True):
     """Fills that were missed while the account's stream was away have been read back. `count`: how many."""
 

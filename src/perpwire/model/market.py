@@ -63,6 +63,36 @@ class Gap(Event, frozen=True, kw_only=True):
     why: str = ""
 
 
+class Stale(Event, frozen=True, kw_only=True):
+    """Nothing has come of a stream since then, though something should, or its connection is lost: what was last said
+    may be old. Told in a fan-out only (docs/fanout.md); within this program incidents and states tell it.
+
+    Attributes:
+        kind: Name of the kind of event that its stream carries.
+        interval: Of candles, as in Kline; "" of all else.
+        since_ns: When that was found: Unix nanoseconds, the clock of who found it.
+        why: Such as "the connection was lost".
+    """
+
+    kind: str
+    interval: str = ""
+    since_ns: int
+    why: str = ""
+
+
+class Recovered(Event, frozen=True, kw_only=True):
+    """A stream that was Stale is there again. Where events were missed, a Gap says which; see Stale.
+
+    Attributes:
+        kind, interval: As of Stale.
+        at_ns: Unix nanoseconds, the clock of who found it.
+    """
+
+    kind: str
+    interval: str = ""
+    at_ns: int
+
+
 class Unknown(Event, frozen=True, kw_only=True):
     """A message of a kind that this version does not know. Nothing of it is lost: `raw` is the whole of it.
 

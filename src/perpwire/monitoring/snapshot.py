@@ -195,13 +195,38 @@ class VenueSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     key_expires_ms: int | None
 
 
+class FanoutSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """How the fan-out by Redis goes.
+
+    Attributes:
+        is_up: Redis takes what it is given.
+        why_not: What it said, or what holds it up; "" where it is up.
+        since_s: For how long it has been so.
+        sent: Entries that it took, with those that tell of gaps.
+        dropped_market, dropped_account: Events that were lost for want of room, each told by a Gap in its stream.
+        refused: Entries that it took for none of its own, such as where a key of that name is no stream.
+        waiting, room: Events that wait, and how many may.
+    """
+
+    is_up: bool
+    why_not: str
+    since_s: float
+    sent: int
+    dropped_market: int
+    dropped_account: int
+    refused: int
+    waiting: int
+    room: int
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """All connectors, and the five bars over all of them."""
+    """All connectors, and the five bars over all of them; and the fan-out, where there is one."""
 
     time_ns: int
     up_s: float
     venues: tuple[VenueSnapshot, ...]
     bars: tuple[Bar, ...]
+    fanout: FanoutSnapshot | None = None
 
     def as_json(self) -> bytes:
         """Prices and quantities are text, in full digits."""

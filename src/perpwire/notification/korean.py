@@ -88,6 +88,13 @@ TEXTS: Mapping[str, Text] = {
     ),
     "guard_tripped": Text("주문 차단: {guard}", "설정한 한도에 걸려 주문을 보내지 않았습니다."),
     "kill_switch": Text("킬 스위치 작동", "킬 스위치가 작동하여 신규 주문을 보내지 않습니다."),
+    "fanout_failing": Text(
+        "Redis 전송 장애",
+        "수신한 데이터를 Redis로 보내지 못하고 있습니다({reason}). {waiting}건이 대기 중이며 전송을 계속 시도합니다.",
+    ),
+    "fanout_recovered": Text(
+        "Redis 전송 복구", "{failed_s}초 만에 전송이 복구되었습니다. 그동안 {dropped}건이 폐기되었습니다."
+    ),
     "fills_recovered": Text("누락 체결 {count}건 복구", "계정 스트림이 놓친 체결을 다시 조회해 반영했습니다."),
     "rate_limit_hit": Text("요청 한도 초과", "거래소의 요청 한도를 초과해 {retry_after_s}초 동안 호출을 멈춥니다."),
     "banned": Text(
@@ -139,7 +146,9 @@ FACTS: Mapping[str, str] = {
     "code": "코드",
     "connection": "연결",
     "count": "건수",
+    "dropped": "폐기 건수",
     "ends_ms": "종료 시각(Unix ms)",
+    "failed_s": "장애 시간(초)",
     "guard": "한도",
     "handler": "핸들러",
     "how": "변경 유형",
@@ -156,6 +165,7 @@ FACTS: Mapping[str, str] = {
     "position_side": "포지션 방향",
     "pressed_s": "지속 시간(초)",
     "quantity": "수량",
+    "reason": "원인",
     "repaired": "복구 여부",
     "retry_after_s": "대기 시간(초)",
     "route": "경로",

@@ -23,6 +23,8 @@ from perpwire.model.incident import (
     ConnectionRecovered,
     ConsumerBehind,
     DeadManFailed,
+    FanoutFailing,
+    FanoutRecovered,
     FillsRecovered,
     FrameGarbled,
     GuardTripped,
@@ -70,6 +72,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         pressure_after_s: Nor is one that has been used so much for less than this many seconds.
         lag_from_s: A stream that is behind by fewer seconds is not told of.
         stall_from_s: Nor is an event loop that stood still for fewer.
+        fanout_hold_s: A fan-out that goes on within so many seconds is not told of.
     """
 
     failing_after_attempts: int = 5
@@ -81,6 +84,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     pressure_after_s: float = 30.0
     lag_from_s: float = 1.0
     stall_from_s: float = 0.25
+    fanout_hold_s: float = 10.0
 
     def alert(self, incident: Incident) -> Alert | None:
         """The alert that an incident deserves, or None.
@@ -125,7 +129,7 @@ def _alert(
     )
 
 
-_CAN_END = (ConnectionLost, ConnectionFailing, BookGap, OrderDoubtful, BudgetPressed, AccountUnread)
+_CAN_END = (ConnectionLost, ConnectionFailing, BookGap, OrderDoubtful, BudgetPressed, AccountUnread, FanoutFailing)
 """What is told to be over, when it is."""
 
 _NO_FACTS = ("venue", "time_ns", "detail", "event", "stack")
@@ -303,6 +307,14 @@ def _guard_tripped(rules: Rules, incident: GuardTripped) -> Alert:
     return _alert(incident, severity, key, "kill_switch" if severity is Severity.CRITICAL else "")
 
 
+def _fanout_failing(rules: Rules, incident: FanoutFailing) -> Alert:
+    return _alert(incident, Severity.WARNING, "fanout", hold_s=rules.fanout_hold_s)
+
+
+def _fanout_recovered(rules: Rules, incident: FanoutRecovered) -> Alert:
+    return _alert(incident, Severity.INFO, "fanout", resolves="fanout")
+
+
 def _fills_recovered(rules: Rules, incident: FillsRecovered) -> Alert:
     return _alert(incident, Severity.INFO, f"fills {incident.venue}")
 
@@ -401,6 +413,8 @@ _RULES: Mapping[type, Callable[[Rules, Any], Alert | None]] = {
     UnknownCode: _unknown_code,
     DeadManFailed: _dead_man_failed,
     GuardTripped: _guard_tripped,
+    FanoutFailing: _fanout_failing,
+    FanoutRecovered: _fanout_recovered,
     FillsRecovered: _fills_recovered,
     RateLimitHit: _rate_limit_hit,
     BudgetPressed: _budget_pressed,

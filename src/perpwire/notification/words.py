@@ -43,6 +43,8 @@ TITLES: Mapping[str, str] = {
     "dead_man_failed": "Dead man's switch of {symbol} not renewed",
     "guard_tripped": "Guard {guard} refused an order",
     "kill_switch": "Kill switch thrown",
+    "fanout_failing": "The fan-out to Redis fails",
+    "fanout_recovered": "The fan-out to Redis goes on",
     "fills_recovered": "{count} missed fills read back",
     "rate_limit_hit": "Rate limit hit",
     "banned": "Banned for {retry_after_s} seconds",

@@ -187,6 +187,8 @@ const KINDS = {
   budget_eased: ["Rate limit eased", "요청 한도 여유 회복"],
   margin_called: ["Margin call", "마진콜"],
   position_liquidated: ["Position liquidated", "포지션 강제 청산"],
+  fanout_failing: ["Redis fan-out failing", "Redis 전송 장애"],
+  fanout_recovered: ["Redis fan-out recovered", "Redis 전송 복구"],
   fills_recovered: ["Fills recovered", "체결 내역 복구"],
 };
 

@@ -1,0 +1,418 @@
+"""What is heard, by way of a real Redis server, at a reader: whole, or with a Gap that says what is not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import re
+from decimal import Decimal
+
+import pytest
+from tests.fanout.conftest import RedisServer
+from tests.fanout.hearing import connector, fill, plain, read_some, read_until, say, trade, until
+
+from perpwire.errors import BadInput
+from perpwire.fanout import link, producer
+from perpwire.fanout.link import RedisFailed
+from perpwire.fanout.producer import Fanout
+from perpwire.fanout.reader import read
+from perpwire.model.incident import FanoutFailing, FanoutRecovered, Incident
+from perpwire.model.market import BookTicker, Event, Gap, MarkPrice, Recovered, Stale, Trade
+from perpwire.model.order import Fill, Order
+from perpwire.model.written import KINDS
+from perpwire.simulator.faults import Cut
+from perpwire.testing import offline
+
+pytestmark = pytest.mark.slow
+
+SECRET = "canarycanary"
+
+
+@pytest.fixture(autouse=True)
+def _sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for seconds waits for tenths here."""
+    monkeypatch.setattr(producer, "MOST_PAUSE_S", 0.1)
+    monkeypatch.setattr(producer, "REFUSED_PAUSE_S", 0.2)
+
+
+def fanout(server: RedisServer, password: str = "", **options: int) -> Fanout:
+    return Fanout(server.url(password), rng=random.Random(), **options)
+
+
+def ends(gap: Gap) -> tuple[int, int]:
+    assert gap.first_missing is not None
+    assert gap.last_missing is not None
+    return gap.first_missing, gap.last_missing + 1
+
+
+def dropped(gap: Gap) -> int:
+    """How many, as its words say."""
+    match = re.match(r"(\d+) events were dropped", gap.why)
+    assert match is not None
+    return int(match[1])
+
+
+async def test_a_reader_hears_all_that_handlers_of_both_venues_hear_in_order(redis_server: RedisServer) -> None:
+    async with offline(rate=20.0) as world, fanout(redis_server) as out:
+        heard: dict[tuple[str, str], list[Event]] = {}
+        for name, one in world.connectors.items():
+            for kind in (Trade, BookTicker, MarkPrice, Order, Fill):
+
+                def note(event: Event, key: tuple[str, str] = (name, kind.__name__)) -> None:
+                    heard.setdefault(key, []).append(event)
+
+                one.on(kind, note)
+            out.add(one)
+        async with read(
+            redis_server.url(), kinds=[Trade, BookTicker, MarkPrice, Order, Fill], since="oldest"
+        ) as reader:
+            for one in world.connectors.values():
+                await one.open_account_stream()
+                await one.subscribe([Trade, BookTicker, MarkPrice], ["BTCUSDT"])
+                await one.place_order("BTCUSDT", "BUY", "0.01")
+            wanted = {(name, kind) for name in world.connectors for kind in ("Trade", "BookTicker", "Order", "Fill")}
+            await until(lambda: wanted <= heard.keys(), "each kind is heard")
+            await asyncio.sleep(1)
+            for one in world.connectors.values():
+                await one.unsubscribe([Trade, BookTicker, MarkPrice], ["BTCUSDT"])
+            count = sum(map(len, heard.values()))
+            told = await read_some(reader, count)
+            assert sum(map(len, heard.values())) == count
+            assert out.snapshot().sent >= count
+            for (name, kind), events in heard.items():
+                read_back = [plain(one) for one in told if one.venue == name and isinstance(one, KINDS[kind])]
+                assert read_back == [plain(one) for one in events]
+            assert reader.gaps == 0
+
+
+async def test_numbers_are_exact_and_the_entries_are_as_the_documentation_says(redis_server: RedisServer) -> None:
+    heard = connector()
+    async with fanout(redis_server) as out:
+        out.add(heard)
+        say(heard, trade(7))
+        async with read(redis_server.url(), since="oldest") as reader:
+            (told,) = await read_some(reader, 1)
+    assert told == trade(7)
+    (said,) = await redis_server.entries("perpwire:bybit:Trade:BTCUSDT")
+    assert set(said) == {"producer", "n", "event"}
+    assert said["n"] == "1"
+    assert re.fullmatch(r"\d{13}-[0-9a-f]{8}", said["producer"])
+    event = json.loads(said["event"])
+    assert (event["kind"], event["price"], event["quantity"]) == ("Trade", "50000.10", "0.00000001")
+    assert await redis_server.ask("SMEMBERS", "perpwire:streams") == {"perpwire:bybit:Trade:BTCUSDT"}
+
+
+async def test_a_cut_connection_is_said_in_the_streams_that_it_carried(redis_server: RedisServer) -> None:
+    async with offline(venues=("bybit",), rate=20.0) as world, fanout(redis_server) as out:
+        out.add(world.bybit)
+        async with read(redis_server.url(), kinds=BookTicker, since="oldest") as reader:
+            await world.bybit.subscribe([BookTicker, Trade], ["BTCUSDT"])
+            await read_some(reader, 3)
+            world.simulation.faults["bybit"].add(Cut())
+            told = await read_until(reader, lambda one: isinstance(one, Gap))
+            said = [one for one in told if not isinstance(one, BookTicker)]
+            assert [type(one) for one in said] == [Stale, Recovered, Gap]
+            assert {(one.symbol, one.kind) for one in said} == {("BTCUSDT", "BookTicker")}
+            assert isinstance((await read_some(reader, 1))[0], BookTicker)
+            assert reader.gaps == 0
+
+
+async def test_a_server_that_is_killed_and_comes_back_has_each_event_once(redis_server: RedisServer) -> None:
+    heard, incidents = connector(), list[Incident]()
+    async with fanout(redis_server) as out, read(redis_server.url(), since="oldest") as reader:
+        out.on_incident(incidents.append)
+        out.add(heard)
+        number = 0
+        for _ in range(3):
+            for _ in range(200):
+                number += 1
+                say(heard, trade(number))
+                if number % 20 == 0:
+                    await asyncio.sleep(0)
+            await asyncio.sleep(0.006)
+            redis_server.kill()  # most likely with a batch under way
+            number += 1
+            say(heard, trade(number))
+            await until(lambda: not out.snapshot().is_up, "the loss is found")
+            await redis_server.start()
+            await until(lambda: out.snapshot().is_up, "it is well again")
+        assert await read_some(reader, number) == [trade(one) for one in range(1, number + 1)]
+        assert reader.gaps == 0
+        assert [type(one) for one in incidents] == [FanoutFailing, FanoutRecovered] * 3
+        assert [one.dropped for one in incidents if isinstance(one, FanoutRecovered)] == [0, 0, 0]
+
+
+async def test_what_has_no_room_while_redis_is_away_is_told_by_a_gap_and_fills_have_room_of_their_own(
+    redis_server: RedisServer,
+) -> None:
+    heard, incidents = connector(), list[Incident]()
+    async with fanout(redis_server, market=1000, account=50) as out, read(redis_server.url(), since="oldest") as reader:
+        out.on_incident(incidents.append)
+        out.add(heard)
+        say(heard, trade(1), trade(1, "ETHUSDT"))
+        await read_some(reader, 2)
+        redis_server.kill()
+        for number in range(2, 6002):
+            say(heard, trade(number))
+            if number <= 41:
+                say(heard, fill(number))
+            if number % 100 == 0:
+                await asyncio.sleep(0)  # so that a batch is under way
+        snapshot = out.snapshot()
+        assert snapshot.waiting <= 1050 + producer.BATCH
+        assert snapshot.dropped_account == 0
+        assert snapshot.dropped_market > 4000
+        await redis_server.start()
+        told = await read_until(reader, lambda one: isinstance(one, Trade) and one.trade_id == 6001)
+        trades = [one for one in told if isinstance(one, Trade)]
+        gaps = [one for one in told if isinstance(one, Gap)]
+        assert {(gap.kind, gap.symbol, gap.venue) for gap in gaps} == {("Trade", "BTCUSDT", "bybit")}
+        missing = [number for gap in gaps for number in range(*ends(gap))]
+        assert sorted([one.trade_id for one in trades] + missing) == list(range(2, 6002))
+        assert sum(map(dropped, gaps)) == len(missing) == snapshot.dropped_market
+        assert [one for one in told if isinstance(one, Fill)] == [fill(number) for number in range(2, 42)]
+        assert reader.gaps == 0
+        await until(lambda: out.snapshot().is_up, "it is well again")
+        (failing, recovered) = incidents
+        assert isinstance(failing, FanoutFailing)
+        assert isinstance(recovered, FanoutRecovered)
+        assert recovered.dropped == snapshot.dropped_market
+
+
+async def test_fills_that_have_no_room_are_told_as_lost(redis_server: RedisServer) -> None:
+    heard = connector()
+    async with fanout(redis_server, account=50) as out, read(redis_server.url(), since="oldest") as reader:
+        out.add(heard)
+        say(heard, fill(1))
+        await read_some(reader, 1)
+        redis_server.kill()
+        say(heard, *(fill(number) for number in range(2, 502)))
+        assert out.snapshot().dropped_account >= 450
+        await redis_server.start()
+        gap, *fills = await read_until(reader, lambda one: isinstance(one, Fill) and one.trade_id == "fill-501")
+        assert isinstance(gap, Gap)
+        assert gap.kind == "Fill"
+        assert dropped(gap) == out.snapshot().dropped_account
+        assert len(fills) == 500 - out.snapshot().dropped_account
+
+
+async def test_a_server_that_stands_still_and_goes_on_has_each_event_once(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was given up is still heard by the server when it wakes, besides what was sent again meanwhile."""
+    monkeypatch.setattr(link, "ANSWER_S", 0.2)
+    heard = connector()
+    async with fanout(redis_server) as out:
+        out.add(heard)
+        say(heard, trade(1))
+        await until(lambda: out.snapshot().sent == 1, "the first is sent")
+        await redis_server.ask("CLIENT", "PAUSE", 1500, "ALL")
+        say(heard, *(trade(number) for number in range(2, 500)))
+        await until(lambda: not out.snapshot().is_up, "the standstill is found")
+        await until(lambda: out.snapshot().sent == 499, "all is sent")
+        entries = await redis_server.entries("perpwire:bybit:Trade:BTCUSDT")
+        assert [int(one["n"]) for one in entries] == list(range(1, 500))
+
+
+async def test_a_server_without_memory_takes_all_when_it_has_some_again(redis_server: RedisServer) -> None:
+    heard, incidents = connector(), list[Incident]()
+    await redis_server.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    async with fanout(redis_server) as out, read(redis_server.url(), since="oldest") as reader:
+        out.on_incident(incidents.append)
+        out.add(heard)
+        say(heard, trade(1))
+        await until(lambda: out.snapshot().sent == 1, "the first is sent")
+        await redis_server.ask("CONFIG", "SET", "maxmemory", "1mb")
+        say(heard, *(trade(number) for number in range(2, 1000)))
+        await until(lambda: not out.snapshot().is_up, "it is found")
+        assert "OutOfMemory" in out.snapshot().why_not
+        await asyncio.sleep(0.3)
+        assert await redis_server.ask("XLEN", "perpwire:bybit:Trade:BTCUSDT") == 1
+        await redis_server.ask("CONFIG", "SET", "maxmemory", "0")
+        assert await read_some(reader, 999) == [trade(number) for number in range(1, 1000)]
+        await until(lambda: out.snapshot().is_up, "it is well again")
+        assert [type(one) for one in incidents] == [FanoutFailing, FanoutRecovered]
+
+
+async def test_a_wrong_password_is_told_without_the_password_and_works_once_it_is_right(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    await redis_server.ask("CONFIG", "SET", "requirepass", "another")
+    heard, incidents, said = connector(), list[Incident](), list[str]()
+    async with fanout(redis_server, SECRET) as out:
+        out.on_incident(incidents.append)
+        out.add(heard)
+        say(heard, trade(1))
+        await until(lambda: not out.snapshot().is_up, "it is found")
+        said += [repr(out), repr(out.snapshot()), repr(incidents)]
+        assert "AuthenticationError" in out.snapshot().why_not
+        reader = read(redis_server.url(SECRET), since="oldest")
+        with pytest.raises(RedisFailed) as refused:
+            await anext(reader)
+        assert refused.value.is_refusal
+        said += [repr(refused.value), repr(reader), repr(refused.getrepr())]
+        await reader.close()
+        await redis_server.ask("CONFIG", "SET", "requirepass", SECRET, password="another")
+        async with read(redis_server.url(SECRET), since="oldest") as reader:
+            assert await read_some(reader, 1) == [trade(1)]
+        await until(lambda: out.snapshot().is_up, "it is well again")
+        said += [repr(incidents), caplog.text]
+    assert not [text for text in said if SECRET in text]
+
+
+async def test_what_was_trimmed_before_it_was_read_is_a_gap(redis_server: RedisServer) -> None:
+    heard = connector()
+    async with fanout(redis_server, most_kept=100) as out:
+        out.add(heard)
+        say(heard, *(trade(number) for number in range(1, 11)))
+        async with read(redis_server.url(), since="oldest") as first:
+            assert await read_some(first, 10) == [trade(number) for number in range(1, 11)]
+            position = json.loads(json.dumps(first.position))
+        say(heard, *(trade(number) for number in range(11, 1001)))
+        await until(lambda: out.snapshot().sent == 1000, "all is sent")
+        kept = await redis_server.ask("XLEN", "perpwire:bybit:Trade:BTCUSDT")
+        assert 100 <= kept < 300
+        async with read(redis_server.url(), since=position) as second:
+            gap, *rest = await read_some(second, kept + 1)
+            assert rest == [trade(number) for number in range(1001 - kept, 1001)]
+            assert isinstance(gap, Gap)
+            assert (gap.kind, gap.symbol, gap.since_ns, gap.until_ns) == (
+                "Trade", "BTCUSDT", trade(10).received_ns, rest[0].received_ns,
+            )  # fmt: skip
+            assert gap.why.startswith(f"{1000 - kept - 10} entries")
+            assert second.gaps == 1
+        async with read(redis_server.url(), since=1) as by_time:
+            gap, oldest = await read_some(by_time, 2)
+            assert isinstance(gap, Gap)
+            assert oldest == trade(1001 - kept)
+
+
+async def test_a_reader_goes_on_where_another_one_was_event_by_event(redis_server: RedisServer) -> None:
+    heard = connector()
+    async with fanout(redis_server) as out:
+        out.add(heard)
+        say(heard, *(trade(number) for number in range(1, 101)), *(fill(number) for number in range(1, 101)))
+        await until(lambda: out.snapshot().sent == 200, "all is sent")
+        found, position = list[Event](), dict[str, str]()
+        for count in (1, 30, 80, 89):
+            async with read(redis_server.url(), since=position or "oldest") as reader:
+                found += await read_some(reader, count)
+                assert reader.gaps == 0
+                position = reader.position
+        assert [one for one in found if isinstance(one, Trade)] == [trade(number) for number in range(1, 101)]
+        assert [one for one in found if isinstance(one, Fill)] == [fill(number) for number in range(1, 101)]
+
+
+async def test_from_now_on_is_from_the_first_look_on_also_in_streams_that_begin_later(
+    redis_server: RedisServer,
+) -> None:
+    heard = connector()
+    async with fanout(redis_server) as out, read(redis_server.url()) as reader:
+        out.add(heard)
+        say(heard, trade(1))
+        await until(lambda: out.snapshot().sent == 1, "it is sent")
+        waits = asyncio.ensure_future(read_some(reader, 2))
+        await asyncio.sleep(0.3)
+        say(heard, trade(2), trade(1, "ETHUSDT"))
+        assert {(one.symbol, one.trade_id) for one in await waits} == {("BTCUSDT", 2), ("ETHUSDT", 1)}
+        assert reader.gaps == 0
+
+
+async def test_a_server_that_lost_everything_costs_a_reader_only_what_it_had_not_read(
+    redis_server: RedisServer,
+) -> None:
+    redis_server.kill()
+    await redis_server.start(keeps=False)
+    heard = connector()
+    async with fanout(redis_server) as out, read(redis_server.url(), since="oldest") as reader:
+        out.add(heard)
+        say(heard, *(trade(number) for number in range(1, 51)))
+        await read_some(reader, 40)
+        position = reader.position
+        await read_some(reader, 10)
+        redis_server.kill()
+        await redis_server.start(keeps=False)
+        say(heard, trade(51))
+        assert await read_some(reader, 1) == [trade(51)]
+        async with read(redis_server.url(), since=position) as behind:
+            gap, told = await read_some(behind, 2)
+            assert isinstance(gap, Gap)
+            assert gap.why.startswith("10 entries")
+            assert told == trade(51)
+
+
+async def test_between_one_life_of_a_producer_and_the_next_there_is_a_gap(redis_server: RedisServer) -> None:
+    heard = connector()
+    async with read(redis_server.url(), since="oldest") as reader:
+        for number in (1, 2):
+            async with fanout(redis_server) as out:
+                out.add(heard)
+                say(heard, trade(number))
+        first, gap, second = await read_some(reader, 3)
+        assert (first, second) == (trade(1), trade(2))
+        assert isinstance(gap, Gap)
+        assert "another producer" in gap.why
+
+
+async def test_a_key_that_is_no_stream_stops_nothing_else_and_is_told(redis_server: RedisServer) -> None:
+    await redis_server.ask("SET", "perpwire:bybit:Trade:BTCUSDT", "taken")
+    heard, incidents = connector(), list[Incident]()
+    async with (
+        fanout(redis_server) as out,
+        read(redis_server.url(), kinds=Trade, symbols="ETHUSDT", since="oldest") as reader,
+    ):
+        out.on_incident(incidents.append)
+        out.add(heard)
+        say(heard, trade(1), trade(1, "ETHUSDT"), trade(2), trade(2, "ETHUSDT"))
+        assert await read_some(reader, 2) == [trade(1, "ETHUSDT"), trade(2, "ETHUSDT")]
+        assert out.snapshot().refused == 2
+        assert "WRONGTYPE" in out.snapshot().why_not
+        assert [type(one) for one in incidents] == [FanoutFailing]
+
+
+async def test_kinds_symbols_and_venue_choose_what_is_read_and_incidents_are_read_as_they_were(
+    redis_server: RedisServer,
+) -> None:
+    one, other = connector("bybit"), connector("binance")
+    incident = FanoutFailing(venue="bybit", time_ns=5, detail="of a test", reason="a test", waiting=3)
+    async with fanout(redis_server) as out:
+        out.add(one)
+        out.add(other, "second")
+        for heard in (one, other):
+            say(heard, trade(1), trade(2, "ETHUSDT"), fill(3))
+        one._tell(incident)
+        await until(lambda: out.snapshot().sent == 7, "all is sent")
+    async with read(redis_server.url(), venue="second", kinds=[Trade], symbols=["ETHUSDT"], since="oldest") as reader:
+        assert await read_some(reader, 1) == [trade(2, "ETHUSDT")]
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(reader), 0.3)
+    async with read(redis_server.url(), kinds=[Incident], since="oldest") as reader:
+        assert await read_some(reader, 1) == [incident]
+    async with read(redis_server.url(), kinds=[Fill], since="oldest") as reader:
+        assert await read_some(reader, 2) == [fill(3), fill(3)]
+
+
+async def test_what_is_wrong_with_a_call_is_told_before_anything_is_tried(redis_server: RedisServer) -> None:
+    url = redis_server.url()
+    for mistaken in ("http://127.0.0.1", "redis://", "", f"redis://:{SECRET}@127.0.0.1:port"):
+        with pytest.raises(BadInput) as wrong:
+            Fanout(mistaken)
+        assert SECRET not in repr(wrong.getrepr())
+    for options in ({"most_kept": 0}, {"market": 0}, {"account": -1}):
+        with pytest.raises(BadInput):
+            Fanout(url, **options)
+    out = Fanout(url)
+    out.add(connector())
+    with pytest.raises(BadInput, match="sent already"):
+        out.add(connector())
+    with pytest.raises(BadInput, match="there are streams, books"):
+        out.add(connector("binance"), sends=["everything"])
+    for since in ("yesterday", {"perpwire:bybit:Trade:BTCUSDT": "nonsense"}):
+        with pytest.raises(BadInput, match="since"):
+            read(url, since=since)  # type: ignore[arg-type]
+    with pytest.raises(BadInput, match="kinds"):
+        read(url, kinds=[Decimal])  # type: ignore[list-item]
+    await out.close()

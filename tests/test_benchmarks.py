@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.fanout.conftest import RedisServer, redis_server as redis_server
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -68,3 +69,14 @@ def test_every_client_of_the_frame_benchmark_hears_its_frames() -> None:
     }
     assert len(rows) == 32
     assert all(row["cpu_us"] > 0 and row["of_floor"] > 0 for row in rows)
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_the_fan_out_gets_every_event_into_redis(redis_server: RedisServer) -> None:
+    """It starts a server of its own; ours says that there is one."""
+    command = ["benchmarks/bench_fanout.py", "--events", "400", "--rate", "2000", "--repeat", "1"]
+    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, timeout=60, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert figures["in_the_read_callback_us"] > 0
+    assert figures["with_us"] > figures["without_us"] > 0

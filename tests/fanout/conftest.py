@@ -46,7 +46,7 @@ class RedisServer:
     async def ask(self, *words: str | int, password: str = "") -> Any:
         client = Redis.from_url(self.url(password), decode_responses=True)
         try:
-            return await client.execute_command(*words)
+            return await client.execute_command(*words)  # type: ignore[no-untyped-call]
         finally:
             await client.aclose()
 

@@ -8,6 +8,7 @@ import logging
 import random
 import re
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from tests.fanout.conftest import RedisServer
@@ -37,7 +38,7 @@ def _sooner(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(producer, "REFUSED_PAUSE_S", 0.2)
 
 
-def fanout(server: RedisServer, password: str = "", **options: int) -> Fanout:
+def fanout(server: RedisServer, password: str = "", **options: Any) -> Fanout:
     return Fanout(server.url(password), rng=random.Random(), **options)
 
 
@@ -81,8 +82,8 @@ async def test_a_reader_hears_all_that_handlers_of_both_venues_hear_in_order(red
             told = await read_some(reader, count)
             assert sum(map(len, heard.values())) == count
             assert out.snapshot().sent >= count
-            for (name, kind), events in heard.items():
-                read_back = [plain(one) for one in told if one.venue == name and isinstance(one, KINDS[kind])]
+            for (name, word), events in heard.items():
+                read_back = [plain(one) for one in told if one.venue == name and isinstance(one, KINDS[word])]
                 assert read_back == [plain(one) for one in events]
             assert reader.gaps == 0
 
@@ -170,7 +171,7 @@ async def test_what_has_no_room_while_redis_is_away_is_told_by_a_gap_and_fills_h
         gaps = [one for one in told if isinstance(one, Gap)]
         assert {(gap.kind, gap.symbol, gap.venue) for gap in gaps} == {("Trade", "BTCUSDT", "bybit")}
         missing = [number for gap in gaps for number in range(*ends(gap))]
-        assert sorted([one.trade_id for one in trades] + missing) == list(range(2, 6002))
+        assert sorted([*(one.trade_id for one in trades), *missing]) == list(range(2, 6002))
         assert sum(map(dropped, gaps)) == len(missing) == snapshot.dropped_market
         assert [one for one in told if isinstance(one, Fill)] == [fill(number) for number in range(2, 42)]
         assert reader.gaps == 0
@@ -401,7 +402,8 @@ async def test_what_is_wrong_with_a_call_is_told_before_anything_is_tried(redis_
         with pytest.raises(BadInput) as wrong:
             Fanout(mistaken)
         assert SECRET not in repr(wrong.getrepr())
-    for options in ({"most_kept": 0}, {"market": 0}, {"account": -1}):
+    wrong_figures: list[dict[str, Any]] = [{"most_kept": 0}, {"market": 0}, {"account": -1}, {"prefix": "two words"}]
+    for options in wrong_figures:
         with pytest.raises(BadInput):
             Fanout(url, **options)
     out = Fanout(url)

@@ -16,10 +16,14 @@ from perpwire.errors import APIError
 from perpwire.model.market import BookTicker, MarkPrice, Trade
 from perpwire.monitoring.observer import Observer
 from perpwire.monitoring.prometheus import BUCKETS_S, CONTENT_TYPE, METRICS, exposition, histograms, values
+from perpwire.monitoring.snapshot import FanoutSnapshot
 from perpwire.simulator.faults import Answer, Cut
 from perpwire.testing import World
 
 VENUES = ["binance", "bybit"]
+FANOUT = FanoutSnapshot(
+    is_up=True, why_not="", since_s=1.0, sent=5, dropped_market=2, dropped_account=1, refused=0, waiting=3, room=100
+)
 
 
 def samples(observer: Observer) -> dict[str, dict[tuple[str, ...], float]]:
@@ -84,6 +88,7 @@ def test_every_metric_that_is_said_has_a_row_and_its_labels_and_the_other_way_ro
     async def scenario(world: World, observer: Observer) -> None:
         queue = await world.bybit.watch_trades("BTCUSDT")
         await busy(world, "bybit")
+        observer.fanout = lambda: FANOUT
         world.simulation.faults["bybit"].add(Answer(status=400))
         with pytest.raises(APIError):
             await world.bybit.get_account_info()

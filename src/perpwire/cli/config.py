@@ -66,15 +66,18 @@ def check(
 
 
 def _try_out(found: Loaded) -> None:
-    """Page and alerts as `perpwire serve` takes them, so that no restart at night is the first to tell of it."""
+    """Page, alerts and Redis as `perpwire serve` takes them, so that no restart at night is the first to tell of it."""
+    from perpwire.fanout.link import check_url
     from perpwire.gateway.door import Door
     from perpwire.notification.rules_file import settings_of
     from perpwire.notification.setting_up import outlets_from
 
-    page, alerts = found.settings.page, found.settings.alerts
+    page, alerts, redis = found.settings.page, found.settings.alerts, found.settings.redis
     try:
         Door(page.host, page.token.reveal())
         outlets_from(settings_of(alerts))
+        if redis.url:
+            check_url(redis.url.reveal())
     except BadInput as error:
         where = "" if found.file is None else f"{found.file.name}: "
         fail(f"{where}{error.reason}" + (f" ({error.advice})" if error.code != "BAD_ALERTS" else ""), MISTAKEN)

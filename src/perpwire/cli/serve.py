@@ -42,7 +42,7 @@ def serve(
     ] = None,
     as_json: JsonDocument = False,
 ) -> None:
-    """Follow venues for as long as it runs: a status page, metrics, health and alerts. Trades nothing.
+    """Follow venues for as long as it runs: a status page, metrics, health, alerts, and Redis. Trades nothing.
 
     Prints where the page is when it is there: a line of words, or with --json one object: {"page": ...}.
     """
@@ -82,9 +82,17 @@ async def _serve(
             without_key.append(target.venue)
             if settings.venue(target.venue).account:
                 say_error(f"{error}; {target.venue} is followed without its account")
+    redis, fanout = settings.redis, None
+    if redis.url:
+        from perpwire.fanout.producer import Fanout
+
+        fanout = Fanout(
+            redis.url.reveal(), prefix=redis.prefix, most_kept=redis.most_kept, market=redis.market_waiting,
+            account=redis.account_waiting,
+        )  # fmt: skip
     undo = logs.set_up(
         level=settings.logs.level, format=settings.logs.format, file=settings.logs.file,
-        megabytes=settings.logs.megabytes, secrets=keys,
+        megabytes=settings.logs.megabytes, secrets=[*keys, *([fanout] if fanout is not None else [])],
     )  # fmt: skip
     try:
         async with AsyncExitStack() as stack:
@@ -99,7 +107,7 @@ async def _serve(
 
                 notifier = notifier_from(settings.alerts, spool=settings.state_file("alerts.spool"), secrets=keys)
             gateway = await stack.enter_async_context(
-                Gateway(settings, connectors, without_key=without_key, notifier=notifier)
+                Gateway(settings, connectors, without_key=without_key, notifier=notifier, fanout=fanout)
             )
             if as_json:
                 told = {"page": gateway.address, "exchanges": {name: at for name, at in where.items() if at}}

@@ -103,6 +103,36 @@ class PageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             raise ValueError("token must have 16 characters or more")
 
 
+class RedisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `perpwire serve` hears, for other machines, by Redis Streams.
+
+    Attributes:
+        url: Of the server, such as redis://127.0.0.1:6379/0; nothing is sent where there is none. With user and
+            password it is a secret: better by the variable.
+        prefix: What the names of all streams begin with.
+        send: "streams" (the market data that is followed), "books" (the changes of books that are kept), "account"
+            (orders, fills, positions, balances), "incidents".
+        most_kept: Entries that each stream keeps, about; older ones are dropped by Redis.
+        market_waiting: Events of market data that wait while Redis does not take them; past these the oldest are
+            dropped, and their readers told.
+        account_waiting: The same of the account's events and incidents.
+    """
+
+    url: Secret = Secret()
+    prefix: str = "perpwire"
+    send: tuple[Literal["streams", "books", "account", "incidents"], ...] = ("streams", "account", "incidents")
+    most_kept: int = 10_000
+    market_waiting: int = 20_000
+    account_waiting: int = 10_000
+
+    def __post_init__(self) -> None:
+        for name in ("most_kept", "market_waiting", "account_waiting"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more")
+        if not self.prefix or any(one.isspace() for one in self.prefix):
+            raise ValueError("prefix must be a word")
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is logged, and where to.
 
@@ -135,6 +165,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         guards: Limits of your own for orders.
         page: The status page.
         alerts: Who hears of what, how and when; a table of its own.
+        redis: Where what is heard is sent on to.
         logs: What is logged.
         state_dir: Folder for what outlives the program: orders under way, alerts that are not delivered yet.
     """
@@ -147,6 +178,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     guards: Guards = Guards()
     page: PageSettings = PageSettings()
     alerts: Mapping[str, Any] = MappingProxyType({})
+    redis: RedisSettings = RedisSettings()
     logs: LogSettings = LogSettings()
     state_dir: Path = Path("~/.local/state/perpwire")
 

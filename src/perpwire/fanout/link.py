@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from perpwire.errors import BadInput, PerpwireError
 
@@ -82,17 +83,12 @@ class Link:
     """
 
     def __init__(self, url: str, prefix: str) -> None:
-        parts = _parts_of(url)
-        try:
-            import redis.asyncio
-            import redis.backoff
-            import redis.exceptions
-            from redis.asyncio.retry import Retry
-        except ImportError:
-            raise BadInput(
-                "the client of Redis is not installed", code="NO_REDIS",
-                advice="Install it: pip install 'perpwire[redis]'.",
-            ) from None  # fmt: skip
+        parts = check_url(url)
+        import redis.asyncio
+        import redis.backoff
+        import redis.exceptions
+        from redis.asyncio.retry import Retry
+
         self._secrets = tuple(one for one in (parts.password, unquote(parts.password or "")) if one)
         self._failures: tuple[type[BaseException], ...] = (redis.exceptions.RedisError, OSError, TimeoutError)
         self._refusals: tuple[type[BaseException], ...] = (
@@ -185,7 +181,7 @@ class Link:
         Raises:
             RedisFailed: See class.
         """
-        asking = self._client.xread({**places}, count=most, block=round(wait_s * 1000))
+        asking = self._client.xread(dict[Any, Any](places), count=most, block=round(wait_s * 1000))
         found = await self._ask(asking, wait_s + ANSWER_S)
         rows = found.items() if isinstance(found, dict) else found or ()
         return [(name.decode(), [_stored(one) for one in entries]) for name, entries in rows]
@@ -213,10 +209,11 @@ class Link:
 _ADVICE = "Such as redis://127.0.0.1:6379/0, or redis://user:password@host:6379/0; rediss:// where it speaks TLS."
 
 
-def _parts_of(url: str) -> Any:
-    """
+def check_url(url: str) -> SplitResult:
+    """The parts of a server's URL.
+
     Raises:
-        BadInput: It is none of ours.
+        BadInput: It is none, or the client of Redis is not installed.
     """
     try:
         parts = urlsplit(url)
@@ -225,6 +222,11 @@ def _parts_of(url: str) -> Any:
         parts = urlsplit("")
     if parts.scheme not in ("redis", "rediss", "unix") or not (parts.hostname or parts.path):
         raise BadInput("this is no URL of a Redis server", code="BAD_REDIS_URL", advice=_ADVICE)
+    if find_spec("redis") is None:
+        raise BadInput(
+            "the client of Redis is not installed", code="NO_REDIS",
+            advice="Install it: pip install 'perpwire[redis]'.",
+        )  # fmt: skip
     return parts
 
 

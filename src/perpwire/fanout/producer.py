@@ -123,6 +123,10 @@ class Fanout:
         self._task: asyncio.Task[None] | None = None
         self._closing = False
 
+    def redact(self, text: str) -> str:
+        """For logs: `text` without the server's password."""
+        return self._link.redact(text)
+
     def __repr__(self) -> str:
         return f"<Fanout to {self._link.address}, {self._sent} sent, {self._waiting} waiting>"
 

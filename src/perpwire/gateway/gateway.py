@@ -13,6 +13,7 @@ from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.clock import Clock, SystemClock
 from perpwire.config.settings import Settings
 from perpwire.entropy import system_random
+from perpwire.fanout.producer import Fanout
 from perpwire.gateway.following import Following
 from perpwire.gateway.pages import Pages
 from perpwire.gateway.showing import Shown
@@ -24,6 +25,9 @@ log = logging.getLogger("perpwire.gateway")
 
 CLOSE_S = 0.8
 """All of it has ended by then, or is left to the process's own end."""
+
+FANOUT_S = 0.3
+"""What waits for Redis is sent for so long at the end."""
 
 ALERTS_S = 0.4
 """Alerts that wait are delivered for so long at the end; the rest is kept for the next start, if there is a spool."""
@@ -37,6 +41,7 @@ class Gateway:
         connectors: By venue name, not started; the gateway starts and closes them.
         without_key: Venues whose connector has none: public data only.
         notifier: Who is told of incidents; not started. None: nobody.
+        fanout: Sends what is heard on to Redis, as settings.redis wants it; not started. None: nothing is sent.
     """
 
     def __init__(
@@ -46,6 +51,7 @@ class Gateway:
         *,
         without_key: Collection[str] = (),
         notifier: Notifier | None = None,
+        fanout: Fanout | None = None,
         clock: Clock | None = None,
         rng: random.Random | None = None,
     ) -> None:
@@ -53,6 +59,7 @@ class Gateway:
         rng = rng or system_random()
         self.connectors = dict(connectors)
         self._notifier = notifier
+        self._fanout = fanout
         self.observer = Observer(clock)
         self._followings = {
             name: Following(connector, settings.venue(name), has_key=name not in without_key, clock=clock, rng=rng)
@@ -63,6 +70,14 @@ class Gateway:
             if notifier is not None:
                 following.connector.on_incident(notifier.on_incident)
             self.observer.add(following.connector, name, missing=following.missing)
+            if fanout is not None:
+                fanout.add(following.connector, name, sends=settings.redis.send)
+        if fanout is not None:
+            fanout.on_incident(IncidentLog())
+            if notifier is not None:
+                fanout.on_incident(notifier.on_incident)
+            fanout.on_incident(self.observer.tell)
+            self.observer.fanout = fanout.snapshot
         self.pages = Pages(
             Shown(self.observer, clock, language=settings.page.language),
             self._exposition,
@@ -87,6 +102,8 @@ class Gateway:
         await self.pages.start()
         if self._notifier is not None:
             await self._notifier.start()
+        if self._fanout is not None:
+            await self._fanout.start()
         self.observer.start()
         loop = asyncio.get_running_loop()
         self._tasks = [
@@ -104,6 +121,8 @@ class Gateway:
             self.pages.close(),
             *(one.connector.close() for one in self._followings.values()),
         ]
+        if self._fanout is not None:
+            ends.append(self._fanout.close(FANOUT_S))
         if self._notifier is not None:
             ends.append(self._notifier.close(ALERTS_S))
         _, late = await asyncio.wait([asyncio.ensure_future(one) for one in ends], timeout=CLOSE_S)

@@ -1,8 +1,8 @@
 """Events and incidents as JSON objects, and back: the one form in which they leave this program.
 
 `kind` names the class. Prices and quantities are text, exact and never in exponent form; levels of a book are `bids`
-and `asks`, pairs of such texts. A field that is called `kind` itself is `of`: {"kind": "Gap", "of": "Trade", ...}. Whole
-numbers may be greater than what a float holds (`received_ns`, ids).
+and `asks`, pairs of such texts. A field that is called `kind` itself is `of`: {"kind": "Gap", "of": "Trade", ...}.
+Whole numbers may be greater than what a float holds (`received_ns`, ids).
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from perpwire.model.incident import Incident
 from perpwire.monitoring.bars import bars
 from perpwire.monitoring.observed import Observed
 from perpwire.monitoring.reading import snapshot_of
-from perpwire.monitoring.snapshot import History, SeenIncident, Snapshot
+from perpwire.monitoring.snapshot import FanoutSnapshot, History, SeenIncident, Snapshot
 
 log = logging.getLogger("perpwire.monitoring")
 
@@ -43,6 +43,8 @@ class Observer:
         self._observed: dict[str, Observed] = {}
         self._incidents: deque[SeenIncident] = deque(maxlen=incidents_kept)
         self._handlers: list[Callable[[SeenIncident], None]] = []
+        self.fanout: Callable[[], FanoutSnapshot] | None = None
+        """Says how the fan-out goes, where there is one."""
         self._last_id = 0
         self._every = Every(clock, LOOK_S, self._look)
         self._began_ns = clock.monotonic_ns()
@@ -68,7 +70,8 @@ class Observer:
 
         def take(incident: Incident) -> None:
             if self._observed.get(name) is one:
-                self._take(one, incident)
+                one.take(incident, logs.event_name(type(incident)))
+                self.tell(incident, one.name)
 
         connector.on_incident(take)
 
@@ -109,6 +112,7 @@ class Observer:
             up_s=(self._clock.monotonic_ns() - self._began_ns) / 1e9,
             venues=tuple(snapshot_of(one, now_ns) for one in self._observed.values()),
             bars=bars([one.measured() for one in self._observed.values()]),
+            fanout=None if self.fanout is None else self.fanout(),
         )
 
     def history(self, name: str) -> History:
@@ -133,14 +137,14 @@ class Observer:
     def on_incident(self, handler: Callable[[SeenIncident], None]) -> None:
         self._handlers.append(handler)
 
-    def _take(self, one: Observed, incident: Incident) -> None:
+    def tell(self, incident: Incident, name: str = "") -> None:
+        """Remember an incident: of the connector of that name, or of none."""
         kind = logs.event_name(type(incident))
-        one.take(incident, kind)
         self._last_id += 1
         seen = SeenIncident(
             id=self._last_id,
             time_ns=incident.time_ns,
-            name=one.name,
+            name=name,
             venue=incident.venue,
             kind=kind,
             severity=_SEVERITIES[logs.level_of(type(incident))],

@@ -98,6 +98,11 @@ METRICS: dict[str, Row] = {
         Row("perpwire_loop_stalls", "counter", (), "How often the event loop stood still."),
         Row("perpwire_loop_stalled_seconds", "counter", (), "Seconds that it did."),
         Row("perpwire_clock_offset_seconds", "gauge", (), "The venue's clock less this machine's."),
+        Row("perpwire_fanout_up", "gauge", (), "1: Redis takes what is heard here.", of_connector=False),
+        Row("perpwire_fanout_sent", "counter", (), "Entries that Redis took.", of_connector=False),
+        Row("perpwire_fanout_dropped", "counter", ("lane",), "Events that were dropped while Redis did not take them; "
+            "each is told by a gap.", of_connector=False),
+        Row("perpwire_fanout_waiting", "gauge", (), "Events that wait for Redis.", of_connector=False),
         Row("perpwire_key_expires_timestamp_seconds", "gauge", (), "When the API key expires, Unix time."),
     )
 }  # fmt: skip
@@ -181,6 +186,12 @@ def values(snapshot: Snapshot) -> Iterator[tuple[str, _Labels, _Number]]:
         yield "perpwire_quality", (bar.name,), bar.value
         yield "perpwire_quality_wanted", (bar.name,), bar.wanted
         yield "perpwire_quality_holds", (bar.name,), bar.holds
+    if (fanout := snapshot.fanout) is not None:
+        yield "perpwire_fanout_up", (), fanout.is_up
+        yield "perpwire_fanout_sent", (), fanout.sent
+        yield "perpwire_fanout_dropped", ("market",), fanout.dropped_market
+        yield "perpwire_fanout_dropped", ("account",), fanout.dropped_account
+        yield "perpwire_fanout_waiting", (), fanout.waiting
     for venue in snapshot.venues:
         for name, labels, number in (*_of_connector(venue), *_of_streams(venue), *_of_account(venue)):
             yield name, (venue.venue, venue.name, *labels), number

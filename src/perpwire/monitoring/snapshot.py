@@ -242,7 +242,7 @@ class SeenIncident(msgspec.Struct, frozen=True, kw_only=True):
     """One incident, numbered from 1 in the order of their coming.
 
     Attributes:
-        name: Of the connector.
+        name: Of the connector; "" where it is of none.
         kind: Such as "connection_lost": logs.event_name.
         severity: "info", "warning" or "critical".
         facts: What else it says, as text.

@@ -3,7 +3,7 @@
 import { drawBars } from "./bars.js";
 import { h, list, say, set } from "./dom.js";
 import { Feed } from "./feed.js";
-import { span } from "./format.js";
+import { number, span } from "./format.js";
 import { History } from "./history.js";
 import { Incidents } from "./incidents.js";
 import { Venue, anchor } from "./venue.js";
@@ -50,6 +50,7 @@ function now({ snapshot, missing }) {
   const timeMs = snapshot.time_ns / 1e6;
   drawBars(snapshot.bars);
   drawVerdict(missing);
+  drawFanout(snapshot.fanout);
   list(
     byId("venues"), snapshot.venues, (one) => one.name,
     (one) => {
@@ -76,6 +77,18 @@ function drawVerdict(missing) {
     (element, one) => say(element.lastChild, one.kind === "connection" ? stateWord(one.why) : one.why || word("not_yet")),
   );
   title();
+}
+
+/** What goes to Redis is no matter of our being ready: it is told beside it. */
+function drawFanout(now) {
+  set(byId("fanout"), "hidden", now === null);
+  if (now === null) return;
+  set(byId("fanout"), "data-state", now.is_up ? "good" : "bad");
+  const dropped = now.dropped_market + now.dropped_account;
+  const words = [now.is_up ? word("fanout_up") : word("fanout_down", { why: now.why_not })];
+  words.push(word("fanout_sent", { n: number(now.sent) }), word("fanout_waiting", { n: number(now.waiting) }));
+  if (dropped) words.push(word("dropped", { n: number(dropped) }));
+  say(byId("fanout"), words.join(" · "));
 }
 
 function whatWords(one) {

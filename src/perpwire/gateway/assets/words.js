@@ -43,6 +43,12 @@ const WORDS = {
   warning: ["warning", "경고"],
   critical: ["critical", "심각"],
 
+  // the fan-out
+  fanout_up: ["Redis takes what is heard", "Redis 전송 정상"],
+  fanout_down: ["Redis does not take what is heard: {why}", "Redis 전송 장애: {why}"],
+  fanout_sent: ["{n} sent", "전송 {n}건"],
+  fanout_waiting: ["{n} waiting", "대기 {n}건"],
+
   // a venue
   connections: ["Connections", "연결"],
   no_connections: ["No connection is wanted yet.", "아직 요청된 연결이 없습니다."],

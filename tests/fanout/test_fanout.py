@@ -345,6 +345,23 @@ async def test_a_server_that_lost_everything_costs_a_reader_only_what_it_had_not
             assert told == trade(51)
 
 
+@pytest.mark.parametrize("before_s", [0.0, 0.001, 0.006, 0.02])
+async def test_at_the_end_what_waits_is_sent_and_nothing_is_waited_for(
+    redis_server: RedisServer, before_s: float
+) -> None:
+    heard = connector()
+    out = fanout(redis_server)
+    await out.start()
+    out.add(heard)
+    say(heard, *(trade(number) for number in range(1, 601)))
+    await asyncio.sleep(before_s)
+    async with asyncio.timeout(10):
+        await out.close(60)
+    say(heard, trade(601))
+    assert out.snapshot().sent == 600
+    assert len(await redis_server.entries("perpwire:bybit:Trade:BTCUSDT")) == 600
+
+
 async def test_between_one_life_of_a_producer_and_the_next_there_is_a_gap(redis_server: RedisServer) -> None:
     heard = connector()
     async with read(redis_server.url(), since="oldest") as reader:

@@ -235,8 +235,8 @@ class Fanout:
 
     async def _run(self) -> None:
         while True:
-            await self._backlog.wait()
             if not self._closing:
+                await self._backlog.wait()
                 await self._clock.sleep(LINGER_S)
             entries = self._backlog.take(BATCH)
             if entries:

@@ -12,6 +12,7 @@ from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.clock import ManualClock
 from perpwire.errors import BadInput, GuardRefused, NotOffered
 from perpwire.model.order import OrderStatus
+from perpwire.simulator.faults import Silence, Skew
 from perpwire.testing import World, offline
 
 VENUES = ("binance", "bybit")
@@ -99,3 +100,51 @@ def test_guards_hold_for_an_amended_order_as_it_would_be() -> None:
             assert changed.price == 59000
 
     play("bybit", scene)
+
+
+# --- the venue's clock is put back ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("followed", [False, True], ids=["by answers", "by stream"])
+@pytest.mark.parametrize("venue", VENUES)
+def test_an_amended_price_shows_though_the_venues_clock_was_put_back(venue: str, followed: bool) -> None:
+    async def scene(world: World, connector: VenueConnector) -> None:
+        if followed:
+            await connector.open_account_stream()
+        order = await connector.place_order(SYMBOL, "BUY", "0.01", "LIMIT", price=50000)
+        await world.clock.sleep(1)
+        world.simulation.faults[venue].add(Skew(seconds=-60.0))
+        for price in (50001, 50002):
+            amended = await connector.amend_order(SYMBOL, order.order_id, price=price)
+            assert amended.price == Decimal(price)
+            if followed:
+                await world.clock.sleep(1)
+                (known,) = connector.account_state.open_orders
+                assert known.price == Decimal(price)
+        async with world.connector(venue) as other:  # another program
+            await other.amend_order(SYMBOL, order.order_id, price="50003")
+        if followed:
+            await world.clock.sleep(1)
+            (known,) = connector.account_state.open_orders
+            assert known.price == Decimal(50003)
+
+    play(venue, scene)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_what_was_amended_elsewhere_during_an_outage_and_a_step_back_is_known_afterwards(venue: str) -> None:
+    async def scene(world: World, connector: VenueConnector) -> None:
+        await connector.open_account_stream()
+        order = await connector.place_order(SYMBOL, "BUY", "0.01", "LIMIT", price=50000)
+        await world.clock.sleep(40)
+        faults = world.simulation.faults[venue]
+        faults.add(Silence(route="private", seconds=60))
+        faults.add(Skew(seconds=-3600.0))
+        async with world.connector(venue) as other:
+            await other.amend_order(SYMBOL, order.order_id, price="50003")
+        await world.clock.sleep(120)
+        (known,) = connector.account_state.open_orders
+        assert known.price == Decimal(50003)
+
+    play(venue, scene)

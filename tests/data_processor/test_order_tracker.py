@@ -268,3 +268,93 @@ def test_open_of_late_is_what_is_open_and_was_told_of_within_the_time() -> None:
     assert [one.order_id for one in tracker.open_of_late(15.0)] == ["1", "2"]
     now_s[0] = 20.0
     assert [one.order_id for one in tracker.open_of_late(15.0)] == ["2"]
+
+
+# --- the venue's clock is put back ------------------------------------------------------------------------------------
+
+
+class Life(msgspec.Struct):
+    """What an order goes through, by a venue whose clock is put forth and back: each state with the time (seconds) at
+    which it came about, and whether it was our own change."""
+
+    states: list[Order]
+    at_s: list[float]
+    is_ours: list[bool]
+
+
+@st.composite
+def stepped_lives(draw: st.DrawFn) -> Life:
+    now_s, ahead_ms, price, filled = 0.0, 0, 100, 0
+    life = Life([an_order(created_time_ms=1_000_000, updated_time_ms=1_000_000)], [0.0], [False])
+    for _ in range(draw(st.integers(1, 8))):
+        now_s += draw(st.sampled_from((0.01, 1.0, 20.0, 300.0)))
+        ahead_ms += draw(st.sampled_from((0, 0, 8_000, -8_000, -60_000, -3_600_000)))
+        is_ours = draw(st.booleans())
+        if draw(st.booleans()) and filled < QUANTITY - 1:
+            filled, is_ours = filled + 1, False
+        else:
+            price += 1
+        life.states.append(
+            an_order(
+                status=OrderStatus.PARTIALLY_FILLED if filled else OrderStatus.NEW,
+                price=Decimal(price), filled_quantity=Decimal(filled),
+                average_price=Decimal(100) if filled else None,
+                created_time_ms=1_000_000, updated_time_ms=10**9 + ahead_ms + round(now_s * 1000),
+            )
+        )  # fmt: skip
+        life.at_s.append(now_s)
+        life.is_ours.append(is_ours)
+    return life
+
+
+@given(stepped_lives(), st.data())
+def test_what_the_stream_tells_in_order_holds_however_the_venues_clock_is_put(life: Life, data: st.DataObject) -> None:
+    """Beside it answers to questions show the state as it is, or as it was within the lag of the venue's lists, unless
+    the clock was put back meanwhile."""
+    now_s = 0.0
+    tracker = OrderTracker(lambda: round(now_s * 1e9))
+    for n, state in enumerate(life.states):
+        now_s = life.at_s[n]
+        if life.is_ours[n] and data.draw(st.booleans()):
+            tracker.on_answer(state, since_ns=round((now_s - 0.001) * 1e9))
+            assert essence(tracker.find("BTCUSDT", "1", None)) == essence(state)
+        told = msgspec.structs.replace(state, received_ns=10**18 + round(now_s * 1e9))
+        tracker.on_event(told)
+        assert essence(tracker.find("BTCUSDT", "1", None)) == essence(state)
+        for stale in life.states[max(0, n - 2) : n + 1]:
+            at_s = life.at_s[life.states.index(stale)]
+            is_of_this_clock = (stale.updated_time_ms or 0) - 1000 * at_s <= (state.updated_time_ms or 0) - 1000 * now_s
+            if now_s - at_s < 10 and is_of_this_clock and data.draw(st.booleans()):
+                tracker.on_answer(stale)
+                assert not tracker.is_news(stale) or stale is state
+                assert essence(tracker.find("BTCUSDT", "1", None)) == essence(state)
+
+
+@given(stepped_lives())
+def test_without_a_stream_our_own_changes_hold_and_what_is_read_much_later(life: Life) -> None:
+    now_s = 0.0
+    tracker = OrderTracker(lambda: round(now_s * 1e9))
+    for n, state in enumerate(life.states):
+        now_s = life.at_s[n]
+        if life.is_ours[n]:
+            tracker.on_answer(state, since_ns=round((now_s - 0.001) * 1e9))
+            assert essence(tracker.find("BTCUSDT", "1", None)) == essence(state)
+        elif n == len(life.states) - 1:
+            now_s += 31
+            assert tracker.is_news(state) or _same(tracker, state)
+            tracker.on_answer(state)
+            assert essence(tracker.find("BTCUSDT", "1", None)) == essence(state)
+
+
+def _same(tracker: OrderTracker, state: Order) -> bool:
+    known = tracker.find("BTCUSDT", "1", None)
+    assert known is not None
+    return (known.price, known.filled_quantity, known.status) == (state.price, state.filled_quantity, state.status)
+
+
+def test_a_fill_and_an_end_are_not_taken_back_by_what_is_known_to_be_later() -> None:
+    tracker = OrderTracker(lambda: 10**12)
+    tracker.on_event(an_order(status=OrderStatus.CANCELED, filled_quantity=Decimal(3), received_ns=5))
+    odd = an_order(status=OrderStatus.PARTIALLY_FILLED, filled_quantity=Decimal(2), updated_time_ms=1)
+    now = tracker.on_answer(odd, since_ns=2 * 10**12)
+    assert (now.status, now.filled_quantity) == (OrderStatus.CANCELED, Decimal(3))

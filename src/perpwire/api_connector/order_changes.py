@@ -63,6 +63,7 @@ class OrderChanges:
             wanted = ((price, one.price), (quantity, one.quantity), (trigger_price, one.trigger_price))
             return all(value is None or value == now for value, now in wanted)
 
+        began_ns = self._clock.monotonic_ns()
         sending = Sending((), self._venue.recv_window_ms + MARGIN_MS, self._clock)
         doubt: APIError | None = None
         try:
@@ -75,12 +76,13 @@ class OrderChanges:
                 raise
             doubt = error
         else:
-            answer = self._orders.on_answer(answer)
             if is_amended(answer):
-                return answer
+                # The change is made, so all that was told before it is older, whatever the venue's clock says.
+                return self._orders.on_answer(answer, since_ns=began_ns)
+            self._orders.on_answer(answer)
         seen = await watch_until(
             self._desk, order.symbol, order.order_id, None, lambda one: is_amended(one) or one.status.is_final,
-            CHANGED_S if doubt is None else LOST_ANSWER_S,
+            CHANGED_S if doubt is None else LOST_ANSWER_S, since_ns=began_ns if doubt is None else None,
         )  # fmt: skip
         if seen.order is not None and is_amended(seen.order):
             return seen.order
@@ -93,6 +95,7 @@ class OrderChanges:
         if (
             doubt is not None
             and seen.trouble is None
+            and not seen.was_shown
             and self._desk.sync.venue_ms() > sending.last_ms + sending.window_ms
         ):
             raise NotSent(

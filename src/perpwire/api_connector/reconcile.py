@@ -293,11 +293,13 @@ class Seen(NamedTuple):
         order: As it was last told of; None: the venue knows it nowhere, or could not be asked.
         is_so: What was waited for holds.
         trouble: Why the venue could not be asked, the last time.
+        was_shown: An answer showed it so, though by its time it is older than what is known.
     """
 
     order: Order | None
     is_so: bool
     trouble: APIError | None
+    was_shown: bool = False
 
 
 async def watch_until(
@@ -309,9 +311,14 @@ async def watch_until(
     pauses_s: Sequence[float],
     *,
     from_known: bool = True,
+    since_ns: int | None = None,
 ) -> Seen:
     """Watch an order by the account's stream, and by a question after each pause, until something holds of it; none
-    of the questions is asked once it does, nor any where it is known to hold (unless not `from_known`)."""
+    of the questions is asked once it does, nor any where it is known to hold (unless not `from_known`).
+
+    Args:
+        since_ns: It came to hold after this time, monotonic, where it does; None: nobody knows whether it will.
+    """
     known = desk.orders.find(symbol, order_id, client_order_id)
     if from_known and known is not None and holds(known):
         return Seen(known, True, None)
@@ -325,10 +332,11 @@ async def watch_until(
     is_late = tracked is None or desk.clock.monotonic_ns() - tracked.told_ns > LAG_S * 1e9
     last: Order | None = None if is_late else known
     trouble: APIError | None = None
+    was_shown = False
     conditional = None if known is None else known.is_conditional
 
     async def ask() -> None:
-        nonlocal last, trouble
+        nonlocal last, trouble, was_shown
         for pause_s in pauses_s:
             await desk.clock.sleep(pause_s)
             try:
@@ -339,7 +347,8 @@ async def watch_until(
             except APIError as error:
                 trouble = error
                 continue
-            trouble, last = None, desk.orders.on_answer(answer)
+            was_shown = holds(answer)
+            trouble, last = None, desk.orders.on_answer(answer, since_ns=since_ns if was_shown else None)
             on_evidence(last)
             if found.done():
                 return
@@ -354,7 +363,7 @@ async def watch_until(
     finally:
         off()
         asking.cancel()
-    return Seen(found.result(), True, None) if found.done() else Seen(last, False, trouble)
+    return Seen(found.result(), True, None) if found.done() else Seen(last, False, trouble, was_shown)
 
 
 def _rests(request: OrderRequest) -> bool:

@@ -3,6 +3,11 @@
 What is known of an order is the meeting of all that was ever said of it: a final state is never taken back, the filled
 quantity never falls, of two equal states the one of the newer venue time holds, and what the stream says stands above a
 reply. So any order and any doubling of the same messages ends in the same place.
+
+The venue's clock may be put back, and then what is newer bears an older time. So times do not count where more is
+known: an answer to a change of our own is newer than all that was told before we asked for it; what the stream says
+much too late was stamped by another clock, as one socket keeps the order; and an answer is newer than what was told
+long before.
 """
 
 from __future__ import annotations
@@ -15,6 +20,12 @@ from perpwire.model.order import Fill, Order, OrderStatus
 
 KEPT = 10_000
 """So many orders are kept that have ended, or that only replies told of; open ones stay as long as they are open."""
+
+STEP_MS = 5_000
+"""By so much messages may overtake each other: more is a step of the venue's clock."""
+
+SETTLED_S = 30.0
+"""So old an answer may be when it comes, with the lag of the venue's lists: what was told before that it has seen."""
 
 Key = tuple[str, str]
 """Symbol and order id: a venue may count by symbol."""
@@ -38,9 +49,16 @@ _FINAL = 4
 _NEWS = ("status", "filled_quantity", "quantity", "price", "child_order_id")
 
 
-def merged(known: Order, said: Order) -> Order:
-    """Both together; they are states of one order. Where both are as good, `said` holds."""
-    newer, older = (said, known) if _progress(said) >= _progress(known) else (known, said)
+def merged(known: Order, said: Order, *, is_later: bool = False) -> Order:
+    """Both together; they are states of one order. Where both are as good, `said` holds.
+
+    Args:
+        is_later: `said` is known to be the later state, whatever the times say, unless it is of less progress.
+    """
+    progress, said_progress = _progress(known), _progress(said)
+    if is_later and not known.status.is_final:
+        progress, said_progress = progress[:_TIMELESS], said_progress[:_TIMELESS]
+    newer, older = (said, known) if said_progress >= progress else (known, said)
     if newer is older or newer == older:
         return newer
     filled = older if older.filled_quantity > newer.filled_quantity else newer
@@ -76,6 +94,10 @@ def _progress(order: Order) -> tuple[object, ...]:
     """How far along it is. What only the stream has is when its frame came; a reply has 0 there."""
     rank = _RANK.get(order.status, _FINAL)
     return (rank == _FINAL, order.filled_quantity, rank, order.updated_time_ms or 0, order.received_ns > 0)
+
+
+_TIMELESS = 3
+"""So many parts of the progress are no matter of a clock."""
 
 
 def _age_ms(order: Order) -> int:
@@ -131,9 +153,13 @@ class OrderTracker:
 
     # --- what is said -------------------------------------------------------------------------------------------------
 
-    def on_answer(self, order: Order) -> Order:
-        """A reply of the venue told of it; gives what is known now."""
-        return self._take(order, False)
+    def on_answer(self, order: Order, *, since_ns: int | None = None) -> Order:
+        """A reply of the venue told of it; gives what is known now.
+
+        Args:
+            since_ns: It came to be so after this time, monotonic: it is later than all that was told until then.
+        """
+        return self._take(order, False, since_ns)
 
     def on_event(self, order: Order) -> Order:
         """The account's stream, or the venue's list of open orders, told of it; gives what is known now."""
@@ -144,14 +170,15 @@ class OrderTracker:
         if self._watchers:
             self._show(fill.client_order_id, fill)
 
-    def _take(self, order: Order, by_stream: bool) -> Order:
+    def _take(self, order: Order, by_stream: bool, since_ns: int | None = None) -> Order:
         key = (order.symbol, order.order_id)
         tracked = self._orders.get(key)
         if tracked is None:
             tracked = self._orders[key] = Tracked(order, self._now_ns(), by_stream)
             now = order
         else:
-            now = tracked.order = merged(tracked.order, order)
+            is_later = self._is_later(tracked, order, since_ns)
+            now = tracked.order = merged(tracked.order, order, is_later=is_later)
             tracked.told_ns = self._now_ns()
             tracked.by_stream = tracked.by_stream or by_stream
         if now.child_order_id is not None:
@@ -163,6 +190,17 @@ class OrderTracker:
             for name in (now.client_order_id, key, self._parents.get(key)):
                 self._show(name, told)
         return told
+
+    def _is_later(self, tracked: Tracked, said: Order, since_ns: int | None = None) -> bool:
+        """Whether `said` is sure to be the later state, though its time be older."""
+        if since_ns is not None:
+            return tracked.told_ns <= since_ns
+        known_ms, said_ms = tracked.order.updated_time_ms, said.updated_time_ms
+        if not known_ms or not said_ms or known_ms - said_ms <= STEP_MS:
+            return False
+        if said.received_ns and tracked.order.received_ns:
+            return True
+        return tracked.told_ns < self._now_ns() - round(SETTLED_S * 1e9)
 
     def _keep_or_fade(self, key: Key, tracked: Tracked, told: Order) -> None:
         """What is over, and what nothing may ever end, is let go of when it is among the oldest of its kind."""
@@ -259,7 +297,8 @@ class OrderTracker:
         known = self.find(order.symbol, order.order_id, None)
         if known is None:
             return True
-        now = merged(known, order)
+        tracked = self._orders.get((order.symbol, order.order_id))
+        now = merged(known, order, is_later=tracked is not None and self._is_later(tracked, order))
         return any(getattr(now, name) != getattr(known, name) for name in _NEWS)
 
     def let_go(self, symbol: str, order_id: str, older_s: float) -> None:

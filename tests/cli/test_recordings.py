@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from perpwire.cli.main import app
-from perpwire.data_processor.recording import Recording
+from perpwire.data_processor.recording_format import Recording
 from perpwire.simulator.faults import Answer
 from perpwire.threaded import ThreadedExchange
 

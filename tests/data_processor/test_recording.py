@@ -16,7 +16,8 @@ import pytest
 
 from perpwire.clock import ManualClock, SystemClock
 from perpwire.data_processor import recording as recordings
-from perpwire.data_processor.recording import ENDED, OURS, Frame, Recorder, Recording
+from perpwire.data_processor.recording import Recorder
+from perpwire.data_processor.recording_format import ENDED, OURS, Frame, Recording
 from perpwire.data_processor.replay import Replay
 from perpwire.errors import BadInput
 from perpwire.model.incident import ConnectionLost

@@ -13,7 +13,7 @@ from perpwire.cli.replaying import chosen
 from perpwire.cli.running import errors, say_error
 from perpwire.data_processor.export import CsvWriter, ParquetWriter, Writer
 from perpwire.data_processor.hftbacktest import HftBacktestWriter
-from perpwire.data_processor.recording import Recording
+from perpwire.data_processor.recording_format import Recording
 from perpwire.data_processor.replay import Replay
 from perpwire.errors import BadInput
 from perpwire.model.market import AggTrade, BookDelta, BookSnapshot, Event, Trade, Unknown

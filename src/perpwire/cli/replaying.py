@@ -9,7 +9,7 @@ from pathlib import Path
 
 from perpwire.cli.running import say_error
 from perpwire.clock import SystemClock
-from perpwire.data_processor.recording import Recording
+from perpwire.data_processor.recording_format import Recording
 from perpwire.data_processor.replay import Replay
 from perpwire.errors import BadInput
 from perpwire.model.market import Event

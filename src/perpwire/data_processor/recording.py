@@ -1,14 +1,4 @@
-"""A recording: raw frames with their arrival times, on disk, as they came.
-
-One line a message: arrival (Unix nanoseconds, our clock), a space, the connection, a space, the frame:
-
-    1790000000000000000 binance/public {"stream":"btcusdt@bookTicker","data":{...}}
-
-Lines of the connection "perpwire" are facts of our own, as JSON: that a connection was lost, that frames had to be
-dropped, that the recording ended as it should. A file that lacks the last was cut off. What may hold a secret is
-blanked out; a line break inside a frame, which JSON knows as white space only, becomes a space. Lines of older
-recordings without a connection are read as Binance's public streams.
-"""
+"""Writes recordings: what a connector hears, as recording_format.py has it."""
 
 from __future__ import annotations
 
@@ -17,29 +7,22 @@ import gzip
 import logging
 import os
 import re
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from perpwire.clock import Clock, Every
+from perpwire.data_processor.recording_format import BOOK, DROPPED, ENDED, NO_BOOK, OURS, zstandard_package
 from perpwire.errors import BadInput
 from perpwire.model.incident import Incident
 from perpwire.model.market import BookSnapshot
 
 log = logging.getLogger("perpwire.data_processor")
 
-OURS = "perpwire"
-ENDED = "recording_ended"
-DROPPED = "frames_dropped"
-NO_BOOK = "book_not_read"
-BOOK = "book"
-"""A whole book, as it was read over REST: where a venue's streams do not begin with one."""
 FLUSH_S = 1.0
 """What is older is on its way to disk."""
 
@@ -48,143 +31,6 @@ MOST_WAITING = 64_000_000
 
 _SECRETS = re.compile(rb'("(?:listenKey|apiKey|signature|token)"\s*:\s*")[^"]*')
 _NAME = re.compile(r"[^\s]+\Z")
-
-
-class Frame(NamedTuple):
-    """One line of a recording.
-
-    Attributes:
-        received_ns: When it was readable: Unix nanoseconds, the recorder's clock.
-        connection: Such as "binance/public"; OURS for a fact of our own.
-        data: The frame.
-    """
-
-    received_ns: int
-    connection: str
-    data: bytes
-
-    @property
-    def venue(self) -> str:
-        return self.connection.partition("/")[0]
-
-    @property
-    def route(self) -> str:
-        """Of the venue's streams; a further connection of a route ("binance/public#2") is of that route."""
-        return self.connection.partition("/")[2].partition("#")[0]
-
-    def fact(self) -> dict[str, Any] | None:
-        """What it says where it is one of ours."""
-        return msgspec.json.decode(self.data, type=dict[str, Any]) if self.connection == OURS else None
-
-
-# --- reading ----------------------------------------------------------------------------------------------------------
-
-
-class Recording:
-    """Reads files in order, as one recording.
-
-    Attributes:
-        is_whole: Once read to its end: each file was ended as it should be. False: its last second or so is missing.
-        unreadable: Lines that are none, which were passed over: 1 at most in a file that was cut off.
-    """
-
-    def __init__(self, *paths: Path | str, connection: str = "binance/public") -> None:
-        """
-        Args:
-            connection: Of lines that name none.
-
-        Raises:
-            BadInput: No file, or one that is not there.
-        """
-        self._paths = [Path(path) for path in paths]
-        missing = [str(path) for path in self._paths if not path.is_file()]
-        if missing or not self._paths:
-            raise BadInput(f"no such recording: {', '.join(missing) or 'none was named'}", code="NO_RECORDING")
-        self._connection = connection
-        self.is_whole = True
-        self.unreadable = 0
-
-    def __iter__(self) -> Iterator[Frame]:
-        self.is_whole, self.unreadable = True, 0
-        for path in self._paths:
-            ended = False
-            with opened(path) as file:
-                for line in _lines(file):
-                    frame = self._frame(line)
-                    if frame is None:
-                        self.unreadable += 1
-                        continue
-                    if frame.connection == OURS:
-                        ended = (frame.fact() or {}).get("event") == ENDED
-                    yield frame
-            self.is_whole = self.is_whole and ended
-
-    def _frame(self, line: bytes) -> Frame | None:
-        at, _, rest = line.partition(b" ")
-        if not at.isdigit() or not line.endswith(b"\n"):
-            return None
-        rest = rest[:-1].removesuffix(b"\r")
-        if rest.startswith((b"{", b"[")):
-            return Frame(int(at), self._connection, rest)
-        connection, found, data = rest.partition(b" ")
-        return Frame(int(at), connection.decode("ascii", "replace"), data) if found else None
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[Iterable[bytes]]:
-    """A recording's lines, whatever it is packed with: told by its first bytes, not by its name.
-
-    Raises:
-        BadInput: It is packed with zstd, and the extra `record` is not installed.
-    """
-    with path.open("rb") as raw:
-        head = raw.read(4)
-        raw.seek(0)
-        if head.startswith(b"\x1f\x8b"):
-            with gzip.open(raw, "rb") as file:
-                yield file
-        elif head == b"\x28\xb5\x2f\xfd":
-            yield _split(_unpacked(raw))
-        else:
-            yield raw
-
-
-def _unpacked(file: IO[bytes]) -> Iterator[bytes]:
-    """As far as it goes: a file that was cut off ends where its last whole block does."""
-    zstd = _zstd().ZstdDecompressor()
-    unpack = zstd.decompressobj()
-    while data := file.read(65_536):
-        while data:
-            yield unpack.decompress(data)
-            data = unpack.unused_data if unpack.eof else b""
-            if unpack.eof:
-                unpack = zstd.decompressobj()
-
-
-def _split(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    rest = b""
-    for piece in pieces:
-        *lines, rest = (rest + piece).split(b"\n")
-        for line in lines:
-            yield line + b"\n"
-    if rest:
-        yield rest
-
-
-def is_cut_off(error: Exception) -> bool:
-    return isinstance(error, EOFError | zlib.error | gzip.BadGzipFile) or type(error).__name__ == "ZstdError"
-
-
-def _lines(file: Iterable[bytes]) -> Iterator[bytes]:
-    """Up to where a file that was cut off can be read."""
-    try:
-        yield from file
-    except Exception as error:
-        if not is_cut_off(error):
-            raise
-
-
-# --- writing ----------------------------------------------------------------------------------------------------------
 
 
 class _File:
@@ -197,7 +43,7 @@ class _File:
         self._pack: Callable[[bytes], bytes] = lambda data: data
         self._end: Callable[[], bytes] = lambda: b""
         if packing == "zst":
-            zstd = _zstd()
+            zstd = zstandard_package()
             packer = zstd.ZstdCompressor(level=3).compressobj()
             self._pack = lambda data: packer.compress(data) + packer.flush(zstd.COMPRESSOBJ_FLUSH_BLOCK)
             self._end = packer.flush
@@ -258,7 +104,7 @@ class Recorder:
         if packing not in ("zst", "gz", ""):
             raise BadInput(f"packing {packing!r} is not zst, gz or empty", code="BAD_PACKING")
         if packing == "zst":
-            _zstd()
+            zstandard_package()
         if not _NAME.match(name) or "/" in name:
             raise BadInput(f"name {name!r} is none for a file", code="BAD_NAME")
         if not rotate_s >= 1:
@@ -425,15 +271,3 @@ def _plain(value: object) -> object:
     if isinstance(value, tuple):
         return [_plain(one) for one in value]
     return value if isinstance(value, bool | int | float | str | None) else str(value)
-
-
-def _zstd() -> Any:
-    try:
-        import zstandard
-    except ImportError:
-        raise BadInput(
-            "zstandard is not installed",
-            code="NO_ZSTD",
-            advice="Install it: pip install 'perpwire[record]'; or record with packing gz.",
-        ) from None
-    return zstandard

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from perpwire.data_processor.recording import BOOK, Frame
+from perpwire.data_processor.recording_format import BOOK, Frame
 from perpwire.model.market import BookSnapshot, Event, Gap, Unknown
 from perpwire.venues.base import Session, Venue
 

@@ -3,21 +3,23 @@
 The file has one message a line, plain or gzip: local receive time in ns, a space, and the raw text of either a combined
 stream frame (`{"stream":"btcusdt@trade","data":{...}}`) or one REST depth snapshot. All frames are of one symbol of
 Binance USD-M futures, streams `<symbol>@depth...`, `@bookTicker` and `@trade`. Our own recordings
-(data_processor/recording.py) are taken too: of them, what came from Binance's streams, and the books that they note.
+(data_processor/recording_format.py) are taken too: of them, what came from Binance's streams, and the books that they
+note.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 
 from perpwire.clock import Clock, Timer
-from perpwire.data_processor.recording import BOOK, OURS, is_cut_off, opened
+from perpwire.data_processor.recording_format import BOOK, OURS, Frame, read_file
 from perpwire.model.market import Level
 from perpwire.model.order import Side
 from perpwire.simulator.events import RecordedFrame, SimEvent
@@ -35,8 +37,6 @@ LEAD_S = 0.25
 
 _UNREADABLE = (msgspec.DecodeError, RecursionError, ValueError)
 _TOO_LARGE = Decimal("1E+15")
-_TIME_DIGITS = 19
-
 _QUANTUM_NS = 2_000_000  # frames due within it go out at one timer
 
 
@@ -175,8 +175,16 @@ class ReplayFeed:
     # --- reading ------------------------------------------------------------------------------------------------------
 
     def _read(self) -> Generator[tuple[int, bytes]]:
-        with opened(self._path) as file:
-            yield from _messages(file)
+        """Times and texts."""
+        with closing(read_file(self._path, f"{VENUE}/public", _warn_of_line)) as frames:
+            for frame in frames:
+                try:
+                    text = _text_of(frame)
+                except _UNREADABLE as error:
+                    _warn(frame.data, error)
+                    continue
+                if text is not None:
+                    yield frame.received_ns, text
 
     def _look_ahead(self) -> tuple[str, _Snapshot]:
         """The symbol of the first stream, and the first snapshot."""
@@ -343,40 +351,22 @@ class ReplayFeed:
             self._execution.fill_resting(self._market, user, part)
 
 
-def _messages(file: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Times and texts. A file may end in the middle, where its recorder died; that ends it without an error."""
-    try:
-        for line in file:
-            at, _, text = line.rstrip().partition(b" ")
-            if text[:1] not in (b"{", b""):
-                ours = _of_our_own(text)
-                if ours is None:
-                    continue
-                text = ours
-            if at.isdigit() and len(at) <= _TIME_DIGITS and text.endswith(b"}"):
-                yield int(at), text
-            else:
-                logger.warning("a line of the recording can't be read: %r", line[:80])
-    except Exception as error:
-        if not is_cut_off(error):
-            raise
-        logger.warning("the recording ends in the middle of its compressed data")
-
-
 def _nothing() -> Generator[tuple[int, bytes]]:
     yield from ()
 
 
-def _of_our_own(text: bytes) -> bytes | None:
-    """A line with its connection: the frame, or a book that was noted in the shape of Binance's REST; else None."""
-    connection, _, frame = text.partition(b" ")
-    if connection == OURS.encode():
-        noted = _decode_noted(frame)
-        if noted.event != BOOK or noted.venue != VENUE:
-            return None
-        book = {"lastUpdateId": noted.update_id, "bids": noted.bids, "asks": noted.asks}
-        return msgspec.json.encode(book)
-    return frame if connection.startswith(VENUE.encode()) else None
+def _text_of(frame: Frame) -> bytes | None:
+    """A message of the venue's, or a book that was noted in the shape of its REST; None of all else."""
+    if frame.connection != OURS:
+        return frame.data if frame.venue == VENUE else None
+    noted = _decode_noted(frame.data)
+    if noted.event != BOOK or noted.venue != VENUE:
+        return None
+    return msgspec.json.encode({"lastUpdateId": noted.update_id, "bids": noted.bids, "asks": noted.asks})
+
+
+def _warn_of_line(line: bytes) -> None:
+    logger.warning("a line of the recording can't be read: %r", line[:80])
 
 
 def _warn(text: bytes, error: Exception) -> None:

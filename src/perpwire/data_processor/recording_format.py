@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -98,7 +98,7 @@ class Recording:
         self.unreadable += 1
 
 
-def read_file(path: Path, connection: str, on_unreadable: Callable[[bytes], None]) -> Iterator[Frame]:
+def read_file(path: Path, connection: str, on_unreadable: Callable[[bytes], None]) -> Generator[Frame]:
     """The lines of one file, up to where one that was cut off can be read.
 
     Args:

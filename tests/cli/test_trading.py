@@ -108,10 +108,18 @@ def test_a_market_order_is_told_as_it_was_filled_and_its_position_is_closed(
     assert (order["type"], order["status"], Decimal(order["filled_quantity"])) == ("MARKET", "FILLED", Decimal("0.01"))
     position = run(exchange, venue, "positions", "--json").object
     assert (position["symbol"], Decimal(position["quantity"])) == ("BTCUSDT", Decimal("-0.01"))
+    assert Decimal(order["average_price"]) == Decimal(position["entry_price"])
     assert Decimal(position["notional"]) == Decimal("0.01") * Decimal(position["mark_price"])
     closed = run(exchange, venue, "close", "BTCUSDT", "--json").object
     assert (closed["side"], closed["reduce_only"], closed["status"]) == ("BUY", True, "FILLED")
+    assert Decimal(closed["average_price"]) > 0
     assert exchange[venue].exchange.position("main", "BTCUSDT").quantity == 0
+
+
+@by_venue
+def test_a_limit_order_that_is_filled_at_once_tells_its_average_price(exchange: ThreadedExchange, venue: str) -> None:
+    order = run(exchange, venue, "order", "place", "BTCUSDT", "buy", "0.01", "--price", "66000", "--json").object
+    assert 0 < Decimal(order["average_price"]) <= 66000
 
 
 def test_all_positions_of_both_venues_are_closed_and_their_orders_cancelled(exchange: ThreadedExchange) -> None:

@@ -30,7 +30,7 @@ from perpwire.cli.connecting import Plan, Target, connectors, one_target
 from perpwire.cli.printing import json_line, note, rows, tell_incident
 from perpwire.cli.running import console, run, telling
 from perpwire.entropy import system_random
-from perpwire.errors import APIError
+from perpwire.errors import APIError, UnknownOrder
 from perpwire.model.account import AccountInfo
 from perpwire.model.numbers import ARITHMETIC, exact, plain
 from perpwire.model.order import AT_MARKET, Order, OrderRequest
@@ -38,7 +38,7 @@ from perpwire.venues.base import Call
 
 LOOKS = 10
 LOOK_EVERY_S = 0.2
-"""So often, and so far apart, a market order is looked at until it has ended."""
+"""So often, and so far apart, an order is looked at until it has ended, or its average price is told."""
 
 
 class OneVenue(NamedTuple):
@@ -204,14 +204,22 @@ async def _place(here: OneVenue, order: NewOrder, road: str | None) -> Order:
 
 
 async def ended(connector: VenueConnector, order: Order) -> Order:
-    """A market order as it ended, if it does so soon and that can be asked; others as they are."""
+    """A market order as it ended, and what is filled with its average price, if that can be asked soon; others as they
+    are. Binance's answers to orders state no average price, filled or not: only questions and the stream tell it."""
     with suppress(APIError):
         for _ in range(LOOKS):
-            if order.type not in AT_MARKET or order.is_conditional or order.status.is_final:
+            if _is_told_whole(order):
                 break
             await asyncio.sleep(LOOK_EVERY_S)
-            order = await connector.get_order(order.symbol, order.order_id)
+            with suppress(UnknownOrder):  # not in the venue's lists yet
+                order = await connector.get_order(order.symbol, order.order_id)
     return order
+
+
+def _is_told_whole(order: Order) -> bool:
+    if order.filled_quantity and order.average_price is None:
+        return False
+    return order.type not in AT_MARKET or order.is_conditional or order.status.is_final
 
 
 # --- one that is there ------------------------------------------------------------------------------------------------
@@ -253,7 +261,8 @@ def amend(
 
     async def work() -> Order:
         async with connectors(here.made, private=True, on_incident=tell_incident) as started:
-            return await started[here.target.venue].amend_order(
+            connector = started[here.target.venue]
+            amended = await connector.amend_order(
                 symbol,
                 order_id,
                 client_order_id=client_order_id,
@@ -262,6 +271,7 @@ def amend(
                 trigger_price=changes["trigger_price"],
                 road=road,
             )
+            return await ended(connector, amended)
 
     _print(here, here.run(work(), "; the order may have been changed or not"))
 
@@ -300,9 +310,9 @@ def cancel(hand: Hand, symbol: str, order_id: str | None, client_order_id: str |
 
     async def work() -> Order:
         async with connectors(here.made, private=True, on_incident=tell_incident) as started:
-            return await started[here.target.venue].cancel_order(
-                symbol, order_id, client_order_id=client_order_id, road=road
-            )
+            connector = started[here.target.venue]
+            cancelled = await connector.cancel_order(symbol, order_id, client_order_id=client_order_id, road=road)
+            return await ended(connector, cancelled)
 
     _print(here, here.run(work(), "; the order may have been cancelled or not"))
 

@@ -174,7 +174,8 @@ class Order(Event, frozen=True, kw_only=True, gc=False):
         price: Limit price in quote per base; None for a market order, or where the reply does not state it.
         quantity: Ordered quantity in base.
         filled_quantity: Filled so far in base.
-        average_price: Mean fill price; None before a fill, or where the reply does not state it.
+        average_price: Mean fill price; None before a fill, or where the reply does not state it: Binance's answers to
+            orders placed, changed and cancelled do not, get_order and the account's stream do.
         trigger_price, trigger_by, callback_rate, activation_price, close_position: As in OrderRequest; of conditional
             orders only.
         child_order_id: The venue's id of the order that the trigger made, where that is another one (Binance). Its

@@ -51,7 +51,7 @@ class AccountMethods(ConnectorCore):
         return await self._path.run(self.venue.positions(self._symbol_or_none(symbol)))
 
     async def get_key_info(self) -> KeyInfo:
-        """What the key may do; see `key_info` for what was said at the start. Of Binance's environments live alone can
+        """What the key may do; see `key_info` for what was said last. Of Binance's environments live alone can
         be asked.
 
         Source: Binance wallet/account/api-key-permission; Bybit user/apikey-info.

@@ -26,7 +26,7 @@ from perpwire.api_connector.guards import Guard, Guards, View
 from perpwire.api_connector.history import History
 from perpwire.api_connector.instrument_cache import OLD_S, InstrumentCache
 from perpwire.api_connector.instrument_reading import read_instruments
-from perpwire.api_connector.key_check import check_key
+from perpwire.api_connector.key_check import KeyCheck
 from perpwire.api_connector.lag_watch import LagWatch
 from perpwire.api_connector.ledger import Pool, RateLedger
 from perpwire.api_connector.loop_watch import LoopWatch
@@ -86,6 +86,7 @@ class _Parts(NamedTuple):
     gaps: PublicGaps
     journal: OrderJournal | None
     trade: TradeRoute | None
+    key: KeyCheck | None
     pools: tuple[Pool, Pool]
 
 
@@ -104,8 +105,9 @@ class ConnectorCore:
         hosts: Hosts of your own, in place of both.
         proxy: For REST and sockets alike: http, https, socks5 or socks5h ://user:password@host:port.
         ssl_context: TLS settings of your own, for REST and sockets alike.
-        check_key: Ask at the start what the key may do. A key with the right to withdraw is refused (NotAllowed),
-            one that expires within two weeks or is not bound to addresses is warned of (KeyWarning).
+        check_key: Ask what the key may do, at the start and each six hours. A key with the right to withdraw is
+            refused (NotAllowed), one that expires within two weeks or is not bound to addresses is warned of
+            (KeyWarning).
         allow_withdrawal_key: Take a key with the right to withdraw all the same.
         timeout_s: Longest wait for one answer.
         settle_patience_s: How long to go on asking after an order whose answer was lost.
@@ -161,7 +163,7 @@ class ConnectorCore:
         self._checks_key = check_key
         self._allows_withdrawal_key = allow_withdrawal_key
         self.key_info: KeyInfo | None = None
-        """What the venue said at the start that the key may do; None where it was not asked, or could not be."""
+        """What the venue said last that the key may do; None where it was not asked, or could not be."""
         self._clock: Clock = clock or SystemClock()
         self._rng = rng or system_random()
         self._timeout_s = timeout_s
@@ -286,18 +288,16 @@ class ConnectorCore:
             self.venue, self._hosts, self.streams, requests, self._clock, self._sync, self.account_state,
             self._credentials, fills, self._tell,
         )  # fmt: skip
-        self._parts = _Parts(requests, orders, dead_man, books, private, gaps, journal, trade, pools)
+        key = self._key_check(requests)
+        self._parts = _Parts(requests, orders, dead_man, books, private, gaps, journal, trade, key, pools)
         try:
             await requests.start()
             if trade is not None and self._road is Road.WEBSOCKET:
                 trade.open()
             if self._is_warm:
                 await self._warm_up(trade)
-            if self._checks_key and self._credentials is not None:
-                self.key_info = await check_key(
-                    self.venue, requests, self._clock, self._sync,
-                    allow_withdrawal=self._allows_withdrawal_key, on_incident=self._tell,
-                )  # fmt: skip
+            if key is not None:
+                await key.first()
             if journal is not None:
                 self._start_up_report = await StartUp(
                     desk,
@@ -315,6 +315,8 @@ class ConnectorCore:
             self.loop_watch.start()
         self._lag_watch.start()
         self._budget_watch.start()
+        if key is not None:
+            key.start()
 
     async def _warm_up(self, trade: TradeRoute | None) -> None:
         """Whatever can't be had now is asked for when it is needed."""
@@ -336,6 +338,8 @@ class ConnectorCore:
             await parts.requests.close()
             if parts.trade is not None:
                 await parts.trade.close()
+            if parts.key is not None:
+                await parts.key.close()
             await parts.dead_man.close()
             await self.instruments.close()
             await parts.private.close()
@@ -500,6 +504,18 @@ class ConnectorCore:
             clock=self._clock,
             network=None if self._own_http else self._http,
         )
+
+    def _key_check(self, requests: RequestPath) -> KeyCheck | None:
+        if not self._checks_key or self._credentials is None:
+            return None
+
+        def on_info(info: KeyInfo) -> None:
+            self.key_info = info
+
+        return KeyCheck(
+            self.venue, requests, self._clock, self._sync, allow_withdrawal=self._allows_withdrawal_key,
+            on_info=on_info, on_incident=self._tell,
+        )  # fmt: skip
 
     def _trade_route(self, requests: RequestPath) -> TradeRoute | None:
         address = self.venue.trade_url(self._hosts)

@@ -372,10 +372,17 @@ class UnknownCode(Incident, frozen=True, kw_only=True):
 
 
 class KeyWarning(Incident, frozen=True, kw_only=True):
-    """Something about the API key should be mended (it expires soon, or is not bound to addresses), or what it may do
-    could not be asked (`what` is "unknown")."""
+    """Something about the API key should be mended, or what it may do could not be asked. The end of a key is told
+    when there are 14, 7, 3, 1 and 0 days left.
+
+    Attributes:
+        what: "expiry", "ip" (bound to no address), "trading" (it may not), "withdrawal" (it may), "refused" (the venue
+            takes it no more), or "unknown".
+        days_left: Whole days to its end, of "expiry".
+    """
 
     what: str
+    days_left: int | None = None
 
 
 class DeadManFailed(Incident, frozen=True, kw_only=True):

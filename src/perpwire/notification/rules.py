@@ -375,7 +375,10 @@ def _task_failed(rules: Rules, incident: TaskFailed) -> Alert:
 
 
 def _key_warning(rules: Rules, incident: KeyWarning) -> Alert:
-    return _alert(incident, Severity.WARNING, f"key {incident.venue} {incident.what}")
+    is_urgent = incident.what == "refused" or (incident.days_left is not None and incident.days_left <= 1)
+    return _alert(
+        incident, Severity.CRITICAL if is_urgent else Severity.WARNING, f"key {incident.venue} {incident.what}"
+    )
 
 
 def _frame_garbled(rules: Rules, incident: FrameGarbled) -> Alert:

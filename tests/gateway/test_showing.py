@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+
+import pytest
 from msgspec.structs import replace
 
 from perpwire.clock import ManualClock
@@ -9,6 +13,8 @@ from perpwire.gateway.showing import Shown, missing
 from perpwire.model.market import Trade
 from perpwire.monitoring.observer import Observer
 from perpwire.monitoring.snapshot import Snapshot, VenueSnapshot
+from perpwire.simulator.faults import Answer, Cut, Refuse
+from perpwire.simulator.host import Host
 from perpwire.testing import offline
 
 
@@ -49,10 +55,65 @@ def test_nothing_is_missing_while_all_is_live_and_each_thing_that_is_not_is_name
     assert told(whole, replace(venue, connections=(mute, *others))) == [("topics", first.name, "a, b, c ...")]
     book = replace(venue.books[0], is_in_sync=False, why_not="a hole")
     assert told(whole, replace(venue, books=(book,))) == [("book", "BTCUSDT", "a hole")]
-    assert told(whole, replace(venue, is_account_live=False)) == [("account", "account", "")]
+    mute = replace(venue, is_account_live=False, why_account_not="it is mute")
+    assert told(whole, mute) == [("account", "account", "it is mute")]
+    # While it is opened for the first time it is told once: as a step, whose own reason is the better one.
+    assert told(whole, replace(mute, missing={"account": ""})) == [("step", "account", "it is mute")]
+    assert told(whole, replace(mute, missing={"account": "refused"})) == [("step", "account", "refused")]
     assert told(whole, replace(venue, is_account_live=None)) == []
     assert told(whole, replace(venue, missing={"start": "refused"}, is_up=False)) == [("step", "start", "refused")]
     assert told(whole, replace(venue, is_up=False)) == [("step", "start", "")]
+
+
+Trouble = Callable[[Host], None]
+ACCOUNT_CALL = {"binance": "/fapi/v3/account", "bybit": "/v5/account/wallet-balance"}
+
+
+def no_permission(host: Host) -> None:
+    body = '{"code":-2015,"msg":"Invalid API-key, IP, or permissions for action."}'
+    status = 401
+    if host.venue == "bybit":
+        body, status = '{"retCode":10005,"retMsg":"Permission denied, please check your API key permissions."}', 200
+    host.faults.add(Answer(path=ACCOUNT_CALL[host.venue], status=status, body=body, count=None))
+
+
+def unreachable(host: Host) -> None:
+    host.faults.add(Cut(route="private"))
+    host.faults.add(Refuse(seconds=3600))
+
+
+@pytest.mark.parametrize("venue", ["binance", "bybit"])
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [(no_permission, "the account can't be read: "), (unreachable, "the stream is ")],
+)
+def test_an_account_that_does_not_stand_says_why(
+    clock: ManualClock, venue: str, trouble: Trouble, words: str
+) -> None:
+    """Refused when it is opened, and lost when it was live."""
+
+    async def scene() -> None:
+        async with offline(clock=clock, venues=(venue,), rate=1.0) as world:
+            connector = world.connectors[venue]
+            observer = Observer(clock)
+            observer.add(connector)
+            shown = Shown(observer, clock)
+            if trouble is no_permission:
+                trouble(world.simulation.hosts[venue])
+            opening = asyncio.create_task(connector.open_account_stream())
+            await clock.sleep(20)
+            if trouble is unreachable:
+                assert connector.why_account_stream_not_live == ""
+                trouble(world.simulation.hosts[venue])
+                await clock.sleep(20)
+            (why,) = [one.why for one in shown.now().missing if one.kind == "account"]
+            assert why.startswith(words)
+            assert len(why) > len(words) + 20
+            assert "sim-key" not in why
+            assert "sim-secret" not in why
+            opening.cancel()
+
+    clock.run(scene())
 
 
 def test_only_what_is_newer_is_told_again(clock: ManualClock) -> None:

@@ -112,6 +112,7 @@ class AccountWatch:
         self._gap_told_s = float("-inf")
         self._unread_since_s: float | None = None
         """When it was first tried in vain to read the account, since it was read last."""
+        self._unread_why = ""
         self._unread_told = False
         self._was_read = False
         self._task: asyncio.Task[None] | None = None
@@ -121,6 +122,13 @@ class AccountWatch:
     def is_proven(self) -> bool:
         """The account has been read, and no reading of it fails."""
         return self._was_read and self._unread_since_s is None
+
+    @property
+    def why_not(self) -> str:
+        """Why it is not proven."""
+        if self._unread_since_s is not None:
+            return f"the account can't be read: {self._unread_why}"
+        return "" if self._was_read else "the account is being read"
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -256,6 +264,7 @@ class AccountWatch:
         now_s = self._now_s()
         if self._unread_since_s is None:
             self._unread_since_s = now_s
+        self._unread_why = str(error)
         unread_s = now_s - self._unread_since_s
         if self._unread_told or (unread_s < UNREAD_S and not isinstance(error, AuthenticationFailed | NotAllowed)):
             return

@@ -466,6 +466,11 @@ class ConnectorCore:
         return self._parts is not None and self._parts.private.is_live
 
     @property
+    def why_account_stream_not_live(self) -> str:
+        """In words, where it is wanted and not live; else ""."""
+        return "" if self._parts is None else self._parts.private.why_not_live
+
+    @property
     def is_account_stream_open(self) -> bool:
         """Whether the account's stream is wanted; see is_account_stream_live for whether it is there."""
         return self._parts is not None and self._parts.private.is_open

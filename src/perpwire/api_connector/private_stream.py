@@ -166,6 +166,18 @@ class PrivateStream:
         return self._connection is not None and self._connection.state is State.LIVE and self._watch.is_proven
 
     @property
+    def why_not_live(self) -> str:
+        """Why it is not, where it is wanted; "" where it is live, or nobody has opened it."""
+        if self.is_live or not self._opened:
+            return ""
+        connection = self._connection
+        if connection is None:
+            return "the stream is being opened"
+        if connection.state is not State.LIVE:
+            return f"the stream is {connection.state.value}" + (f": {connection.trouble}" if connection.trouble else "")
+        return self._watch.why_not
+
+    @property
     def fills_at_start(self) -> int:
         """How many fills of the time before it was opened have been read and delivered; see FillKeeper."""
         return self._fills.recovered_at_start

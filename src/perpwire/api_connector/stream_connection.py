@@ -83,6 +83,8 @@ class StreamConnection:
         self.topics: dict[str, None] = {}
         """What shall be subscribed, in order of asking; kept over reconnects."""
         self.reconnects = 0
+        self.trouble = ""
+        """Why it was lost, or can't be kept; "" while it is live."""
         self._hosts = hosts
         self._address = address
         self._transport = transport
@@ -306,6 +308,7 @@ class StreamConnection:
         self._live[socket] = None
         if self._first_outcome is not None and not self._first_outcome.done():
             self._first_outcome.set_result(None)
+        self.trouble = ""
         if was_live:
             return
         if self._lost_since_s is not None:
@@ -327,7 +330,10 @@ class StreamConnection:
             del self._live[socket]
             if self._live:
                 self.reconnects += 1
-        if self._live or self._lost_since_s is not None:
+        if self._live:
+            return
+        self.trouble = reason
+        if self._lost_since_s is not None:
             return
         self._lost_since_s = self._now_s()
         self._attempts = 0

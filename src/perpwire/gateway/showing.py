@@ -12,6 +12,8 @@ from perpwire.monitoring.observer import Observer
 from perpwire.monitoring.snapshot import History, Point, SeenIncident, Snapshot, Span, VenueSnapshot
 
 TOPICS_NAMED = 3
+ACCOUNT = "account"
+"""What following.py calls the step of it, too."""
 
 
 class Missing(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +107,7 @@ def _missing(venue: VenueSnapshot) -> Iterator[Missing]:
         return Missing(name=venue.name, kind=kind, what=what, why=why)
 
     for step, why in venue.missing.items():
-        yield one("step", step, why)
+        yield one("step", step, why or (venue.why_account_not if step == ACCOUNT else ""))
     if not venue.is_up and not venue.missing:
         yield one("step", "start", "")
     for connection in venue.connections:
@@ -118,5 +120,5 @@ def _missing(venue: VenueSnapshot) -> Iterator[Missing]:
     for book in venue.books:
         if not book.is_in_sync:
             yield one("book", book.symbol, book.why_not)
-    if venue.is_account_live is False:
-        yield one("account", "account", "")
+    if venue.is_account_live is False and ACCOUNT not in venue.missing:
+        yield one("account", ACCOUNT, venue.why_account_not)

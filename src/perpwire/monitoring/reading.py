@@ -25,6 +25,9 @@ from perpwire.monitoring.snapshot import (
 SHOWN = 20
 """Names in a list that is for eyes."""
 
+WORDS = 300
+"""Longest reason that is shown."""
+
 
 def snapshot_of(observed: Observed, now_ns: int) -> VenueSnapshot:
     connector, outages = observed.connector, observed.outages
@@ -43,6 +46,7 @@ def snapshot_of(observed: Observed, now_ns: int) -> VenueSnapshot:
         and all(one.state == State.LIVE.value and not one.not_live for one in connections)
         and all(one.is_in_sync for one in books),
         is_account_live=connector.is_account_stream_live if connector.is_account_stream_open else None,
+        why_account_not=connector.why_account_stream_not_live[:WORDS],
         missing=missing,
         live_share=observed.past.share.in_all(),
         connections=connections,

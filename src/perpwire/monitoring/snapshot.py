@@ -136,6 +136,7 @@ class VenueSnapshot(msgspec.Struct, frozen=True, kw_only=True):
         is_up: It is started.
         is_live: Every connection is live, every topic speaks or may be quiet, every book is in sync.
         is_account_live: The account's stream is there and proven; None where it is not followed.
+        why_account_not: Why it is not; "" where it is, or is not followed.
         missing: What is wanted and does not stand yet, and why ("" where nothing was refused); of whoever runs it.
         live_share: Share of the time in which topics were live and books in sync: "1h", "24h", "all"; None where there
             was nothing to be live.
@@ -161,6 +162,7 @@ class VenueSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     is_up: bool
     is_live: bool
     is_account_live: bool | None
+    why_account_not: str
     missing: Mapping[str, str]
     live_share: Mapping[str, float | None]
     connections: tuple[ConnectionSnapshot, ...]

@@ -10,7 +10,8 @@ import pytest
 import typer
 
 from perpwire.cli import entry
-from perpwire.cli.running import INTERRUPTED, MISTAKEN
+from perpwire.cli.interrupts import INTERRUPTED
+from perpwire.cli.running import MISTAKEN
 
 
 def code_of(monkeypatch: pytest.MonkeyPatch, raised: BaseException | None) -> Any:

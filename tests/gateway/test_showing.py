@@ -87,9 +87,7 @@ def unreachable(host: Host) -> None:
     ("trouble", "words"),
     [(no_permission, "the account can't be read: "), (unreachable, "the stream is ")],
 )
-def test_an_account_that_does_not_stand_says_why(
-    clock: ManualClock, venue: str, trouble: Trouble, words: str
-) -> None:
+def test_an_account_that_does_not_stand_says_why(clock: ManualClock, venue: str, trouble: Trouble, words: str) -> None:
     """Refused when it is opened, and lost when it was live."""
 
     async def scene() -> None:

@@ -15,7 +15,8 @@ from rich.text import Text
 from perpwire.api_connector.guards import Guards
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.cli.connecting import Plan, Target, plan
-from perpwire.cli.running import FAILED, INTERRUPTED, errors, telling
+from perpwire.cli.interrupts import INTERRUPTED, raising
+from perpwire.cli.running import FAILED, errors, telling
 from perpwire.errors import BadInput
 from perpwire.model.facts import facts
 from perpwire.model.numbers import plain
@@ -72,7 +73,8 @@ def confirm(question: str) -> None:
         typer.Exit: The answer is no, or Ctrl-C; nothing was sent.
     """
     try:
-        agreed, code = typer.confirm(question, default=False, err=True), FAILED
+        with raising():
+            agreed, code = typer.confirm(question, default=False, err=True), FAILED
     except typer.Abort:  # which has not ended the line
         agreed, code = False, INTERRUPTED
         errors.print()

@@ -10,6 +10,7 @@ import msgspec
 import typer
 from rich.table import Table
 
+from perpwire.cli.interrupts import raising
 from perpwire.cli.running import MISTAKEN, console, fail
 from perpwire.config import keys as key_store
 from perpwire.config.example import example
@@ -110,11 +111,12 @@ def store(
 ) -> None:
     """Put a key into the keyring; key and secret are asked for, and not shown."""
     _known(venue, env)
-    api_key = typer.prompt("API key", hide_input=True)
-    if private_key is None:
-        api_secret = typer.prompt("API secret", hide_input=True)
-    else:
-        api_secret = private_key.read_text(encoding="utf-8")
+    with raising():
+        api_key = typer.prompt("API key", hide_input=True)
+        if private_key is None:
+            api_secret = typer.prompt("API secret", hide_input=True)
+        else:
+            api_secret = private_key.read_text(encoding="utf-8")
     try:
         key_store.store(venue, env, api_key.strip(), api_secret.strip())
     except BadInput as error:

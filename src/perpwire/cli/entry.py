@@ -3,24 +3,23 @@ flag, or that what it needs is not installed, is told in one line."""
 
 from __future__ import annotations
 
-import signal
 import sys
+
+from perpwire.cli.interrupts import INTERRUPTED, leave_at_once
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+    leave_at_once()
     try:
         import typer
 
         from perpwire.cli.main import app
-        from perpwire.cli.running import INTERRUPTED, MISTAKEN, say_error
+        from perpwire.cli.running import MISTAKEN, say_error
     except ModuleNotFoundError as error:
         if error.name not in ("typer", "rich"):
             raise
         sys.exit(f"error: {error.name} is not installed; the command line needs it: pip install 'perpwire[cli]'")
 
-    # From here on asyncio.Runner turns Ctrl-C into the cancellation of what runs.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         code = app(standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):  # Ctrl-C, also at a question, or the end of its input

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from perpwire.cli.interrupts import raising
 from perpwire.cli.running import console, run, telling
 from perpwire.cli.words import Config, Env, JsonDocument, Urls, Venues
 
@@ -113,5 +114,5 @@ def export(
     from perpwire.cli.exporting import export as run_export
 
     form = _one_of(FORMS, to, "--to")
-    with telling(as_json=as_json):
+    with telling(as_json=as_json), raising():
         run_export(files, form=form, folder=out, kinds=kind or [], symbol=symbol, as_json=as_json, console=console)

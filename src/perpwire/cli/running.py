@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
-import sys
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, NoReturn, TypeVar
 
@@ -15,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from perpwire.cli.interrupts import INTERRUPTED, cancelling
 from perpwire.errors import APIError, BadInput, OutcomeUnknown, PerpwireError
 
 T = TypeVar("T")
@@ -22,7 +21,6 @@ T = TypeVar("T")
 console = Console()
 errors = Console(stderr=True)
 
-INTERRUPTED = 130
 FAILED = 1
 MISTAKEN = 2
 """The user's words can't be followed: a flag, or what is in a file. Nothing was sent."""
@@ -118,9 +116,9 @@ def say_error(words: str) -> None:
 
 async def _until_signal(main: Coroutine[Any, Any, T]) -> T:
     task = asyncio.current_task()
-    if task is not None and sys.platform != "win32":
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await main
+    assert task is not None
+    with cancelling(task):
+        return await main
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

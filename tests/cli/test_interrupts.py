@@ -41,7 +41,7 @@ def test_ctrl_c_while_something_is_imported_is_not_lost_in_it(module: str) -> No
     assert (done.returncode, done.stdout, done.stderr) == (INTERRUPTED, "", "")
 
 
-def code_of(work: Callable[[], None], **options: int) -> int:
+def code_of(work: Callable[[], None], ended_by_signal: int = INTERRUPTED) -> int:
     """What `run` ends with where `work` is done in the event loop, before it waits for ever."""
 
     async def main() -> None:
@@ -49,7 +49,7 @@ def code_of(work: Callable[[], None], **options: int) -> int:
         await asyncio.Event().wait()
 
     with pytest.raises(typer.Exit) as ended:
-        run(main(), **options)
+        run(main(), ended_by_signal=ended_by_signal)
     return ended.value.exit_code
 
 

@@ -55,11 +55,11 @@ def test_nothing_is_missing_while_all_is_live_and_each_thing_that_is_not_is_name
     assert told(whole, replace(venue, connections=(mute, *others))) == [("topics", first.name, "a, b, c ...")]
     book = replace(venue.books[0], is_in_sync=False, why_not="a hole")
     assert told(whole, replace(venue, books=(book,))) == [("book", "BTCUSDT", "a hole")]
-    mute = replace(venue, is_account_live=False, why_account_not="it is mute")
-    assert told(whole, mute) == [("account", "account", "it is mute")]
+    absent = replace(venue, is_account_live=False, why_account_not="it is mute")
+    assert told(whole, absent) == [("account", "account", "it is mute")]
     # While it is opened for the first time it is told once: as a step, whose own reason is the better one.
-    assert told(whole, replace(mute, missing={"account": ""})) == [("step", "account", "it is mute")]
-    assert told(whole, replace(mute, missing={"account": "refused"})) == [("step", "account", "refused")]
+    assert told(whole, replace(absent, missing={"account": ""})) == [("step", "account", "it is mute")]
+    assert told(whole, replace(absent, missing={"account": "refused"})) == [("step", "account", "refused")]
     assert told(whole, replace(venue, is_account_live=None)) == []
     assert told(whole, replace(venue, missing={"start": "refused"}, is_up=False)) == [("step", "start", "refused")]
     assert told(whole, replace(venue, is_up=False)) == [("step", "start", "")]

@@ -54,7 +54,15 @@ from perpwire.data_processor.order_tracker import OrderTracker
 from perpwire.entropy import system_random
 from perpwire.errors import APIError, BadInput
 from perpwire.model.account import KeyInfo, MarginCall, Position
-from perpwire.model.incident import FrameGarbled, Incident, PositionMismatch
+from perpwire.model.incident import (
+    FrameGarbled,
+    HandlerFailed,
+    Incident,
+    OrderDoubtful,
+    OrderFailed,
+    OrderResolved,
+    PositionMismatch,
+)
 from perpwire.model.instrument import Instrument
 from perpwire.model.market import ContractChanged, Event, MarkPrice
 from perpwire.model.numbers import Number, exact
@@ -70,6 +78,10 @@ log = logging.getLogger("perpwire.api_connector")
 
 _FIRST_MS, _LAST_MS = 10**11, 10**14
 """1973 and 5138: what is outside is no time in milliseconds, but in seconds or microseconds."""
+
+TOLD_AT_THE_END = (OrderDoubtful, OrderFailed, OrderResolved, HandlerFailed)
+"""While a connector is closed: what became of orders, and what goes wrong in programs that still hear of it. All else
+is our own doing."""
 
 T = TypeVar("T")
 W = TypeVar("W", bound=StrEnum)
@@ -219,6 +231,7 @@ class ConnectorCore:
         self._form = OrderForm(venue, self.position_modes)
         self._id_prefix = f"pw-{self._rng.getrandbits(80):020x}-"
         self._ids_made = 0
+        self._is_closing = False
         self._placing = 0
         """Orders whose outcome their callers still wait for."""
         self._parts: _Parts | None = None
@@ -242,6 +255,7 @@ class ConnectorCore:
             self._check_loop()
             return
         self._loop = asyncio.get_running_loop()
+        self._is_closing = False
         if self._credentials is not None and self._credentials.is_complete:
             self._credentials.check()
         journal = self._open_journal()
@@ -328,7 +342,8 @@ class ConnectorCore:
             await trade.first_try()
 
     async def close(self) -> None:
-        """Close streams and connections; open orders are left as they are."""
+        """Close streams and connections; open orders are left as they are. What ends by it is no incident."""
+        self._is_closing = True
         self.loop_watch.stop()
         self._lag_watch.stop()
         self._budget_watch.stop()
@@ -554,6 +569,8 @@ class ConnectorCore:
             self.instruments.on_heard(event.symbol)
 
     def _tell(self, incident: Incident) -> None:
+        if self._is_closing and not isinstance(incident, TOLD_AT_THE_END):
+            return
         if isinstance(incident, FrameGarbled) and self._parts is not None:
             self._parts.private.on_garbled(incident.connection)
         elif isinstance(incident, PositionMismatch):

@@ -467,6 +467,8 @@ class StreamConnection:
                     line.replace_soon(control.text or control.kind)
 
     def _tell(self, kind: Callable[..., Incident], detail: str, **more: object) -> None:
+        if self._is_closed:
+            return  # what we end ourselves is no incident
         self._on_incident(
             kind(
                 venue=self.venue.name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -95,7 +96,18 @@ def plan(venues: Sequence[str] | None, env: str | None, urls: Sequence[str] | No
             f"--url is the address of an embedded exchange, and --env says {env}", code="BAD_URL",
             advice="Leave one of the two out.",
         )  # fmt: skip
-    return Plan(tuple(_target(name, env, given.get(name), settings) for name in names), settings)
+    made = Plan(tuple(_target(name, env, given.get(name), settings) for name in names), settings)
+    _import_ahead(made.targets)
+    return made
+
+
+def _import_ahead(targets: Sequence[Target]) -> None:
+    """What would keep the event loop, and whoever ends the verb meanwhile, waiting for half a second."""
+    for target in targets:
+        load(target.venue)
+        if target.is_fleeting:
+            import_module("perpwire.simulator.server")
+            import_module(f"{VENUES[target.venue]}.sim")
 
 
 def one_target(made: Plan) -> Target:

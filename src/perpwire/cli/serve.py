@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from perpwire.cli.running import console, run, say_error
+from perpwire.cli.running import console, run, say_error, telling
 from perpwire.cli.words import Config, Env, JsonDocument, Urls, Venues
+
+if TYPE_CHECKING:
+    from perpwire.cli.connecting import Plan
 
 _EPILOG = "\n\n".join(
     (
@@ -46,25 +48,21 @@ def serve(
 
     Prints where the page is when it is there: a line of words, or with --json one object: {"page": ...}.
     """
-    run(_serve(venue, env, url, config, host=host, port=port, as_json=as_json), ended_by_signal=0)
+    # Before the loop, that whoever ends the verb meanwhile does not wait for it.
+    import perpwire.gateway.gateway  # noqa: F401
+    from perpwire.cli.connecting import plan
+
+    with telling():
+        made = plan(venue, env, url, config)
+    run(_serve(made, host=host, port=port, as_json=as_json), ended_by_signal=0)
 
 
-async def _serve(
-    venues: list[str] | None,
-    env: str | None,
-    urls: list[str] | None,
-    config: Path | None,
-    *,
-    host: str | None,
-    port: int | None,
-    as_json: bool,
-) -> None:
+async def _serve(made: Plan, *, host: str | None, port: int | None, as_json: bool) -> None:
     from perpwire import logs
-    from perpwire.cli.connecting import addresses, connector_to, plan
+    from perpwire.cli.connecting import addresses, connector_to
     from perpwire.errors import BadInput
     from perpwire.gateway.gateway import Gateway
 
-    made = plan(venues, env, urls, config)
     page = {"host": host, "port": port}
     settings = msgspec.structs.replace(
         made.settings,

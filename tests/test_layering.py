@@ -22,6 +22,7 @@ FOUNDATION = (
     "perpwire.http_message",
     "perpwire.model",
     "perpwire.signer",
+    "perpwire.words",
 )
 
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
@@ -32,7 +33,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "perpwire.signer": ("perpwire.errors",),
     "perpwire.entropy": (),
     "perpwire.http_message": (),
-    "perpwire.model": ("perpwire.errors",),
+    "perpwire.model": ("perpwire.errors", "perpwire.words"),
+    "perpwire.words": (),
     "perpwire.venues": (*FOUNDATION, "perpwire.venues.base"),
     "perpwire.venues.endpoint": FOUNDATION,
     "perpwire.venues.finite": FOUNDATION,
@@ -43,6 +45,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "perpwire.data_processor": (*FOUNDATION, "perpwire.venues.base"),
     "perpwire.api_connector": (
         *FOUNDATION,
+        "perpwire.logs",
         "perpwire.venues.base",
         "perpwire.venues",
         "perpwire.transport",
@@ -58,7 +61,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "perpwire.data_processor",
         "perpwire.logs",
     ),
-    "perpwire.fanout": (*FOUNDATION, "perpwire.api_connector", "perpwire.monitoring.snapshot"),
+    "perpwire.fanout": (*FOUNDATION, "perpwire.logs", "perpwire.api_connector", "perpwire.monitoring.snapshot"),
     "perpwire.gateway": (
         *FOUNDATION,
         "perpwire.api_connector",

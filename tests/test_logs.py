@@ -44,15 +44,14 @@ def lines(stream: io.StringIO, start: Start) -> list[dict[str, Any]]:
 def test_an_incident_is_one_line_with_its_name_and_facts(start: Start) -> None:
     stream = start(format="json")
     tell = logs.IncidentLog()
-    tell(ConnectionLost(venue="bybit", time_ns=1, detail="it was cut", connection="bybit/linear/1"))
-    tell(
-        ConnectionRecovered(venue="bybit", time_ns=2, detail="", connection="bybit/linear/1", outage_s=1.5, attempts=2)
-    )
-    tell(OrderDoubtful(venue="binance", time_ns=3, detail="", symbol="BTCUSDT", client_order_id="c", code=-1007))
+    tell(ConnectionLost(venue="bybit", time_ns=1, why="it was cut", connection="bybit/linear/1"))
+    tell(ConnectionRecovered(venue="bybit", time_ns=2, why="", connection="bybit/linear/1", outage_s=1.5, attempts=2))
+    tell(OrderDoubtful(venue="binance", time_ns=3, why="", symbol="BTCUSDT", client_order_id="c", code=-1007))
     lost, recovered, doubtful = lines(stream, start)
     assert lost["event"] == "connection_lost"
     assert lost["level"] == "warning"
-    assert lost["message"] == "it was cut"
+    assert lost["message"] == "bybit/linear/1 was lost: it was cut"
+    assert lost["why"] == "it was cut"
     assert (lost["venue"], lost["connection"]) == ("bybit", "bybit/linear/1")
     assert lost["time"].endswith("Z")
     assert (recovered["event"], recovered["level"], recovered["outage_s"]) == ("connection_recovered", "info", 1.5)
@@ -68,11 +67,11 @@ def test_every_kind_of_incident_has_a_name_of_its_own() -> None:
 
 def test_for_people_it_is_one_readable_line(start: Start) -> None:
     stream = start(format="text")
-    logs.IncidentLog()(ConnectionLost(venue="bybit", time_ns=1, detail="it was cut", connection="c"))
+    logs.IncidentLog()(ConnectionLost(venue="bybit", time_ns=1, why="it was cut", connection="c"))
     logging.getLogger("perpwire.api_connector").info("hello %s", "there")
     start.end()  # type: ignore[attr-defined]
     first, second = stream.getvalue().splitlines()
-    assert first.endswith("WARNING  connection_lost: it was cut")
+    assert first.endswith("WARNING  connection_lost: c was lost: it was cut")
     assert second.endswith("INFO     perpwire.api_connector: hello there")
 
 

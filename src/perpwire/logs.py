@@ -1,9 +1,8 @@
 """Logs: standard logging, for people or as JSON lines, with one event name per incident and no secret in it.
 
     logs.set_up(level="info", format="json", secrets=[credentials])
-    connector.on_incident(logs.IncidentLog())
 
-Nothing of perpwire sets logging up by itself: a program that has its own set-up uses IncidentLog and Redact alone.
+Nothing of perpwire sets logging up by itself: a program that has its own set-up uses Redact alone.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ from typing import Any, Protocol, TextIO
 
 import msgspec
 
-from perpwire.model import incident as incidents
 from perpwire.model.incident import Incident
+from perpwire.words.said import UNSAID, event_name as event_name, facts_of, sentence, text_of
 
 WAITING = 10_000
 """Records that wait for a slow disk or terminal; past these the newest are dropped, and their number is told."""
@@ -35,26 +34,29 @@ LAST_S = 5.0
 
 OLD_FILES = 3
 
-_LEVELS: Mapping[type[Incident], int] = {
-    incidents.ConnectionRecovered: logging.INFO,
-    incidents.AccountReadAgain: logging.INFO,
-    incidents.BookRecovered: logging.INFO,
-    incidents.FillsRecovered: logging.INFO,
-    incidents.FanoutRecovered: logging.INFO,
-    incidents.OrderResolved: logging.INFO,
-    incidents.InstrumentChanged: logging.INFO,
-    incidents.BudgetEased: logging.INFO,
-    incidents.RouteFound: logging.INFO,
-    incidents.AccountUnread: logging.ERROR,
-    incidents.LoginRefused: logging.ERROR,
-    incidents.OrderDoubtful: logging.ERROR,
-    incidents.DeadManFailed: logging.ERROR,
-    incidents.MarginCalled: logging.ERROR,
-    incidents.PositionLiquidated: logging.ERROR,
-    incidents.TaskFailed: logging.ERROR,
-    incidents.PositionMismatch: logging.ERROR,
+_LEVELS: Mapping[str, int] = {
+    "connection_recovered": logging.INFO,
+    "account_read_again": logging.INFO,
+    "book_recovered": logging.INFO,
+    "fills_recovered": logging.INFO,
+    "fanout_recovered": logging.INFO,
+    "order_resolved": logging.INFO,
+    "instrument_changed": logging.INFO,
+    "budget_eased": logging.INFO,
+    "route_found": logging.INFO,
+    "stream_gap_repaired": logging.INFO,
+    "account_unread": logging.ERROR,
+    "login_refused": logging.ERROR,
+    "order_doubtful": logging.ERROR,
+    "order_unresolved": logging.ERROR,
+    "dead_man_failed": logging.ERROR,
+    "margin_called": logging.ERROR,
+    "position_liquidated": logging.ERROR,
+    "task_failed": logging.ERROR,
+    "task_given_up": logging.ERROR,
+    "position_mismatch": logging.ERROR,
 }
-"""What is no warning."""
+"""What is no warning, by the name of what is said of it."""
 
 
 class Redacts(Protocol):
@@ -64,35 +66,35 @@ class Redacts(Protocol):
 
 
 class IncidentLog:
-    """Logs each incident once, by one name for its kind ("connection_lost"), with its facts as fields."""
+    """Logs an incident as one record: by the one name of its kind ("connection_lost"), with its facts as fields. Each
+    connector and each WebSocketManager has one, and what an incident tells is logged nowhere else."""
 
     def __init__(self, logger: logging.Logger | None = None) -> None:
         self._logger = logging.getLogger("perpwire.incidents") if logger is None else logger
 
     def __call__(self, incident: Incident) -> None:
-        level = level_of(type(incident))
+        facts = facts_of(incident)
+        text = text_of(incident, facts)
+        level = _LEVELS.get(text, logging.WARNING)
         if not self._logger.isEnabledFor(level):
             return
-        facts = {name: _plain(value) for name, value in msgspec.structs.asdict(incident).items() if name not in _OWN}
-        self._logger.log(
-            level,
-            "%s",
-            incident.detail,
-            extra={"event": event_name(type(incident)), "fields": {"venue": incident.venue} | facts},
-        )
+        stack = getattr(incident, "stack", "")
+        fields = {
+            name: _plain(value)
+            for name, value in msgspec.structs.asdict(incident).items()
+            if name not in UNSAID and value != ""
+        }
+        record = self._logger.makeRecord(
+            self._logger.name, level, "", 0, "%s", (sentence(text, facts),), None,
+            extra={"event": event_name(type(incident)), "fields": fields},
+        )  # fmt: skip
+        record.exc_text = stack or None  # where other records have a traceback
+        self._logger.handle(record)
 
 
-def level_of(kind: type[Incident]) -> int:
+def level_of(incident: Incident) -> int:
     """INFO for what came right or only is so, ERROR for what somebody should look at now, WARNING for the rest."""
-    return next((_LEVELS[one] for one in kind.__mro__ if one in _LEVELS), logging.WARNING)
-
-
-_OWN = ("venue", "time_ns", "detail", "event")
-
-
-def event_name(kind: type[Incident]) -> str:
-    """ConnectionLost -> "connection_lost"."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.__name__).lower()
+    return _LEVELS.get(text_of(incident, facts_of(incident)), logging.WARNING)
 
 
 def _plain(value: object) -> object:
@@ -125,9 +127,10 @@ class Redact(logging.Filter):
             text = record.getMessage()
         except Exception as error:  # a mistaken call of whoever logs must not end its program
             text = f"{record.msg} (its arguments do not fit: {type(error).__name__})"
-        if record.exc_info:
-            text_of_error = record.exc_text or _FORMATTER.formatException(record.exc_info)
-            record.exc_text, record.exc_info = self.blanked(text_of_error), None
+        if record.exc_info and not record.exc_text:
+            record.exc_text = _FORMATTER.formatException(record.exc_info)
+        if record.exc_text:
+            record.exc_text, record.exc_info = self.blanked(record.exc_text), None
         record.msg, record.args = self.blanked(text), ()
         fields = getattr(record, "fields", None)
         if isinstance(fields, dict):

@@ -106,7 +106,7 @@ def test_a_key_that_was_renewed_is_told_of_again_when_its_next_end_comes(venue: 
 
 def test_an_alert_of_it_grows_urgent_on_the_last_day() -> None:
     def severity(days_left: int | None, what: str = "expiry") -> Severity:
-        alert = Rules().alert(KeyWarning(venue="bybit", time_ns=1, detail="...", what=what, days_left=days_left))
+        alert = Rules().alert(KeyWarning(venue="bybit", time_ns=1, why="...", what=what, days_left=days_left))
         assert alert is not None
         return alert.severity
 

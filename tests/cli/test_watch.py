@@ -104,7 +104,7 @@ def test_what_has_room_is_shown_and_nothing_is_cut_off(clock: ManualClock, width
             rows = await watching(world, clock, ["BTCUSDT", "ETHUSDT"])
             screen = Screen(levels=5)
             screen.incidents.append(
-                ConnectionLost(venue="bybit", time_ns=clock.time_ns(), detail="it ended [b]" * 30, connection="x")
+                ConnectionLost(venue="bybit", time_ns=clock.time_ns(), why="it ended [b]" * 30, connection="x")
             )
             lines = drawn(screen.shown(rows, ConsoleDimensions(width, height)), width, height)
             text = "\n".join(lines)

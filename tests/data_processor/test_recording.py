@@ -247,12 +247,13 @@ def test_incidents_stand_between_the_frames(tmp_path: Path) -> None:
         recorder = Recorder(tmp_path, clock=SystemClock(), packing="")
         recorder.start()
         recorder.tap("a/b", b"{}", AT)
-        recorder.note(ConnectionLost(venue="a", time_ns=5, detail="cut", connection="a/b"))
+        recorder.note(ConnectionLost(venue="a", time_ns=5, why="cut", connection="a/b"))
         await recorder.close()
         return recorder
 
     facts = [fact for frame in Recording(*asyncio.run(main()).files) if (fact := frame.fact()) is not None]
-    assert facts[1] == {"event": "ConnectionLost", "venue": "a", "time_ns": 5, "detail": "cut", "connection": "a/b"}
+    told = {"event": "ConnectionLost", "venue": "a", "time_ns": 5, "why": "cut", "connection": "a/b", "instead": ""}
+    assert facts[1] == told
 
 
 @pytest.mark.fixtures

@@ -395,7 +395,7 @@ async def test_kinds_symbols_and_venue_choose_what_is_read_and_incidents_are_rea
     redis_server: RedisServer,
 ) -> None:
     one, other = connector("bybit"), connector("binance")
-    incident = FanoutFailing(venue="bybit", time_ns=5, detail="of a test", reason="a test", waiting=3)
+    incident = FanoutFailing(venue="bybit", time_ns=5, why="of a test", reason="a test", waiting=3)
     async with fanout(redis_server) as out:
         out.add(one)
         out.add(other, "second")

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import perpwire.gateway
 from perpwire.gateway.assets import assets, made, takes_gzip
-from perpwire.logs import event_name
-from perpwire.model.incident import Incident
 
 FOLDER = Path(perpwire.gateway.__file__).parent / "assets"
 TEXTS = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()}
@@ -20,37 +17,24 @@ SCRIPTS = {name: text for name, text in TEXTS.items() if name.endswith(".js")}
 PAIR = re.compile(r'^  (\w+): \[\s*"((?:[^"\\]|\\.)*)",\s*"((?:[^"\\]|\\.)*)",?\s*\],$', re.MULTILINE)
 
 
-def words(table: str) -> dict[str, tuple[str, str]]:
-    part = TEXTS["words.js"].partition(f"const {table} = {{")[2].partition("\n};")[0]
+def words() -> dict[str, tuple[str, str]]:
+    part = TEXTS["words.js"].partition("const WORDS = {")[2].partition("\n};")[0]
     found = {name: (english, korean) for name, english, korean in PAIR.findall(part)}
     assert len(found) == len(re.findall(r"^  \w+: \[", part, re.MULTILINE))  # none was overlooked
     return found
 
 
-def kinds(of: type[Incident] = Incident) -> Iterator[type[Incident]]:
-    for kind in of.__subclasses__():
-        yield kind
-        yield from kinds(kind)
-
-
 def test_every_text_is_there_in_both_languages_with_the_same_figures_in_it() -> None:
-    for table in ("WORDS", "KINDS"):
-        for name, (english, korean) in words(table).items():
-            assert english, name
-            assert korean, name
-            assert set(re.findall(r"{\w+}", english)) == set(re.findall(r"{\w+}", korean)), name
-            # "English" is what leads from Korean to English.
-            assert re.search("[가-힣]", korean) or name == "language", name
-
-
-def test_every_kind_of_incident_has_a_name_in_both_languages() -> None:
-    named = words("KINDS")
-    ours = {event_name(kind) for kind in kinds() if kind.__module__ == Incident.__module__}
-    assert ours - set(named) == set()
+    for name, (english, korean) in words().items():
+        assert english, name
+        assert korean, name
+        assert set(re.findall(r"{\w+}", english)) == set(re.findall(r"{\w+}", korean)), name
+        # "English" is what leads from Korean to English.
+        assert re.search("[가-힣]", korean) or name == "language", name
 
 
 def test_every_text_that_is_asked_for_is_there_and_none_is_left_over() -> None:
-    known = set(words("WORDS"))
+    known = set(words())
     everything = "".join(text for name, text in TEXTS.items() if name != "words.js")
     asked = set(re.findall(r'\bword\("(\w+)"', everything)) | set(
         re.findall(r'data-(?:word|label)="(\w+)"', everything)

@@ -245,7 +245,7 @@ def test_incidents_are_remembered_up_to_a_number_and_counted_all() -> None:
             observer = Observer(clock, incidents_kept=10)
             observer.add(world.bybit)
             for number in range(25):
-                world.bybit._tell(FrameGarbled(venue="bybit", time_ns=number, detail="", connection="c"))
+                world.bybit._tell(FrameGarbled(venue="bybit", time_ns=number, why="", connection="c"))
             assert [one.id for one in observer.incidents()] == list(range(16, 26))
             assert only(observer).incidents == {"frame_garbled": 25}
             assert observer.last_id == 25

@@ -19,11 +19,11 @@ S = 1_000_000_000
 
 
 def lost(at_s: int, name: str = "a") -> ConnectionLost:
-    return ConnectionLost(venue="v", time_ns=at_s * S, detail="", connection=name)
+    return ConnectionLost(venue="v", time_ns=at_s * S, why="", connection=name)
 
 
 def back(at_s: int, name: str = "a") -> ConnectionRecovered:
-    return ConnectionRecovered(venue="v", time_ns=at_s * S, detail="", connection=name, outage_s=1, attempts=1)
+    return ConnectionRecovered(venue="v", time_ns=at_s * S, why="", connection=name, outage_s=1, attempts=1)
 
 
 def figures(outages: Outages, now_s: int) -> tuple[int, int, int, int]:
@@ -42,7 +42,7 @@ def test_what_is_back_within_a_minute_is_recovered_and_what_takes_longer_is_not(
 
 def test_one_trouble_told_twice_is_one() -> None:
     outages = Outages()
-    outages.take(StreamStale(venue="v", time_ns=0, detail="", connection="a", topics=("t",), silent_s=9))
+    outages.take(StreamStale(venue="v", time_ns=0, why="", connection="a", topics=("t",), silent_s=9))
     outages.take(lost(1))
     outages.take(back(2))
     outages.take(back(3))
@@ -51,10 +51,10 @@ def test_one_trouble_told_twice_is_one() -> None:
 
 def test_books_and_orders_too_each_by_its_name() -> None:
     outages = Outages()
-    outages.take(BookGap(venue="v", time_ns=0, detail="", symbol="A"))
-    outages.take(BookGap(venue="v", time_ns=0, detail="", symbol="B"))
-    outages.take(BookRecovered(venue="v", time_ns=S, detail="", symbol="B"))
-    doubt = {"venue": "v", "time_ns": 0, "detail": "", "symbol": "A"}
+    outages.take(BookGap(venue="v", time_ns=0, why="", symbol="A"))
+    outages.take(BookGap(venue="v", time_ns=0, why="", symbol="B"))
+    outages.take(BookRecovered(venue="v", time_ns=S, why="", symbol="B"))
+    doubt = {"venue": "v", "time_ns": 0, "why": "", "symbol": "A"}
     outages.take(OrderDoubtful(**doubt, client_order_id="1", code=None))  # type: ignore[arg-type]
     outages.take(OrderDoubtful(**doubt, client_order_id="2", code=None))  # type: ignore[arg-type]
     outages.take(OrderResolved(**doubt, client_order_id="1", outcome="PLACED", after_s=1))  # type: ignore[arg-type]
@@ -65,7 +65,7 @@ def test_books_and_orders_too_each_by_its_name() -> None:
 def test_a_refused_key_waits_for_its_user_and_is_no_recovery() -> None:
     outages = Outages()
     outages.take(lost(0))
-    outages.take(LoginRefused(venue="v", time_ns=S, detail="", connection="a", attempts=1))
+    outages.take(LoginRefused(venue="v", time_ns=S, why="", connection="a", attempts=1))
     outages.take(back(2))
     assert figures(outages, 2) == (1, 0, 1, 0)
 
@@ -73,6 +73,6 @@ def test_a_refused_key_waits_for_its_user_and_is_no_recovery() -> None:
 def test_gaps_are_counted_apart() -> None:
     outages = Outages()
     for repaired in (True, False):
-        outages.take(StreamGap(venue="v", time_ns=0, detail="", kind="Trade", symbol="A", repaired=repaired))
+        outages.take(StreamGap(venue="v", time_ns=0, why="", kind="Trade", symbol="A", repaired=repaired))
     assert (outages.gaps, outages.gaps_repaired) == (2, 1)
     assert figures(outages, 0) == (0, 0, 0, 0)

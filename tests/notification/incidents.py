@@ -13,18 +13,16 @@ NOW_NS = 1_790_000_000_000_000_000
 
 
 def lost(connection: str = "binance/public") -> ConnectionLost:
-    return ConnectionLost(venue="binance", time_ns=NOW_NS, detail="the server closed it (1006)", connection=connection)
+    return ConnectionLost(venue="binance", time_ns=NOW_NS, why="the server closed it (1006)", connection=connection)
 
 
 def failing(attempts: int, connection: str = "binance/public") -> ConnectionFailing:
-    return ConnectionFailing(
-        venue="binance", time_ns=NOW_NS, detail="refused", connection=connection, attempts=attempts
-    )
+    return ConnectionFailing(venue="binance", time_ns=NOW_NS, why="refused", connection=connection, attempts=attempts)
 
 
 def recovered(connection: str = "binance/public") -> ConnectionRecovered:
     return ConnectionRecovered(
-        venue="binance", time_ns=NOW_NS, detail="live again", connection=connection, outage_s=2.5, attempts=1
+        venue="binance", time_ns=NOW_NS, why="live again", connection=connection, outage_s=2.5, attempts=1
     )
 
 
@@ -32,7 +30,7 @@ def no_margin(symbol: str = "BTCUSDT") -> BalanceInsufficient:
     return BalanceInsufficient(
         venue="bybit",
         time_ns=NOW_NS,
-        detail="ab not enough for new order",
+        why="ab not enough for new order",
         symbol=symbol,
         client_order_id="c1",
         code=110007,

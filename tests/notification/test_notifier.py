@@ -12,8 +12,8 @@ from perpwire.notification.alert import Alert, Severity
 from perpwire.notification.delivery import Pacing
 from perpwire.notification.notifier import Notifier
 
-GAP = BookGap(venue="bybit", time_ns=NOW_NS, detail="an update is missing", symbol="BTCUSDT")
-BOOK_BACK = BookRecovered(venue="bybit", time_ns=NOW_NS, detail="in sync", symbol="BTCUSDT")
+GAP = BookGap(venue="bybit", time_ns=NOW_NS, why="an update is missing", symbol="BTCUSDT")
+BOOK_BACK = BookRecovered(venue="bybit", time_ns=NOW_NS, why="in sync", symbol="BTCUSDT")
 
 
 @pytest.fixture

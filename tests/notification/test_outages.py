@@ -134,7 +134,7 @@ async def test_no_secret_stands_in_an_alert_in_a_log_or_on_disk(
     caplog.set_level(logging.DEBUG)
     receiver = Telegram()
     detail = f"posting to tgram://{TOKEN}/4711 failed with api_secret=canary-canary-2 and {TOKEN}"
-    incident = HandlerFailed(venue="bybit", time_ns=SystemClock().time_ns(), detail=detail, handler=f"post {TOKEN}")
+    incident = HandlerFailed(venue="bybit", time_ns=SystemClock().time_ns(), why=detail, handler=f"post {TOKEN}")
     receiver.mode = "error"
     async with receiver.up(), made(receiver, tmp_path / "alerts.jsonl") as notifier:
         notifier.on_incident(incident)

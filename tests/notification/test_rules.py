@@ -25,7 +25,7 @@ from perpwire.model.incident import (
 from perpwire.notification.alert import Alert, Severity
 from perpwire.notification.rules import _RULES, Rules
 
-BASE = {"venue": "bybit", "time_ns": NOW_NS, "detail": "It happened."}
+BASE = {"venue": "bybit", "time_ns": NOW_NS, "why": "It happened."}
 GAP = BookGap(**BASE, symbol="BTCUSDT")  # type: ignore[arg-type]
 BOOK_BACK = BookRecovered(**BASE, symbol="BTCUSDT")  # type: ignore[arg-type]
 
@@ -44,7 +44,7 @@ def test_every_kind_of_incident_has_a_rule_of_its_own() -> None:
 def test_an_order_refused_for_want_of_margin_is_critical_with_all_its_facts() -> None:
     alert = told(no_margin())
     assert alert.severity is Severity.CRITICAL
-    assert alert.sentence == "ab not enough for new order"
+    assert alert.sentence == ("the order of BTCUSDT was refused for want of margin: ab not enough for new order")
     assert alert.facts == {"symbol": "BTCUSDT", "client_order_id": "c1", "code": "110007"}
     assert (alert.venue, alert.time_ns) == ("bybit", NOW_NS)
 
@@ -120,8 +120,8 @@ def test_a_kind_without_a_rule_is_told_as_a_warning_rather_than_not_at_all() -> 
     class DiskFull(Incident, frozen=True, kw_only=True):
         free_bytes: int
 
-    alert = told(DiskFull(venue="", time_ns=NOW_NS, detail="", free_bytes=3))
-    assert (alert.severity, alert.title, alert.sentence) == (Severity.WARNING, "DiskFull", "DiskFull.")
+    alert = told(DiskFull(venue="", time_ns=NOW_NS, why="", free_bytes=3))
+    assert (alert.severity, alert.title, alert.sentence) == (Severity.WARNING, "DiskFull", "DiskFull")
     assert alert.facts == {"free_bytes": "3"}
 
 

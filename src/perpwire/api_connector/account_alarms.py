@@ -26,8 +26,6 @@ class AccountAlarms:
             MarginCalled(
                 venue=call.venue,
                 time_ns=self._clock.time_ns(),
-                detail=f"{call.symbol} {call.position_side} {call.quantity:f} comes near its liquidation; "
-                f"its maintenance margin is {call.maintenance_margin:f}",
                 symbol=call.symbol,
                 position_side=call.position_side.value,
                 quantity=call.quantity,
@@ -48,7 +46,6 @@ class AccountAlarms:
             PositionLiquidated(
                 venue=order.venue,
                 time_ns=self._clock.time_ns(),
-                detail=f"the venue closes a position: {order.side} {order.quantity:f} {order.symbol} by its own order",
                 symbol=order.symbol,
                 order_id=order.order_id,
                 side=order.side.value,

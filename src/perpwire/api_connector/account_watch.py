@@ -18,7 +18,7 @@ from perpwire.api_connector.frame_path import FramePath
 from perpwire.api_connector.kept_up import kept_up
 from perpwire.api_connector.recovery import reread_account, reread_orders, reread_positions, subject
 from perpwire.api_connector.request_path import RequestPath
-from perpwire.api_connector.retry import reread_pause_s
+from perpwire.api_connector.retry import is_told, reread_pause_s
 from perpwire.api_connector.settings_keeper import SettingsKeeper
 from perpwire.clock import Clock
 from perpwire.data_processor.account_state import AccountState
@@ -114,6 +114,7 @@ class AccountWatch:
         """When it was first tried in vain to read the account, since it was read last."""
         self._unread_why = ""
         self._unread_told = False
+        self._looks_failed = 0
         self._was_read = False
         self._task: asyncio.Task[None] | None = None
         self._offs: list[Callable[[], None]] = []
@@ -250,7 +251,6 @@ class AccountWatch:
                 events += await self._settings.read(events)
                 break
             except APIError as error:
-                log.warning("the account can't be read back yet: %s", error)
                 failures += 1
                 self._is_unread(error, failures)
                 await self._clock.sleep(reread_pause_s(failures - 1))
@@ -273,7 +273,7 @@ class AccountWatch:
             AccountUnread(
                 venue=self._venue.name,
                 time_ns=self._clock.time_ns(),
-                detail=f"positions, balances and open orders are not proven: they can't be read ({error})",
+                why=str(error),
                 unread_s=unread_s,
                 attempts=attempts,
             )
@@ -288,7 +288,6 @@ class AccountWatch:
                 AccountReadAgain(
                     venue=self._venue.name,
                     time_ns=self._clock.time_ns(),
-                    detail=f"positions, balances and open orders are read, after {unread_s:.0f} s",
                     unread_s=unread_s,
                 )
             )
@@ -326,8 +325,11 @@ class AccountWatch:
             if self._state.open_orders:
                 events += await reread_orders(self._requests, self._venue, self._state, only_known=True)
         except APIError as error:
-            log.warning("the account can't be looked at: %s", error)
+            self._looks_failed += 1
+            if is_told(self._looks_failed):
+                log.warning("the account can't be looked at (tries: %d): %s", self._looks_failed, error)
             return set()
+        self._looks_failed = 0
         return {
             subject(event)
             for event in events
@@ -352,7 +354,6 @@ class AccountWatch:
             PositionMismatch(
                 venue=self._venue.name,
                 time_ns=self._clock.time_ns(),
-                detail=f"{mismatch.symbol}: our fills make {mismatch.by_fills:f}, the venue says {mismatch.by_venue:f}",
                 symbol=mismatch.symbol,
                 by_fills=mismatch.by_fills,
                 by_venue=mismatch.by_venue,

@@ -282,8 +282,9 @@ class Sender:
                 RateLimitHit(
                     venue=self._venue.name,
                     time_ns=self._clock.time_ns(),
-                    detail=f"{error.call} was refused: {error.reason}",
+                    why=error.reason,
                     retry_after_s=error.retry_after_s,
+                    call=error.call,
                 )
             )
 
@@ -294,7 +295,7 @@ class Sender:
             UnknownCode(
                 venue=self._venue.name,
                 time_ns=self._clock.time_ns(),
-                detail=f"{error.call} was answered with a code that is not in our table: {error.reason}",
+                why=error.reason,
                 call=error.call,
                 code=code,
             )

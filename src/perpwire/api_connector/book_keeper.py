@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
-from perpwire.api_connector.kept_up import kept_up
+from perpwire.api_connector.kept_up import kept_up, stack_of
 from perpwire.api_connector.lifecycle import TopicState
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.topic_uses import Use
@@ -212,8 +212,10 @@ class BookKeeper:
                 HandlerFailed(
                     venue=self._venue.name,
                     time_ns=self._clock.time_ns(),
-                    detail=f"{name} raised {type(error).__name__} on the book of {symbol}",
                     handler=name,
+                    raised=type(error).__name__,
+                    on=f"LocalBook {symbol}",
+                    stack=stack_of(error),
                 )
             )
 
@@ -291,7 +293,7 @@ class BookKeeper:
             kind(
                 venue=self._venue.name,
                 time_ns=self._clock.time_ns(),
-                detail=f"book of {symbol}: {why}",
+                why=why,
                 symbol=symbol,
             )
         )

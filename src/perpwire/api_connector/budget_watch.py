@@ -52,7 +52,6 @@ class BudgetWatch:
             BudgetPressed(
                 venue=self._venue,
                 time_ns=self._clock.time_ns(),
-                detail=f"{share:.0%} or more of the rate limit {budget} has been used for {pressed_s:.0f} s",
                 budget=budget,
                 share=share,
                 pressed_s=pressed_s,
@@ -64,7 +63,6 @@ class BudgetWatch:
             BudgetEased(
                 venue=self._venue,
                 time_ns=self._clock.time_ns(),
-                detail=f"the rate limit {budget} has room again",
                 budget=budget,
                 pressed_s=pressed_s,
             )

@@ -53,6 +53,7 @@ from perpwire.data_processor.local_book import LocalBook
 from perpwire.data_processor.order_tracker import OrderTracker
 from perpwire.entropy import system_random
 from perpwire.errors import APIError, BadInput
+from perpwire.logs import IncidentLog
 from perpwire.model.account import KeyInfo, MarginCall, Position
 from perpwire.model.incident import (
     FrameGarbled,
@@ -205,8 +206,8 @@ class ConnectorCore:
         )
         self._overlaps = Overlaps(self.streams.frames)
         self._hosts = self.streams.hosts(venue)
-        self._incident_handlers: list[Callable[[Incident], None]] = []
-        self.streams.on_incident(self._tell)
+        self._incident_handlers: list[Callable[[Incident], None]] = [IncidentLog()]
+        self.streams.belong_to(self._tell)
         self.loop_watch = LoopWatch(venue.name, self._clock, self._tell)
         """How long the event loop has stood still. It watches while the connector runs, by the machine's own time."""
         self._lag_watch = LagWatch(venue.name, self.streams, self.lag_ms, self._clock, self._tell)

@@ -67,7 +67,6 @@ class Consumers:
             ConsumerBehind(
                 venue="",
                 time_ns=self._clock.time_ns(),
-                detail=f"an iterator over {kind} is too slow: {waiting} events wait",
                 kind=kind,
                 waiting=waiting,
             )

@@ -185,8 +185,8 @@ class DeadMan:
             DeadManFailed(
                 venue=self._venue.name,
                 time_ns=self._clock.time_ns(),
-                detail=f"the dead man's switch of {symbol} could not be renewed ({why}); "
-                + (f"it fires in {left_s:.0f} s" if left_s > 0 else "it has fired"),
+                why=why,
                 symbol=symbol,
+                left_s=left_s if left_s > 0 else None,
             )
         )

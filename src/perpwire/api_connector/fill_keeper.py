@@ -20,7 +20,7 @@ from perpwire.api_connector.frame_path import FramePath
 from perpwire.api_connector.kept_up import kept_up
 from perpwire.api_connector.recovery import read_fills
 from perpwire.api_connector.request_path import RequestPath
-from perpwire.api_connector.retry import reread_pause_s
+from perpwire.api_connector.retry import is_told, reread_pause_s
 from perpwire.clock import Clock, Timer
 from perpwire.data_processor.account_state import AccountState
 from perpwire.data_processor.fill_log import FillLog, key_of
@@ -236,9 +236,10 @@ class FillKeeper:
             except NotOffered:
                 return 0
             except APIError as error:
-                log.warning("fills can't be read back yet: %s", error)
-                await self._clock.sleep(reread_pause_s(failures))
                 failures += 1
+                if is_told(failures):
+                    log.warning("fills can't be read back yet (tries: %d): %s", failures, error)
+                await self._clock.sleep(reread_pause_s(failures - 1))
 
     async def _read(self) -> int:
         """Read every fill since the last reading, and deliver those that are new, with those that are held, in order.
@@ -271,7 +272,6 @@ class FillKeeper:
                 FillsRecovered(
                     venue=self._venue.name,
                     time_ns=self._clock.time_ns(),
-                    detail=f"{count} fills that the account's stream had not brought were read back",
                     count=count,
                 )
             )

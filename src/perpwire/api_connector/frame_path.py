@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from perpwire.api_connector.histogram import Histogram
+from perpwire.api_connector.kept_up import stack_of
 from perpwire.api_connector.listener import HandlerStats, Listener
+from perpwire.api_connector.retry import is_told
 from perpwire.clock import Clock
 from perpwire.errors import BadInput
 from perpwire.model.incident import FrameGarbled, HandlerFailed, Incident
@@ -95,6 +97,7 @@ class FramePath:
         read with it, which spares a look at the clock for a microsecond of decoding."""
         self.events_delivered = 0
         self.frames_garbled = 0
+        self._tap_failed = 0
         self.latest: dict[str, Event] = {}
         """Connection -> the last event that came on it."""
         self.failures: dict[str, int] = {}
@@ -186,7 +189,9 @@ class FramePath:
             try:
                 tap(connection, frame, received_ns)
             except Exception:
-                log.exception("the tap failed")
+                self._tap_failed += 1
+                if is_told(self._tap_failed):
+                    log.exception("the tap failed (times: %d)", self._tap_failed)
         try:
             events = decoder.on_frame(frame, received_ns)
         except Exception as error:
@@ -273,14 +278,15 @@ class FramePath:
         listener.failed += 1
         counted = name if name in self.failures or len(self.failures) < _NAMES_KEPT else "other"
         self.failures[counted] = self.failures.get(counted, 0) + 1
-        log.error("handler %s failed", name, exc_info=error)
         self._on_incident(
             HandlerFailed(
                 venue=event.venue,
                 time_ns=self._clock.time_ns(),
-                detail=f"{name} raised {type(error).__name__} on {type(event).__name__}",
                 handler=name,
                 event=event,
+                raised=type(error).__name__,
+                on=type(event).__name__,
+                stack=stack_of(error),
             )
         )
 
@@ -295,12 +301,11 @@ class FramePath:
     def garbled(self, connection: str, error: Exception) -> None:
         """Count and tell an unreadable frame."""
         self.frames_garbled += 1
-        log.warning("%s: unreadable frame: %s", connection, type(error).__name__)
         self._on_incident(
             FrameGarbled(
                 venue=connection.split("/", 1)[0],
                 time_ns=self._clock.time_ns(),
-                detail=f"a frame on {connection} could not be read ({type(error).__name__}: {str(error)[:200]})",
+                why=f"{type(error).__name__}: {str(error)[:200]}",
                 connection=connection,
             )
         )

@@ -122,7 +122,7 @@ class Guard:
     def throw(self, reason: str) -> None:
         """Refuse every order from now on but those that close."""
         self.killed = reason
-        self._tell("kill_switch", "", f"the kill switch was thrown: {reason}")
+        self._tell("kill_switch", why=reason)
 
     def lift(self) -> None:
         self.killed = None
@@ -153,7 +153,7 @@ class Guard:
         """
         if self.killed is not None:
             reason = f"the kill switch was thrown ({self.killed}): only closing orders pass"
-            self._tell("kill_switch", "", f"{name}: {reason}")
+            self._tell("kill_switch", why=self.killed, refused=name)
             raise GuardRefused(reason, venue=self._venue, call=name, code="KILL_SWITCH")
 
     def admit_now(self, request: OrderRequest) -> bool:
@@ -341,12 +341,16 @@ class Guard:
         return known
 
     def _refused(self, guard: str, request: OrderRequest, reason: str) -> GuardRefused:
-        self._tell(guard, request.symbol, f"{request.side} {plain(request.quantity)} {request.symbol}: {reason}")
+        order = f"{request.side} {plain(request.quantity)} {request.symbol}"
+        why = reason if guard != "kill_switch" else self.killed or ""
+        self._tell(guard, symbol=request.symbol, why=why, refused=order)
         return GuardRefused(reason, venue=self._venue, call="place_order", code=guard.upper())
 
-    def _tell(self, guard: str, symbol: str, detail: str) -> None:
+    def _tell(self, guard: str, *, why: str, symbol: str = "", refused: str = "") -> None:
         self._on_incident(
-            GuardTripped(venue=self._venue, time_ns=self._clock.time_ns(), detail=detail, guard=guard, symbol=symbol)
+            GuardTripped(
+                venue=self._venue, time_ns=self._clock.time_ns(), why=why, guard=guard, symbol=symbol, refused=refused
+            )
         )
 
 

@@ -36,8 +36,6 @@ def changes(
             InstrumentChanged(
                 venue=one.venue,
                 time_ns=time_ns,
-                detail=f"{symbol}: {', '.join(what) or how.lower()}"
-                + (f"; open orders that no longer fit: {', '.join(off_grid)}" if off_grid else ""),
                 symbol=symbol,
                 how=how,
                 what=what,
@@ -75,12 +73,10 @@ def endings(
         ends_ms = None if one is None else one.delivery_time_ms
         if one is None or ends_ms is None or not now_ms < ends_ms <= now_ms + AHEAD_MS:
             continue
-        hours = (ends_ms - now_ms) / 3_600_000
         found.append(
             InstrumentEnding(
                 venue=one.venue,
                 time_ns=time_ns,
-                detail=f"{symbol} is delivered or taken off the market in {hours:.1f} hours",
                 symbol=symbol,
                 ends_ms=ends_ms,
             )

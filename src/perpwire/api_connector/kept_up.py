@@ -4,13 +4,11 @@ anew."""
 from __future__ import annotations
 
 import asyncio
-import logging
+import traceback
 from collections.abc import Awaitable, Callable
 
 from perpwire.clock import Clock
 from perpwire.model.incident import Incident, TaskFailed
-
-log = logging.getLogger("perpwire.api_connector")
 
 AGAIN_S = 0.8
 """Less than a second: CALLB-2."""
@@ -24,7 +22,7 @@ async def kept_up(work: Work, name: str, venue: str, clock: Clock, on_incident: 
         try:
             return await work()
         except Exception as error:
-            _tell(error, name, "it begins anew", venue, clock, on_incident)
+            tell_failed(error, name, venue, clock, on_incident)
             await clock.sleep(AGAIN_S)
 
 
@@ -35,20 +33,33 @@ def told_of(
 
     def ended(task: asyncio.Task[None]) -> None:
         if not task.cancelled() and isinstance(error := task.exception(), Exception):
-            _tell(error, name, "it was given up", venue, clock, on_incident)
+            tell_failed(error, name, venue, clock, on_incident, renewed=False)
 
     task.add_done_callback(ended)
 
 
-def _tell(
-    error: Exception, name: str, then: str, venue: str, clock: Clock, on_incident: Callable[[Incident], None]
+def tell_failed(
+    error: Exception,
+    name: str,
+    venue: str,
+    clock: Clock,
+    on_incident: Callable[[Incident], None],
+    *,
+    renewed: bool = True,
 ) -> None:
-    log.error("%s failed in a way that was not foreseen; %s", name, then, exc_info=error)
+    """Tell of an error that nobody foresaw."""
     on_incident(
         TaskFailed(
             venue=venue,
             time_ns=clock.time_ns(),
-            detail=f"{name} failed ({type(error).__name__}: {str(error)[:200]}); {then}",
+            why=f"{type(error).__name__}: {str(error)[:200]}",
             task=name,
+            renewed=renewed,
+            stack=stack_of(error),
         )
     )
+
+
+def stack_of(error: BaseException) -> str:
+    """A traceback, as an interpreter shows it."""
+    return "".join(traceback.format_exception(error)).rstrip()

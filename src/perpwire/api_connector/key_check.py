@@ -77,12 +77,11 @@ class KeyCheck:
             raise
         except (APIError, TimeoutError) as error:
             why = f"{type(error).__name__}: {error.reason}" if isinstance(error, APIError) else "no answer in time"
-            detail = f"what the key may do could not be asked: {why}"
             self._is_offered = not isinstance(error, NotOffered)
             if self._is_offered:
-                self._tell("unknown", detail)
+                self._tell("unknown", why=why)
             else:
-                log.info("%s: %s", self._venue.name, detail)
+                log.info("%s: what the key may do can't be asked: %s", self._venue.name, why)
             return
         if info.can_withdraw and not self._allow_withdrawal:
             raise NotAllowed(
@@ -115,7 +114,8 @@ class KeyCheck:
         try:
             self._take(await self._requests.run(_after_all_others(self._venue.key_info())))
         except AuthenticationFailed as error:
-            self._tell_news({"refused": f"the venue does not take the key any more: {error.reason}"})
+            if "refused" not in self._told:
+                self._tell("refused", why=error.reason)
             self._told.add("refused")
         except APIError as error:
             # The next look will do; what is known of the key holds meanwhile, and its end comes nearer.
@@ -128,20 +128,14 @@ class KeyCheck:
         self._on_info(info)
         left_ms = None if info.expires_time_ms is None else info.expires_time_ms - self._sync.venue_ms()
         found = dict(_warnings(info, left_ms))
-        self._tell_news(found, None if left_ms is None else max(0, left_ms) // DAY_MS)
+        for name, days_left in found.items():
+            if name not in self._told:
+                self._tell(name.partition(" ")[0], days_left=days_left)
         self._told = set(found)
 
-    def _tell_news(self, found: dict[str, str], days_left: int | None = None) -> None:
-        for name, detail in found.items():
-            if name not in self._told:
-                what = name.partition(" ")[0]
-                self._tell(what, detail, days_left if what == "expiry" else None)
-
-    def _tell(self, what: str, detail: str, days_left: int | None = None) -> None:
+    def _tell(self, what: str, *, why: str = "", days_left: int | None = None) -> None:
         self._on_incident(
-            KeyWarning(
-                venue=self._venue.name, time_ns=self._clock.time_ns(), detail=detail, what=what, days_left=days_left
-            )
+            KeyWarning(venue=self._venue.name, time_ns=self._clock.time_ns(), why=why, what=what, days_left=days_left)
         )
 
 
@@ -149,23 +143,16 @@ def _after_all_others(call: Call[KeyInfo]) -> Call[KeyInfo]:
     return Call(msgspec.structs.replace(call.endpoint, lane=Lane.MARKET), call.params, call.translate)
 
 
-def _warnings(info: KeyInfo, left_ms: int | None) -> Iterator[tuple[str, str]]:
-    """What is to be told, once while it is so -> in words."""
+def _warnings(info: KeyInfo, left_ms: int | None) -> Iterator[tuple[str, int | None]]:
+    """What is to be told, once while it is so, and the days that are left for it."""
     if info.can_trade is False:
-        yield "trading", "the key may not trade derivatives"
+        yield "trading", None
     if info.can_withdraw:
-        yield "withdrawal", "the key may withdraw funds"
+        yield "withdrawal", None
     if info.ip_bound is False:
-        yield "ip", "the key is not bound to addresses: whoever learns it can use it from anywhere"
+        yield "ip", None
     if left_ms is None:
         return
     passed = next((days for days in DAYS_LEFT if left_ms <= days * DAY_MS), None)
     if passed is not None:
-        yield f"expiry {passed}", _expiry(left_ms)
-
-
-def _expiry(left_ms: int) -> str:
-    days = left_ms // DAY_MS
-    if left_ms <= 0:
-        return "the key has expired"
-    return f"the key expires in {days} day{'s' * (days != 1)}" if days else "the key expires within a day"
+        yield (f"expiry {passed}" if left_ms > 0 else "expired"), max(0, left_ms) // DAY_MS

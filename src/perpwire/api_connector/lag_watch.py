@@ -78,8 +78,6 @@ class LagWatch:
             StreamLagging(
                 venue=self._venue,
                 time_ns=self._clock.time_ns(),
-                detail=f"{connection} is {lag_s:.1f} s behind ({kind} {event.symbol}); {waiting} events wait in the "
-                f"fullest iterator; busiest since it began: {handler or 'no handler'} ({busy_s:.1f} s)",
                 connection=connection,
                 kind=kind,
                 symbol=event.symbol,

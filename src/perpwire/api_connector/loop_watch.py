@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import threading
 import traceback
@@ -10,8 +9,6 @@ from collections.abc import Callable
 
 from perpwire.clock import Clock, Timer
 from perpwire.model.incident import Incident, LoopStalled
-
-log = logging.getLogger("perpwire.api_connector")
 
 BEAT_S = 0.1
 """Between two beats of the loop: what a stall may be longer than is measured."""
@@ -98,15 +95,13 @@ class LoopWatch:
         self.stalls += 1
         self.stalled_s += late_s
         self.longest_s = max(self.longest_s, late_s)
-        where = _innermost(stack)
-        log.warning("the event loop stood still for %.3f s%s", late_s, f"\n{stack}" if stack else "")
         self._on_incident(
             LoopStalled(
                 venue=self._venue,
                 time_ns=self._clock.time_ns(),
-                detail=f"the event loop stood still for {late_s:.3f} s" + (f" at {where}" if where else ""),
                 stalled_s=late_s,
                 stack=stack,
+                where=_innermost(stack),
             )
         )
 

@@ -7,7 +7,6 @@ questions, never by sending anything twice.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, NoReturn
 
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
     from perpwire.api_connector.guards import Guard
     from perpwire.api_connector.order_journal import OrderJournal
 
-log = logging.getLogger("perpwire.api_connector")
 
 ACCEPTED_S = (0.3, 0.5, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Pauses before questions after an order that was only acknowledged."""
@@ -245,22 +243,23 @@ class OrderDesk(OrderChanges):
             del self._unresolved[_key(request)]
         match outcome:
             case Order():
-                word, detail = "ACCEPTED", f"it is {outcome.status}"
+                word, why = "ACCEPTED", outcome.status.value
             case NotSent():
-                word, detail = "NOT_PLACED", "it was not placed"
+                word, why = "NOT_PLACED", ""
             case _:
-                word, detail = "UNRESOLVED", outcome.reason
-                log.warning("order %s is unresolved: %s", request.client_order_id, outcome)
+                word, why = "UNRESOLVED", outcome.reason
         self._settled(request, outcome)
         self._on_incident(
             OrderResolved(
                 venue=self._venue.name,
                 time_ns=self._clock.time_ns(),
-                detail=f"{_what(request)}, order {request.client_order_id}: {detail}",
+                why=why,
                 symbol=request.symbol,
                 client_order_id=request.client_order_id,
                 outcome=word,
                 after_s=(self._clock.monotonic_ns() - resolution.began_ns) / 1e9,
+                side=request.side.value,
+                quantity=request.quantity,
             )
         )
 
@@ -397,14 +396,15 @@ class OrderDesk(OrderChanges):
     def _about(
         self, kind: type[OrderFailed], request: OrderRequest, error: APIError | asyncio.CancelledError
     ) -> OrderFailed:
-        reason = error.reason if isinstance(error, APIError) else "the caller gave up while it was under way"
         return kind(
             venue=self._venue.name,
             time_ns=self._clock.time_ns(),
-            detail=f"{_what(request)}: {reason}",
+            why=error.reason if isinstance(error, APIError) else "the caller gave up while it was under way",
             symbol=request.symbol,
             client_order_id=request.client_order_id,
             code=error.code if isinstance(error, APIError) else "CANCELLED",
+            side=request.side.value,
+            quantity=request.quantity,
         )
 
 
@@ -430,7 +430,3 @@ def _not_taken(error: Busy) -> NotSent:
     )
     refused.__cause__ = error
     return refused
-
-
-def _what(request: OrderRequest) -> str:
-    return f"{request.side} {request.quantity} {request.symbol}"

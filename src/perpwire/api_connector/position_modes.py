@@ -44,8 +44,8 @@ class PositionModes:
                 ModeChanged(
                     venue=self._venue.name,
                     time_ns=self._clock.time_ns(),
-                    detail=f"{key or 'the account'} is in {mode} mode",
                     mode=mode,
+                    symbol=key,
                 )
             )
 

@@ -212,7 +212,7 @@ class PrivateStream:
             StreamStale(
                 venue=self._venue.name,
                 time_ns=self._clock.time_ns(),
-                detail=f"{connection.name}: {reason}",
+                why=reason,
                 connection=connection.name,
                 topics=tuple(connection.topics),
                 silent_s=silent_s,

@@ -9,7 +9,6 @@ the venue leads on to, up to MOST_PAGES, and what the stream itself says meanwhi
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -42,8 +41,6 @@ from perpwire.model.market import (
     Trade,
 )
 from perpwire.venues.base import Venue
-
-log = logging.getLogger("perpwire.api_connector")
 
 HOLD_S = 10.0
 """Longest that what the stream says waits for what it missed."""
@@ -248,6 +245,7 @@ class PublicGaps:
         until_ns = self._clock.monotonic_ns() + round(HOLD_S * 1e9)
         missing: list[Trade] = []
         is_whole = is_gone = False
+        failure = ""
         tries = pages = 0
         while True:
             left_s = (until_ns - self._clock.monotonic_ns()) / 1e9
@@ -256,8 +254,7 @@ class PublicGaps:
                     self._requests.run(self._venue.trades_from(tape.symbol, last)), left_s, self._clock
                 )
             except (APIError, TimeoutError) as error:
-                log.warning("trades of %s can't be read back yet: %s", tape.symbol, error)
-                rows = ()
+                rows, failure = (), f"; they can't be read back: {error}"
             pages += 1
             is_full = len(rows) >= self._venue.trades_page
             if rows:
@@ -279,7 +276,7 @@ class PublicGaps:
             await self._clock.sleep(AGAIN_S)
         while not (is_whole or tape.held) and self._clock.monotonic_ns() < until_ns:
             await self._clock.sleep(AGAIN_S)  # so that it is known where the hole ends, which is not looked into again
-        await self._deliver_missing(tape, missing, since_ns, why, is_whole)
+        await self._deliver_missing(tape, missing, since_ns, why if is_whole else why + failure, is_whole)
 
     def _may_go_on(self) -> bool:
         """Whether a hole that one question did not close may have another one."""
@@ -375,7 +372,7 @@ class PublicGaps:
             try:
                 rows = await in_time(question, HOLD_S, self._clock)
             except (APIError, TimeoutError) as error:
-                log.warning("candles of %s can't be read back: %s", last.symbol, error)
+                why = f"{why}; they can't be read back: {error}"
         if self._candles.get((candles.symbol, candles.interval)) is not candles:
             candles.held = None  # nobody wants them any more
             return
@@ -425,11 +422,11 @@ class PublicGaps:
             StreamGap(
                 venue=self._venue.name,
                 time_ns=self._clock.time_ns(),
-                detail=f"{' '.join((kind.__name__, interval)).strip()} of {symbol or 'the whole market'}: {why}"
-                + ("; what was missed is read back" if is_repaired else ""),
+                why=why,
                 kind=kind.__name__,
                 symbol=symbol,
                 repaired=is_repaired,
+                interval=interval,
             )
         )
 

@@ -278,7 +278,6 @@ class RequestPath:
                 ClockStepped(
                     venue=self._venue.name,
                     time_ns=self._clock.time_ns(),
-                    detail="the venue refused our time stamp; its time was measured again",
                     offset_ms=self._sync.offset_ms,
                 )
             )

@@ -95,6 +95,11 @@ def is_refused_key(error: Exception) -> bool:
     return isinstance(error, NotAllowed | BadInput)
 
 
+def is_told(tries: int) -> bool:
+    """Whether what has now failed so often in a row is told again: at 1, 2, 5, 10, 20, 50, 100 ... times."""
+    return tries > 0 and str(tries).rstrip("0") in ("1", "2", "5")
+
+
 def reconnect_pause_s(failures: int, rng: random.Random, refusals: int = 0) -> float:
     """Seconds before the next try to connect, after `failures` failed ones in a row (0: the socket was live before),
     the last `refusals` of which ended in a refused key.

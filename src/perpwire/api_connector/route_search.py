@@ -91,7 +91,6 @@ class RouteSearch:
             RouteFound(
                 venue=venue,
                 time_ns=self._clock.time_ns(),
-                detail=f"{silent.name} says nothing on the route {silent.route!r}, and speaks on {speaks.route!r}",
                 topic=silent.name,
                 tried=silent.route,
                 works=speaks.route,

@@ -149,10 +149,12 @@ class StartUp:
             OrderResolved(
                 venue=self._venue.name,
                 time_ns=self._clock.time_ns(),
-                detail=f"{request.side} {request.quantity} {request.symbol} of the last run: {outcome}",
+                why="sent by the run before",
                 symbol=request.symbol,
                 client_order_id=entry.client_order_id,
                 outcome=outcome,
                 after_s=(self._sync.venue_ms() - entry.sent_ms) / 1000,
+                side=request.side.value,
+                quantity=request.quantity,
             )
         )

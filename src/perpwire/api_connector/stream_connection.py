@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from perpwire.api_connector.chorus import Chorus
 from perpwire.api_connector.connect_gate import ConnectGate
 from perpwire.api_connector.frame_path import FramePath
+from perpwire.api_connector.kept_up import tell_failed
 from perpwire.api_connector.lifecycle import State, TopicState
-from perpwire.api_connector.retry import is_refused_key
+from perpwire.api_connector.retry import is_refused_key, is_told
 from perpwire.api_connector.stream_line import StreamLine
 from perpwire.api_connector.stream_socket import StreamSocket
 from perpwire.api_connector.topic_watch import Rhythm, TopicWatch, Verdict
@@ -111,6 +112,8 @@ class StreamConnection:
         """Silent ones that are tried on another route just now."""
         self._lost_since_s: float | None = None
         self._attempts = 0
+        self._failing: type[ConnectionFailing] | None = None
+        """What was told of the tries since it was live."""
         self._first_outcome: asyncio.Future[None] | None = None
         self._is_closed = False
 
@@ -304,6 +307,7 @@ class StreamConnection:
     def is_live(self, socket: StreamSocket) -> None:
         """See stream_line.Owner."""
         self._gate.came_through()
+        self._failing = None
         was_live = bool(self._live)
         self._live[socket] = None
         if self._first_outcome is not None and not self._first_outcome.done():
@@ -315,12 +319,7 @@ class StreamConnection:
             outage_s = self._now_s() - self._lost_since_s
             self._lost_since_s = None
             self.reconnects += 1
-            self._tell(
-                ConnectionRecovered,
-                f"{self.name} is live again after {outage_s:.2f} s",
-                outage_s=outage_s,
-                attempts=self._attempts,
-            )
+            self._tell(ConnectionRecovered, outage_s=outage_s, attempts=self._attempts)
         if self._on_state is not None:
             self._on_state(True)
 
@@ -337,7 +336,7 @@ class StreamConnection:
             return
         self._lost_since_s = self._now_s()
         self._attempts = 0
-        self._tell(ConnectionLost, f"{self.name} was lost: {reason}")
+        self._tell(ConnectionLost, reason)
         if self._on_state is not None:
             self._on_state(False)
 
@@ -347,8 +346,14 @@ class StreamConnection:
             self._first_outcome.set_exception(self._first_failure(error, reason))
             return False
         kind = LoginRefused if is_refused_key(error) else ConnectionFailing
-        self._tell(kind, f"{self.name} can't be kept: {reason}", attempts=failures)
+        if is_told(failures) or kind is not self._failing:
+            self._failing = kind
+            self._tell(kind, reason, attempts=failures)
         return True
+
+    def unforeseen(self, error: Exception) -> None:
+        """See stream_line.Owner."""
+        tell_failed(error, f"a socket of {self.name}", self.venue.name, self._clock, self._on_incident)
 
     def _first_failure(self, error: Exception, reason: str) -> Exception:
         if isinstance(error, TransportFailed | TimeoutError):
@@ -365,12 +370,7 @@ class StreamConnection:
         if verdict.stale and not self._told.issuperset(verdict.stale):
             for topic in verdict.stale:
                 self._note(topic, TopicState.STALE)
-            self._tell(
-                StreamStale,
-                f"{self.name} answers, and says nothing of {_listed(verdict.stale)} for {verdict.silent_s:.0f} s",
-                topics=verdict.stale,
-                silent_s=verdict.silent_s,
-            )
+            self._tell(StreamStale, topics=verdict.stale, silent_s=verdict.silent_s)
         return [topic for topic in verdict.bad if topic not in self._elsewhere]
 
     def _see_to_silent(self, topic: str) -> None:
@@ -378,9 +378,7 @@ class StreamConnection:
         if topic in self._told or topic not in self.topics:
             return
         self._note(topic, TopicState.SILENT)
-        self._tell(
-            StreamSilent, f"{topic} was acknowledged on {self.name}, and says nothing", topic=topic, route=self.route
-        )
+        self._tell(StreamSilent, topic=topic, route=self.route)
         if self._on_silent is not None and self._on_silent(topic):
             self._elsewhere.add(topic)
 
@@ -438,7 +436,7 @@ class StreamConnection:
         if topic not in self._ever_confirmed:
             self.topics.pop(topic, None)
         self._refused[topic] = why
-        self._tell(SubscriptionRefused, f"{self.name} refused {topic}: {why}", topic=topic)
+        self._tell(SubscriptionRefused, why, topic=topic)
 
     async def _bring_canary(self, socket: StreamSocket) -> None:
         """So that its silence says something, a socket carries at least one topic that always speaks."""
@@ -466,14 +464,14 @@ class StreamConnection:
                 if line.socket is socket:
                     line.replace_soon(control.text or control.kind)
 
-    def _tell(self, kind: Callable[..., Incident], detail: str, **more: object) -> None:
+    def _tell(self, kind: Callable[..., Incident], why: str = "", **more: object) -> None:
         if self._is_closed:
             return  # what we end ourselves is no incident
         self._on_incident(
             kind(
                 venue=self.venue.name,
                 time_ns=self._clock.time_ns(),
-                detail=detail,
+                why=why,
                 **{"connection": self.name, **more},
             )
         )
@@ -495,8 +493,3 @@ def best_of(states: Iterable[TopicState]) -> TopicState:
     """Of what several sockets know of one topic, what tells most."""
     known = set(states)
     return next((state for state in _BEST_TOPIC_FIRST if state in known), TopicState.WANTED)
-
-
-def _listed(topics: Collection[str]) -> str:
-    first = ", ".join(list(topics)[:3])
-    return first if len(topics) <= 3 else f"{first} and {len(topics) - 3} more"

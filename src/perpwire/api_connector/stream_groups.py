@@ -29,6 +29,7 @@ from perpwire.clock import Clock, SystemClock
 from perpwire.credentials import Credentials
 from perpwire.entropy import system_random
 from perpwire.errors import BadInput, NotSent, StreamRefused
+from perpwire.logs import IncidentLog
 from perpwire.model.incident import Incident
 from perpwire.transport.base import SocketTransport
 from perpwire.transport.on_demand import SocketsOnDemand
@@ -93,7 +94,7 @@ class StreamGroups:
         self._rng = rng or system_random()
         self._sockets = sockets
         self._own_sockets = sockets is None
-        self._incident_handlers: list[Callable[[Incident], None]] = []
+        self._incident_handlers: list[Callable[[Incident], None]] = [IncidentLog()]
         self.frames = FramePath(self._clock, self._tell)
         self.unknown = UnknownWatch(self.frames, self._clock, self._tell)
         self._consumers = Consumers(self.frames, self._clock, self._tell)
@@ -366,6 +367,10 @@ class StreamGroups:
                 handler(venue, topic, state)
             except Exception:
                 log.exception("a handler of topics failed on %s", topic)
+
+    def belong_to(self, take: Callable[[Incident], None]) -> None:
+        """Leave incidents, and the log of them, to whoever made this."""
+        self._incident_handlers = [take]
 
     def _tell(self, incident: Incident) -> None:
         tell(incident, self._incident_handlers)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Collection
 from typing import Protocol
 
 from perpwire.api_connector.chorus import HOLD_S
-from perpwire.api_connector.retry import is_refused_key, reconnect_pause_s
+from perpwire.api_connector.retry import is_refused_key, is_told, reconnect_pause_s
 from perpwire.api_connector.stream_socket import StreamSocket
 from perpwire.api_connector.topic_watch import Verdict
 from perpwire.clock import Clock
@@ -77,6 +77,10 @@ class Owner(Protocol):
         """A try was in vain. False: there is to be no other."""
         ...
 
+    def unforeseen(self, error: Exception) -> None:
+        """It ended a socket; nobody foresaw it."""
+        ...
+
     async def pause(self, seconds: float, *, may_be_cut_short: bool) -> None:
         """Before the next try; cut short when another socket comes through."""
         ...
@@ -117,6 +121,7 @@ class StreamLine:
         self._leave = ""
         self._not_before_s = 0.0
         self._in_vain = 0
+        self._unanswered = 0
 
     async def run(self) -> None:
         """Until cancelled, or the owner wants no further try."""
@@ -124,6 +129,7 @@ class StreamLine:
         again = False
         while True:
             socket = self.socket = self._owner.make()
+            self._unanswered = 0
             try:
                 await self._owner.furnish(socket, again=again)
                 failures = refusals = 0
@@ -131,7 +137,7 @@ class StreamLine:
                 self._owner.is_lost(socket, socket.ended.result())
             except Exception as error:  # whatever it is, the stream must not end by it
                 refused = is_refused_key(error)
-                reason = str(error) if refused else _reason(error)
+                reason = str(error) if refused else self._reason(error)
                 socket = self.socket or socket  # perhaps a successor of the one that was made here
                 failures += 1
                 refusals = refusals + 1 if refused else 0
@@ -196,7 +202,9 @@ class StreamLine:
         except TimeoutError:
             socket.end("a subscription was not answered")
         except APIError as error:
-            log.warning("%s: %s", socket.name, error)
+            self._unanswered += 1
+            if is_told(self._unanswered):
+                log.warning("%s can't be asked for its topics (tries: %d): %s", socket.name, self._unanswered, error)
 
     def _judge(self, socket: StreamSocket, is_old: bool) -> None:
         verdict = socket.look(self._now_s())
@@ -227,7 +235,7 @@ class StreamLine:
                 return heir
             reason = "it hears less than the one before it"
         except Exception as error:
-            reason = _reason(error)
+            reason = self._reason(error)
         except asyncio.CancelledError:
             heir.end("not wanted any more")
             self._owner.discard(heir)
@@ -300,11 +308,10 @@ class StreamLine:
     def _now_s(self) -> float:
         return self._clock.monotonic_ns() / 1e9
 
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, TransportFailed | APIError):
-        return error.reason
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    log.exception("a stream's socket failed in a way that was not foreseen")
-    return f"{type(error).__name__}: {error}"
+    def _reason(self, error: Exception) -> str:
+        if isinstance(error, TransportFailed | APIError):
+            return error.reason
+        if isinstance(error, TimeoutError):
+            return "no answer in time"
+        self._owner.unforeseen(error)
+        return f"{type(error).__name__}: {error}"

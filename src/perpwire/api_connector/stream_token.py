@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from perpwire.api_connector.request_path import RequestPath
+from perpwire.api_connector.retry import is_told
 from perpwire.clock import Clock
 from perpwire.errors import APIError, Busy, ClockSkewed, NotAllowed, RateLimited, VenueRefused
 from perpwire.venues.base import StreamToken
@@ -104,7 +105,8 @@ class TokenKeeper:
                 failures += 1
                 reason = self._verdict(error)
                 if reason is None:
-                    log.warning("the private stream's key could not be kept alive: %s", error)
+                    if is_told(failures):
+                        log.warning("the private stream's key can't be kept alive (tries: %d): %s", failures, error)
                     continue
                 failures = 0
                 self._alive_s = self._now_s()  # the next socket fetches another

@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from perpwire.api_connector.doors import refused_login
+from perpwire.api_connector.kept_up import tell_failed
 from perpwire.api_connector.lifecycle import NEXT, Change, State
-from perpwire.api_connector.retry import is_refused_key, reconnect_pause_s
+from perpwire.api_connector.retry import is_refused_key, is_told, reconnect_pause_s
 from perpwire.api_connector.trade_line import Prepared, TradeLine
 from perpwire.clock import Clock
 from perpwire.credentials import Credentials
@@ -37,6 +38,9 @@ LOGIN_TIMEOUT_S = 10.0
 EARLY_S = 600.0
 """A socket is replaced so long before the venue would end it,"""
 ROTATION_RETRY_S = 60.0
+INSTEAD = "REST"
+"""What calls go by while the socket is away."""
+
 """and tried again after so long where that fails."""
 
 SHORT_LIFE_S = 5.0
@@ -95,6 +99,7 @@ class TradeRoute:
         self._task: asyncio.Task[None] | None = None
         self._lost_since_ns: int | None = None
         self._attempts = 0
+        self._failing: type[ConnectionFailing] | None = None
         self._tried = asyncio.Event()
 
     # --- for the request path -------------------------------------------------------------------------------------
@@ -153,12 +158,11 @@ class TradeRoute:
         self.late_answers += 1
 
     def garbled(self, error: Exception) -> None:
-        log.warning("%s: a frame can't be read: %s", self.name, type(error).__name__)
         self._on_incident(
             FrameGarbled(
                 venue=self._venue.name,
                 time_ns=self.clock.time_ns(),
-                detail=f"{self.name} said what can't be read ({type(error).__name__})",
+                why=type(error).__name__,
                 connection=self.name,
             )
         )
@@ -185,7 +189,7 @@ class TradeRoute:
                 refused = is_refused_key(error)
                 reason = str(error) if refused else getattr(error, "reason", "") or "no answer in time"
             except Exception as error:  # whatever it is, the socket must not stay away by it
-                log.exception("%s failed in a way that was not foreseen", self.name)
+                tell_failed(error, f"the socket {self.name}", self._venue.name, self.clock, self._on_incident)
                 reason = f"{type(error).__name__}: {error}"
                 if self._line is not None:
                     self._line.lose(reason)
@@ -251,7 +255,6 @@ class TradeRoute:
             ConnectionRecovered(
                 venue=self._venue.name,
                 time_ns=self.clock.time_ns(),
-                detail=f"{self.name} is live again after {outage_s:.2f} s",
                 connection=self.name,
                 outage_s=outage_s,
                 attempts=self._attempts,
@@ -260,16 +263,19 @@ class TradeRoute:
 
     def _tell_lost(self, reason: str, failures: int, *, was_live: bool, refused: bool) -> None:
         self._tried.set()
-        if not was_live:
+        kind = None if was_live else LoginRefused if refused else ConnectionFailing
+        if kind is not None and (is_told(failures) or kind is not self._failing):
             self._on_incident(
-                (LoginRefused if refused else ConnectionFailing)(
+                kind(
                     venue=self._venue.name,
                     time_ns=self.clock.time_ns(),
-                    detail=f"{self.name} can't be kept: {reason}; calls go by REST",
+                    why=reason,
                     connection=self.name,
                     attempts=failures,
+                    instead=INSTEAD,
                 )
             )
+        self._failing = kind
         if self._lost_since_ns is None:
             self._lost_since_ns = self.clock.monotonic_ns()
             self._attempts = 0
@@ -277,8 +283,9 @@ class TradeRoute:
                 ConnectionLost(
                     venue=self._venue.name,
                     time_ns=self.clock.time_ns(),
-                    detail=f"{self.name} was lost: {reason}; calls go by REST",
+                    why=reason,
                     connection=self.name,
+                    instead=INSTEAD,
                 )
             )
 

@@ -44,7 +44,6 @@ class UnknownWatch:
             UnknownSeen(
                 venue=venue,
                 time_ns=self._clock.time_ns(),
-                detail=f"{venue} says {word!r} ({where}), which this version does not know; nothing was lost by it",
                 where=where,
                 word=word,
             )

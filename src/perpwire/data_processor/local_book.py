@@ -78,9 +78,10 @@ class LocalBook:
             try:
                 handler(self)
             except Exception as error:
-                log.exception("a handler of the book of %s failed", self.symbol)
                 if self._failed is not None:
                     self._failed(handler, error)
+                else:
+                    log.exception("a handler of the book of %s failed", self.symbol)
 
     def _proven(self) -> OrderBook:
         if self._why_not is not None:

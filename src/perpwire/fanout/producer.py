@@ -19,6 +19,7 @@ from perpwire.errors import BadInput
 from perpwire.fanout.backlog import Backlog, Source
 from perpwire.fanout.link import Entry, Link, RedisFailed
 from perpwire.fanout.staleness import Staleness
+from perpwire.logs import IncidentLog
 from perpwire.model.incident import FanoutFailing, FanoutRecovered, Incident
 from perpwire.model.market import (
     AdlWarning,
@@ -107,7 +108,7 @@ class Fanout:
         self._backlog = Backlog(market=market, account=account)
         self._names: set[str] = set()
         self._offs: list[Callable[[], None]] = []
-        self._incident_handlers: list[Callable[[Incident], None]] = []
+        self._incident_handlers: list[Callable[[Incident], None]] = [IncidentLog()]
         self.producer = f"{self._clock.time_ns() // 1_000_000}-{self._rng.getrandbits(32):08x}"
         """This life of this program: its start (Unix milliseconds) and a random number."""
         self._batch = 0
@@ -291,24 +292,14 @@ class Fanout:
         self._trouble = reason
         self._since_ns = self._clock.monotonic_ns()
         waiting = self._waiting
-        self._tell(
-            FanoutFailing(
-                venue="", time_ns=self._clock.time_ns(), reason=reason, waiting=waiting,
-                detail=f"what is heard does not get to Redis ({reason}); {waiting} events wait",
-            )
-        )  # fmt: skip
+        self._tell(FanoutFailing(venue="", time_ns=self._clock.time_ns(), reason=reason, waiting=waiting))
 
     def _is_well(self) -> None:
         now_ns = self._clock.monotonic_ns()
         failed_s = (now_ns - self._since_ns) / 1e9
         dropped, self._dropped_well = self._backlog.dropped - self._dropped_well, self._backlog.dropped
         self._trouble, self._since_ns = "", now_ns
-        self._tell(
-            FanoutRecovered(
-                venue="", time_ns=self._clock.time_ns(), failed_s=failed_s, dropped=dropped,
-                detail=f"Redis takes what is heard again, after {failed_s:.1f} s; {dropped} events were dropped",
-            )
-        )  # fmt: skip
+        self._tell(FanoutRecovered(venue="", time_ns=self._clock.time_ns(), failed_s=failed_s, dropped=dropped))
 
     def _tell(self, incident: Incident) -> None:
         for handler in tuple(self._incident_handlers):

@@ -12,7 +12,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
-from perpwire.api_connector.retry import is_refused_key, reconnect_pause_s
+from perpwire.api_connector.retry import is_refused_key, is_told, reconnect_pause_s
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.clock import Clock
 from perpwire.config.settings import VenueSettings
@@ -80,7 +80,9 @@ class Following:
                 failures += 1
                 refusals = refusals + 1 if is_refused_key(error) else 0
                 self._missing[name] = str(error)[:WORDS]
-                log.warning("%s: %s does not stand yet: %s", self.connector.venue.name, name, error)
+                if is_told(failures):
+                    venue = self.connector.venue.name
+                    log.warning("%s: %s does not stand yet (tries: %d): %s", venue, name, failures, error)
             except Exception as error:
                 failures += 1
                 self._missing[name] = f"{type(error).__name__} (see the log)"

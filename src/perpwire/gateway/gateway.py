@@ -17,7 +17,6 @@ from perpwire.fanout.producer import Fanout
 from perpwire.gateway.following import Following
 from perpwire.gateway.pages import Pages
 from perpwire.gateway.showing import Shown
-from perpwire.logs import IncidentLog
 from perpwire.monitoring.observer import Observer
 from perpwire.notification.notifier import Notifier
 
@@ -66,14 +65,12 @@ class Gateway:
             for name, connector in connectors.items()
         }
         for name, following in self._followings.items():
-            following.connector.on_incident(IncidentLog())
             if notifier is not None:
                 following.connector.on_incident(notifier.on_incident)
             self.observer.add(following.connector, name, missing=following.missing)
             if fanout is not None:
                 fanout.add(following.connector, name, sends=settings.redis.send)
         if fanout is not None:
-            fanout.on_incident(IncidentLog())
             if notifier is not None:
                 fanout.on_incident(notifier.on_incident)
             fanout.on_incident(self.observer.tell)

@@ -7,26 +7,40 @@ from decimal import Decimal
 import msgspec
 
 from perpwire.model.market import Event
+from perpwire.words.said import facts_of, sentence, text_of
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
-    """Something happened to us.
+    """Something happened to us. What is said of it is made of its facts, in each language of perpwire.words.
 
     Attributes:
         venue: "binance", "bybit", or "" for none.
         time_ns: Unix nanoseconds, our clock.
-        detail: One sentence of facts, without secrets.
+        why: The reason, in the words of whom it comes from, without secrets: the venue's, the system's or ours; ""
+            where there is none to be told.
     """
 
     venue: str
     time_ns: int
-    detail: str
+    why: str = ""
+
+    @property
+    def detail(self) -> str:
+        """One sentence of all facts, in English, without secrets."""
+        facts = facts_of(self)
+        return sentence(text_of(self, facts), facts)
 
 
 class ConnectionLost(Incident, frozen=True, kw_only=True):
-    """A stream's socket ended without our asking. `connection` names it, such as "binance/public"."""
+    """A stream's socket ended without our asking.
+
+    Attributes:
+        connection: Such as "binance/public".
+        instead: What calls go by meanwhile, where they went by it: "REST".
+    """
 
     connection: str
+    instead: str = ""
 
 
 class ConnectionRecovered(Incident, frozen=True, kw_only=True):
@@ -43,10 +57,16 @@ class ConnectionRecovered(Incident, frozen=True, kw_only=True):
 
 
 class ConnectionFailing(Incident, frozen=True, kw_only=True):
-    """A connection can't be made or kept; it goes on being tried."""
+    """A connection can't be made or kept; it goes on being tried. Told at the tries 1, 2, 5, 10, 20, 50 ...
+
+    Attributes:
+        attempts: Tries in a row, until now.
+        instead: What calls go by meanwhile, where they went by it: "REST".
+    """
 
     connection: str
     attempts: int
+    instead: str = ""
 
 
 class LoginRefused(ConnectionFailing, frozen=True, kw_only=True):
@@ -118,12 +138,15 @@ class StreamGap(Incident, frozen=True, kw_only=True):
 
     Attributes:
         kind: Name of the kind of event.
+        symbol: "" for the whole market.
         repaired: They were read back.
+        interval: Of candles.
     """
 
     kind: str
     symbol: str
     repaired: bool
+    interval: str = ""
 
 
 class UnknownSeen(Incident, frozen=True, kw_only=True):
@@ -156,10 +179,12 @@ class LoopStalled(Incident, frozen=True, kw_only=True):
     Attributes:
         stalled_s: For how long.
         stack: Where it stood, innermost last; "" where that could not be seen.
+        where: The innermost line of it.
     """
 
     stalled_s: float
     stack: str
+    where: str = ""
 
 
 class StreamLagging(Incident, frozen=True, kw_only=True):
@@ -216,11 +241,17 @@ class BookRecovered(Incident, frozen=True, kw_only=True):
 
 
 class OrderFailed(Incident, frozen=True, kw_only=True):
-    """An order was refused, or could not be sent."""
+    """An order was refused, or could not be sent.
+
+    Attributes:
+        side, quantity: Of the order, quantity in base.
+    """
 
     symbol: str
     client_order_id: str
     code: int | str | None
+    side: str = ""
+    quantity: Decimal | None = None
 
 
 class BalanceInsufficient(OrderFailed, frozen=True, kw_only=True):
@@ -232,9 +263,10 @@ class OrderDoubtful(OrderFailed, frozen=True, kw_only=True):
 
 
 class RateLimitHit(Incident, frozen=True, kw_only=True):
-    """The venue said we are too fast; calls are held back for `retry_after_s` seconds."""
+    """The venue said we are too fast; calls are held back for `retry_after_s` seconds. `call`: which was refused."""
 
     retry_after_s: float
+    call: str = ""
 
 
 class BudgetPressed(Incident, frozen=True, kw_only=True):
@@ -322,20 +354,29 @@ class HandlerFailed(Incident, frozen=True, kw_only=True):
     Attributes:
         handler: Its name.
         event: What it was called with; None where that was no event.
+        raised: The class of what it raised. on: What it was called with, in a word, such as "Trade".
+        stack: Where it was raised, with what the error says.
     """
 
     handler: str
     event: Event | None = None
+    raised: str = ""
+    on: str = ""
+    stack: str = ""
 
 
 class TaskFailed(Incident, frozen=True, kw_only=True):
-    """Something of ours that goes on in the background failed in a way that was not foreseen. It was begun anew.
+    """Something of ours that goes on in the background failed in a way that was not foreseen.
 
     Attributes:
         task: Its name.
+        renewed: It was begun anew; False: given up.
+        stack: Where it failed, with what the error says.
     """
 
     task: str
+    renewed: bool = True
+    stack: str = ""
 
 
 class FrameGarbled(Incident, frozen=True, kw_only=True):
@@ -345,9 +386,15 @@ class FrameGarbled(Incident, frozen=True, kw_only=True):
 
 
 class ModeChanged(Incident, frozen=True, kw_only=True):
-    """The account's position mode turned out to be another one than assumed. `mode`: ONE_WAY or HEDGE."""
+    """The account's position mode turned out to be another one than assumed.
+
+    Attributes:
+        mode: ONE_WAY or HEDGE.
+        symbol: Whose mode it is; "" where it is the account's.
+    """
 
     mode: str
+    symbol: str = ""
 
 
 class OrderResolved(Incident, frozen=True, kw_only=True):
@@ -356,12 +403,15 @@ class OrderResolved(Incident, frozen=True, kw_only=True):
     Attributes:
         outcome: "ACCEPTED", "NOT_PLACED" or "UNRESOLVED".
         after_s: Seconds since it was sent.
+        side, quantity: Of the order, quantity in base.
     """
 
     symbol: str
     client_order_id: str
     outcome: str
     after_s: float
+    side: str = ""
+    quantity: Decimal | None = None
 
 
 class UnknownCode(Incident, frozen=True, kw_only=True):
@@ -376,9 +426,9 @@ class KeyWarning(Incident, frozen=True, kw_only=True):
     when there are 14, 7, 3, 1 and 0 days left.
 
     Attributes:
-        what: "expiry", "ip" (bound to no address), "trading" (it may not), "withdrawal" (it may), "refused" (the venue
-            takes it no more), or "unknown".
-        days_left: Whole days to its end, of "expiry".
+        what: "expiry", "expired", "ip" (bound to no address), "trading" (it may not), "withdrawal" (it may), "refused"
+            (the venue takes it no more), or "unknown".
+        days_left: Whole days to its end, of "expiry" and "expired".
     """
 
     what: str
@@ -386,16 +436,28 @@ class KeyWarning(Incident, frozen=True, kw_only=True):
 
 
 class DeadManFailed(Incident, frozen=True, kw_only=True):
-    """The dead man's switch could not be armed again: it may fire."""
+    """The dead man's switch could not be armed again: it may fire.
+
+    Attributes:
+        symbol: Whose orders it cancels; "" for all.
+        left_s: Seconds until it fires; None: it has fired.
+    """
 
     symbol: str
+    left_s: float | None = None
 
 
 class GuardTripped(Incident, frozen=True, kw_only=True):
-    """A guard of ours refused an order, or the kill switch was thrown. `guard` names it."""
+    """A guard of ours refused an order, or the kill switch was thrown.
+
+    Attributes:
+        guard: Its name.
+        refused: The order, or the call, that was not sent; "" where the kill switch was only thrown.
+    """
 
     guard: str
     symbol: str
+    refused: str = ""
 
 
 class FanoutFailing(Incident, frozen=True, kw_only=True):

@@ -25,8 +25,10 @@ Told = Event | Incident
 _NAMES: Mapping[str, str] = MappingProxyType({"kind": "of", "bid_text": "bids", "ask_text": "asks"})
 """Field -> what it is called, where not by its own name."""
 
-_LEFT_OUT: Mapping[str, tuple[str, ...]] = MappingProxyType({"HandlerFailed": ("event",)})
-"""An event within an incident: it was told for itself."""
+_LEFT_OUT: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"HandlerFailed": ("event", "stack"), "TaskFailed": ("stack",)}
+)
+"""An event within an incident, which was told for itself; and tracebacks, which are for the log."""
 
 
 def _classes(*modules: ModuleType) -> dict[str, type[Told]]:

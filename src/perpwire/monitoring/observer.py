@@ -16,7 +16,8 @@ from perpwire.model.incident import Incident
 from perpwire.monitoring.bars import bars
 from perpwire.monitoring.observed import Observed
 from perpwire.monitoring.reading import snapshot_of
-from perpwire.monitoring.snapshot import FanoutSnapshot, History, SeenIncident, Snapshot
+from perpwire.monitoring.snapshot import FanoutSnapshot, History, SeenIncident, Snapshot, Words
+from perpwire.words.said import LANGUAGES, UNSAID, facts_of, sentence, text_of, title
 
 log = logging.getLogger("perpwire.monitoring")
 
@@ -141,18 +142,24 @@ class Observer:
         """Remember an incident: of the connector of that name, or of none."""
         kind = logs.event_name(type(incident))
         self._last_id += 1
+        facts = facts_of(incident)
+        text = text_of(incident, facts)
         seen = SeenIncident(
             id=self._last_id,
             time_ns=incident.time_ns,
             name=name,
             venue=incident.venue,
             kind=kind,
-            severity=_SEVERITIES[logs.level_of(type(incident))],
-            detail=incident.detail,
+            severity=_SEVERITIES[logs.level_of(incident)],
+            detail=sentence(text, facts),
             facts={
                 fact: str(value)[:_FACT]
                 for fact, value in msgspec.structs.asdict(incident).items()
-                if fact not in ("venue", "time_ns", "detail", "event") and value not in (None, "")
+                if fact not in ("venue", *UNSAID) and value not in (None, "")
+            },
+            said={
+                language: Words(title=title(text, facts, language), sentence=sentence(text, facts, language))
+                for language in LANGUAGES
             },
         )
         self._incidents.append(seen)

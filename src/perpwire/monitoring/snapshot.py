@@ -240,6 +240,13 @@ def plain_json(value: Any) -> bytes:
     return msgspec.json.encode(facts(value))
 
 
+class Words(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said of an incident in one language (perpwire.words)."""
+
+    title: str
+    sentence: str
+
+
 class SeenIncident(msgspec.Struct, frozen=True, kw_only=True):
     """One incident, numbered from 1 in the order of their coming.
 
@@ -247,7 +254,9 @@ class SeenIncident(msgspec.Struct, frozen=True, kw_only=True):
         name: Of the connector; "" where it is of none.
         kind: Such as "connection_lost": logs.event_name.
         severity: "info", "warning" or "critical".
+        detail: All of it in one English sentence.
         facts: What else it says, as text.
+        said: The same for people, by language: "en", "ko".
     """
 
     id: int
@@ -258,6 +267,7 @@ class SeenIncident(msgspec.Struct, frozen=True, kw_only=True):
     severity: str
     detail: str
     facts: Mapping[str, str]
+    said: Mapping[str, Words]
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):

@@ -38,8 +38,9 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         hold_s: Seconds to keep it back; it is never told when the problem is over by then.
         repeats: How many more times the same happened, untold, since it was told last.
         kind: Of the incident it was made of, such as "connection_lost"; "" where it was made of none.
-        text: Names what it says in words.py and korean.py; "" for a title that is said as it is in every language.
-        detail: The incident's own words, in English.
+        text: Names what it says in perpwire.words; "" for a title and sentence that are said as they are in every
+            language.
+        why: The reason, as it was given (Incident.why).
         can_end: Something will say that it is over: until then it lasts.
         open_s: Told again, louder, because it has lasted for so many seconds; 0 otherwise.
     """
@@ -56,7 +57,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     repeats: int = 0
     kind: str = ""
     text: str = ""
-    detail: str = ""
+    why: str = ""
     can_end: bool = False
     open_s: float = 0.0
 

@@ -163,7 +163,7 @@ class Notifier:
             resolves=None if alert.resolves is None else blanked(alert.resolves),
             title=blanked(alert.title),
             sentence=blanked(alert.sentence),
-            detail=blanked(alert.detail),
+            why=blanked(alert.why),
             facts={name: blanked(fact) for name, fact in alert.facts.items()},
         )
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from perpwire.logs import event_name
 from perpwire.model.incident import (
     AccountReadAgain,
     AccountUnread,
@@ -53,8 +51,8 @@ from perpwire.model.incident import (
     UnknownCode,
     UnknownSeen,
 )
-from perpwire.notification import words
 from perpwire.notification.alert import Alert, Severity
+from perpwire.words.said import event_name, facts_of, sentence, text_of, title
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,56 +105,31 @@ def _alert(
     resolves: str | None = None,
     hold_s: float = 0.0,
 ) -> Alert:
-    """`text` names what it says (words.py); the incident's kind does where none is given."""
-    kind = event_name(type(incident))
-    facts = _facts(incident)
-    text = text or kind
-    title = words.title(text, {**facts, "venue": incident.venue, "incident": type(incident).__name__} | _more(incident))
+    """`text` names what it says (perpwire.words), where not the incident itself does."""
+    facts = facts_of(incident)
+    text = text or text_of(incident, facts)
     return Alert(
         severity=severity,
         key=key,
-        title=title,
-        sentence=incident.detail or f"{title}.",
-        facts=facts,
+        title=title(text, facts),
+        sentence=sentence(text, facts),
+        facts={name: fact for name, fact in facts.items() if name not in _OWN},
         venue=incident.venue,
         time_ns=incident.time_ns,
         resolves=resolves,
         hold_s=hold_s,
-        kind=kind,
+        kind=event_name(type(incident)),
         text=text,
-        detail=incident.detail,
+        why=incident.why,
         can_end=isinstance(incident, _CAN_END) and resolves is None,
     )
 
 
+_OWN = ("venue", "why", "incident")
+"""Facts that have fields of their own in an alert."""
+
 _CAN_END = (ConnectionLost, ConnectionFailing, BookGap, OrderDoubtful, BudgetPressed, AccountUnread, FanoutFailing)
 """What is told to be over, when it is."""
-
-_NO_FACTS = ("venue", "time_ns", "detail", "event", "stack")
-"""Told in their own words, or long."""
-
-
-def _facts(incident: Incident) -> Mapping[str, str]:
-    return {
-        name: _plain(name, value)
-        for name, value in msgspec.structs.asdict(incident).items()
-        if name not in _NO_FACTS and value is not None and value != "" and value != ()
-    }
-
-
-def _plain(name: str, value: object) -> str:
-    match value:
-        case float():
-            return f"{value:.0%}" if name == "share" else f"{value:g}"
-        case Decimal():
-            return f"{value:f}"
-        case tuple():
-            return ", ".join(str(one) for one in value)
-    return str(value)
-
-
-def _more(incident: Incident) -> dict[str, str]:
-    return {"how": incident.how.lower()} if isinstance(incident, InstrumentChanged) else {}
 
 
 def _connection_key(connection: str) -> str:
@@ -218,7 +191,7 @@ def _route_found(rules: Rules, incident: RouteFound) -> Alert:
 def _stream_gap(rules: Rules, incident: StreamGap) -> Alert:
     severity = Severity.INFO if incident.repaired else Severity.WARNING
     key = f"gap {incident.venue} {incident.kind}"
-    return _alert(incident, severity, key, "stream_gap_repaired" if incident.repaired else "")
+    return _alert(incident, severity, key)
 
 
 def _unknown_seen(rules: Rules, incident: UnknownSeen) -> Alert:
@@ -282,7 +255,7 @@ def _doubt_key(incident: OrderDoubtful | OrderResolved) -> str:
 def _order_resolved(rules: Rules, incident: OrderResolved) -> Alert:
     if incident.outcome == "UNRESOLVED":
         key = f"order unresolved {incident.client_order_id}"
-        return _alert(incident, Severity.CRITICAL, key, "order_unresolved")
+        return _alert(incident, Severity.CRITICAL, key)
     key = _doubt_key(incident)
     return _alert(incident, Severity.INFO, key, resolves=key)
 
@@ -304,7 +277,7 @@ def _dead_man_failed(rules: Rules, incident: DeadManFailed) -> Alert:
 def _guard_tripped(rules: Rules, incident: GuardTripped) -> Alert:
     severity = Severity.CRITICAL if incident.guard == "kill_switch" else Severity.WARNING
     key = f"guard {incident.venue} {incident.guard} {incident.symbol}"
-    return _alert(incident, severity, key, "kill_switch" if severity is Severity.CRITICAL else "")
+    return _alert(incident, severity, key)
 
 
 def _fanout_failing(rules: Rules, incident: FanoutFailing) -> Alert:
@@ -386,7 +359,7 @@ def _frame_garbled(rules: Rules, incident: FrameGarbled) -> Alert:
 
 
 def _unforeseen(rules: Rules, incident: Incident) -> Alert:
-    return _alert(incident, Severity.WARNING, f"{type(incident).__name__} {incident.venue}", "unforeseen")
+    return _alert(incident, Severity.WARNING, f"{type(incident).__name__} {incident.venue}")
 
 
 _RULES: Mapping[type, Callable[[Rules, Any], Alert | None]] = {

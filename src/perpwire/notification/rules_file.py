@@ -19,7 +19,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from perpwire.errors import BadInput
-from perpwire.logs import event_name
 from perpwire.model import incident as incidents
 from perpwire.model.incident import Incident
 from perpwire.notification.alert import Alert, Severity
@@ -28,6 +27,7 @@ from perpwire.notification.escalation import Escalation
 from perpwire.notification.quiet import QuietHours
 from perpwire.notification.rules import Rules
 from perpwire.notification.words import Language
+from perpwire.words.said import event_name
 
 T = TypeVar("T")
 

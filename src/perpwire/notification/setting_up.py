@@ -12,7 +12,6 @@ from typing import Any
 from perpwire.clock import Clock, SystemClock
 from perpwire.errors import BadInput
 from perpwire.logs import Redacts
-from perpwire.notification import words
 from perpwire.notification.alert import Alert, Severity
 from perpwire.notification.notifier import Notifier
 from perpwire.notification.outlet import Outlet
@@ -20,6 +19,7 @@ from perpwire.notification.rules_file import AlertSettings, settings_of
 from perpwire.notification.sinks import AppriseSink
 from perpwire.notification.spool import Spool, SpoolInUse
 from perpwire.notification.words import Language, Wording
+from perpwire.words.said import sentence, title
 
 _log = logging.getLogger("perpwire.notification")
 
@@ -105,8 +105,8 @@ def test_alert(severity: Severity, time_ns: int) -> Alert:
     return Alert(
         severity=severity,
         key=f"test {severity.value}",
-        title=words.title("test", facts),
-        sentence="This is a test: where you read it, alerts arrive.",
+        title=title("test", facts),
+        sentence=sentence("test", facts),
         facts=facts,
         venue="",
         time_ns=time_ns,

@@ -1,72 +1,19 @@
-"""What alerts say, in English and Korean. A title is made of facts, so that it can be said in any language later."""
+"""How alerts are said: the words of incidents (perpwire.words), and what an alert adds to them, in each language."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, tzinfo
-from typing import Any, Literal
 
 import msgspec
 
-from perpwire.notification import korean
 from perpwire.notification.alert import Alert
-
-Language = Literal["en", "ko"]
-
-TITLES: Mapping[str, str] = {
-    "connection_lost": "Connection {connection} lost",
-    "connection_failing": "Connection {connection} can't be made",
-    "login_refused": "Connection {connection}: the key is refused",
-    "connection_recovered": "Connection {connection} recovered",
-    "account_unread": "The account can't be read",
-    "account_read_again": "The account is read again",
-    "stream_stale": "Connection {connection} is mute",
-    "stream_silent": "{topic} is acknowledged, without data",
-    "route_found": "{topic} has moved to another route",
-    "stream_gap": "{kind} events were missed",
-    "stream_gap_repaired": "{kind} events were missed",
-    "unknown_seen": "{venue} says {word!r}, which is not known",
-    "position_mismatch": "Position of {symbol} is not what its fills make",
-    "loop_stalled": "The event loop stood still",
-    "stream_lagging": "{connection} is behind",
-    "consumer_behind": "A consumer of {kind} is behind",
-    "subscription_refused": "Subscription to {topic} refused",
-    "book_gap": "Order book of {symbol} out of sync",
-    "book_recovered": "Order book of {symbol} in sync again",
-    "order_failed": "{symbol} order failed",
-    "balance_insufficient": "Balance insufficient for an order",
-    "order_doubtful": "{symbol} order of unknown outcome",
-    "order_unresolved": "{symbol} order is still of unknown outcome",
-    "order_resolved": "{symbol} order {outcome}",
-    "mode_changed": "Position mode is {mode}",
-    "unknown_code": "Code {code} of {call} is not known",
-    "dead_man_failed": "Dead man's switch of {symbol} not renewed",
-    "guard_tripped": "Guard {guard} refused an order",
-    "kill_switch": "Kill switch thrown",
-    "fanout_failing": "The fan-out to Redis fails",
-    "fanout_recovered": "The fan-out to Redis goes on",
-    "fills_recovered": "{count} missed fills read back",
-    "rate_limit_hit": "Rate limit hit",
-    "banned": "Banned for {retry_after_s} seconds",
-    "budget_pressed": "Rate limit {budget} nearly used up",
-    "budget_eased": "Rate limit {budget} has room again",
-    "clock_stepped": "Clock offset measured again",
-    "clock_skewed": "Clock is off by {offset_ms} ms",
-    "margin_called": "Margin call: {symbol} is near its liquidation",
-    "position_liquidated": "Position of {symbol} is closed by the venue",
-    "instrument_changed": "{symbol} {how}",
-    "instrument_ending": "{symbol} ends within a day",
-    "handler_failed": "Handler {handler} failed",
-    "task_failed": "{task} failed",
-    "key_warning": "API key: {what}",
-    "frame_garbled": "{connection} unreadable",
-    "test": "Test alert ({severity})",
-    "unforeseen": "{incident}",
-}
+from perpwire.words import korean
+from perpwire.words.said import Language as Language, language_of, said_in, sentence, title
 
 
 class Wording(msgspec.Struct, frozen=True, kw_only=True):
-    """How alerts are said.
+    """See module docstring.
 
     Attributes:
         language: "en" or "ko".
@@ -78,17 +25,33 @@ class Wording(msgspec.Struct, frozen=True, kw_only=True):
 
     def headline(self, alert: Alert) -> str:
         """One line: severity, venue, title, and how often it happened untold."""
-        if self.language == "ko":
-            return korean.headline(alert)
-        return alert.headline()
+        return _HEADLINES[self.language](alert)
 
     def body(self, alert: Alert) -> str:
         """The sentence, the facts a line each, and the time."""
-        if self.language == "ko":
-            return korean.body(alert, alert.time(self.zone))
-        return alert.body(self.zone)
+        if self.language == "en":
+            return alert.body(self.zone)
+        said = said_in(language_of(self.language), alert.facts)
+        lines = [sentence(alert.text, _facts(alert), self.language) if alert.text else alert.sentence]
+        lines += [f"{korean.FACTS.get(name, name)}: {fact}" for name, fact in said.items()]
+        return "\n".join([*lines, f"발생 시각: {alert.time(self.zone)}"])
 
 
-def title(text: str, facts: Mapping[str, Any]) -> str:
-    """The English title of a text (a name in TITLES), with these facts worked in."""
-    return TITLES[text].format_map(korean.Facts(facts))
+def _facts(alert: Alert) -> dict[str, str]:
+    """With those that need no line of their own."""
+    more = {"venue": alert.venue, "why": alert.why, "incident": alert.title}
+    return dict(alert.facts) | {name: fact for name, fact in more.items() if fact}
+
+
+def _korean(alert: Alert) -> str:
+    again = f" ({alert.repeats}회 추가 발생)" if alert.repeats else ""
+    if alert.repeats and alert.resolves is not None:
+        again = f" (그동안 {alert.repeats}회 추가 발생)"
+    if alert.open_s:
+        again += f" ({max(1, round(alert.open_s / 60))}분째 미해결)"
+    venue = f"{korean.VENUES.get(alert.venue, alert.venue)}: " if alert.venue else ""
+    words = title(alert.text, _facts(alert), "ko") if alert.text else alert.title
+    return f"[{korean.SEVERITIES[alert.severity]}] {venue}{words}{again}"
+
+
+_HEADLINES: Mapping[Language, Callable[[Alert], str]] = {"en": Alert.headline, "ko": _korean}

@@ -224,14 +224,19 @@ def of_ends(run: Run, tasks: Collection[asyncio.Task[object]]) -> list[str]:
     return left + [f"a socket is left: {one.path}" for one in run.host.connections.values()]
 
 
+BUGS = ("task_failed", "handler_failed")
+"""Incidents that are errors of a program, not of what it has to live with."""
+
+
 def of_logs(records: Iterable[logging.LogRecord], secrets: Collection[str]) -> list[str]:
     found = []
     for record in records:
+        event = getattr(record, "event", "")
         text = logging.Formatter().format(record)
         found += of_secrets("the log", text, secrets)
         if record.name.startswith("asyncio") and record.levelno >= logging.WARNING:
             found.append(f"asyncio: {text}")
-        elif record.levelno >= logging.ERROR and ON_PURPOSE not in text:
+        elif (event in BUGS if event else record.levelno >= logging.ERROR) and ON_PURPOSE not in text:
             found.append(f"logged as an error: {text}")
     return found
 

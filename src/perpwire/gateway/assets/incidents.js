@@ -2,7 +2,7 @@
 
 import { h, say, set } from "./dom.js";
 import { iso, when } from "./format.js";
-import { kindWord, word } from "./words.js";
+import { saidOf, word } from "./words.js";
 
 const KEPT = 1000;
 const PAGE = 50;
@@ -54,7 +54,8 @@ export class Incidents {
     this.draw(this.isFirst ? [] : fresh);
     // Read aloud: what is new since the page was opened, and no notes.
     const loud = this.isFirst ? [] : fresh.filter((one) => one.severity !== "info");
-    if (loud.length) say(this.said, loud.map((one) => `${word(one.severity)}: ${one.name} ${kindWord(one.kind)}. ${one.detail}`).join(" "));
+    const aloud = loud.map((one) => `${word(one.severity)}: ${one.name}: ${saidOf(one).title}. ${saidOf(one).sentence}`);
+    if (aloud.length) say(this.said, aloud.join(" "));
   }
 
   /** Until then what comes is the past. */
@@ -92,17 +93,18 @@ export class Incidents {
     const kept = this.rows.get(one.id);
     if (kept !== undefined) return kept;
     const timeMs = one.time_ns / 1e6;
+    const said = saidOf(one);
     const row = h(
       "li", { "data-severity": one.severity, "data-kind": one.kind, "data-id": one.id, class: isFresh ? "fresh" : null },
       h("span", { class: "sign", "aria-hidden": "true" }),
       h(
         "span", {},
-        h("span", { class: "incident-kind" }, kindWord(one.kind)), " ",
+        h("span", { class: "incident-kind" }, said.title), " ",
         h("span", { class: "severity" }, word(one.severity)), " ",
         h("span", { class: "incident-venue" }, one.name),
       ),
       h("time", { datetime: iso(timeMs), title: iso(timeMs) }, when(timeMs)),
-      h("p", { class: "incident-detail" }, one.detail),
+      h("p", { class: "incident-detail" }, said.sentence),
     );
     this.rows.set(one.id, row);
     return row;

@@ -1,4 +1,4 @@
-// Every text of the page, in English and Korean. What the server says (details of incidents, symbols) is shown as it is.
+// Every text of the page, in English and Korean. Incidents come with their words in both; what a venue says is shown as it is.
 
 const WORDS = {
   // the top
@@ -41,7 +41,7 @@ const WORDS = {
   severity: ["Severity", "심각도"],
   info: ["info", "정보"],
   warning: ["warning", "경고"],
-  critical: ["critical", "심각"],
+  critical: ["critical", "긴급"],
 
   // the fan-out
   fanout_up: ["Redis takes what is heard", "Redis 전송 정상"],
@@ -153,51 +153,6 @@ const WORDS = {
   footer: ["Nothing can be traded or changed from this page.", "이 페이지에서는 거래하거나 설정을 바꿀 수 없습니다."],
 };
 
-/** Kinds of incidents, as logs and metrics name them. */
-const KINDS = {
-  connection_lost: ["Connection lost", "연결 끊김"],
-  connection_recovered: ["Connection recovered", "연결 복구"],
-  connection_failing: ["Connection failing", "연결 실패 지속"],
-  login_refused: ["Login refused", "로그인 거부"],
-  stream_stale: ["Stream stale", "스트림 멈춤"],
-  stream_silent: ["Stream silent", "스트림 무응답"],
-  route_found: ["Route found", "경로 변경"],
-  stream_gap: ["Gap in a stream", "스트림 누락"],
-  unknown_seen: ["Unknown to this version", "알 수 없는 항목"],
-  position_mismatch: ["Position mismatch", "포지션 불일치"],
-  loop_stalled: ["Event loop stalled", "이벤트 루프 정지"],
-  stream_lagging: ["Stream lagging", "스트림 지연"],
-  consumer_behind: ["Consumer behind", "소비자 처리 지연"],
-  subscription_refused: ["Subscription refused", "구독 거부"],
-  book_gap: ["Order book lost", "호가창 동기화 상실"],
-  book_recovered: ["Order book recovered", "호가창 복구"],
-  order_failed: ["Order failed", "주문 실패"],
-  balance_insufficient: ["Balance insufficient", "잔고 부족"],
-  order_doubtful: ["Order in doubt", "주문 결과 미확인"],
-  order_resolved: ["Order resolved", "주문 결과 확인"],
-  rate_limit_hit: ["Rate limit hit", "요청 한도 초과"],
-  clock_stepped: ["Clock off", "시계 오차"],
-  instrument_changed: ["Contract changed", "종목 변경"],
-  instrument_ending: ["Contract ending", "종목 종료 예정"],
-  handler_failed: ["Handler failed", "핸들러 오류"],
-  task_failed: ["Background task failed", "백그라운드 작업 오류"],
-  frame_garbled: ["Frame garbled", "프레임 손상"],
-  mode_changed: ["Position mode changed", "포지션 모드 변경"],
-  unknown_code: ["Unknown error code", "알 수 없는 오류 코드"],
-  key_warning: ["API key warning", "API 키 경고"],
-  dead_man_failed: ["Dead man's switch failed", "데드맨 스위치 실패"],
-  guard_tripped: ["Guard tripped", "안전장치 작동"],
-  account_unread: ["Account can't be read", "계정 조회 불가"],
-  account_read_again: ["Account read again", "계정 조회 재개"],
-  budget_pressed: ["Rate limit nearly used up", "요청 한도 소진 임박"],
-  budget_eased: ["Rate limit eased", "요청 한도 여유 회복"],
-  margin_called: ["Margin call", "마진콜"],
-  position_liquidated: ["Position liquidated", "포지션 강제 청산"],
-  fanout_failing: ["Redis fan-out failing", "Redis 전송 장애"],
-  fanout_recovered: ["Redis fan-out recovered", "Redis 전송 복구"],
-  fills_recovered: ["Fills recovered", "체결 내역 복구"],
-};
-
 export const LANGUAGES = ["en", "ko"];
 
 let chosen = 0;
@@ -225,9 +180,9 @@ export function word(key, facts = {}) {
   return words === undefined ? key : filled(words[chosen], facts);
 }
 
-/** The name of a kind of incident; what is not known here goes by its own. */
-export function kindWord(kind) {
-  return Object.hasOwn(KINDS, kind) ? KINDS[kind][chosen] : kind.replaceAll("_", " ");
+/** What the server says of an incident, in the reader's language: its title and its sentence. */
+export function saidOf(incident) {
+  return incident.said[language()] ?? incident.said[LANGUAGES[0]];
 }
 
 /** A state as the server names it ("logging in"). */

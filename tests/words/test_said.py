@@ -1,0 +1,134 @@
+"""What is said of incidents: both languages say the same, all of it, and nothing is said of what is not known."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+import pytest
+from tests.words.incidents import KINDS, NOW_NS, every, made
+
+from perpwire.model.incident import (
+    BalanceInsufficient,
+    BudgetPressed,
+    ConnectionLost,
+    DeadManFailed,
+    Incident,
+    InstrumentEnding,
+    KeyWarning,
+    OrderDoubtful,
+    StreamStale,
+)
+from perpwire.words import english, korean
+from perpwire.words.said import (
+    LANGUAGES,
+    VARIANTS,
+    event_name,
+    facts_of,
+    filled,
+    language_of,
+    named,
+    sentence,
+    text_of,
+    title,
+)
+
+HANGUL = re.compile(r"[가-힣]")
+OF_RULES = {"banned", "clock_skewed", "test", "unforeseen"}
+"""Texts that are chosen by thresholds, or are of no incident."""
+
+
+def said(incident: Incident, language: str = "en") -> str:
+    facts = facts_of(incident)
+    return sentence(text_of(incident, facts), facts, language)  # type: ignore[arg-type]
+
+
+def test_every_kind_of_incident_is_said_in_every_language_and_nothing_is_left_over() -> None:
+    variants = {text for _, by_value in VARIANTS.values() for text in by_value.values()}
+    for language in LANGUAGES:
+        assert set(language_of(language).TEXTS) == set(KINDS) | variants | OF_RULES
+    for text in korean.TEXTS.values():
+        assert HANGUL.search(text.title)
+        assert HANGUL.search(text.sentence)
+    for text in english.TEXTS.values():
+        assert not HANGUL.search(text.title + text.sentence)
+
+
+@pytest.mark.parametrize("text", sorted(english.TEXTS))
+def test_the_facts_of_a_text_are_the_same_in_both_languages(text: str) -> None:
+    ours, theirs = english.TEXTS[text], korean.TEXTS[text]
+    assert named(ours.title) == named(theirs.title)
+    assert named(ours.sentence) - {"why"} == named(theirs.sentence) - {"why"}  # which is added where it is not named
+    known = {name for one in every() for name in facts_of(one)} | {"severity"}
+    assert named(ours.title + ours.sentence) <= known
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_whatever_an_incident_states_or_not_its_texts_are_whole(language: str) -> None:
+    for one in every():
+        facts = facts_of(one)
+        text = text_of(one, facts)
+        for words in (title(text, facts, language), said(one, language)):  # type: ignore[arg-type]
+            assert words
+            assert not re.search(r"[{}\[\]]|\s\s|\(\)|\s[,.:;]|^\s|\s$", words), words
+        if one.why:
+            assert one.why in said(one, language)
+
+
+def test_both_languages_say_the_same_figures_of_the_same_incident() -> None:
+    for one in every():
+        figures = [sorted(re.findall(r"<\w+>|\d+", said(one, language))) for language in LANGUAGES]
+        assert figures[0] == figures[1], said(one)
+
+
+def test_a_clause_is_said_only_of_what_is_known() -> None:
+    assert filled("lost[: {why}]", {"why": "1006"}) == "lost: 1006"
+    assert filled("lost[: {why}]", {}) == "lost"
+    assert filled("[{symbol}|the account] is in {mode}", {"mode": "HEDGE"}) == "the account is in HEDGE"
+    assert filled("{why}", {"why": "[{symbol}]", "symbol": "X"}) == "[{symbol}]"  # what is said is no template
+
+
+def test_a_line_of_the_log_can_stand_alone() -> None:
+    lost = ConnectionLost(
+        venue="binance", time_ns=NOW_NS, why="closed (1006)", connection="binance/trade", instead="REST"
+    )
+    assert lost.detail == "binance/trade was lost; calls go by REST meanwhile: closed (1006)"
+    base = {"venue": "bybit", "time_ns": NOW_NS, "symbol": "BTCUSDT", "client_order_id": "c1", "code": 110007}
+    order = BalanceInsufficient(**base, why="no money", side="BUY", quantity=Decimal("0.010"))  # type: ignore[arg-type]
+    assert order.detail == "the order BUY 0.010 BTCUSDT was refused for want of margin: no money"
+    gone = DeadManFailed(venue="binance", time_ns=NOW_NS, symbol="BTCUSDT", why="no answer in time")
+    assert gone.detail == "the dead man's switch of BTCUSDT has fired, as it could not be renewed: no answer in time"
+    soon = KeyWarning(venue="bybit", time_ns=NOW_NS, what="expiry", days_left=3)
+    assert soon.detail == "the key expires in 3 days"
+
+
+def test_korean_reads_as_a_trader_would_say_it_and_quotes_the_venue() -> None:
+    base = {"venue": "bybit", "time_ns": NOW_NS, "symbol": "BTCUSDT", "client_order_id": "c1", "code": 110007}
+    order = OrderDoubtful(**base, why="no answer in time", side="SELL", quantity=Decimal(2))  # type: ignore[arg-type]
+    assert said(order, "ko") == (
+        "BTCUSDT 매도 2 주문(c1)이 접수되었는지 아직 알 수 없어 조회 중입니다. 같은 주문을 다시 내지 마세요. "
+        "사유: “no answer in time”"
+    )
+
+
+def test_figures_are_as_exact_as_a_reader_needs_them() -> None:
+    assert facts_of(BudgetPressed(venue="", time_ns=1, budget="b", share=0.8, pressed_s=90.04))["share"] == "80%"
+    for seconds, words in ((0.12345, "0.123"), (2.0, "2"), (12.345, "12.3"), (512.6, "513"), (100.0, "100")):
+        assert facts_of(made(KINDS["loop_stalled"], stalled_s=seconds))["stalled_s"] == words
+    ending = InstrumentEnding(venue="bybit", time_ns=1, symbol="X", ends_ms=1_790_000_000_000)
+    assert "2026-09-21 14:13:20 UTC" in said(ending)
+    many = StreamStale(venue="", time_ns=1, connection="c", topics=tuple(f"t{n}" for n in range(200)), silent_s=9.0)
+    assert "of t0, t1, t2, t3, t4 (+195)" in said(many)
+
+
+def test_a_kind_of_the_users_own_is_said_by_its_base_class_or_by_its_name() -> None:
+    class Cut(ConnectionLost, frozen=True, kw_only=True):
+        """A loss with a name of its own."""
+
+    class DiskFull(Incident, frozen=True, kw_only=True):
+        """No incident of ours."""
+
+    assert event_name(Cut) == "cut"
+    assert said(Cut(venue="", time_ns=1, connection="c")) == "c was lost"
+    assert DiskFull(venue="", time_ns=1, why="0 bytes left").detail == "DiskFull: 0 bytes left"
+    assert said(DiskFull(venue="", time_ns=1), "ko") == "분류되지 않은 사건입니다: DiskFull."

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 
-from perpwire.api_connector import public_gaps
+from perpwire.api_connector import trade_repair
 from perpwire.api_connector.candle_watch import CandleWatch
 from perpwire.clock import ManualClock
 from perpwire.model.incident import Incident, StreamGap
@@ -150,7 +150,7 @@ def test_gaps_1_where_trades_cannot_be_read_back_the_gap_says_so_and_the_stream_
 def test_gaps_1_a_hole_of_thousands_is_closed_page_after_page_up_to_a_bound_and_told_beyond_it(
     pages: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(public_gaps, "MOST_PAGES", pages)
+    monkeypatch.setattr(trade_repair, "MOST_PAGES", pages)
     monkeypatch.setattr(agg_trades, "REMEMBERED", 100_000)
 
     async def scenario(world: World, ours: Ears, truth: Ears, numbers: list[int]) -> None:
@@ -191,7 +191,7 @@ def test_gaps_1_a_hole_of_thousands_is_closed_page_after_page_up_to_a_bound_and_
 
 @pytest.mark.slow
 def test_gaps_1_further_pages_of_all_holes_together_are_bounded_by_the_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(public_gaps, "FURTHER_A_MINUTE", 3)
+    monkeypatch.setattr(trade_repair, "FURTHER_A_MINUTE", 3)
     monkeypatch.setattr(agg_trades, "REMEMBERED", 100_000)
 
     async def scenario(world: World, ours: Ears, truth: Ears, numbers: list[int]) -> None:

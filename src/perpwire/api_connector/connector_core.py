@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import random
 import ssl
 from collections.abc import Callable, Iterable
-from decimal import Decimal
-from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
@@ -17,6 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 import msgspec
 
 from perpwire.api_connector.account_alarms import AccountAlarms
+from perpwire.api_connector.arguments import Arguments
+from perpwire.api_connector.batch_desk import BatchDesk
 from perpwire.api_connector.book_keeper import BookKeeper
 from perpwire.api_connector.budget_watch import BudgetWatch
 from perpwire.api_connector.clock_sync import ClockSync
@@ -31,7 +30,6 @@ from perpwire.api_connector.lag_watch import LagWatch
 from perpwire.api_connector.ledger import Pool, RateLedger
 from perpwire.api_connector.loop_watch import LoopWatch
 from perpwire.api_connector.metrics import APIMetrics
-from perpwire.api_connector.order_desk import OrderDesk
 from perpwire.api_connector.order_form import OrderForm
 from perpwire.api_connector.overlaps import Overlaps
 from perpwire.api_connector.position_modes import PositionModes
@@ -66,7 +64,6 @@ from perpwire.model.incident import (
 )
 from perpwire.model.instrument import Instrument
 from perpwire.model.market import ContractChanged, Event, MarkPrice
-from perpwire.model.numbers import Number, exact
 from perpwire.model.order import Fill, Order
 from perpwire.transport.base import HttpTransport, SocketTransport
 from perpwire.transport.proxy import Proxy
@@ -77,22 +74,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("perpwire.api_connector")
 
-_FIRST_MS, _LAST_MS = 10**11, 10**14
-"""1973 and 5138: what is outside is no time in milliseconds, but in seconds or microseconds."""
-
 TOLD_AT_THE_END = (OrderDoubtful, OrderFailed, OrderResolved, HandlerFailed)
 """While a connector is closed: what became of orders, and what goes wrong in programs that still hear of it. All else
 is our own doing."""
 
 T = TypeVar("T")
-W = TypeVar("W", bound=StrEnum)
 
 
 class _Parts(NamedTuple):
     """What exists between start and close."""
 
     requests: RequestPath
-    orders: OrderDesk
+    orders: BatchDesk
     dead_man: DeadMan
     books: BookKeeper
     private: PrivateStream
@@ -103,7 +96,7 @@ class _Parts(NamedTuple):
     pools: tuple[Pool, Pool]
 
 
-class ConnectorCore:
+class ConnectorCore(Arguments):
     """A venue's REST calls, market streams, account stream and local books, behind one set of names.
 
     Use it as an async context manager. Nothing is sent before `async with`, and then the venue's time, its
@@ -285,7 +278,7 @@ class ConnectorCore:
         trade = self._trade_route(requests)
         requests.use_socket(trade)
         desk = Desk(requests, self.venue, self._sync, self._clock, self.account_state.orders)
-        orders = OrderDesk(
+        orders = BatchDesk(
             desk,
             modes=self.position_modes,
             journal=journal,
@@ -420,7 +413,7 @@ class ConnectorCore:
         return self._running.requests
 
     @property
-    def _orders(self) -> OrderDesk:
+    def _orders(self) -> BatchDesk:
         return self._running.orders
 
     @property
@@ -599,53 +592,10 @@ class ConnectorCore:
             return None
         return self._clock.monotonic_ns() + round(self._seconds(deadline_s, "deadline_s") * 1e9)
 
-    def _symbol(self, symbol: str) -> str:
-        return self.venue.normal_symbol(symbol)
-
-    def _symbol_or_none(self, symbol: str | None) -> str | None:
-        return None if symbol is None else self.venue.normal_symbol(symbol)
-
     def _history(self, call: Call[tuple[T, ...]]) -> History[T]:
         return History(lambda: self._path.pages(call))
-
-    def _seconds(self, value: float, name: str) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise self._bad_value(f"{name} {value!r} is no number of seconds", name)
-        return value
-
-    def _whole(self, value: int, name: str, least: int, most: int | None = None) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < least or (most or value) < value:
-            bounds = f"of {least} or more" if most is None else f"from {least} to {most}"
-            raise self._bad_value(f"{name} {value!r} is no whole number {bounds}", name)
-        return value
-
-    def _check_span(self, start_ms: int | None, end_ms: int | None) -> None:
-        """Ends of a span: None, 0 for the beginning of time, or a plausible number of milliseconds."""
-        for name, value in (("start_ms", start_ms), ("end_ms", end_ms)):
-            if value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise self._bad_value(f"{name} {value!r} is no whole number of milliseconds (int)", name)
-            if value and not _FIRST_MS <= value < _LAST_MS:
-                # Seconds would ask for half a century, page by page.
-                raise self._bad_value(f"{name} {value} is no Unix time in milliseconds", name)
-        if start_ms is not None and end_ms is not None and start_ms > end_ms:
-            raise self._bad_value(f"the span ends ({end_ms}) before it begins ({start_ms})", "span")
 
     def _only(self, rows: tuple[T, ...], symbol: str) -> T:
         if len(rows) != 1:
             raise self.venue._no_symbol(symbol, "is none of the venue's perpetual contracts")
         return rows[0]
-
-    def _bad_value(self, reason: str, name: str) -> BadInput:
-        return BadInput(reason, venue=self.venue.name, code=f"BAD_{name.upper()}")
-
-    def _word(self, words: type[W], text: str, name: str, call: str) -> W:
-        try:
-            return words(str(text).upper())
-        except ValueError:
-            reason = f"{name} {text!r} is not one of {', '.join(words)}"
-            raise BadInput(reason, venue=self.venue.name, call=call, code=f"BAD_{name.upper()}") from None
-
-    def _exact(self, value: Number, name: str, call: str) -> Decimal:
-        return exact(value, name, self.venue.name, call)

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from perpwire.api_connector.frame_path import FramePath
 from perpwire.api_connector.request_path import RequestPath
+from perpwire.api_connector.retry import is_told
 from perpwire.data_processor.account_settings import (
     KnownSettings,
     setting_of,
@@ -36,6 +37,7 @@ class SettingsKeeper:
         self._known = KnownSettings()
         self._is_due = True
         """They are to be read."""
+        self._failures = 0
 
     def on_event(self, event: AccountEvent) -> None:
         self._known.on_event(event)
@@ -73,8 +75,10 @@ class SettingsKeeper:
             except NotOffered:
                 self._is_due = False
             except APIError as error:
-                log.warning("what the account is set to can't be read yet: %s", error)
+                self._failures += 1
+                if is_told(self._failures):
+                    log.warning("what the account is set to can't be read yet (tries: %d): %s", self._failures, error)
             else:
-                self._is_due = False
+                self._is_due, self._failures = False, 0
                 heard += settings_of_reading(self._venue.name, read)
         return [replace(event, recovered=True) for event in self._known.changed(heard)]

@@ -35,6 +35,10 @@ COMPARED = re.compile(r"^(.*) (?:==|<|>) [^<>=]+$")
 
 NOTHING_NOW = {
     "perpwire_budget_stopped_seconds": "shown only while a limit is stopped, and none is",
+    "perpwire_fanout_up": "no Redis is set, as most have none",
+    "perpwire_fanout_sent_total": "no Redis is set",
+    "perpwire_fanout_waiting": "no Redis is set",
+    "perpwire_fanout_dropped_total": "no Redis is set",
     "perpwire_journal_backlog": "these connectors keep no journal: they send no order",
 }
 """Metric of a query that has no data here -> why that is right."""

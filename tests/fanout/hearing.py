@@ -66,6 +66,17 @@ async def read_until(reader: FanoutReader, holds: Callable[[Any], bool]) -> list
     raise AssertionError
 
 
+async def read_up_to(reader: FanoutReader, *trade_ids: int | str) -> list[Any]:
+    """All until these have come, in whichever order: only that of each stream is said."""
+    awaited = set(trade_ids)
+
+    def is_last(told: Any) -> bool:
+        awaited.discard(getattr(told, "trade_id", ""))
+        return not awaited
+
+    return await read_until(reader, is_last)
+
+
 async def until(holds: Callable[[], bool], what: str) -> None:
     loop = asyncio.get_running_loop()
     end = loop.time() + WAIT_S

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import random
 import re
+import tracemalloc
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from tests.fanout.conftest import RedisServer
-from tests.fanout.hearing import connector, fill, plain, read_some, read_until, say, trade, until
+from tests.fanout.hearing import connector, fill, plain, read_some, read_until, read_up_to, say, trade, until
 
 from perpwire.errors import BadInput
 from perpwire.fanout import link, producer
 from perpwire.fanout.link import RedisFailed
 from perpwire.fanout.producer import Fanout
 from perpwire.fanout.reader import read
+from perpwire.model.account import Position
 from perpwire.model.incident import FanoutFailing, FanoutRecovered, Incident
-from perpwire.model.market import BookTicker, Event, Gap, MarkPrice, Recovered, Stale, Trade
+from perpwire.model.market import BookDelta, BookTicker, Event, Gap, MarkPrice, Recovered, Stale, Trade
 from perpwire.model.order import Fill, Order
 from perpwire.model.written import KINDS
 from perpwire.simulator.faults import Cut
@@ -120,6 +123,55 @@ async def test_a_cut_connection_is_said_in_the_streams_that_it_carried(redis_ser
             assert reader.gaps == 0
 
 
+@pytest.mark.parametrize("venue", ["binance", "bybit"])
+async def test_an_account_whose_stream_is_cut_is_said_to_be_stale_in_each_of_its_streams(
+    redis_server: RedisServer, venue: str
+) -> None:
+    async with offline(venues=(venue,), rate=1.0) as world, fanout(redis_server) as out:
+        one = world.connectors[venue]
+        out.add(one)
+        async with read(redis_server.url(), kinds=[Order, Fill, Position], since="oldest") as reader:
+            await one.open_account_stream()
+            await one.place_order("BTCUSDT", "BUY", "0.01")
+            seen = set[str]()
+
+            def is_last(told: Any) -> bool:
+                seen.add(type(told).__name__)
+                return {"Order", "Fill", "Position"} <= seen
+
+            await read_until(reader, is_last)
+            world.simulation.faults[venue].add(Cut(route=one.venue.private_route))
+            states: dict[str, list[str]] = {}
+
+            def are_back(told: Any) -> bool:
+                if isinstance(told, Stale | Recovered):
+                    states.setdefault(told.kind, []).append(type(told).__name__)
+                wanted = {kind: ["Stale", "Recovered"] for kind in ("Order", "Fill", "Position")}
+                return {kind: states.get(kind) for kind in wanted} == wanted
+
+            await read_until(reader, are_back)
+            assert reader.gaps == 0
+
+
+@pytest.mark.parametrize("venue", ["binance", "bybit"])
+async def test_changes_of_books_are_sent_where_they_are_wished_and_make_the_same_book(
+    redis_server: RedisServer, venue: str
+) -> None:
+    async with offline(venues=(venue,), rate=20.0) as world, fanout(redis_server) as out:
+        one, heard = world.connectors[venue], list[Event]()
+        one.on(BookDelta, heard.append)
+        out.add(one, sends=["books"])
+        async with read(redis_server.url(), kinds=BookDelta, since="oldest") as reader:
+            await one.open_book("BTCUSDT")
+            await until(lambda: len(heard) > 5, "some changes")
+            told = await read_some(reader, 5)
+        assert [plain(each) for each in told] == [plain(each) for each in heard[:5]]
+        assert [(each.bids, each.asks) for each in told] == [(each.bids, each.asks) for each in heard[:5]]  # type: ignore[attr-defined]
+        assert await redis_server.ask("SMEMBERS", "perpwire:streams") <= {
+            f"perpwire:{venue}:{kind}:BTCUSDT" for kind in ("BookDelta", "BookSnapshot")
+        }
+
+
 async def test_a_server_that_is_killed_and_comes_back_has_each_event_once(redis_server: RedisServer) -> None:
     heard, incidents = connector(), list[Incident]()
     async with fanout(redis_server) as out, read(redis_server.url(), since="oldest") as reader:
@@ -145,6 +197,42 @@ async def test_a_server_that_is_killed_and_comes_back_has_each_event_once(redis_
         assert [one.dropped for one in incidents if isinstance(one, FanoutRecovered)] == [0, 0, 0]
 
 
+async def test_a_connection_that_the_server_closes_is_replaced_and_is_no_trouble(redis_server: RedisServer) -> None:
+    heard, incidents = connector(), list[Incident]()
+    async with fanout(redis_server) as out:
+        out.on_incident(incidents.append)
+        out.add(heard)
+        for number in range(1, 6):
+            say(heard, trade(number))
+            await until(lambda number=number: out.snapshot().sent == number, "it is sent")  # type: ignore[misc]
+            await redis_server.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        assert incidents == []
+        assert len(await redis_server.entries("perpwire:bybit:Trade:BTCUSDT")) == 5
+
+
+async def test_what_is_kept_while_redis_is_away_is_bounded(redis_server: RedisServer) -> None:
+    heard = connector()
+    out = fanout(redis_server, market=2000, account=200)
+    out.add(heard)
+
+    def much(since: int) -> int:
+        for number in range(since, since + 20_000):
+            say(heard, trade(number, f"S{number % 50}USDT"), fill(number, f"S{number % 50}USDT"))
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        first = much(0)
+        last = max(much(20_000 * one) for one in (1, 2, 3))
+    finally:
+        tracemalloc.stop()
+    assert first > 500_000
+    assert last - first < 300_000
+    assert out.snapshot().waiting == 2200
+    await out.close()
+
+
 async def test_what_has_no_room_while_redis_is_away_is_told_by_a_gap_and_fills_have_room_of_their_own(
     redis_server: RedisServer,
 ) -> None:
@@ -166,7 +254,7 @@ async def test_what_has_no_room_while_redis_is_away_is_told_by_a_gap_and_fills_h
         assert snapshot.dropped_account == 0
         assert snapshot.dropped_market > 4000
         await redis_server.start()
-        told = await read_until(reader, lambda one: isinstance(one, Trade) and one.trade_id == 6001)
+        told = await read_up_to(reader, 6001, "fill-41")
         trades = [one for one in told if isinstance(one, Trade)]
         gaps = [one for one in told if isinstance(one, Gap)]
         assert {(gap.kind, gap.symbol, gap.venue) for gap in gaps} == {("Trade", "BTCUSDT", "bybit")}

@@ -23,11 +23,13 @@ class RedisFailed(PerpwireError):
 
     Attributes:
         is_refusal: It does not take our name or password, or they may not do this: somebody has to mend that.
+        is_slow: It did not answer in time.
     """
 
-    def __init__(self, reason: str, *, is_refusal: bool = False) -> None:
+    def __init__(self, reason: str, *, is_refusal: bool = False, is_slow: bool = False) -> None:
         super().__init__(reason)
         self.is_refusal = is_refusal
+        self.is_slow = is_slow
 
 
 class Entry(NamedTuple):
@@ -194,7 +196,8 @@ class Link:
             text = f"{type(error).__name__}: {self.redact(said)}"
             is_refusal = isinstance(error, self._refusals)
             await self._hang_up()
-            raise RedisFailed(f"{self.address}: {text}", is_refusal=is_refusal) from None
+            is_slow = isinstance(error, TimeoutError)
+            raise RedisFailed(f"{self.address}: {text}", is_refusal=is_refusal, is_slow=is_slow) from None
         except asyncio.CancelledError:
             await self._hang_up()  # an answer that comes later is none to the next question
             raise

@@ -257,9 +257,11 @@ class Fanout:
                 refused = await self._link.append(self.producer, self._batch, entries, self._most_kept)
             except RedisFailed as failure:
                 refusals = refusals + 1 if failure.is_refusal else 0
-                self._is_failing(str(failure))
-                pause_s = reconnect_pause_s(failures, self._rng, refusals)
                 failures += 1
+                if failures == 1 and not failure.is_slow:
+                    continue  # a connection that stood idle may have been closed: that is no trouble
+                self._is_failing(str(failure))
+                pause_s = reconnect_pause_s(failures - 1, self._rng, refusals)
                 await self._clock.sleep(min(REFUSED_PAUSE_S if refusals > 1 else MOST_PAUSE_S, pause_s))
                 continue
             self._sent += len(entries) - len(refused)
@@ -267,7 +269,7 @@ class Fanout:
                 self._refused += len(refused)
                 self._refused_ns = self._clock.monotonic_ns()
                 self._is_failing(refused[-1])
-            elif failures:
+            elif failures and self._trouble:
                 self._trouble = "it is there again, and what waited is on its way"
                 self._dropped_told = self._backlog.dropped
             return

@@ -53,6 +53,11 @@ class RedisServer:
     async def entries(self, stream: str) -> list[dict[str, str]]:
         return [dict(fields) for _, fields in await self.ask("XRANGE", stream, "-", "+")]
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """As a machine that loses its power would end it."""
         if self._process is not None:

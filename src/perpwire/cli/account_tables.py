@@ -15,6 +15,7 @@ from perpwire.cli.printing import Facts, moment, note, rows, tell_incident
 from perpwire.cli.running import code_of, errors, say
 from perpwire.errors import BadInput
 from perpwire.model.account import AccountInfo, Position
+from perpwire.model.incident import Incident
 from perpwire.model.order import Order
 
 T = TypeVar("T")
@@ -101,11 +102,16 @@ async def orders(
 
 
 async def asked(
-    made: Plan, ask: Callable[[VenueConnector, Target], Awaitable[T]], *, is_named: bool, as_json: bool
+    made: Plan,
+    ask: Callable[[VenueConnector, Target], Awaitable[T]],
+    *,
+    is_named: bool,
+    as_json: bool,
+    on_incident: Callable[[Incident], None] = tell_incident,
 ) -> tuple[dict[str, T], int]:
     """What each venue says, and the exit code: that of the first error. Where the user named no venue and has a key of
     one only, that is none."""
-    answers = await ask_each(made, ask, tell_incident)
+    answers = await ask_each(made, ask, on_incident)
     found: dict[str, T] = {}
     failed: dict[str, Exception] = {}
     for name, answer in answers.items():

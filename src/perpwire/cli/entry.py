@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 
-from perpwire.cli.interrupts import INTERRUPTED, leave_at_once
+from perpwire.cli.interrupts import INTERRUPTED, leave, leave_at_once
 
 
 def main() -> None:
@@ -34,4 +34,4 @@ def main() -> None:
         if text := words().strip().rstrip("."):
             say_error(f"{text}; {help_page}")
         code = MISTAKEN
-    sys.exit(code)
+    leave(code)

@@ -12,6 +12,7 @@ from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.cli.account_tables import ORDERS, POSITIONS, asked, order_row, position_row, where
 from perpwire.cli.asking import Hand, confirm, show, target_line
 from perpwire.cli.connecting import Plan, Target
+from perpwire.cli.hand_alerts import alerting
 from perpwire.cli.hand_orders import LEFT, ended
 from perpwire.cli.printing import note, rows
 from perpwire.cli.running import TELLABLE, code_of, errors, run, say
@@ -135,7 +136,10 @@ async def _close(made: Plan, hand: Hand, wanted: Wanted) -> tuple[list[Closed], 
                 done.failed.append(NotFlat(f"{target.venue}: still open: {left} -> Look with `perpwire positions`."))
             return done
 
-        found, code = await asked(made, work, is_named=bool(hand.venues), as_json=hand.as_json)
+        async with alerting(made) as on_incident:
+            found, code = await asked(
+                made, work, is_named=bool(hand.venues), as_json=hand.as_json, on_incident=on_incident
+            )
     return list(found.values()), code
 
 

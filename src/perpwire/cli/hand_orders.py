@@ -27,6 +27,7 @@ from perpwire.cli.asking import (
     target_line,
 )
 from perpwire.cli.connecting import Plan, Target, connectors, one_target
+from perpwire.cli.hand_alerts import alerting
 from perpwire.cli.printing import json_line, note, rows, tell_incident
 from perpwire.cli.running import console, run, telling
 from perpwire.entropy import system_random
@@ -197,7 +198,10 @@ def _print_preview(here: OneVenue, preview: Preview) -> None:
 
 
 async def _place(here: OneVenue, order: NewOrder, road: str | None) -> Order:
-    async with connectors(here.made, private=True, on_incident=tell_incident) as started:
+    async with (
+        alerting(here.made) as on_incident,
+        connectors(here.made, private=True, on_incident=on_incident) as started,
+    ):
         connector = started[here.target.venue]
         options = cast(dict[str, Any], order)
         return await ended(connector, await connector.place_order(**options, road=road, wait="accepted"))

@@ -11,7 +11,7 @@ import contextlib
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     import asyncio
@@ -23,6 +23,24 @@ INTERRUPTED = 130
 def leave_at_once() -> None:
     """Ctrl-C ends the process from now on, with exit code 130 and not a word. SIGTERM does so by itself."""
     signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+
+
+_hangs = False
+
+
+def hurry() -> None:
+    """Something hangs in a thread that Python would wait for at the end, such as a service that takes no alert."""
+    global _hangs
+    _hangs = True
+
+
+def leave(code: int | None) -> NoReturn:
+    """The command is over."""
+    if _hangs:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code or 0)
+    sys.exit(code)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from perpwire.cli.interrupts import hurry
 from perpwire.cli.running import console, run, say_error, telling
 from perpwire.cli.words import Config, Env, JsonDocument, Urls, Venues
 
@@ -88,6 +89,7 @@ async def _serve(made: Plan, *, host: str | None, port: int | None, as_json: boo
             redis.url.reveal(), prefix=redis.prefix, most_kept=redis.most_kept, market=redis.market_waiting,
             account=redis.account_waiting,
         )  # fmt: skip
+    notifier = None
     undo = logs.set_up(
         level=settings.logs.level, format=settings.logs.format, file=settings.logs.file,
         megabytes=settings.logs.megabytes, secrets=[*keys, *([fanout] if fanout is not None else [])],
@@ -99,11 +101,14 @@ async def _serve(made: Plan, *, host: str | None, port: int | None, as_json: boo
                 target.venue: connector_to(made, target, where[target.venue], private=target.venue not in without_key)
                 for target in made.targets
             }
-            notifier = None
             if settings.alerts:
+                from perpwire.cli.hand_alerts import SPOOL as BY_HAND
                 from perpwire.notification.setting_up import notifier_from
 
-                notifier = notifier_from(settings.alerts, spool=settings.state_file("alerts.spool"), secrets=keys)
+                notifier = notifier_from(
+                    settings.alerts, spool=settings.state_file("alerts.spool"), inbox=settings.state_file(BY_HAND),
+                    secrets=keys,
+                )  # fmt: skip
             gateway = await stack.enter_async_context(
                 Gateway(settings, connectors, without_key=without_key, notifier=notifier, fanout=fanout)
             )
@@ -116,3 +121,5 @@ async def _serve(made: Plan, *, host: str | None, port: int | None, as_json: boo
             await asyncio.Event().wait()
     finally:
         undo()
+        if notifier is not None and any(one.kept or one.dropped for one in notifier.stats().sinks):
+            hurry()

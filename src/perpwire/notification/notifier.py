@@ -7,10 +7,11 @@ import contextlib
 import functools
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import msgspec
 
-from perpwire.clock import Clock, SystemClock, Timer
+from perpwire.clock import Clock, Every, SystemClock, Timer
 from perpwire.logs import Redact, Redacts
 from perpwire.model.incident import Incident
 from perpwire.notification.alert import Alert
@@ -21,6 +22,9 @@ from perpwire.notification.outlet import Outlet
 from perpwire.notification.rules import Rules
 from perpwire.notification.sinks import Sink
 from perpwire.notification.spool import Spool
+
+INBOX_S = 20.0
+"""From one look into the inbox to the next."""
 
 _log = logging.getLogger("perpwire.notification")
 
@@ -57,6 +61,7 @@ class Notifier:
         *,
         escalation: Escalation | None = None,
         spool: Spool | None = None,
+        inbox: Path | None = None,
         secrets: Iterable[Redacts] = (),
     ) -> None:
         """
@@ -67,6 +72,7 @@ class Notifier:
             pacing: Pacing() where none is given.
             escalation: What is told again where it lasts; nothing where none is given.
             spool: Where alerts are kept until they are delivered; closed with the notifier. In memory where None.
+            inbox: A file that other programs of the user leave their spool in: what waits there is told, too.
             secrets: What must not appear in an alert, beside what names itself (logs.Redact).
         """
         self._clock: Clock = SystemClock() if clock is None else clock
@@ -75,6 +81,8 @@ class Notifier:
         self._digest = Digest(pacing.window_s)
         self._redact = Redact(secrets).blanked
         self._spool = spool
+        self._inbox = inbox
+        self._looks_in = Every(self._clock, INBOX_S, self._look_in)
         self._deliveries = [
             Delivery(target, self._clock, pacing, outlet=outlet, spool=spool) for target, outlet in _targets(sinks)
         ]
@@ -112,6 +120,9 @@ class Notifier:
         self._is_running = True
         for delivery in self._deliveries:
             delivery.start()
+        if self._inbox is not None:
+            self._look_in()
+            self._looks_in.start()
         owed, self._owed_looks = self._owed_looks, {}
         for key in owed:
             self._look_later(key)
@@ -124,6 +135,7 @@ class Notifier:
         comes later.
         """
         self._is_closed = True
+        self._looks_in.stop()
         for timers in (self._looks, self._escalations):
             for timer in timers.values():
                 timer.cancel()
@@ -154,6 +166,21 @@ class Notifier:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    def _look_in(self) -> None:
+        """Take over what waits in the inbox."""
+        inbox = self._inbox
+        try:
+            if inbox is None or not inbox.exists() or not inbox.stat().st_size:
+                return
+            left = Spool(inbox, self._clock)
+        except OSError:
+            return  # its owner has it open: the next look will do
+        for delivery in self._deliveries:
+            for number, alert in left.waiting(delivery.name):
+                delivery.put(alert)
+                left.gone(number)
+        left.close()
 
     def _blanked(self, alert: Alert) -> Alert:
         blanked = self._redact

@@ -28,6 +28,7 @@ def notifier_from(
     settings: AlertSettings | Mapping[str, Any],
     *,
     spool: Path | str | None = None,
+    inbox: Path | None = None,
     clock: Clock | None = None,
     environ: Mapping[str, str] = os.environ,
     secrets: Iterable[Redacts] = (),
@@ -38,6 +39,7 @@ def notifier_from(
         settings: The table as it stands in the file (rules_file.py), or what was made of it.
         spool: File for what is not delivered yet, so that it outlives the program; in memory where None. Where another
             program uses it already, or it can't be written, the log says so, and memory has to do.
+        inbox: A file that other programs leave what they could not deliver in, as their spool: it is told, too.
         environ: Where sinks' addresses are looked up that the file only names.
         secrets: What must not appear in an alert, such as credentials. The sinks' addresses never do.
 
@@ -58,6 +60,7 @@ def notifier_from(
         settings.pacing,
         escalation=settings.escalates(),
         spool=None if spool is None else _opened(Path(spool), clock, settings.keep_hours * 3600),
+        inbox=inbox,
         secrets=(*secrets, *addresses),
     )
 

@@ -9,8 +9,10 @@ import logging
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextvars import ContextVar, copy_context
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, NamedTuple
 
 from perpwire.errors import BadInput, PerpwireError
@@ -160,14 +162,14 @@ class _Service(Sink):
             plugin.notify_url = f"{api.rstrip('/')}/bot"
         _listen_to(type(plugin).__module__)
         self._wording = wording
-        self._thread: ThreadPoolExecutor | None = None
+        self._thread: _Thread | None = None
         self._last: tuple[Alert, asyncio.Future[Any]] | None = None
         """What the thread does, or did last; it goes on where nobody waits for it any more."""
 
     async def deliver(self, alert: Alert) -> None:
         # In a thread of its own: a service that hangs holds up neither another nor the loop's own look-ups of names.
         if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="perpwire alerts")
+            self._thread = _Thread()
         kind = self._types[alert.severity] if alert.resolves is None else self._resolved_type
         answers: list[_Answer] = []
         failure = ""
@@ -177,16 +179,17 @@ class _Service(Sink):
         try:
             if await self._was_taken_late(alert):
                 return
-            attempt = asyncio.get_running_loop().run_in_executor(
-                self._thread,
-                functools.partial(
-                    context.run,
-                    self._apprise.notify,
-                    title=self._wording.headline(alert),
-                    body=self._wording.body(alert),
-                    notify_type=kind,
-                    body_format=self._text_format,
-                ),
+            attempt = asyncio.wrap_future(
+                self._thread.do(
+                    functools.partial(
+                        context.run,
+                        self._apprise.notify,
+                        title=self._wording.headline(alert),
+                        body=self._wording.body(alert),
+                        notify_type=kind,
+                        body_format=self._text_format,
+                    )
+                )
             )
             attempt.add_done_callback(_heard_of)
             self._last = alert, attempt
@@ -213,7 +216,37 @@ class _Service(Sink):
         self._last = None
         thread, self._thread = self._thread, None
         if thread is not None:
-            thread.shutdown(wait=False, cancel_futures=True)
+            thread.end()
+
+
+class _Thread:
+    """Does one thing after the other. The end of the program does not wait for it, as it would for an executor's: a
+    service may hang."""
+
+    def __init__(self) -> None:
+        self._work: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        Thread(target=self._do_all, name="perpwire alerts", daemon=True).start()
+
+    def do(self, call: Callable[[], Any]) -> Future[Any]:
+        done: Future[Any] = Future()
+        self._work.put((done, call))
+        return done
+
+    def end(self) -> None:
+        """After what it does now."""
+        self._work.put(None)
+
+    def _do_all(self) -> None:
+        while (todo := self._work.get()) is not None:
+            done, call = todo
+            if not done.set_running_or_notify_cancel():
+                continue
+            try:
+                result = call()
+            except BaseException as error:
+                done.set_exception(error)
+            else:
+                done.set_result(result)
 
 
 def _heard_of(attempt: asyncio.Future[Any]) -> None:

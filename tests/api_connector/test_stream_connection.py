@@ -69,6 +69,9 @@ class TinySession(Session):
     def ping(self) -> bytes | None:
         return None
 
+    def question(self) -> bytes:
+        return b'{"question": 1}'
+
     def on_frame(self, frame: bytes, received_ns: int) -> Sequence[Event] | None:
         message = json.loads(frame)
         if "data" not in message:

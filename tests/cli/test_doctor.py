@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,7 @@ async def examined(
     faults: Sequence[AnyFault] = (),
     url: str | None = None,
     patience_s: float = 3.0,
+    meanwhile: Callable[[str, str], contextlib.AbstractAsyncContextManager[None]] | None = None,
 ) -> dict[str, Check]:
     """What the doctor finds at an exchange with such an account and such trouble, by the names of its checks."""
     found: list[Check] = []
@@ -52,7 +54,8 @@ async def examined(
     async with running(venues=(venue,), accounts=accounts, latency_s=0.001, faults={venue: faults}) as simulation:
         where = url or simulation.urls[venue]
         connector = VenueConnector(load(venue), credentials=keys, env="sim", url=where, check_key=False, warm=False)
-        await examine(connector, keys, "none is set", found.append, patience_s=patience_s)
+        async with meanwhile(venue, where) if meanwhile is not None else contextlib.nullcontext():
+            await examine(connector, keys, "none is set", found.append, patience_s=patience_s)
     for check in found:
         assert check.found
         assert bool(check.mend) == (check.mark in (Mark.WARNING, Mark.WRONG))
@@ -161,6 +164,60 @@ async def test_a_banned_address_is_told_with_its_end_and_nothing_more_is_sent(ve
     assert "takes no calls from this address until 20" in found["address"].found
     assert "wait" in found["address"].mend
     assert list(found)[-1] == "address"
+
+
+@contextlib.asynccontextmanager
+async def trading(venue: str, url: str) -> AsyncIterator[None]:
+    """Another program with the same key places orders, far from the market."""
+    async with VenueConnector(load(venue), credentials=KEYS, env="sim", url=url) as other:
+
+        async def place() -> None:
+            for n in range(100):
+                await other.place_order("BTCUSDT", "BUY", "0.01", "LIMIT", price=str(50000 + n))
+                await asyncio.sleep(0.2)
+
+        task = asyncio.create_task(place())
+        yield
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+DATA_MUTE = Silence(what="data", route="private", seconds=3600, then="heal", also_next=1000)
+
+
+@by_venue
+async def test_a_quiet_account_stream_answers_and_what_is_not_proven_is_said(venue: str) -> None:
+    for faults in ([], [DATA_MUTE]):
+        check = (await examined(venue, faults=faults))["account stream"]
+        assert check.mark is Mark.OK
+        assert "a question over it was answered by the venue's service after" in check.found
+        assert "That it brings events is not proven: nothing happened" in check.found
+        assert check.facts["events"] == 0
+
+
+@by_venue
+async def test_an_account_stream_that_tells_what_happens_is_proven_alive(venue: str) -> None:
+    check = (await examined(venue, meanwhile=trading))["account stream"]
+    assert check.mark is Mark.OK
+    assert "proven alive: it told of the account" in check.found
+    assert check.facts["events"] > 0
+
+
+@by_venue
+async def test_an_account_stream_that_does_not_tell_what_the_lists_show_is_mute_and_wrong(venue: str) -> None:
+    check = (await examined(venue, faults=[DATA_MUTE], meanwhile=trading))["account stream"]
+    assert check.mark is Mark.WRONG
+    assert "but it is mute: orders changed meanwhile, by the venue's lists" in check.found
+
+
+@by_venue
+async def test_an_account_stream_that_answers_nothing_is_wrong(venue: str) -> None:
+    """Bybit's is not even logged in then; Binance's needs no login."""
+    check = (await examined(venue, faults=[Silence(route="private", also_next=1000)], patience_s=1.5))["account stream"]
+    assert check.mark is Mark.WRONG
+    words = {"binance": "a harmless question over it was not answered within 1.5 s", "bybit": "not logged in"}
+    assert words[venue] in check.found
 
 
 @by_venue

@@ -165,6 +165,7 @@ ROWS: Sequence[Row] = (
 ASKS_NOTHING = frozenset(
     {
         "close_book",
+        "ask_over_account_stream",
         "call",  # whatever the caller says
         "check_order",  # what the guards must know
         "get_instrument",  # see get_instruments

@@ -22,6 +22,7 @@ from perpwire.model.account import AccountEvent, Balance, Position
 from perpwire.model.incident import Incident, StreamStale
 from perpwire.model.market import Event
 from perpwire.model.order import Fill, Order
+from perpwire.transport.base import TransportFailed
 from perpwire.venues.base import Hosts, Venue
 
 _HEARD: tuple[type[Event], ...] = (Order, Position, Balance, Fill)
@@ -137,6 +138,18 @@ class PrivateStream:
         topics = [topic.name for topic in self._venue.fast_fill_topics()]
         if topics and self._connection is not None:
             await self._connection.add(topics)
+
+    async def ask(self, patience_s: float) -> float | None:
+        """Seconds until the venue's service has answered a harmless question over the stream; None: it has not."""
+        if self._connection is None:
+            return None
+        asked_ns = self._clock.monotonic_ns()
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._connection.ask()
+        except (TransportFailed, TimeoutError):
+            return None
+        return (self._clock.monotonic_ns() - asked_ns) / 1e9
 
     def read_again(self) -> None:
         """A consumer has lost events: what the account is now is delivered anew."""

@@ -237,6 +237,17 @@ class StreamConnection:
             await self._add_to(other, [topic])
         self.raise_refusals([topic])
 
+    async def ask(self) -> None:
+        """Returns when the venue's service has answered a harmless question over one of the sockets that are live.
+
+        Raises:
+            TransportFailed: None is live, or it was lost meanwhile.
+        """
+        socket = next(iter(self._live), None)
+        if socket is None:
+            raise TransportFailed(f"{self.name} is not live", may_have_been_sent=False)
+        await socket.ask()
+
     def restart(self, reason: str) -> None:
         """Give up the present sockets; they are replaced at once."""
         for socket in tuple(self._sockets):

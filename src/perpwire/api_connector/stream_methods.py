@@ -154,6 +154,14 @@ class StreamMethods(MarketMethods):
         """
         await self._running.private.open()
 
+    async def ask_over_account_stream(self, patience_s: float = 5.0) -> float | None:
+        """Seconds until the venue's own service has answered a harmless question over the account's stream (Binance:
+        LIST_SUBSCRIPTIONS; Bybit: the operation ping); None: it has not, or the stream is not live. Nothing is changed
+        by it. It proves that what is said there is heard and answered behind the login. It does not prove that events
+        come: only an event does.
+        """
+        return await self._running.private.ask(self._seconds(patience_s, "patience_s"))
+
     async def open_book(self, symbol: str, *, levels: int | None = None, speed_ms: int | None = None) -> LocalBook:
         """A local book of the symbol, kept in step by the venue's rule; returns once it is in sync. See docs/books.md.
 

@@ -84,6 +84,7 @@ class StreamSocket:
         self._socket: Socket | None = None
         self._answers: dict[str, asyncio.Future[Control]] = {}
         self._logged_in: asyncio.Future[None] | None = None
+        self._pong: asyncio.Future[None] | None = None
         self._is_over = False
         self._was_heard = False
         self._beats_since_ping_s = 0.0
@@ -160,7 +161,7 @@ class StreamSocket:
         self.ended.set_result(reason)
         if self.state not in (State.IDLE, State.WAITING):
             self._change(Change.LOST)
-        for waiting in [*self._answers.values(), self._logged_in]:
+        for waiting in [*self._answers.values(), self._logged_in, self._pong]:
             if waiting is not None and not waiting.done():
                 waiting.set_exception(TransportFailed(reason, may_have_been_sent=True))
                 waiting.exception()  # nobody may be waiting any more; that is no error
@@ -228,6 +229,19 @@ class StreamSocket:
             anew += [half for half in (names[:middle], names[middle:]) if half]
         return anew
 
+    async def ask(self) -> None:
+        """Returns when the venue's service answers a harmless question over the socket.
+
+        Raises:
+            TransportFailed: The socket was lost meanwhile.
+        """
+        if self._pong is None or self._pong.done():
+            self._pong = asyncio.get_running_loop().create_future()
+        pong = self._pong
+        await self._send([self.session.question()])
+        self._raise_if_ended()
+        await asyncio.shield(pong)
+
     async def unsubscribe(self, topics: Sequence[str]) -> None:
         gone = [topic for topic in topics if topic in self.confirmed]
         for topic in gone:
@@ -272,6 +286,9 @@ class StreamSocket:
                     waiting = self._answers.get(topic)
                     if waiting is not None and not waiting.done():
                         waiting.set_result(control)
+            case "pong":
+                if self._pong is not None and not self._pong.done():
+                    self._pong.set_result(None)
             case _:
                 self._on_control(self, control)
 

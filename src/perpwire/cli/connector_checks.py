@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from perpwire.api_connector.stream_methods import OF_THE_ACCOUNT
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.cli.checks import Check, Checks, Mark, ok, refused, skipped, warning, wrong
 from perpwire.cli.printing import moment
@@ -31,6 +32,13 @@ BUDGET_HIGH, BUDGET_FULL = 0.5, 0.9
 
 MUST_SPEAK: tuple[type[Event], ...] = (BookTicker, MarkPrice)
 MAY_BE_QUIET: tuple[type[Event], ...] = (Trade,)
+
+QUIET_S = 2.0
+"""For so long the account's stream is held against the venue's lists."""
+
+LATE_S = 1.5
+
+_FOLLOWED = "Orders are still followed by calls, twice a minute."
 
 PLACEHOLDERS = ("your", "xxx", "changeme", "<", ">", "api_key", "apikey")
 
@@ -349,8 +357,17 @@ def _streams_check(connector: VenueConnector, symbol: str, heard: dict[str, floa
 async def _account_stream(
     connector: VenueConnector, clock: Clock, refusals: Sequence[LoginRefused], patience_s: float
 ) -> Check:
+    """Nothing is changed at the venue: it is opened, asked something, and what it tells is held against calls."""
     name = "account stream"
     began_ns = clock.monotonic_ns()
+    events = 0
+
+    def on_event(event: Event) -> None:
+        nonlocal events
+        events += event.received_ns > 0  # what we have read ourselves bears no time of arrival
+
+    for kind in OF_THE_ACCOUNT:
+        connector.on(kind, on_event)
     why = ""
     try:
         async with asyncio.timeout(patience_s):
@@ -364,8 +381,61 @@ async def _account_stream(
         return wrong(
             name,
             f"{why or 'it was lost at once'}{said}",
-            "Orders are still followed by calls, twice a minute. Check the key's rights, and that nothing on the way "
-            "holds WebSockets back.",
+            f"{_FOLLOWED} Check the key's rights, and that nothing on the way holds WebSockets back.",
         )
-    took_ms = (clock.monotonic_ns() - began_ns) / 1e6
-    return ok(name, f"logged in and subscribed after {took_ms:.0f} ms", ms=round(took_ms, 1))
+    opened_ms = (clock.monotonic_ns() - began_ns) / 1e6
+    facts = {"ms": round(opened_ms, 1)}
+    opened = f"logged in and subscribed after {opened_ms:.0f} ms"
+    answered_s = await connector.ask_over_account_stream(patience_s)
+    if answered_s is None:
+        return wrong(
+            name,
+            f"{opened}, and then mute: a harmless question over it was not answered within {patience_s:g} s",
+            f"{_FOLLOWED} Look for a proxy or firewall that lets WebSockets begin and then holds them back.",
+            **facts,
+        )
+    facts["answered ms"] = round(answered_s * 1000, 1)
+    answered = f"{opened}; a question over it was answered by the venue's service after {answered_s * 1000:.0f} ms"
+    unsaid = await _unsaid(connector, clock, lambda: events > 0)
+    facts["events"] = events
+    if events:
+        return ok(name, f"{answered}; proven alive: it told of the account {events} times meanwhile", **facts)
+    if unsaid:
+        return wrong(
+            name,
+            f"{answered}, but it is mute: {unsaid} meanwhile, by the venue's lists, and it did not tell",
+            f"{_FOLLOWED} Run this again; where it comes again, tell the venue, with the time.",
+            **facts,
+        )
+    return ok(
+        name,
+        f"{answered}. That it brings events is not proven: nothing happened to the account meanwhile. Only an event "
+        "proves it, such as that of an order of yours",
+        **facts,
+    )
+
+
+async def _unsaid(connector: VenueConnector, clock: Clock, is_proven: Callable[[], bool]) -> str:
+    """What has changed by the venue's lists in a few seconds, in words, where no event has told of it."""
+    try:
+        before = await _orders_and_positions(connector)
+        await clock.sleep(QUIET_S)
+        if is_proven():
+            return ""
+        after = await _orders_and_positions(connector)
+        if before == after:
+            return ""
+        await clock.sleep(LATE_S)  # for the event to come after the list
+    except APIError:
+        return ""  # the lists are the next check of whoever trades
+    if is_proven():
+        return ""
+    return " and ".join(f"{what} changed" for what in ("orders", "positions") if before[what] != after[what])
+
+
+async def _orders_and_positions(connector: VenueConnector) -> dict[str, object]:
+    orders, positions = await asyncio.gather(connector.get_open_orders(), connector.get_positions())
+    return {
+        "orders": {(one.order_id, one.price, one.quantity, one.filled_quantity) for one in orders},
+        "positions": {(one.symbol, one.position_side, one.quantity) for one in positions if one.quantity},
+    }

@@ -192,6 +192,11 @@ class Session(ABC):
         """A text ping to send at each heartbeat, or None where WebSocket ping frames are used."""
 
     @abstractmethod
+    def question(self) -> bytes:
+        """Something harmless that the service behind the socket answers itself, by a `pong` control. A WebSocket ping
+        would be answered by whatever stands before it."""
+
+    @abstractmethod
     def on_frame(self, frame: bytes, received_ns: int) -> Sequence[Event] | None:
         """THE HOT PATH: the frame's events, or None where it is no data (see on_control).
 

@@ -54,6 +54,11 @@ class BinanceSession(FrameDecoder, Session):
     def ping(self) -> bytes | None:
         return None
 
+    def question(self) -> bytes:
+        self._last_id += 1
+        self._asked[self._last_id] = ("pong", ())
+        return msgspec.json.encode({"method": "LIST_SUBSCRIPTIONS", "id": self._last_id})
+
     def on_control(self, frame: bytes) -> Control:
         payload = frame
         try:
@@ -70,6 +75,8 @@ class BinanceSession(FrameDecoder, Session):
         if isinstance(reply.code, int) and isinstance(error, msgspec.UnsetType):
             error = wire_streams.ControlError(reply.code, reply.msg if isinstance(reply.msg, str) else "")
         kind, topics = self._answered(reply.id, failed=isinstance(error, wire_streams.ControlError))
+        if kind == "pong":
+            return Control(kind)  # an answer it is, also one that says no
         if isinstance(error, wire_streams.ControlError):
             return Control("refused", topics, f"{error.msg} [{error.code}]")
         return Control(kind, topics)

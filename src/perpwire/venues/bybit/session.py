@@ -90,6 +90,9 @@ class BybitSession(StreamDecoder, Session):
     def ping(self) -> bytes | None:
         return PING
 
+    def question(self) -> bytes:
+        return PING
+
     def on_control(self, frame: bytes) -> Control:
         reply = _read(frame)
         text = reply.ret_msg or reply.retMsg or ""

@@ -14,6 +14,7 @@ from perpwire.config.example import example
 from perpwire.config.loading import Loaded, explained, load
 from perpwire.config.secret import Secret
 from perpwire.errors import BadInput
+from perpwire.notification.rules_file import AlertSettings
 
 
 def written(folder: Path, text: str, mode: int = 0o600) -> Path:
@@ -159,7 +160,7 @@ def test_secrets_show_nowhere(tmp_path: Path) -> None:
 
 
 def test_every_setting_is_explained() -> None:
-    for setting in described.known():
+    for setting in (*described.known(), *described.known(AlertSettings, ("alerts",))):
         assert setting.words.endswith("."), setting.name
     assert len({one.variable for one in described.known()} - {None}) == sum(
         one.variable is not None for one in described.known()

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
-from tests.docs.settings import PAGE, written
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.docs.settings import TABLES, written
 
 
-def test_the_table_of_settings_is_that_of_the_code() -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    assert written(page) == page, "run python -m tests.docs.settings"
+@pytest.mark.parametrize(("file", "name", "make"), TABLES)
+def test_the_tables_of_settings_are_those_of_the_code(file: Path, name: str, make: Callable[[], str]) -> None:
+    page = file.read_text(encoding="utf-8")
+    assert written(page, name, make()) == page, "run python -m tests.docs.settings"

@@ -14,7 +14,7 @@ from perpwire.cli.interrupts import raising
 from perpwire.cli.running import MISTAKEN, console, fail
 from perpwire.config import keys as key_store
 from perpwire.config.example import example
-from perpwire.config.loading import FILE, Loaded, explained, load
+from perpwire.config.loading import DEFAULT, FILE, Loaded, Tables, explained, load
 from perpwire.errors import BadInput
 from perpwire.venues import VENUES
 
@@ -44,26 +44,34 @@ def check(
     changed: Annotated[bool, typer.Option("--changed", help="Only what is not at its default.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Every setting: its value, where that comes from, what it means and the variable that sets it. Exit code 2 where
-    something is wrong with it, or `perpwire serve` would refuse it, and then what."""
+    """Every setting: its value and default, where it comes from, what it means and the variable that sets it. Exit
+    code 2 where something is wrong with it, or `perpwire serve` would refuse it, and then what."""
     found = loaded(config)
     _try_out(found)
-    rows = [row for row in explained(found) if not changed or row.origin != "default"]
+    rows = [row for row in explained(found, _tables()) if not changed or row.origin != DEFAULT]
     if as_json:
         for row in rows:
             console.out(msgspec.json.encode(row._asdict()).decode(), highlight=False)
         return
     if not console.is_terminal:
         for row in rows:
-            console.out(f"{row.name} = {row.value or '-'} ({row.origin}): {row.words}", highlight=False)
+            instead = "" if row.value == row.default else f"; else {row.default or '-'}"
+            console.out(f"{row.name} = {row.value or '-'} ({row.origin}{instead}): {row.words}", highlight=False)
         return
     table = Table(title=str(found.file or "no file: defaults and the environment"), show_lines=False)
-    for column in ("setting", "value", "from", "what it means"):
+    for column in ("setting", "value", "default", "from", "what it means"):
         table.add_column(column, overflow="fold")
     for row in rows:
-        style = None if row.origin == "default" else "bold"
-        table.add_row(row.name, row.value or "-", row.origin, row.words, style=style)
+        style = None if row.origin == DEFAULT else "bold"
+        table.add_row(row.name, row.value or "-", row.default or "-", row.origin, row.words, style=style)
     console.print(table)
+
+
+def _tables() -> Tables:
+    """What stands in the tables that configuration hands through."""
+    from perpwire.notification.rules_file import AlertSettings
+
+    return {"alerts": AlertSettings}
 
 
 def _try_out(found: Loaded) -> None:
@@ -95,7 +103,7 @@ def init(
     try:
         path.unlink(missing_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(example())
+            file.write(example(_tables()))
     except OSError as error:
         fail(f"{path} can't be written: {error.strerror}", MISTAKEN)
     console.print(f"{path} written; `perpwire config check` explains it", highlight=False)

@@ -1,4 +1,5 @@
-"""What can be set, read off the structs of settings.py: names, kinds, and the words that explain them."""
+"""What can be set, read off the structs of settings.py, or of whoever owns a table of the file: names, kinds, and the
+words that explain them."""
 
 from __future__ import annotations
 
@@ -10,10 +11,14 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hint
 
 import msgspec
 
+from perpwire.config.secret import Secret
 from perpwire.config.settings import Settings
 from perpwire.venues import VENUES
 
 Path = tuple[str, ...]
+
+NAME = "NAME"
+"""In a path: any name of the user's own."""
 
 
 class Setting(NamedTuple):
@@ -24,12 +29,14 @@ class Setting(NamedTuple):
         type: Its Python type.
         default: What holds where nothing is said.
         words: What it means, in a sentence or two.
+        is_secret: Its value is shown to nobody.
     """
 
     path: Path
     type: Any
     default: object
     words: str
+    is_secret: bool = False
 
     @property
     def name(self) -> str:
@@ -50,17 +57,36 @@ def known(kind: type[msgspec.Struct] = Settings, above: Path = ()) -> tuple[Sett
 
 
 def _settings(kind: type[msgspec.Struct], above: Path) -> Iterator[Setting]:
-    types, words = get_type_hints(kind), words_of(kind)
+    types, words = get_type_hints(kind, include_extras=True), words_of(kind)
     for field in msgspec.structs.fields(kind):
         path, type_ = (*above, field.name), types[field.name]
-        default = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
-        if is_struct(type_):
-            yield from known(type_, path)
-        elif path == ("venues",):
+        inner = _struct_in(type_)
+        if path == ("venues",):
             for name in VENUES:
                 yield from known(get_args(type_)[1], (*path, name))
+        elif inner is not None:
+            yield from known(inner, (*path, NAME) if is_table(type_) else path)
         else:
-            yield Setting(path, type_, default, words[field.name])
+            yield Setting(path, type_, _default(field), words[field.name], _is_secret(type_))
+
+
+def _default(field: msgspec.structs.FieldInfo) -> object:
+    """None where it must be said."""
+    if field.default is not msgspec.NODEFAULT:
+        return field.default
+    return None if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+
+
+def _is_secret(type_: Any) -> bool:
+    """By its type, or by what stands beside it: Annotated[str, msgspec.Meta(extra={"secret": True})]."""
+    beside = (one.extra for one in getattr(type_, "__metadata__", ()) if isinstance(one, msgspec.Meta))
+    return type_ is Secret or any((extra or {}).get("secret", False) for extra in beside)
+
+
+def _struct_in(type_: Any) -> type[msgspec.Struct] | None:
+    """The struct that the type is, or that it may be, or that each entry of a table of it is."""
+    found = [one for one in (type_, *get_args(type_)) if is_struct(one)]
+    return found[0] if found else None
 
 
 def allowed(name: str) -> tuple[str, ...]:
@@ -86,11 +112,12 @@ def words_of(kind: type) -> dict[str, str]:
     """Field -> what its class's docstring says of it under "Attributes"."""
     _, _, listed = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")
     found: dict[str, str] = {}
-    name = ""
+    names: list[str] = []
     for line in listed.splitlines():
-        if match := re.match(r" {4}(\w+): (.*)", line):
-            name = match[1]
-            found[name] = match[2]
-        elif line.startswith("        ") and name:
-            found[name] += " " + line.strip()
+        if match := re.match(r" {4}(\w+(?:, \w+)*): (.*)", line):
+            names = match[1].split(", ")
+            found |= dict.fromkeys(names, match[2])
+        elif line.startswith("        "):
+            for name in names:
+                found[name] += " " + line.strip()
     return found

@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
+from types import MappingProxyType
 
 from perpwire.config import described
-from perpwire.config.loading import shown
+from perpwire.config.loading import Tables, shown
 from perpwire.venues import VENUES
 
 
-def example() -> str:
-    """Every setting as a comment with its default, under what it means; what is active follows a few symbols."""
+def example(tables: Tables = MappingProxyType({})) -> str:
+    """Every setting as a comment with its default, under what it means; what is active follows a few symbols.
+
+    Args:
+        tables: Of tables that others read, such as "alerts": what can stand in them.
+    """
     lines = [
         "# perpwire: what to follow, and how. Every line that is commented out says what holds without it.",
         "# A variable of the environment has the last word: PERPWIRE_PAGE_PORT for page.port.",
         "",
     ]
     table: tuple[str, ...] = ()
-    for setting in sorted(described.known(), key=_place):
+    for setting in sorted(_settings(tables), key=_place):
         if setting.path[:-1] not in (table, ()):
             table = setting.path[:-1]
-            lines += ["", f"[{'.'.join(table)}]"]
+            lines += ["", f"{'# ' if table[0] in tables else ''}[{'.'.join(table)}]"]
         lines += textwrap.wrap(setting.words, 110, initial_indent="# ", subsequent_indent="# ")
         lines += _said(setting)
     return "\n".join(lines) + "\n"
+
+
+def _settings(tables: Tables) -> Iterator[described.Setting]:
+    for setting in described.known():
+        if setting.name in tables:
+            yield from described.known(tables[setting.name], setting.path)
+        else:
+            yield setting
 
 
 def _place(setting: described.Setting) -> tuple[bool, tuple[str, ...], bool]:

@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar, get_args, get_origin
 
 import msgspec
@@ -19,6 +20,9 @@ from perpwire.config.secret import Secret
 from perpwire.config.settings import Settings, VenueSettings
 from perpwire.errors import BadInput
 
+Tables = Mapping[str, type[msgspec.Struct]]
+
+DEFAULT = "default"
 FILE = "perpwire.toml"
 VARIABLE = "PERPWIRE_CONFIG"
 _PREFIX = "PERPWIRE_"
@@ -215,9 +219,10 @@ class Row(NamedTuple):
     Attributes:
         name: Such as "page.port".
         value: As text; "***" for what is secret.
-        origin: "default", the file's name, or the variable's.
+        origin: DEFAULT, the file's name, or the variable's.
         words: What it means.
         variable: What sets it in the environment; None where nothing can.
+        default: What holds where nothing is said, as text.
     """
 
     name: str
@@ -225,35 +230,71 @@ class Row(NamedTuple):
     origin: str
     words: str
     variable: str | None
+    default: str
 
 
-def explained(loaded: Loaded) -> list[Row]:
-    """Every setting with its value, where that comes from and what it means."""
-    rows = []
+def explained(loaded: Loaded, tables: Tables = MappingProxyType({})) -> list[Row]:
+    """Every setting with its value, where that comes from and what it means.
+
+    Args:
+        tables: Of tables that others read, such as "alerts": what can stand in them.
+    """
+    rows: list[Row] = []
+    file = "" if loaded.file is None else loaded.file.name
     for setting in described.known():
-        value: Any = loaded.settings
-        for name in setting.path:
-            value = value.get(name, _NOT_NAMED) if isinstance(value, Mapping) else getattr(value, name)
-            if value is _NOT_NAMED:
-                break
-        if value is _NOT_NAMED:
+        value = _said(loaded.settings, setting.path)
+        if value is _NOT_SAID:
             continue
-        origin = loaded.origins.get(setting.name, "default")
-        rows.append(Row(setting.name, shown(setting, value), origin, setting.words, setting.variable))
+        if setting.name in tables:
+            rows += _table_rows(tables[setting.name], setting.path, value, file)
+            continue
+        origin = loaded.origins.get(setting.name, DEFAULT)
+        rows.append(_row(setting, setting.path, value, origin, setting.variable))
     return rows
 
 
-_NOT_NAMED = object()
+def _table_rows(kind: type[msgspec.Struct], above: described.Path, said: Any, file: str) -> Iterator[Row]:
+    """Of a table of the file that no variable sets; of what bears a name of the user's own each that there is, and else
+    what it could be."""
+    for setting in described.known(kind, above):
+        paths = [setting.path]
+        if described.NAME in setting.path:
+            at = setting.path.index(described.NAME)
+            named = _said(said, setting.path[len(above) : at])
+            names = list(named) if isinstance(named, Mapping) else []
+            paths = [(*setting.path[:at], name, *setting.path[at + 1 :]) for name in names] or paths
+        for path in paths:
+            value = _said(said, path[len(above) :])
+            is_said = value is not _NOT_SAID
+            if isinstance(value, Mapping) and value:
+                for name, one in value.items():
+                    yield _row(setting, (*path, name), one, file, None)
+                continue
+            yield _row(setting, path, value if is_said else setting.default, file if is_said else DEFAULT, None)
+
+
+def _row(setting: described.Setting, path: described.Path, value: object, origin: str, variable: str | None) -> Row:
+    default = shown(setting, setting.default)
+    return Row(".".join(path), shown(setting, value), origin, setting.words, variable, default)
+
+
+def _said(value: Any, path: described.Path) -> Any:
+    for name in path:
+        value = value.get(name, _NOT_SAID) if isinstance(value, Mapping) else getattr(value, name, _NOT_SAID)
+    return value
+
+
+_NOT_SAID = object()
 
 
 def shown(setting: described.Setting, value: object) -> str:
+    if setting.is_secret:
+        return "***" if value else ""
     if setting.path == ("alerts",):
         return ", ".join(sorted(value)) if isinstance(value, Mapping) else ""
-    if isinstance(value, Secret):
-        return "***" if value else ""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, tuple):
+    if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     if isinstance(value, Mapping):
         return msgspec.json.encode(dict(value)).decode() if value else ""

@@ -164,7 +164,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         orders: How orders are sent.
         guards: Limits of your own for orders.
         page: The status page.
-        alerts: Who hears of what, how and when; a table of its own.
+        alerts: Who hears of what, how and when; a table of its own (docs/alerts.md).
         redis: Where what is heard is sent on to.
         logs: What is logged.
         state_dir: Folder for what outlives the program: orders under way, alerts that are not delivered yet.

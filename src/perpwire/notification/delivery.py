@@ -37,7 +37,8 @@ class Pacing(msgspec.Struct, frozen=True, kw_only=True):
         window_s: Seconds in which repeats of one problem are told as a number, at the end.
         interval_s: Least seconds between two alerts to one sink; chat services take about one a second.
         queue_limit: Alerts that wait for one sink at most; beyond it the least severe, then oldest, is dropped.
-        first_retry_s, greatest_retry_s: Pause after a first failure; it doubles up to the greatest.
+        first_retry_s: Seconds until a sink is tried again that has failed once; each further pause is twice as long.
+        greatest_retry_s: Longest such pause, seconds.
         attempt_timeout_s: Seconds a sink has for one alert.
     """
 

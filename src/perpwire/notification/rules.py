@@ -67,9 +67,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
             account's stream comes sooner.
         book_gap_hold_s: A book that is in sync again within this many seconds is not told of.
         pressure_share: A rate limit of which less than this share is used is not told of: 0.8 is 80 %.
-        pressure_after_s: Nor is one that has been used so much for less than this many seconds.
+        pressure_after_s: A rate limit that has been used so much for less than this many seconds is not told of.
         lag_from_s: A stream that is behind by fewer seconds is not told of.
-        stall_from_s: Nor is an event loop that stood still for fewer.
+        stall_from_s: An event loop that stood still for fewer seconds is not told of.
         fanout_hold_s: A fan-out that goes on within so many seconds is not told of.
     """
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, time, tzinfo
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -42,6 +42,10 @@ KINDS: Mapping[str, type[Incident]] = {
 """Every kind of incident by its name in the file, such as "order_failed"."""
 
 
+Address = Annotated[str, msgspec.Meta(extra={"secret": True})]
+"""It may hold passwords and tokens: `perpwire config check` does not show it."""
+
+
 class SinkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[sinks.NAME]: one place that alerts go to.
 
@@ -49,16 +53,17 @@ class SinkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         url: Its address as apprise takes it, such as "tgram://TOKEN/CHAT"; a secret.
         url_variable: Or the name of a variable of the environment that holds the address.
         api: Telegram only: a Bot API server of one's own, such as "http://127.0.0.1:8081".
-        minimum: What is less severe is not told there.
-        language: Of its texts; the common one where none is given.
+        minimum: "info", "warning" or "critical": what is less severe is not told there; the end of a problem is told
+            where the problem was.
+        language: Of its texts, "en" or "ko"; the common one where none is given.
         quiet_hours: Whether the quiet hours hold for it.
         only_escalated: It hears only of what has lasted too long.
         interval_s: Least seconds between two alerts to it; the common pacing's where none is given.
     """
 
-    url: str = ""
+    url: Address = ""
     url_variable: str = ""
-    api: str = ""
+    api: Address = ""
     minimum: Word = "info"
     language: Language | None = None
     quiet_hours: bool = True
@@ -73,8 +78,9 @@ class QuietSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """[quiet_hours]: from one time of day to another only what is critical is told; the rest when they are over.
 
     Attributes:
-        start, end: Such as "23:00" and "07:00", in the common time zone or their own.
-        time_zone: Such as "Asia/Seoul"; the common one where none is given.
+        start: From which time of day, such as "23:00", in the common time zone or their own.
+        end: And until which, such as "07:00".
+        time_zone: Whose time of day it is, such as "Asia/Seoul"; the common one where none is given.
     """
 
     start: str
@@ -86,7 +92,7 @@ class EscalationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     """[escalation]: what is critical and not over is told again.
 
     Attributes:
-        after_minutes: So long after it was told first.
+        after_minutes: Minutes after it was told first.
         to: Names of the sinks that hear of it then.
         again_minutes: And again each so many minutes; 0: once.
     """
@@ -103,9 +109,10 @@ class AlertSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         language: "en" or "ko".
         time_zone: Of the times in texts and of the quiet hours, such as "Asia/Seoul".
         recoveries: Whether the end of a problem is told.
-        keep_hours: What could not be delivered is tried for so long also after a restart.
+        keep_hours: Hours for which what could not be delivered is tried, also after a restart.
         sinks: Where alerts go, by a name of one's own.
-        severities: Kind of incident -> "info", "warning", "critical" or "off", in place of what the rules say.
+        severities: Kind of incident, such as order_failed -> "info", "warning", "critical" or "off", in place of what
+            the rules say.
         thresholds: See Rules.
         pacing: See Pacing.
         quiet_hours: See QuietSettings.

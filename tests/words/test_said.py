@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from tests.words.incidents import KINDS, NOW_NS, every, made
 
+import perpwire
 from perpwire.model.incident import (
     BalanceInsufficient,
     BudgetPressed,
@@ -28,11 +30,13 @@ from perpwire.words.said import (
     filled,
     language_of,
     named,
+    reason,
     sentence,
     text_of,
     title,
 )
 
+SRC = Path(perpwire.__file__).parent
 HANGUL = re.compile(r"[가-힣]")
 OF_RULES = {"banned", "clock_skewed", "test", "unforeseen"}
 """Texts that are chosen by thresholds, or are of no incident."""
@@ -107,8 +111,30 @@ def test_korean_reads_as_a_trader_would_say_it_and_quotes_the_venue() -> None:
     order = OrderDoubtful(**base, why="no answer in time", side="SELL", quantity=Decimal(2))  # type: ignore[arg-type]
     assert said(order, "ko") == (
         "BTCUSDT 매도 2 주문(c1)이 접수되었는지 아직 알 수 없어 조회 중입니다. 같은 주문을 다시 내지 마세요. "
-        "사유: “no answer in time”"
+        "사유: 제시간에 응답이 없음"
     )
+    refused = BalanceInsufficient(**base, why="ab not enough for new order")  # type: ignore[arg-type]
+    assert said(refused, "ko").endswith("사유: “ab not enough for new order”")
+
+
+def test_reasons_of_ours_are_said_in_korean_and_all_of_them_are_given_somewhere() -> None:
+    def why(text: str) -> str:
+        return reason(korean, text)
+
+    assert why("closed by the server (1008: too many)") == "거래소가 연결을 닫음(“1008: too many”)"
+    assert why("the topic was mute; they can't be read back: no (503)") == (
+        "스트림에 데이터가 없음, 다시 조회하지 못함(“no (503)”)"
+    )
+    source = "".join(
+        path.read_text(encoding="utf-8") for part in ("api_connector", "data_processor", "transport")
+        for path in sorted((SRC / part).rglob("*.py"))
+    )  # fmt: skip
+    for ours, theirs in korean.REASONS.items():
+        assert HANGUL.search(theirs)
+        assert named(ours) == named(theirs)
+        for fixed in re.split(r"{\w+}", ours):
+            # Longer ones are written in two lines of source.
+            assert fixed.strip(" :,;()")[:30] in source, ours
 
 
 def test_figures_are_as_exact_as_a_reader_needs_them() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from perpwire.api_connector.kept_up import kept_up, stack_of
 from perpwire.api_connector.lifecycle import TopicState
 from perpwire.api_connector.request_path import RequestPath
+from perpwire.api_connector.retry import is_told
 from perpwire.api_connector.topic_uses import Use
 from perpwire.api_connector.turns import Pace, Turns
 from perpwire.api_connector.websocket_manager import WebSocketManager
@@ -198,7 +199,7 @@ class BookKeeper:
                 kept.became_in_sync.clear()
             if in_sync and not kept.sync.book.rebuilds:
                 return  # the first time is no recovery
-            self._tell(BookRecovered if in_sync else BookGap, symbol, why)
+            self._tell(BookRecovered if in_sync else BookGap, symbol, "" if in_sync else why)
 
         def renew() -> None:
             self._stop_fetching(kept)
@@ -265,7 +266,8 @@ class BookKeeper:
                     kept.sync.renewed()
                 return
             except (APIError, TimeoutError) as error:
-                self._tell(BookGap, symbol, f"it can't be built yet: {error}")
+                if is_told(kept.tries):
+                    self._tell(BookGap, symbol, f"it can't be built yet: {error}")
 
     async def _snapshot(self, kept: _Kept) -> BookSnapshot:
         """In its turn, and when the budget has room for it."""

@@ -174,3 +174,7 @@ VALUES: Mapping[str, Mapping[str, str]] = {
 VENUES: Mapping[str, str] = {}
 
 WHY = "[: {why}]"
+
+REASONS: Mapping[str, str] = {}
+
+FOREIGN = "{why}"

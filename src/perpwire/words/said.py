@@ -11,6 +11,7 @@ import string
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
@@ -43,12 +44,16 @@ class Tongue(Protocol):
         VALUES: Fact -> what it is -> how that is said, "" for not at all; what is not there is said as it is.
         VENUES: Likewise, of venues.
         WHY: What is added to a sentence that does not say the reason itself.
+        REASONS: Of ours, as they are given, with what differs in braces -> how they are said.
+        FOREIGN: How others are said, such as the venue's.
     """
 
     TEXTS: Mapping[str, Text]
     VALUES: Mapping[str, Mapping[str, str]]
     VENUES: Mapping[str, str]
     WHY: str
+    REASONS: Mapping[str, str]
+    FOREIGN: str
 
 
 VARIANTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
@@ -149,7 +154,26 @@ def said_in(tongue: Tongue, facts: Mapping[str, str]) -> dict[str, str]:
     said = {name: tongue.VALUES.get(name, {}).get(fact, fact) for name, fact in facts.items()}
     if "venue" in said:
         said["venue"] = tongue.VENUES.get(said["venue"], said["venue"])
+    if "why" in said:
+        said["why"] = reason(tongue, said["why"])
     return {name: fact for name, fact in said.items() if fact}
+
+
+def reason(tongue: Tongue, why: str) -> str:
+    """Why, in the words of a language where they are ours; a reason within a reason, too."""
+    for pattern, template in _patterns(tongue):
+        if (found := pattern.fullmatch(why)) is not None:
+            parts = found.groupdict()
+            return template.format_map(parts | ({"why": reason(tongue, parts["why"])} if "why" in parts else {}))
+    return tongue.FOREIGN.format(why=why)
+
+
+@cache
+def _patterns(tongue: Tongue) -> tuple[tuple[re.Pattern[str], str], ...]:
+    return tuple(
+        (re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(ours)), re.DOTALL), said)
+        for ours, said in tongue.REASONS.items()
+    )
 
 
 class _Facts(dict[str, Any]):

@@ -134,12 +134,12 @@ def test_callb_2_work_in_the_background_that_dies_is_told_of_and_begun_anew_with
 KEPT = {
     "binance": {
         "perpwire account watch", "perpwire binance/market", "perpwire binance/private", "perpwire binance/public",
-        "perpwire binance/trade", "perpwire clock", "perpwire dead man BTCUSDT", "perpwire fills",
+        "perpwire binance/trade", "perpwire clock", "perpwire dead man BTCUSDT", "perpwire fills", "perpwire key check",
         "perpwire stream token",
     },
     "bybit": {
         "perpwire account watch", "perpwire bybit/private", "perpwire bybit/public", "perpwire bybit/trade",
-        "perpwire clock", "perpwire fills",
+        "perpwire clock", "perpwire fills", "perpwire key check",
     },
 }  # fmt: skip
 """All that goes on for as long as a connector runs."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from perpwire.words.said import Text
+from perpwire.words.said import Language, Text
+
+NAME: Language = "ko"
 
 TEXTS: Mapping[str, Text] = {
     "connection_lost": Text(

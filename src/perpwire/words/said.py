@@ -48,6 +48,7 @@ class Tongue(Protocol):
         FOREIGN: How others are said, such as the venue's.
     """
 
+    NAME: Language
     TEXTS: Mapping[str, Text]
     VALUES: Mapping[str, Mapping[str, str]]
     VENUES: Mapping[str, str]
@@ -161,7 +162,7 @@ def said_in(tongue: Tongue, facts: Mapping[str, str]) -> dict[str, str]:
 
 def reason(tongue: Tongue, why: str) -> str:
     """Why, in the words of a language where they are ours; a reason within a reason, too."""
-    for pattern, template in _patterns(tongue):
+    for pattern, template in _patterns(tongue.NAME):
         if (found := pattern.fullmatch(why)) is not None:
             parts = found.groupdict()
             return template.format_map(parts | ({"why": reason(tongue, parts["why"])} if "why" in parts else {}))
@@ -169,10 +170,10 @@ def reason(tongue: Tongue, why: str) -> str:
 
 
 @cache
-def _patterns(tongue: Tongue) -> tuple[tuple[re.Pattern[str], str], ...]:
+def _patterns(language: Language) -> tuple[tuple[re.Pattern[str], str], ...]:
     return tuple(
         (re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(ours)), re.DOTALL), said)
-        for ours, said in tongue.REASONS.items()
+        for ours, said in language_of(language).REASONS.items()
     )
 
 

@@ -21,6 +21,7 @@ from perpwire.model.account import (
     PositionMode,
     PositionModeChanged,
 )
+from perpwire.model.incident import Incident, TaskFailed
 from perpwire.model.market import Gap
 from perpwire.model.order import PositionSide
 from perpwire.scenarios.run import KEY
@@ -263,3 +264,26 @@ def test_a_position_that_was_read_says_nothing_of_the_margin_mode() -> None:
     )  # fmt: skip
     assert known.changed(settings_of_position(live, mode_by_symbol=False)) == []
     assert known.changed(settings_of_position(read, mode_by_symbol=False)) == []
+
+
+@pytest.mark.parametrize(
+    ("venue", "path", "body"),
+    [
+        ("bybit", "/v5/account/info", '{"retCode":0,"retMsg":"OK","result":{"marginMode":"NEW_MODE"}}'),
+        ("binance", "/fapi/v1/symbolConfig", '[{"symbol":"BTCUSDT","marginType":"NEW","leverage":20}]'),
+        ("binance", "/fapi/v1/accountConfig", "[]"),
+    ],
+)
+def test_a_mode_that_nobody_knows_and_an_odd_answer_are_no_change_and_no_trouble(
+    venue: str, path: str, body: str
+) -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.world.simulation.faults[venue].add(Answer(path=path, status=200, body=body, count=None, for_s=60))
+        incidents = list[Incident]()
+        scene.connector.on_incident(incidents.append)
+        scene.away(1)
+        assert said(await scene.heard(30)) == [("Gap", "", "AccountEvent")]
+        assert scene.connector.is_account_stream_live
+        assert not [one for one in incidents if isinstance(one, TaskFailed)]
+
+    watched(venue, scenario)

@@ -75,6 +75,6 @@ def test_a_program_that_is_interrupted_is_gone_within_three_seconds_and_names_th
         assert program.returncode == 130
         assert out == f"{'ACCEPTED' if follows else 'UNRESOLVED'} cut-short\n"
         # In the log, too, for those who do not listen to incidents.
-        assert ("cut-short is unresolved" in complaints) != follows
+        assert ("(cut-short) could not be learnt" in complaints) != follows
         assert "Warning" not in complaints
         assert "Traceback" not in complaints

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 import pytest
@@ -14,9 +14,22 @@ from tests.transport.test_http1 import GET, OK, told
 from perpwire.http_message import HttpRequest
 from perpwire.transport import http1
 from perpwire.transport.base import TransportFailed
+from perpwire.transport.dialling import Dialler
 from perpwire.transport.http1 import Http1Transport
 
 RUNNERS: list[Callable[[Coroutine[Any, Any, None]], None]] = [asyncio.run, uvloop.run]
+
+
+def resolved(monkeypatch: pytest.MonkeyPatch, there: Sequence[Any]) -> None:
+    """Names that end in .example have these addresses."""
+    look_up: Any = socket.getaddrinfo
+
+    def getaddrinfo(name: str, *more: Any, flags: int = 0, **how: Any) -> Any:
+        if name.endswith(".example") and not flags:
+            return list(there)
+        return look_up(name, *more, flags=flags, **how)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
 async def fails(exchange: Awaitable[Any]) -> TransportFailed:
@@ -53,7 +66,9 @@ async def test_a_request_that_was_answered_before_it_was_read_whole_leaves_no_co
 
 @pytest.mark.slow
 @pytest.mark.parametrize("run", RUNNERS)
-def test_an_address_that_does_not_answer_holds_up_the_next_for_a_moment_only(run: Any) -> None:
+def test_an_address_that_does_not_answer_holds_up_the_next_for_a_moment_only(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def main() -> None:
         with socket.create_server(("127.0.0.2", 0), backlog=0) as hole:
             # Whoever fills its queue makes it deaf to all who come later.
@@ -69,12 +84,7 @@ def test_an_address_that_does_not_answer_holds_up_the_next_for_a_moment_only(run
                     for address in (hole.getsockname(), ("127.0.0.1", port))
                 ]
 
-                look_up = loop.getaddrinfo
-
-                async def resolved(name: str, *more: Any, **how: Any) -> Any:
-                    return there if name.endswith(".example") else await look_up(name, *more, **how)
-
-                loop.getaddrinfo = resolved  # type: ignore[method-assign, assignment]
+                resolved(monkeypatch, there)
                 began = loop.time()
                 assert (await http.exchange("http://two.example", GET, 2)).body == b"ok"
                 assert 0.2 < loop.time() - began < 0.9
@@ -182,13 +192,13 @@ async def test_what_waits_too_long_for_a_free_connection_was_not_sent(monkeypatc
 async def test_a_transport_that_is_closed_while_it_connects_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     async with told() as (server, http):
         gate = asyncio.Event()
-        dialled = http1._dialled
+        dial = Dialler.dial
 
         async def held(*args: Any) -> Any:
             await gate.wait()
-            return await dialled(*args)
+            return await dial(*args)
 
-        monkeypatch.setattr(http1, "_dialled", held)
+        monkeypatch.setattr(Dialler, "dial", held)
         asking = asyncio.create_task(http.exchange(server.url, GET, 2))
         await asyncio.sleep(0)
         await http.close()

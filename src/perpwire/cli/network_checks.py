@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from ipaddress import ip_address
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 from perpwire.cli.checks import Check, Checks, ok, warning, wrong
 from perpwire.clock import Clock
 from perpwire.transport.certificates import default_context
+from perpwire.transport.dialling import Dialler
 from perpwire.venues.base import Hosts
 
 PATIENCE_S = 5.0
@@ -43,7 +43,7 @@ def doors(hosts: Hosts) -> tuple[Door, ...]:
 
 
 async def resolve(host: str, port: int) -> Sequence[object]:
-    return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return await Dialler().look_up(host, port)
 
 
 async def network_checks(hosts: Hosts, clock: Clock, *, resolved_by: Resolve = resolve) -> Checks:

@@ -15,11 +15,10 @@ from functools import partial
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from aiohappyeyeballs import start_connection
-
 from perpwire.http_message import HttpReply, HttpRequest
 from perpwire.transport.base import HttpTransport, TransportFailed
 from perpwire.transport.certificates import default_context, failure_words
+from perpwire.transport.dialling import Dialler, let_go
 from perpwire.transport.http1_reply import ReplyReader
 from perpwire.transport.patience import Patience
 from perpwire.transport.proxy import Proxy
@@ -28,9 +27,6 @@ KEPT_FOR_S = 55.0
 """An idle connection is given up after this: just before the minute at which the usual balancers drop it."""
 
 MOST_CONNECTIONS = 100
-
-NEXT_ADDRESS_S = 0.25
-"""A host's next address is tried after this, beside the one before."""
 
 _TARGET = re.compile(r"/[!-~]*").fullmatch
 
@@ -56,6 +52,7 @@ class Http1Transport:
         connect_timeout_s: float = 5.0,
     ) -> None:
         self._proxy = proxy
+        self._dialler = Dialler()
         self._ssl = ssl_context
         self._trusted: ssl.SSLContext | None = None
         self._connect_timeout_s = connect_timeout_s
@@ -135,7 +132,7 @@ class Http1Transport:
                 if self._proxy is not None:
                     through = await self._proxy.connect(host.name, host.port, timeout_s)
                 else:
-                    through = await _dialled(loop, host.name, host.port)
+                    through = await self._dialler.dial(host.name, host.port)
                 through.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 made = await _made(loop, host, through, security)
             if not self._is_closed:
@@ -149,16 +146,6 @@ class Http1Transport:
         raise TransportFailed(words, may_have_been_sent=False)
 
 
-async def _dialled(loop: asyncio.AbstractEventLoop, name: str, port: int) -> socket.socket:
-    """A socket connected to the first of the host's addresses that can be reached. One that does not answer holds up
-    the others for a moment only, and not for as long as a connection may take."""
-    try:  # asyncio looks names up in threads of its own; a number needs none
-        addresses = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    except socket.gaierror:
-        addresses = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)
-    return await start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS_S, interleave=1, loop=loop)
-
-
 async def _made(
     loop: asyncio.AbstractEventLoop, host: _Host, through: socket.socket, security: dict[str, Any]
 ) -> _Connection:
@@ -166,13 +153,8 @@ async def _made(
     try:
         await loop.create_connection(lambda: connection, sock=through, **security)
     except BaseException:
-        # Of one that is given up while it is made, uvloop tells the protocol no end, and closes the descriptor behind
-        # the socket's back, which would close it once more, whosever it is by then.
-        connection.forget()
-        try:
-            through.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE)
-        except OSError:
-            through.detach()
+        connection.forget()  # uvloop tells the protocol of no end
+        let_go(through)
         raise
     return connection
 

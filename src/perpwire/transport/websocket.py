@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl
 
 import picows
@@ -12,6 +13,7 @@ from python_socks import ProxyError
 from perpwire.clock import Clock
 from perpwire.transport.base import Socket, SocketListener, TransportFailed
 from perpwire.transport.certificates import default_context, failure_words
+from perpwire.transport.dialling import Dialler, let_go, numeric
 from perpwire.transport.proxy import Proxy
 
 
@@ -105,12 +107,22 @@ class PicowsTransport:
     ) -> None:
         self._clock = clock
         self._proxy = Proxy(proxy) if isinstance(proxy, str) else proxy
+        self._dialler = Dialler()
         self._ssl = ssl_context
         self._trusted: ssl.SSLContext | None = None
         self._open: set[picows.WSTransport] = set()
 
     async def connect(self, url: str, listener: SocketListener, timeout_s: float) -> Socket:
         proxy = self._proxy
+        dialled: list[socket.socket] = []
+
+        async def dial(to: picows.WSParsedURL) -> socket.socket | None:
+            """To the host itself or an HTTP proxy; what is a number is left to picows."""
+            if numeric(to.host, to.port) is not None:
+                return None
+            dialled.append(await self._dialler.dial(to.host, to.port))
+            return dialled[-1]
+
         try:
             async with asyncio.timeout(timeout_s):
                 transport, heard = await picows.ws_connect(
@@ -121,12 +133,14 @@ class PicowsTransport:
                     max_redirects=0,
                     proxy=None if proxy is None or proxy.is_socks else proxy.url,
                     proxy_ssl_context=self._secured() if proxy is not None and proxy.scheme == "https" else None,
-                    socket_factory=None
+                    socket_factory=dial
                     if proxy is None or not proxy.is_socks
                     else lambda to: proxy.connect(to.host, to.port, timeout_s),
                     logger_name=_QUIET,
                 )
         except asyncio.CancelledError as error:
+            for one in dialled:
+                let_go(one)
             # Without picows' frames, whose variables are the address with its listen key, and the proxy's.
             raise error.with_traceback(None) from None
         except TransportFailed as error:
@@ -138,6 +152,8 @@ class PicowsTransport:
             failure = TransportFailed(words if proxy is None else proxy.redact(words), may_have_been_sent=False)
         else:
             return self._opened(transport, heard)
+        for one in dialled:
+            let_go(one)
         # Raised here, so that it has no context: see above.
         raise failure
 

@@ -189,7 +189,7 @@ def test_closing_and_starting_again_leaves_one_handler_of_each(venue: str) -> No
             await connector.start()
         assert sum(len(routes.for_all) for routes in frames._registered.values()) == before
         assert len(frames._gates) == 0
-        assert len(connector.streams._topic_handlers) == 2
+        assert (len(connector.streams._on_topic), len(connector.streams._on_state)) == (1, 1)
         assert sum(len(hs) for routes in frames._registered.values() for hs in routes.by_symbol.values()) == 0
 
     in_world(scenario, venue)

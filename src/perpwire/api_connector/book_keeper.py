@@ -33,8 +33,6 @@ IN_SYNC_WITHIN_S = 30.0
 PAUSE_S = 0.5
 """Before a snapshot is asked for again; doubles up to 10 s, so that a bad hour does not eat the budget."""
 
-OnState = Callable[[str, bool], None]
-
 
 class _Kept:
     """One symbol's book and the state of fetching for it.
@@ -82,15 +80,15 @@ class BookKeeper:
         self._paces = {
             limit.name: Pace(clock, limit.limit * NEW_BOOKS_PERCENT // 100, limit.period_s) for limit in venue.limits
         }
-        self._off = streams.on_topic(self._on_topic)
+        self._offs = [streams.on_state(self._on_state), streams.on_topic(self._on_topic)]
 
-    async def open(self, symbols: Iterable[str], on_state: OnState, options: StreamOptions) -> list[LocalBook]:
+    async def open(self, symbols: Iterable[str], options: StreamOptions) -> list[LocalBook]:
         """Books of all symbols, in their order, once all are in sync."""
         names = list(symbols)
         new = [self._keep(name, options) for name in dict.fromkeys(names) if name not in self._books]
         if new:
             try:
-                await self._streams.subscribe(self._venue, self._hosts, [kept.use for kept in new], on_state=on_state)
+                await self._streams.subscribe(self._venue, self._hosts, [kept.use for kept in new])
             except BaseException:
                 for kept in new:
                     self._let_go(kept)
@@ -150,7 +148,7 @@ class BookKeeper:
     async def _drop(self, kept: _Kept) -> None:
         await self._streams.unsubscribe(self._venue, [kept.use])
 
-    def on_state(self, connection: str, live: bool) -> None:
+    def _on_state(self, connection: str, live: bool) -> None:
         """A public connection became live or was lost."""
         for kept in tuple(self._books.values()):
             carrying = self._streams.carrying(self._venue, kept.topic)
@@ -180,7 +178,8 @@ class BookKeeper:
         for kept in tuple(self._books.values()):
             self._let_go(kept)
             kept.sync.close()
-        self._off()
+        for off in self._offs:
+            off()
 
     def _keep(self, symbol: str, options: StreamOptions) -> _Kept:
         rule = self._venue.book_rule

@@ -22,6 +22,7 @@ from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.dead_man import DeadMan
 from perpwire.api_connector.fill_keeper import FillKeeper
 from perpwire.api_connector.guards import Guard, Guards, View
+from perpwire.api_connector.handlers import Handlers
 from perpwire.api_connector.history import History
 from perpwire.api_connector.instrument_cache import OLD_S, InstrumentCache
 from perpwire.api_connector.instrument_reading import read_instruments
@@ -43,7 +44,7 @@ from perpwire.api_connector.shared_budgets import shared_pools
 from perpwire.api_connector.shared_contracts import Contracts, shared_contracts
 from perpwire.api_connector.start_up import StartUp, StartUpReport
 from perpwire.api_connector.trade_route import TradeRoute
-from perpwire.api_connector.websocket_manager import StreamSettings, WebSocketManager, tell
+from perpwire.api_connector.websocket_manager import StreamSettings, WebSocketManager
 from perpwire.clock import Clock, SystemClock
 from perpwire.credentials import Credentials
 from perpwire.data_processor.account_state import AccountState
@@ -199,7 +200,7 @@ class ConnectorCore(Arguments):
         )
         self._overlaps = Overlaps(self.streams.frames)
         self._hosts = self.streams.hosts(venue)
-        self._incident_handlers: list[Callable[[Incident], None]] = [IncidentLog()]
+        self._on_incident: Handlers[[Incident]] = Handlers("incidents", IncidentLog())
         self.streams.belong_to(self._tell)
         self.loop_watch = LoopWatch(venue.name, self._clock, self._tell)
         """How long the event loop has stood still. It watches while the connector runs, by the machine's own time."""
@@ -250,6 +251,7 @@ class ConnectorCore(Arguments):
             return
         self._loop = asyncio.get_running_loop()
         self._is_closing = False
+        self.streams.begin()
         if self._credentials is not None and self._credentials.is_complete:
             self._credentials.check()
         journal = self._open_journal()
@@ -454,9 +456,10 @@ class ConnectorCore(Arguments):
             return report
         return msgspec.structs.replace(report, fills_recovered=self._parts.private.fills_at_start)
 
-    def on_incident(self, handler: Callable[[Incident], None]) -> None:
-        """Call `handler` with each fact about connections, orders and limits (model/incident.py)."""
-        self._incident_handlers.append(handler)
+    def on_incident(self, handler: Callable[[Incident], None]) -> Callable[[], None]:
+        """Call `handler` with each fact about connections, orders and limits (model/incident.py). Returns a function
+        that ends it."""
+        return self._on_incident.add(handler)
 
     @property
     def trade_route(self) -> TradeRoute | None:
@@ -549,11 +552,6 @@ class ConnectorCore(Arguments):
             on_incident=self._tell,
         )
 
-    def _on_public_state(self, connection: str, live: bool) -> None:
-        if self._parts is not None:
-            self._parts.books.on_state(connection, live)
-            self._parts.gaps.on_state(connection, live)
-
     def _on_contract(self, contract: ContractChanged) -> None:
         if self._parts is not None and contract.venue == self.venue.name:
             self.instruments.refresh_soon()
@@ -569,7 +567,7 @@ class ConnectorCore(Arguments):
             self._parts.private.on_garbled(incident.connection)
         elif isinstance(incident, PositionMismatch):
             self.guard.on_mismatch(incident.symbol)
-        tell(incident, self._incident_handlers)
+        self._on_incident.tell(incident)
 
     async def _ask_instruments(self) -> tuple[Instrument, ...]:
         return await read_instruments(self._path, self.venue, self._clock, self.instruments.last)

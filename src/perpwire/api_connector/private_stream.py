@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from perpwire.api_connector.account_watch import AccountWatch
 from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.fill_keeper import FillKeeper
 from perpwire.api_connector.kept_up import kept_up
-from perpwire.api_connector.lifecycle import State
+from perpwire.api_connector.lifecycle import State, TopicState
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.stream_connection import StreamConnection
 from perpwire.api_connector.stream_token import TokenKeeper
+from perpwire.api_connector.topic_uses import ACCOUNT, Use
 from perpwire.api_connector.websocket_manager import WebSocketManager
 from perpwire.clock import Clock
 from perpwire.credentials import Credentials
@@ -23,10 +24,12 @@ from perpwire.model.incident import Incident, StreamStale
 from perpwire.model.market import Event
 from perpwire.model.order import Fill, Order
 from perpwire.transport.base import TransportFailed
-from perpwire.venues.base import Hosts, Venue
+from perpwire.venues.base import Hosts, Topic, Venue
 
 _HEARD: tuple[type[Event], ...] = (Order, Position, Balance, Fill)
 """What the account's state is made of."""
+
+_ACKNOWLEDGED = (TopicState.ACKNOWLEDGED, TopicState.LIVE)
 
 _NOTED: tuple[type[Event], ...] = (*_HEARD, AccountEvent)
 
@@ -94,16 +97,16 @@ class PrivateStream:
         self._state.follow()
         offs = [self._streams.on(kind, self._state.on_event) for kind in _HEARD]
         offs += [self._streams.on(kind, self._watch.note) for kind in _NOTED]
+        offs.append(self._streams.on_state(self._on_state))
         try:
             self._connection = await self._streams.open(
                 self._venue,
                 self._hosts,
                 self._venue.private_route,
-                [topic.name for topic in self._venue.private_topics()],
+                [Use(ACCOUNT, topic) for topic in self._venue.private_topics()],
                 address=self._address,
                 credentials=self._credentials,
                 venue_ms=self._sync.venue_ms,
-                on_state=self._on_state,
             )
         except BaseException:
             self._opened = self._state.follows = False
@@ -122,11 +125,9 @@ class PrivateStream:
         Raises:
             As open.
         """
-        topics = [topic.name for topic in self._venue.countdown_topics()]
-        if topics:
+        if topics := self._venue.countdown_topics():
             await self.open()
-            if self._connection is not None:
-                await self._connection.add(topics)
+            await self._add(topics)
 
     async def watch_fast_fills(self) -> None:
         """Open the stream and subscribe what brings fast fills, where that is a topic of its own.
@@ -135,9 +136,11 @@ class PrivateStream:
             As open.
         """
         await self.open()
-        topics = [topic.name for topic in self._venue.fast_fill_topics()]
-        if topics and self._connection is not None:
-            await self._connection.add(topics)
+        await self._add(self._venue.fast_fill_topics())
+
+    async def _add(self, topics: Iterable[Topic]) -> None:
+        if self._connection is not None:
+            await self._streams.add(self._connection, [Use(ACCOUNT, topic) for topic in topics])
 
     async def ask(self, patience_s: float) -> float | None:
         """Seconds until the venue's service has answered a harmless question over the stream; None: it has not."""
@@ -176,7 +179,15 @@ class PrivateStream:
     @property
     def is_live(self) -> bool:
         """It is there, logged in and subscribed, nothing is known that it has not told of, and the account is read."""
-        return self._connection is not None and self._connection.state is State.LIVE and self._watch.is_proven
+        return self._carries_all and self._watch.is_proven
+
+    @property
+    def _carries_all(self) -> bool:
+        """It is there, and the venue has acknowledged all that tells of the account."""
+        connection = self._connection
+        if connection is None or connection.state is not State.LIVE:
+            return False
+        return all(connection.topic_state(topic.name) in _ACKNOWLEDGED for topic in self._venue.private_topics())
 
     @property
     def why_not_live(self) -> str:
@@ -188,6 +199,8 @@ class PrivateStream:
             return "the stream is being opened"
         if connection.state is not State.LIVE:
             return f"the stream is {connection.state.value}" + (f": {connection.trouble}" if connection.trouble else "")
+        if not self._carries_all:
+            return "not all that tells of the account is subscribed"
         return self._watch.why_not
 
     @property
@@ -209,7 +222,9 @@ class PrivateStream:
             await self._requests.measure_clock()
         return self._venue.stream_url(self._hosts, self._venue.private_route, key)
 
-    def _on_state(self, _connection: str, live: bool) -> None:
+    def _on_state(self, connection: str, live: bool) -> None:
+        if connection != f"{self._venue.name}/{self._venue.private_route}":
+            return
         if live and self._was_live:
             self._watch.catch_up()
         elif not live and self._was_live:

@@ -12,6 +12,7 @@ from perpwire.api_connector.frame_path import FramePath
 from perpwire.api_connector.kept_up import tell_failed
 from perpwire.api_connector.lifecycle import State, TopicState
 from perpwire.api_connector.retry import is_refused_key, is_told
+from perpwire.api_connector.stream_holes import LOST, MUTE, TopicHoles
 from perpwire.api_connector.stream_line import StreamLine
 from perpwire.api_connector.stream_socket import StreamSocket
 from perpwire.api_connector.topic_watch import Rhythm, TopicWatch, Verdict
@@ -49,6 +50,8 @@ class StreamConnection:
         venue_ms: The venue's time, for the login's expiry.
         on_state: Called with True each time the group becomes live, with False each time the last socket is lost.
         on_silent, on_topic: See OnSilent, OnTopic.
+        on_failed: Called when the first start was in vain: nothing goes on then, and it is of no more use.
+        holes: What remembers its holes, given the arrival of what a topic said last.
         copies: So many sockets say the same at once; each event is delivered once.
         life_s: Replace sockets before they are so old; None: before the venue ends them.
         gate: Says when a socket may be opened.
@@ -71,6 +74,8 @@ class StreamConnection:
         on_state: Callable[[bool], None] | None = None,
         on_silent: OnSilent | None = None,
         on_topic: OnTopic | None = None,
+        on_failed: Callable[[], None] | None = None,
+        holes: Callable[[Callable[[str], int]], TopicHoles] | None = None,
         heartbeat_s: float | None = None,
         name: str | None = None,
         copies: int = 1,
@@ -98,13 +103,14 @@ class StreamConnection:
         self._on_state = on_state
         self._on_silent = on_silent
         self._on_topic: OnTopic = on_topic or (lambda topic, state: None)
+        self._on_failed = on_failed
         self._gate = gate or ConnectGate(clock, venue.connects)
         self._lines = [StreamLine(self, clock, rng, life_s or venue.socket_life_s) for _ in range(max(1, copies))]
         self._tasks: list[asyncio.Task[None]] = []
         self._sockets = Chorus(frames.deliver, self._now_s)
         self._live: dict[StreamSocket, None] = {}
         self._rhythms: dict[str, Rhythm] = {}
-        self._ever_confirmed: set[str] = set()
+        self._holes = (holes or _unheard(clock))(self._heard_ns)
         self._refused: dict[str, str] = {}
         self._told: set[str] = set()
         """Topics that were told to be silent or stale, and are."""
@@ -115,6 +121,9 @@ class StreamConnection:
         self._failing: type[ConnectionFailing] | None = None
         """What was told of the tries since it was live."""
         self._first_outcome: asyncio.Future[None] | None = None
+        self._asking: dict[str, asyncio.Future[None]] = {}
+        """Topics that are being asked for on sockets that are live -> done when they are answered."""
+        self._askers: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
     # --- for the owner --------------------------------------------------------------------------------------------
@@ -150,42 +159,65 @@ class StreamConnection:
         return sum(line.successions for line in self._lines)
 
     async def start(self, topics: Iterable[str]) -> None:
-        """Connect and subscribe; returns once live, and from then on it stays so by itself.
+        """Connect and subscribe; returns once live, and from then on it stays so by itself. Who stops waiting for it
+        does not end it.
 
         Raises:
             NotSent: The first attempt to connect failed; nothing goes on in the background.
             APIError: The login was refused.
-            StreamRefused: Every topic was.
+            StreamRefused: A topic was; the others stand, if there are any.
         """
-        self.topics.update(dict.fromkeys(topics))
         # At once, so that whoever asks for more topics in the meantime joins this start.
         self._first_outcome = asyncio.get_running_loop().create_future()
-        self._tasks = [asyncio.create_task(self._lines[0].run(), name=f"perpwire {self.name}")]
-        try:
-            await asyncio.shield(self._first_outcome)
-        except BaseException:
-            await self.close()
-            raise
-        self._tasks += [asyncio.create_task(line.run(), name=f"perpwire {self.name} copy") for line in self._lines[1:]]
+        self._begin(self._lines[0])
+        await self.add(topics)
+
+    def _begin(self, line: StreamLine) -> None:
+        self._tasks.append(asyncio.create_task(line.run(), name=f"perpwire {self.name}"))
 
     async def add(self, topics: Iterable[str]) -> None:
-        """Subscribe more. Returns once the venue has acknowledged them, or, while a lost socket is being replaced, at
-        once: they are subscribed with the rest.
+        """Subscribe more. Returns once the venue has acknowledged them, whoever asked for them first, or, while a lost
+        socket is being replaced, at once: they are subscribed with the rest. Who stops waiting for it does not end it.
 
         Raises:
-            NotSent: This connection is just being made for the first time, and that failed.
+            NotSent: This connection is just being made for the first time, and that failed; or it was closed.
             StreamRefused: The venue refused a topic; it is forgotten, the others stand.
         """
-        new = [topic for topic in topics if topic not in self.topics]
+        names = list(topics)
+        new = [topic for topic in names if topic not in self.topics]
         self.topics.update(dict.fromkeys(new))
         for topic in new:
             self._refused.pop(topic, None)
             self._told.discard(topic)
         if self._first_outcome is not None and not self._first_outcome.done():
             await asyncio.shield(self._first_outcome)
-        elif new:
-            await asyncio.gather(*(self._add_to(socket, new) for socket in tuple(self._live)))
-        self.raise_refusals(new)
+        else:
+            if new and self._live:
+                self._ask(new)
+            answers = {self._asking[topic] for topic in names if topic in self._asking}
+            await asyncio.gather(*(asyncio.shield(answer) for answer in answers))
+        self.raise_refusals(names)
+
+    def _ask(self, topics: list[str]) -> None:
+        """On each socket that is live. It belongs to the connection: whoever wants the same waits for the same."""
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._asking.update(dict.fromkeys(topics, answer))
+
+        async def ask() -> None:
+            try:
+                await asyncio.gather(*(self._add_to(socket, topics) for socket in tuple(self._live)))
+                answer.set_result(None)
+            except Exception as error:
+                answer.set_exception(error)
+            finally:
+                for topic in topics:
+                    if self._asking.get(topic) is answer:
+                        del self._asking[topic]
+                self._end_unanswered(answer)
+
+        task = asyncio.create_task(ask(), name=f"perpwire {self.name} more")
+        self._askers.add(task)
+        task.add_done_callback(self._askers.discard)
 
     async def _add_to(self, socket: StreamSocket, topics: list[str]) -> None:
         try:
@@ -213,7 +245,7 @@ class StreamConnection:
         gone = [topic for topic in topics if topic in self.topics]
         for topic in gone:
             del self.topics[topic]
-            self._ever_confirmed.discard(topic)
+            self._holes.forget(topic)
             self._rhythms.pop(topic, None)
             self._refused.pop(topic, None)
             self._told.discard(topic)
@@ -256,7 +288,7 @@ class StreamConnection:
     async def close(self) -> None:
         """End it for good; returns when its tasks and sockets are gone."""
         self._is_closed = True
-        tasks, self._tasks = self._tasks, []
+        tasks, self._tasks = [*self._tasks, *self._askers], []
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -264,11 +296,16 @@ class StreamConnection:
         for socket in tuple(self._sockets):
             socket.close()
         self._live.clear()
-        if self._first_outcome is not None and not self._first_outcome.done():
-            self._first_outcome.set_exception(
+        if self._first_outcome is not None:
+            self._end_unanswered(self._first_outcome)
+
+    def _end_unanswered(self, answer: asyncio.Future[None]) -> None:
+        if not answer.done():
+            answer.set_exception(
                 NotSent("the stream was closed", venue=self.venue.name, call=self.route, code="CLOSED")
             )
-            self._first_outcome.exception()  # nobody may be waiting
+        if not answer.cancelled():
+            answer.exception()  # nobody may be waiting
 
     # --- for its lines ------------------------------------------------------------------------------------------------
 
@@ -323,9 +360,13 @@ class StreamConnection:
         self._live[socket] = None
         if self._first_outcome is not None and not self._first_outcome.done():
             self._first_outcome.set_result(None)
+            for line in self._lines[1:]:
+                self._begin(line)
         self.trouble = ""
         if was_live:
             return
+        for topic in socket.confirmed:  # of a successor that was acknowledged before the old socket was lost
+            self._holes.back(topic)
         if self._lost_since_s is not None:
             outage_s = self._now_s() - self._lost_since_s
             self._lost_since_s = None
@@ -342,6 +383,8 @@ class StreamConnection:
                 self.reconnects += 1
         if self._live:
             return
+        for topic in self.topics:
+            self._holes.away(topic, LOST)
         self.trouble = reason
         if self._lost_since_s is not None:
             return
@@ -355,6 +398,10 @@ class StreamConnection:
         """See stream_line.Owner."""
         if self._first_outcome is not None and not self._first_outcome.done():
             self._first_outcome.set_exception(self._first_failure(error, reason))
+            self._first_outcome.exception()  # nobody may be waiting
+            self._is_closed = True
+            if self._on_failed is not None:
+                self._on_failed()
             return False
         kind = LoginRefused if is_refused_key(error) else ConnectionFailing
         if is_told(failures) or kind is not self._failing:
@@ -375,6 +422,10 @@ class StreamConnection:
 
     def is_bad(self, socket: StreamSocket, verdict: Verdict) -> Collection[str]:
         """See stream_line.Owner."""
+        for topic in verdict.bad:
+            # What has never said anything yet may have had nothing to say.
+            if topic in self.topics and not self._speaks(topic) and self._holes.has_spoken(topic):
+                self._holes.away(topic, MUTE)
         if not verdict.is_dead or any(_is_helpless(self._rhythms.get(topic)) for topic in verdict.silent):
             for topic in verdict.silent:
                 self._see_to_silent(topic)
@@ -404,6 +455,9 @@ class StreamConnection:
     def tend(self) -> None:
         """See stream_line.Owner."""
         self._sockets.tend(stays_alone=len(self._lines) == 1)
+        for topic in self._holes.topics:
+            if self._speaks(topic):
+                self._holes.back(topic)
         for topic in tuple(self._told):
             if self.topic_state(topic) is TopicState.LIVE:
                 self._told.discard(topic)
@@ -439,12 +493,12 @@ class StreamConnection:
             if topic in refused:
                 self._on_refusal(topic, refused[topic])
             else:
-                self._ever_confirmed.add(topic)
+                self._refused.pop(topic, None)
 
     def _on_refusal(self, topic: str, why: str) -> None:
         """A topic that never was accepted is a mistake, and forgotten. One that was is asked for again at each
         heartbeat: the venue has a bad moment, or the contract is gone, and then it stays refused and told of."""
-        if topic not in self._ever_confirmed:
+        if not self._holes.was_there(topic):
             self.topics.pop(topic, None)
         self._refused[topic] = why
         self._tell(SubscriptionRefused, why, topic=topic)
@@ -468,7 +522,14 @@ class StreamConnection:
             socket.session.heed(canary)
 
     def _on_control(self, socket: StreamSocket, control: Control) -> None:
-        if control.kind == "token_expired":
+        if control.kind == "subscribed":
+            # At once: what it says comes behind this.
+            for topic in control.topics:
+                if topic in self.topics and topic not in control.again:
+                    self._holes.acknowledged(topic)
+                    if not self._live:
+                        self._holes.back(topic)
+        elif control.kind == "token_expired":
             self.restart(control.text or control.kind)
         elif control.kind == "closing":
             for line in self._lines:
@@ -487,8 +548,19 @@ class StreamConnection:
             )
         )
 
+    def _speaks(self, topic: str) -> bool:
+        return any(socket.watch.state(topic) is TopicState.LIVE for socket in self._live)
+
+    def _heard_ns(self, topic: str) -> int:
+        return max((socket.session.heard_ns(topic) for socket in self._sockets), default=0)
+
     def _now_s(self) -> float:
         return self._clock.monotonic_ns() / 1e9
+
+
+def _unheard(clock: Clock) -> Callable[[Callable[[str], int]], TopicHoles]:
+    """Holes that nobody hears of."""
+    return lambda heard_ns: TopicHoles(clock, heard_ns, lambda topic: None, lambda topic, since_ns, why: None)
 
 
 _BEST_TOPIC_FIRST = (

@@ -6,7 +6,6 @@ The half of WebSocketManager that connectors call.
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import ssl
 from collections import Counter
@@ -19,9 +18,11 @@ import msgspec
 from perpwire.api_connector.connect_gate import ConnectGate
 from perpwire.api_connector.consumers import Consumers
 from perpwire.api_connector.frame_path import FramePath
+from perpwire.api_connector.handlers import Handlers
 from perpwire.api_connector.lifecycle import State, TopicState
 from perpwire.api_connector.route_search import LOOK_S, RouteSearch
 from perpwire.api_connector.stream_connection import StreamConnection
+from perpwire.api_connector.stream_holes import StreamHoles
 from perpwire.api_connector.topic_routes import Routes, TopicRoutes
 from perpwire.api_connector.topic_uses import TopicUses, Use
 from perpwire.api_connector.unknown_watch import UnknownWatch
@@ -36,12 +37,7 @@ from perpwire.transport.on_demand import SocketsOnDemand
 from perpwire.transport.proxy import Proxy
 from perpwire.venues.base import Hosts, Topic, Venue
 
-log = logging.getLogger("perpwire.api_connector")
-
 Wait = Literal["acknowledged", "live"]
-
-OnState = Callable[[str, bool], None]
-"""Hears (connection, live?)."""
 
 
 class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,30 +85,43 @@ class StreamGroups:
         self._settings = settings or StreamSettings()
         self._routes = TopicRoutes(self._settings.routes if routes is None else routes)
         self._gates: dict[str, ConnectGate] = {}
-        self._topic_handlers: list[Callable[[str, str, TopicState], None]] = []
+        self._on_state: Handlers[[str, bool]] = Handlers("states")
+        self._on_topic: Handlers[[str, str, TopicState]] = Handlers("topics")
         self._clock: Clock = clock or SystemClock()
         self._rng = rng or system_random()
         self._sockets = sockets
         self._own_sockets = sockets is None
-        self._incident_handlers: list[Callable[[Incident], None]] = [IncidentLog()]
+        self._on_incident: Handlers[[Incident]] = Handlers("incidents", IncidentLog())
         self.frames = FramePath(self._clock, self._tell)
         self.unknown = UnknownWatch(self.frames, self._clock, self._tell)
         self._consumers = Consumers(self.frames, self._clock, self._tell)
         self._search = RouteSearch(self._routes, self._drop, self._tell, self._clock)
         self._connections: dict[str, StreamConnection] = {}
         self._uses = TopicUses()
+        self.holes = StreamHoles(self.frames, self._uses, self._clock, self._tell)
         self._coming: Counter[StreamConnection] = Counter()
         """Subscriptions under way: a connection that one is for is not closed for being empty."""
+        self._opened: dict[StreamConnection, None] = {}
+        """Those that were opened for whoever needs them, and are not closed for being empty either."""
         self._releasing: set[asyncio.Task[None]] = set()
+        self._is_closed = False
+
+    def begin(self) -> None:
+        """It may be used; from the beginning, and again after `close`."""
+        self._is_closed = False
 
     async def close(self) -> None:
-        """Close every socket and end every iterator."""
+        """Close every socket and end every iterator. What is still asked for is NotSent; what is asked later,
+        BadInput, until it is begun anew."""
+        self._is_closed = True
         await self._search.close()
         for task in self._releasing:
             task.cancel()
         await asyncio.gather(*self._releasing, return_exceptions=True)
         connections, self._connections = list(self._connections.values()), {}
+        self._opened.clear()
         self._uses.clear()
+        self.holes.clear()
         await asyncio.gather(*(connection.close() for connection in connections))
         self._consumers.close()
         if self._own_sockets and self._sockets is not None:
@@ -141,34 +150,48 @@ class StreamGroups:
             )
         return msgspec.structs.replace(venue.environments[self._env], env=self._env)
 
-    async def subscribe(
-        self,
-        venue: Venue,
-        hosts: Hosts,
-        uses: Iterable[Use],
-        *,
-        on_state: OnState | None = None,
-        wait: Wait = "acknowledged",
-    ) -> None:
-        """Subscribe public topics for their holders, opening sockets as needed; `on_state` hears (connection, live?) of
-        new ones. A topic is ended at the venue when its last holder has given it back (topic_uses.py).
+    async def subscribe(self, venue: Venue, hosts: Hosts, uses: Iterable[Use], *, wait: Wait = "acknowledged") -> None:
+        """Subscribe public topics for their holders, opening sockets as needed. A topic is ended at the venue when its
+        last holder has given it back (topic_uses.py).
 
         Args:
             wait: Return when the venue has acknowledged them, or when data has come of each that must have some soon
                 ("live"; a topic of a quiet market may be silent for hours).
 
         Raises:
-            NotSent: The first connection can't be made; or "live", and what must speak does not on any route.
+            BadInput: This was closed.
+            NotSent: The first connection can't be made. Or "live", and what must speak does not on any route; or this
+                is closed meanwhile.
             StreamRefused: The venue refused a topic; the others stand.
         """
+        uses = list(uses)
+        wanted: dict[StreamConnection, list[str]] = {}
+
+        def place(topic: Topic) -> StreamConnection:
+            carrying = self.carrying(venue, topic)
+            return carrying or self._with_room(venue, hosts, self._routes.routed(venue, topic), wanted)
+
+        await self._carry(venue, uses, place, wanted)
+        if wait == "live":
+            await self._until_live(venue, {use.topic for use in uses})
+
+    async def _carry(
+        self,
+        venue: Venue,
+        uses: Iterable[Use],
+        place: Callable[[Topic], StreamConnection],
+        wanted: dict[StreamConnection, list[str]],
+    ) -> None:
+        """Subscribe topics, each on the connection where `place` puts it; as `subscribe`.
+
+        Args:
+            wanted: The connections, and the topics that they are to carry; filled here.
+        """
+        self._check_open(venue)
         claim = self._uses.claim(venue.name, uses)  # at once, so that nobody who gives one back meanwhile ends it
         topics = list(dict.fromkeys(use.topic for use in claim.uses))
-        wanted: dict[StreamConnection, list[str]] = {}
         for topic in topics:
-            connection = self.carrying(venue, topic)
-            if connection is None:
-                connection = self._with_room(venue, hosts, self._routes.routed(venue, topic), on_state, wanted)
-            wanted.setdefault(connection, []).append(topic.name)
+            wanted.setdefault(place(topic), []).append(topic.name)
         self._coming.update(wanted.keys())
         failed: list[Topic] = topics
         try:
@@ -182,10 +205,13 @@ class StreamGroups:
             self._coming = +self._coming
             failed += [topic for topic in topics if topic not in failed and self.carrying(venue, topic) is None]
             self._end_soon(venue, self._uses.settle(claim, failed))
-        for connection, names in wanted.items():
-            connection.raise_refusals(names)
-        if wait == "live":
-            await self._until_live(venue, topics)
+
+    def _check_open(self, venue: Venue) -> None:
+        if self._is_closed:
+            raise BadInput(
+                "these streams were closed", venue=venue.name, call="subscribe", code="CLOSED",
+                advice="Subscribe before they are closed, or start again what they belong to.",
+            )  # fmt: skip
 
     async def unsubscribe(self, venue: Venue, uses: Iterable[Use]) -> None:
         """Give them back; those that nobody holds any more are ended."""
@@ -222,6 +248,8 @@ class StreamGroups:
             for _ in range(round(feed.first_s * (1 + len(feed.routes)) / LOOK_S)):
                 if self._has_spoken(venue, topic):
                     break
+                if self._is_closed:
+                    raise NotSent("the streams were closed", venue=venue.name, call="subscribe", code="CLOSED")
                 await self._clock.sleep(LOOK_S)
             else:
                 raise NotSent(
@@ -243,17 +271,34 @@ class StreamGroups:
         venue: Venue,
         hosts: Hosts,
         route: str,
-        topics: Iterable[str],
+        uses: Iterable[Use],
         *,
         address: Callable[[], Awaitable[str]],
         credentials: Credentials | None,
         venue_ms: Callable[[], int],
-        on_state: OnState | None = None,
     ) -> StreamConnection:
-        """Open a route that needs a key or a login."""
-        connection = self._new(venue, hosts, route, address, credentials, venue_ms, on_state)
-        await self._bring(connection, list(topics))
+        """Open a route that needs a key or a login. It stays, whatever it carries.
+
+        Raises:
+            As subscribe; nothing goes on then. APIError: The login was refused.
+        """
+        self._check_open(venue)
+        connection = self._new(venue, hosts, route, address, credentials, venue_ms)
+        self._opened[connection] = None
+        try:
+            await self._carry(venue, uses, lambda topic: connection, {connection: []})
+        except BaseException:
+            await self._close(connection)
+            raise
         return connection
+
+    async def add(self, connection: StreamConnection, uses: Iterable[Use]) -> None:
+        """Subscribe more topics on one that was opened.
+
+        Raises:
+            As subscribe.
+        """
+        await self._carry(connection.venue, uses, lambda topic: connection, {})
 
     def connection(self, name: str) -> StreamConnection | None:
         return self._connections.get(name)
@@ -268,22 +313,13 @@ class StreamGroups:
     # --- inside ---------------------------------------------------------------------------------------------------
 
     async def _bring(self, connection: StreamConnection, names: list[str]) -> None:
-        if connection.state is not State.IDLE:
-            await connection.add(names)
-            return
-        try:
+        if connection.state is State.IDLE:
             await connection.start(names)
-        except BaseException:
-            self._connections.pop(connection.name, None)
-            raise
+        else:
+            await connection.add(names)
 
     def _with_room(
-        self,
-        venue: Venue,
-        hosts: Hosts,
-        topic: Topic,
-        on_state: OnState | None,
-        wanted: dict[StreamConnection, list[str]],
+        self, venue: Venue, hosts: Hosts, topic: Topic, wanted: dict[StreamConnection, list[str]]
     ) -> StreamConnection:
         number = 1
         while True:
@@ -294,7 +330,7 @@ class StreamGroups:
                 async def address() -> str:
                     return venue.stream_url(hosts, topic.route, None)
 
-                return self._new(venue, hosts, topic.route, address, None, self._no_clock, on_state, name)
+                return self._new(venue, hosts, topic.route, address, None, self._no_clock, name)
             most = self._settings.topics_per_connection or venue.topics_per_connection
             if len(connection.topics) + len(wanted.get(connection, ())) < most:
                 return connection
@@ -311,7 +347,6 @@ class StreamGroups:
         address: Callable[[], Awaitable[str]],
         credentials: Credentials | None,
         venue_ms: Callable[[], int],
-        on_state: OnState | None,
         name: str | None = None,
     ) -> StreamConnection:
         name = name or f"{venue.name}/{route}"
@@ -320,7 +355,7 @@ class StreamGroups:
             gate = self._gates[venue.name] = ConnectGate(self._clock, venue.connects)
 
         async def place(topic: Topic) -> StreamConnection:
-            chosen = self._with_room(venue, hosts, topic, on_state, {})
+            chosen = self._with_room(venue, hosts, topic, {})
             await self._bring(chosen, [topic.name])
             return chosen
 
@@ -337,9 +372,11 @@ class StreamGroups:
             credentials=credentials,
             venue_ms=venue_ms,
             on_incident=self._tell,
-            on_state=None if on_state is None else lambda live: on_state(name, live),
+            on_state=lambda live: self._on_state.tell(name, live),
             on_silent=lambda topic: self._search.begin(connection, topic, place),
-            on_topic=lambda topic, state: self._tell_topic(venue.name, topic, state),
+            on_topic=lambda topic, state: self._on_topic.tell(venue.name, topic, state),
+            on_failed=lambda: self._forget(connection),
+            holes=lambda heard_ns: self.holes.of_connection(venue, route, heard_ns),
             heartbeat_s=self._heartbeat_s,
             copies=self._settings.copies,
             life_s=self._settings.socket_life_s,
@@ -351,9 +388,17 @@ class StreamGroups:
     async def _drop(self, connection: StreamConnection, name: str) -> None:
         """A connection that carries nothing any more is closed."""
         await connection.drop([name])
-        if not connection.topics and connection not in self._coming:
-            self._connections.pop(connection.name, None)
-            await connection.close()
+        if not connection.topics and connection not in self._coming and connection not in self._opened:
+            await self._close(connection)
+
+    async def _close(self, connection: StreamConnection) -> None:
+        self._forget(connection)
+        await connection.close()
+
+    def _forget(self, connection: StreamConnection) -> None:
+        self._opened.pop(connection, None)
+        if self._connections.get(connection.name) is connection:
+            del self._connections[connection.name]
 
     def transport(self) -> SocketTransport:
         """What opens sockets here, made when it is first needed."""
@@ -361,29 +406,12 @@ class StreamGroups:
             self._sockets = SocketsOnDemand(self._clock, proxy=self._proxy, ssl_context=self._ssl_context)
         return self._sockets
 
-    def _tell_topic(self, venue: str, topic: str, state: TopicState) -> None:
-        for handler in tuple(self._topic_handlers):
-            try:
-                handler(venue, topic, state)
-            except Exception:
-                log.exception("a handler of topics failed on %s", topic)
-
     def belong_to(self, take: Callable[[Incident], None]) -> None:
         """Leave incidents, and the log of them, to whoever made this."""
-        self._incident_handlers = [take]
+        self._on_incident = Handlers("incidents", take)
 
     def _tell(self, incident: Incident) -> None:
-        tell(incident, self._incident_handlers)
-
-
-def tell(incident: Incident, handlers: Iterable[Callable[[Incident], None]]) -> None:
-    """Hand an incident to handlers. It is told from the middle of our own work: what a handler raises is logged, and
-    stops nothing."""
-    for handler in tuple(handlers):
-        try:
-            handler(incident)
-        except Exception:
-            log.exception("a handler of incidents failed on %s", type(incident).__name__)
+        self._on_incident.tell(incident)
 
 
 def hosts_at(url: str) -> Hosts:

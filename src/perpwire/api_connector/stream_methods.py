@@ -109,7 +109,7 @@ class StreamMethods(MarketMethods):
             self._overlaps.follow(one.kind, one.symbol, one.topic.name)
         uses = [one.use(one.as_subscribed if holder is None else holder) for one in wanted]
         try:
-            await self.streams.subscribe(self.venue, self._hosts, uses, on_state=self._on_public_state)
+            await self.streams.subscribe(self.venue, self._hosts, uses)
         except BaseException:
             self._forget(wanted)
             raise
@@ -183,7 +183,7 @@ class StreamMethods(MarketMethods):
         Returns when all are in sync; each can be read as soon as it is (`on_change`)."""
         names = [(await self.get_instrument(symbol)).symbol for symbol in symbols]
         options = StreamOptions(levels=levels, speed_ms=speed_ms)
-        return await self._running.books.open(names, self._on_public_state, options)
+        return await self._running.books.open(names, options)
 
     async def watch_book(self, symbol: str, *, levels: int | None = None, speed_ms: int | None = None) -> BookWatch:
         """`async for book in await connector.watch_book(...)`: the local book, at each change; see `open_book`."""

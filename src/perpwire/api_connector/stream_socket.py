@@ -34,7 +34,7 @@ class StreamSocket:
     Args:
         name: Of the connection that it belongs to.
         watch: Judges whether its topics speak.
-        on_control: Called with what a frame means that is no data and no answer to us.
+        on_control: Called with what a frame means that is no data, and answers no login.
 
     Attributes:
         decoder: Decodes its frames: the session, or a sieve in its place while another socket says the same.
@@ -282,6 +282,7 @@ class StreamSocket:
                         refused_login(control, self.name, self._venue, self._hosts, self._at, self._credentials)
                     )
             case "subscribed" | "refused":
+                self._on_control(self, control)
                 for topic in (*control.topics, *control.again):
                     waiting = self._answers.get(topic)
                     if waiting is not None and not waiting.done():

@@ -15,6 +15,9 @@ from perpwire.venues.base import Topic
 BY_NAME = "by name"
 """The user, who names native streams."""
 
+ACCOUNT = "account"
+"""The account's stream, which holds its topics for as long as it is open."""
+
 
 class Use(NamedTuple):
     """What one holder asks for."""
@@ -48,6 +51,11 @@ class TopicUses:
     def is_held(self, venue: str, topic: Topic) -> bool:
         """Whether anybody uses it, or is about to."""
         return (venue, topic.name) in self._holders
+
+    def is_held_by(self, venue: str, topic: Topic, holder: Hashable) -> bool:
+        """Whether this one uses it, or is about to."""
+        holders = self._holders.get((venue, topic.name), ())
+        return any(one == holder or (isinstance(one, _Coming) and one.holder == holder) for one in holders)
 
     def claim(self, venue: str, uses: Iterable[Use]) -> Claim:
         """Hold them while they are being subscribed; to be settled, or dropped."""

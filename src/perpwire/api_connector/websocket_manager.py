@@ -12,12 +12,10 @@ from perpwire.api_connector.lifecycle import State, TopicState
 from perpwire.api_connector.listener import HandlerStats
 from perpwire.api_connector.stream_connection import best_of
 from perpwire.api_connector.stream_groups import (
-    OnState as OnState,
     StreamGroups,
     StreamSettings as StreamSettings,
     Wait,
     hosts_at as hosts_at,
-    tell as tell,
 )
 from perpwire.api_connector.topic_uses import BY_NAME, Use
 from perpwire.model.incident import Incident
@@ -108,16 +106,21 @@ class WebSocketManager(StreamGroups):
             on_dropped=on_dropped,
         )  # fmt: skip
 
-    def on_incident(self, handler: Callable[[Incident], None]) -> None:
-        """Call `handler` with each fact about our connections: lost, recovered, failing ... (model/incident.py)."""
-        self._incident_handlers.append(handler)
+    def on_incident(self, handler: Callable[[Incident], None]) -> Callable[[], None]:
+        """Call `handler` with each fact about our connections: lost, recovered, failing ... (model/incident.py).
+        Returns a function that ends it."""
+        return self._on_incident.add(handler)
+
+    def on_state(self, handler: Callable[[str, bool], None]) -> Callable[[], None]:
+        """Call `handler(connection, is_live)` when a connection has become live, with all that it carries acknowledged,
+        and when it is lost. Returns a function that ends it."""
+        return self._on_state.add(handler)
 
     def on_topic(self, handler: Callable[[str, str, TopicState], None]) -> Callable[[], None]:
         """Call `handler(venue, topic, state)` when a topic has become SILENT (acknowledged, and its first data does not
-        come) or STALE (was live), and when it is LIVE again. Losses of whole connections are incidents. Returns a
-        function that ends it."""
-        self._topic_handlers.append(handler)
-        return lambda: self._topic_handlers.remove(handler)
+        come) or STALE (was live), and when it is LIVE again. Losses of whole connections are told by `on_state`.
+        Returns a function that ends it."""
+        return self._on_topic.add(handler)
 
     def on_raw(self, tap: Tap | None) -> None:
         """Call `tap(connection, frame, received_ns)` with each frame as it came, before anything is made of it."""
@@ -155,6 +158,7 @@ class WebSocketManager(StreamGroups):
         return known
 
     async def __aenter__(self) -> WebSocketManager:
+        self.begin()
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -46,7 +46,8 @@ class Gap(Event, frozen=True, kw_only=True):
     Attributes:
         kind: Name of the kind of event that is missing, such as "Trade".
         interval: Of candles, as in Kline; "" of all else.
-        since_ns: Arrival of the last event before it, Unix nanoseconds, our clock; 0: there was none.
+        since_ns: Arrival of the last event before it, Unix nanoseconds, our clock; where there was none, of the
+            venue's acknowledgement of the stream, or 0.
         until_ns: When the stream was there again.
         first_missing, last_missing: Ids of what is missing, where the venue counts them; None where it does not.
         repaired: What was missing follows, read back and marked `recovered`.

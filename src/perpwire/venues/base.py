@@ -64,6 +64,19 @@ class Topic(msgspec.Struct, frozen=True):
     name: str
 
 
+class Said(NamedTuple):
+    """What a topic says, or is asked for.
+
+    Attributes:
+        symbol: "" where it is of many.
+        interval: Of candles; "" of all else.
+    """
+
+    kind: type[Event]
+    symbol: str
+    interval: str = ""
+
+
 class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What more a subscription may choose. None: the venue's usual.
 
@@ -431,6 +444,10 @@ class Venue(MarketCalls, AccountCalls, OrderCalls, ABC):
     @abstractmethod
     def feed(self, topic: Topic) -> Feed:
         """How a topic speaks."""
+
+    @abstractmethod
+    def carries(self, topic: Topic) -> tuple[Said, ...]:
+        """What a public topic says; () of one that is not known, and of private ones."""
 
     @abstractmethod
     def canary(self, route: str) -> Topic | None:

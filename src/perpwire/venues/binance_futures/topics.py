@@ -24,8 +24,8 @@ from perpwire.model.market import (
     Trade,
     TradingSession,
 )
-from perpwire.venues.base import StreamOptions
-from perpwire.venues.binance_futures.stream_names import CONTRACTS, INTERVALS
+from perpwire.venues.base import Said, StreamOptions
+from perpwire.venues.binance_futures.stream_names import CONTRACTS, INTERVALS, read_name
 from perpwire.venues.binance_futures.translate_words import VENUE
 
 _DEPTH_SPEEDS = {0: "@0ms", 100: "@100ms", 250: "", 500: "@500ms"}
@@ -156,3 +156,33 @@ def name_of(event: type[Event], symbol: str, options: StreamOptions) -> str:
         if getattr(options, option) is not None and option not in takes:
             raise _bad("BAD_OPTION", f"streams of {event.__name__} take no {option}")
     return name(symbol.lower(), options)
+
+
+_SAID: dict[str, type[Event]] = {
+    "aggTrade": AggTrade,
+    "trade": Trade,
+    "bookTicker": BookTicker,
+    "depth": BookDelta,
+    "partialDepth": BookSnapshot,
+    "rpiDepth": RpiBook,
+    "markPrice": MarkPrice,
+    "kline": Kline,
+    "continuousKline": ContinuousKline,
+    "ticker": Ticker,
+    "miniTicker": MiniTicker,
+    "forceOrder": Liquidation,
+    "compositeIndex": CompositeIndex,
+    "assetIndex": AssetIndex,
+    "contractInfo": ContractChanged,
+    "tradingSession": TradingSession,
+}
+"""Kind of stream -> what it says."""
+
+
+def said_on(name: str) -> tuple[Said, ...]:
+    """What a public stream says; () of any other."""
+    try:
+        stream = read_name(name)
+    except BadInput:
+        return ()
+    return (Said(_SAID[stream.kind], stream.symbol.upper(), stream.interval),)

@@ -20,6 +20,7 @@ from perpwire.venues.base import (
     Feed,
     Hosts,
     Params,
+    Said,
     Service,
     Session,
     StreamOptions,
@@ -135,6 +136,9 @@ class BinanceFutures(BinanceMarketCalls, BinanceAccountCalls, BinanceOrderCalls,
 
     def feed(self, topic: Topic) -> Feed:
         return feeds.feed_of(topic)
+
+    def carries(self, topic: Topic) -> tuple[Said, ...]:
+        return topics.said_on(topic.name)
 
     def canary(self, route: str) -> Topic | None:
         return feeds.canary_of(route)

@@ -22,7 +22,7 @@ from perpwire.model.market import (
     Ticker,
     Trade,
 )
-from perpwire.venues.base import StreamOptions, Topic
+from perpwire.venues.base import Said, StreamOptions, Topic
 from perpwire.venues.bybit.translate import NAME, settle_coin
 from perpwire.venues.bybit.translate_market import INTERVALS
 
@@ -138,3 +138,33 @@ def topic_of(event: type[Event], symbol: str, options: StreamOptions) -> Topic:
         if getattr(options, option) is not None and option not in takes and option != "speed_ms":
             raise _bad("BAD_OPTION", f"streams of {event.__name__} take no {option}")
     return Topic(STATUS if event is SystemNotice else PUBLIC, name(symbol, options))
+
+
+_SAID: dict[str, tuple[type[Event], ...]] = {
+    "publicTrade": (Trade,),
+    "orderbook": (BookSnapshot, BookDelta),
+    "tickers": (MarkPrice, Ticker, OpenInterest),
+    "kline": (Kline,),
+    "allLiquidation": (Liquidation,),
+    "priceLimit": (PriceLimits,),
+    "adlAlert": (AdlWarning,),
+    "insurance": (InsuranceFund,),
+}
+_BOOKS: dict[str, type[Event]] = {"1": BookTicker, "rpi": RpiBook}
+"""Streams of books that have an event of their own."""
+
+_INTERVAL_OF = {native[0]: interval for interval, native in INTERVALS.items()}
+
+
+def said_on(name: str) -> tuple[Said, ...]:
+    """What a public topic says; () of any other."""
+    if name == NOTICES:
+        return (Said(SystemNotice, ""),)
+    family, _, rest = name.partition(".")
+    option, _, symbol = rest.rpartition(".")
+    kinds = _SAID.get(family, ())
+    if family == "orderbook" and option in _BOOKS:
+        kinds = (_BOOKS[option],)
+    if OF_ALL.issuperset(kinds):
+        symbol = ""
+    return tuple(Said(kind, symbol, _INTERVAL_OF.get(option, "") if kind is Kline else "") for kind in kinds)

@@ -17,6 +17,7 @@ from perpwire.venues.base import (
     Feed,
     Hosts,
     Params,
+    Said,
     Service,
     Session,
     StreamOptions,
@@ -113,6 +114,9 @@ class Bybit(BybitMarketCalls, BybitAccountCalls, BybitOrderCalls, Venue):
 
     def feed(self, topic: Topic) -> Feed:
         return feeds.feed_of(topic)
+
+    def carries(self, topic: Topic) -> tuple[Said, ...]:
+        return topics.said_on(topic.name)
 
     def canary(self, route: str) -> Topic | None:
         return feeds.canary_of(route)

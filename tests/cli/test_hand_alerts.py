@@ -95,7 +95,9 @@ async def test_an_order_in_doubt_ends_with_its_own_code_and_an_alert(
         said = await run(exchange, "bybit", configured(tmp_path, hook.sink["url"]), *words)
     exchange.bybit.faults.clear()
     assert said.exit_code == 3, said
-    assert any("주문 결과 확인 불가" in text and "mine-9" in text for text in hook.texts)
+    (text,) = hook.texts
+    assert "주문 결과 확인 불가" in text
+    assert "mine-9" in text
 
 
 async def test_a_sink_that_hangs_holds_nobody_up_and_what_it_missed_is_told_by_serve(

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from perpwire.cli.connecting import Plan
 from perpwire.cli.interrupts import hurry
 from perpwire.cli.printing import note, tell_incident
-from perpwire.model.incident import Incident, OrderFailed, OrderResolved
+from perpwire.model.incident import Incident, OrderDoubtful, OrderFailed, OrderResolved
 
 SEND_S = 3.0
 
@@ -53,8 +53,10 @@ async def _send(made: Plan, heard: Sequence[Incident]) -> None:
     if notifier is None:
         return
     await notifier.start()
-    for incident in heard:  # a doubt that has come to an end meanwhile is none any more
-        notifier.on_incident(incident)
+    settled = {one.client_order_id for one in heard if isinstance(one, OrderResolved)}
+    for incident in heard:
+        if not (isinstance(incident, OrderDoubtful) and incident.client_order_id in settled):
+            notifier.on_incident(incident)  # of a doubt that has come to an end, well or not, the end is told
     await notifier.close(SEND_S)
     sinks = notifier.stats().sinks
     if any(one.kept or one.dropped for one in sinks):

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from perpwire.cli.checks import Check, Checks, ok, warning, wrong
 from perpwire.clock import Clock
 from perpwire.transport.certificates import default_context
-from perpwire.transport.dialling import Dialler
+from perpwire.transport.dialling import Dialler, let_go
 from perpwire.venues.base import Hosts
 
 PATIENCE_S = 5.0
@@ -99,6 +99,17 @@ async def _name_check(host: str, clock: Clock, resolved_by: Resolve) -> Check:
     return ok(name, f"looked up in {took_ms:.0f} ms, {len(found)} addresses", ms=round(took_ms, 1))
 
 
+async def _opened(door: Door, context: ssl.SSLContext | None) -> asyncio.StreamWriter:
+    dialled = await Dialler().dial(door.host, door.port)
+    name = None if context is None else door.host
+    try:
+        _, writer = await asyncio.open_connection(sock=dialled, ssl=context, server_hostname=name)
+    except BaseException:
+        let_go(dialled)
+        raise
+    return writer
+
+
 async def _door_check(door: Door, clock: Clock) -> Check:
     what = "TLS" if door.is_secure else "TCP"
     name = f"{what} to {door.host}:{door.port}"
@@ -106,7 +117,7 @@ async def _door_check(door: Door, clock: Clock) -> Check:
     began_ns = clock.monotonic_ns()
     try:
         async with asyncio.timeout(PATIENCE_S):
-            _, writer = await asyncio.open_connection(door.host, door.port, ssl=context)
+            writer = await _opened(door, context)
     except ssl.SSLCertVerificationError as error:
         return wrong(
             name,

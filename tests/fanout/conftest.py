@@ -25,6 +25,7 @@ class RedisServer:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
+        self.unix = folder / "redis.sock"
         self._process: subprocess.Popen[bytes] | None = None
 
     def url(self, password: str = "") -> str:
@@ -32,7 +33,7 @@ class RedisServer:
 
     async def start(self, *, keeps: bool = True) -> None:
         words = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--save", ""]
-        words += ["--appendonly", "yes" if keeps else "no", "--appendfsync", "always"]
+        words += ["--unixsocket", str(self.unix), "--appendonly", "yes" if keeps else "no", "--appendfsync", "always"]
         self._process = subprocess.Popen(["redis-server", *words], stdout=subprocess.DEVNULL)  # noqa: ASYNC220
         async with asyncio.timeout(WAIT_S):
             while True:

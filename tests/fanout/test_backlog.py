@@ -26,10 +26,10 @@ STEPS = st.lists(
 def test_no_event_is_lost_in_silence_and_none_overtakes_another(
     steps: list[tuple[str, str | int, str]], market: int, account: int
 ) -> None:
-    backlog = Backlog(market=market, account=account)
+    backlog = Backlog({"account": account, "market": market})
     puts = {
-        "Trade": backlog.putter(backlog.market, Source("p:v", Trade)),
-        "Fill": backlog.putter(backlog.account, Source("p:v", Fill)),
+        "Trade": backlog.putter("market", Source("p:v", Trade)),
+        "Fill": backlog.putter("account", Source("p:v", Fill)),
     }
     said: dict[str, list[Event]] = {}
     written: dict[str, list[Event]] = {}
@@ -54,8 +54,8 @@ def test_no_event_is_lost_in_silence_and_none_overtakes_another(
         event = trade(number, symbol) if which == "Trade" else fill(number, symbol)
         said.setdefault(key, []).append(event)
         puts[str(which)](event)
-        assert len(backlog.market.waiting) <= market
-        assert len(backlog.account.waiting) <= account
+        assert len(backlog.lanes["market"].waiting) <= market
+        assert len(backlog.lanes["account"].waiting) <= account
     while take(50):
         pass
     assert said.keys() == written.keys()
@@ -75,12 +75,12 @@ def test_no_event_is_lost_in_silence_and_none_overtakes_another(
                 assert one == said[key][at]
                 at += 1
         assert at == len(said[key])
-    assert (lost["Trade"], lost["Fill"]) == (backlog.market.dropped, backlog.account.dropped)
+    assert (lost["Trade"], lost["Fill"]) == (backlog.lanes["market"].dropped, backlog.lanes["account"].dropped)
 
 
 def test_a_hole_in_every_symbol_is_told_in_each_also_in_one_that_speaks_later() -> None:
-    backlog = Backlog(market=10, account=10)
-    put = backlog.putter(backlog.market, Source("p:v", Trade))
+    backlog = Backlog({"market": 10})
+    put = backlog.putter("market", Source("p:v", Trade))
     gap = Gap(venue="bybit", kind="Trade", since_ns=1, until_ns=2)
     for told in (trade(1), gap, trade(2), trade(1, "ETHUSDT")):
         put(told)
@@ -95,8 +95,8 @@ def test_what_can_not_be_written_is_told_as_lost_and_holds_up_nothing() -> None:
     class _Broken(Trade, frozen=True, kw_only=True):
         pass
 
-    backlog = Backlog(market=10, account=10)
-    put = backlog.putter(backlog.market, Source("p:v", Trade))
+    backlog = Backlog({"market": 10})
+    put = backlog.putter("market", Source("p:v", Trade))
     broken = _Broken(symbol="BTCUSDT", trade_id=2, price=object(), quantity=None, buyer_is_maker=False)  # type: ignore[arg-type]
     for told in (trade(1), broken, trade(3)):
         put(told)

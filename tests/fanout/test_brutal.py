@@ -90,7 +90,7 @@ async def test_each_event_is_read_once_and_in_order_whatever_befalls_the_server(
         redis_server.kill()
         await redis_server.start()
         await until(lambda: out.snapshot().waiting == 0, "all is sent")
-        assert out.snapshot().dropped_market == 0
+        assert out.snapshot().dropped["market"] == 0
         ended.set()
         async with asyncio.timeout(30):
             found = await reading

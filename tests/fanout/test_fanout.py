@@ -10,6 +10,7 @@ import random
 import re
 import tracemalloc
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from perpwire.fanout.link import RedisFailed
 from perpwire.fanout.producer import Fanout
 from perpwire.fanout.reader import read
 from perpwire.model.account import Position
-from perpwire.model.incident import FanoutFailing, FanoutRecovered, Incident
+from perpwire.model.incident import FanoutFailing, FanoutRecovered, Incident, StreamGap
 from perpwire.model.market import BookDelta, BookTicker, Event, Gap, MarkPrice, Recovered, Stale, Trade
 from perpwire.model.order import Fill, Order
 from perpwire.model.written import KINDS
@@ -251,8 +252,8 @@ async def test_what_has_no_room_while_redis_is_away_is_told_by_a_gap_and_fills_h
                 await asyncio.sleep(0)  # so that a batch is under way
         snapshot = out.snapshot()
         assert snapshot.waiting <= 1050 + producer.BATCH
-        assert snapshot.dropped_account == 0
-        assert snapshot.dropped_market > 4000
+        assert snapshot.dropped["account"] == 0
+        assert snapshot.dropped["market"] > 4000
         await redis_server.start()
         told = await read_up_to(reader, 6001, "fill-41")
         trades = [one for one in told if isinstance(one, Trade)]
@@ -260,14 +261,14 @@ async def test_what_has_no_room_while_redis_is_away_is_told_by_a_gap_and_fills_h
         assert {(gap.kind, gap.symbol, gap.venue) for gap in gaps} == {("Trade", "BTCUSDT", "bybit")}
         missing = [number for gap in gaps for number in range(*ends(gap))]
         assert sorted([*(one.trade_id for one in trades), *missing]) == list(range(2, 6002))
-        assert sum(map(dropped, gaps)) == len(missing) == snapshot.dropped_market
+        assert sum(map(dropped, gaps)) == len(missing) == snapshot.dropped["market"]
         assert [one for one in told if isinstance(one, Fill)] == [fill(number) for number in range(2, 42)]
         assert reader.gaps == 0
         await until(lambda: out.snapshot().is_up, "it is well again")
         (failing, recovered) = incidents
         assert isinstance(failing, FanoutFailing)
         assert isinstance(recovered, FanoutRecovered)
-        assert recovered.dropped == snapshot.dropped_market
+        assert recovered.dropped == snapshot.dropped["market"]
 
 
 async def test_fills_that_have_no_room_are_told_as_lost(redis_server: RedisServer) -> None:
@@ -278,13 +279,13 @@ async def test_fills_that_have_no_room_are_told_as_lost(redis_server: RedisServe
         await read_some(reader, 1)
         redis_server.kill()
         say(heard, *(fill(number) for number in range(2, 502)))
-        assert out.snapshot().dropped_account >= 450
+        assert out.snapshot().dropped["account"] >= 450
         await redis_server.start()
         gap, *fills = await read_until(reader, lambda one: isinstance(one, Fill) and one.trade_id == "fill-501")
         assert isinstance(gap, Gap)
         assert gap.kind == "Fill"
-        assert dropped(gap) == out.snapshot().dropped_account
-        assert len(fills) == 500 - out.snapshot().dropped_account
+        assert dropped(gap) == out.snapshot().dropped["account"]
+        assert len(fills) == 500 - out.snapshot().dropped["account"]
 
 
 async def test_a_server_that_stands_still_and_goes_on_has_each_event_once(
@@ -352,6 +353,61 @@ async def test_a_wrong_password_is_told_without_the_password_and_works_once_it_i
     assert not [text for text in said if SECRET in text]
 
 
+async def test_a_password_is_blanked_however_the_url_holds_it(redis_server: RedisServer) -> None:
+    await redis_server.ask("CONFIG", "SET", "requirepass", "another")
+    here = f"127.0.0.1:{redis_server.port}/0"
+    for url in (f"redis://:{SECRET}@{here}", f"redis://{here}?password={SECRET}", f"redis://someone:{SECRET}@{here}"):
+        heard = connector()
+        async with Fanout(url, rng=random.Random(1)) as out:
+            out.add(heard)
+            say(heard, trade(1))
+            await until(lambda out=out: not out.snapshot().is_up, "it is found")  # type: ignore[misc]
+            assert SECRET not in f"{out!r} {out.snapshot()!r}"
+            assert out.redact(f"a log of {url}").count("***") == 1
+
+
+async def test_both_ends_need_no_more_rights_than_the_documentation_says_and_a_unix_socket_will_do(
+    redis_server: RedisServer,
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "fanout.md").read_text(encoding="utf-8")
+    writes, reads = re.findall(r"ACL SETUSER (\w+) on >PASSWORD (.*)", page)
+    for name, rights in (writes, reads):
+        await redis_server.ask("ACL", "SETUSER", name, "on", f">{SECRET}", *rights.split())
+    heard = connector()
+    async with Fanout(f"unix://{writes[0]}:{SECRET}@{redis_server.unix}", rng=random.Random(1)) as out:
+        out.add(heard)
+        say(heard, trade(1), fill(2))
+        url = f"redis://{reads[0]}:{SECRET}@127.0.0.1:{redis_server.port}/0"
+        async with read(url, since="oldest") as reader:
+            assert {type(one) for one in await read_some(reader, 2)} == {Trade, Fill}
+        assert out.snapshot().is_up
+    async with Fanout(url, rng=random.Random(1)) as out:
+        other = connector()
+        out.add(other)
+        say(other, trade(1))
+        await until(lambda: not out.snapshot().is_up, "who may only read is refused")
+        assert "NoPermission" in out.snapshot().why_not
+
+
+async def test_a_flood_of_incidents_costs_no_fill(redis_server: RedisServer) -> None:
+    heard = connector()
+    async with fanout(redis_server, account=20) as out:
+        out.add(heard)
+        redis_server.kill()
+        say(heard, fill(1))
+        for number in range(5000):
+            heard._tell(StreamGap(venue="bybit", time_ns=number, kind="Trade", symbol="BTCUSDT", repaired=True))
+        assert out.snapshot().dropped["incidents"] >= 3500
+        assert out.snapshot().dropped["account"] == 0
+        await redis_server.start()
+        async with read(redis_server.url(), kinds=[Incident, Fill], since="oldest") as reader:
+            told = await read_until(reader, lambda one: isinstance(one, StreamGap) and one.time_ns == 4999)
+            (gap,) = [one for one in told if isinstance(one, Gap)]
+            assert gap.kind == "Incident"
+            assert dropped(gap) == out.snapshot().dropped["incidents"]
+            assert fill(1) in told or await read_some(reader, 1) == [fill(1)]
+
+
 async def test_what_was_trimmed_before_it_was_read_is_a_gap(redis_server: RedisServer) -> None:
     heard = connector()
     async with fanout(redis_server, most_kept=100) as out:
@@ -393,6 +449,26 @@ async def test_a_reader_goes_on_where_another_one_was_event_by_event(redis_serve
                 position = reader.position
         assert [one for one in found if isinstance(one, Trade)] == [trade(number) for number in range(1, 101)]
         assert [one for one in found if isinstance(one, Fill)] == [fill(number) for number in range(1, 101)]
+
+
+async def test_who_has_little_patience_with_each_event_gets_on_all_the_same(redis_server: RedisServer) -> None:
+    heard = connector()
+    async with fanout(redis_server) as out:
+        out.add(heard)
+        say(heard, *(trade(number, f"S{number % 7}USDT") for number in range(3000)))
+        await until(lambda: out.snapshot().sent == 3000, "all is sent")
+    found, impatient = list[Any](), 0
+    async with read(redis_server.url(), since="oldest") as reader, asyncio.timeout(20):
+        while len(found) < 3000:
+            try:
+                found.append(await asyncio.wait_for(anext(reader), 0.01))
+            except TimeoutError:
+                impatient += 1
+        assert reader.gaps == 0
+    assert impatient > 0
+    for symbol in {one.symbol for one in found}:
+        numbers = [one.trade_id for one in found if one.symbol == symbol]
+        assert numbers == sorted(numbers)
 
 
 async def test_from_now_on_is_from_the_first_look_on_also_in_streams_that_begin_later(

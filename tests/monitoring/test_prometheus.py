@@ -22,7 +22,7 @@ from perpwire.testing import World
 
 VENUES = ["binance", "bybit"]
 FANOUT = FanoutSnapshot(
-    is_up=True, why_not="", since_s=1.0, sent=5, dropped_market=2, dropped_account=1, refused=0, waiting=3, room=100
+    is_up=True, why_not="", since_s=1.0, sent=5, dropped={"market": 2}, refused=0, waiting=3, room=100
 )
 
 

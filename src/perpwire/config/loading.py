@@ -131,7 +131,7 @@ def _check_mode(said: Mapping[str, Any], file: Path) -> None:
     holds = [
         name for name in ("alerts", "page") if "://" in str(said.get(name, "")) or "token" in str(said.get(name, ""))
     ]
-    if "@" in str(said.get("redis", "")):
+    if any(sign in str(said.get("redis", "")) for sign in ("@", "password")):
         holds.append("redis")
     if not holds or os.name != "posix" or not file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH | stat.S_IWOTH):
         return

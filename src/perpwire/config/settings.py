@@ -115,7 +115,7 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         most_kept: Entries that each stream keeps, about; older ones are dropped by Redis.
         market_waiting: Events of market data that wait while Redis does not take them; past these the oldest are
             dropped, and their readers told.
-        account_waiting: The same of the account's events and incidents.
+        account_waiting: The same of the account's events. Of incidents a thousand wait.
     """
 
     url: Secret = Secret()

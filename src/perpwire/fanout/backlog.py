@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from perpwire.fanout.link import Entry
 from perpwire.model.hole import Hole
@@ -99,31 +99,31 @@ class Lane:
 
 
 class Backlog:
-    """Two lanes: the account's events and incidents overtake market data, and each has room of its own.
+    """Lanes, each with room of its own; the first one's events overtake those of the others.
 
     Args:
-        market, account: Most events that wait in each.
+        rooms: Lane -> most events that wait in it.
     """
 
-    def __init__(self, *, market: int, account: int) -> None:
-        self.market = Lane(market)
-        self.account = Lane(account)
+    def __init__(self, rooms: Mapping[str, int]) -> None:
+        self.lanes = {name: Lane(room) for name, room in rooms.items()}
         self._has_some = asyncio.Event()
 
     @property
     def waiting(self) -> int:
-        return len(self.market.waiting) + len(self.account.waiting)
+        return sum(len(lane.waiting) for lane in self.lanes.values())
 
     @property
     def is_half_full(self) -> bool:
-        return any(2 * len(lane.waiting) >= lane.limit for lane in (self.market, self.account))
+        return any(2 * len(lane.waiting) >= lane.limit for lane in self.lanes.values())
 
     @property
     def dropped(self) -> int:
-        return self.market.dropped + self.account.dropped
+        return sum(lane.dropped for lane in self.lanes.values())
 
-    def putter(self, lane: Lane, source: Source) -> Callable[[Told], None]:
-        """What to call with each event: THE HOT PATH, in the read callback. It never waits."""
+    def putter(self, name: str, source: Source) -> Callable[[Told], None]:
+        """What to call with each event of a lane: THE HOT PATH, in the read callback. It never waits."""
+        lane = self.lanes[name]
         waiting, limit, wake = lane.waiting, lane.limit, self._has_some.set
 
         def put(told: Told) -> None:
@@ -144,7 +144,7 @@ class Backlog:
     def take(self, most: int) -> list[Entry]:
         """The next entries, about so many; [] where nothing waits."""
         made: list[Entry] = []
-        for lane in (self.account, self.market):
+        for lane in self.lanes.values():
             holes, lane.holes = lane.holes, {}
             for stream, hole in holes.items():
                 why = f"{hole.count} events were dropped here, as Redis did not take them in time"

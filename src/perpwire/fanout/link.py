@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from perpwire.errors import BadInput, PerpwireError
 
@@ -91,7 +91,9 @@ class Link:
         import redis.exceptions
         from redis.asyncio.retry import Retry
 
-        self._secrets = tuple(one for one in (parts.password, unquote(parts.password or "")) if one)
+        asked = parse_qs(parts.query)
+        secrets = {parts.password, unquote(parts.password or ""), *asked.get("password", ())}
+        self._secrets = tuple(one for one in secrets if one)
         self._failures: tuple[type[BaseException], ...] = (redis.exceptions.RedisError, OSError, TimeoutError)
         self._refusals: tuple[type[BaseException], ...] = (
             redis.exceptions.AuthenticationError,

@@ -63,6 +63,12 @@ SENDS: dict[str, tuple[type[Told], ...]] = {
 }
 """The words by which settings call what is sent."""
 
+LANES: dict[type[Told], str] = {Incident: "incidents", **dict.fromkeys(OF_THE_ACCOUNT, "account")}
+"""Kind -> lane; "market" for all else. A flood of incidents must not cost fills."""
+
+INCIDENTS = 1000
+"""That wait."""
+
 BATCH = 256
 """Entries that are sent at once, about."""
 
@@ -81,7 +87,7 @@ class Fanout:
         prefix: Of all keys. Two programs with one prefix both write: who reads hears each event twice.
         most_kept: Entries that a stream of Redis keeps, about.
         market, account: Most events that wait here, while Redis does not take them: of market data; and of orders,
-            fills, positions, balances and incidents.
+            fills, positions and balances.
 
     Raises:
         BadInput: No URL, a mistaken figure, or the client of Redis is not installed.
@@ -105,7 +111,7 @@ class Fanout:
         self._most_kept = most_kept
         self._clock = clock or SystemClock()
         self._rng = rng or system_random()
-        self._backlog = Backlog(market=market, account=account)
+        self._backlog = Backlog({"account": account, "incidents": INCIDENTS, "market": market})
         self._names: set[str] = set()
         self._offs: list[Callable[[], None]] = []
         self._incident_handlers: list[Callable[[Incident], None]] = [IncidentLog()]
@@ -154,12 +160,8 @@ class Fanout:
             raise BadInput(f"{name!r} is sent already, or is no name", code="NAME_TAKEN")
         self._names.add(name)
         sources = {kind: Source(f"{self._prefix}:{name}", kind) for word in words for kind in SENDS[word]}
-        lanes = {
-            kind: self._backlog.market if kind in STREAMS or kind in BOOKS else self._backlog.account
-            for kind in sources
-        }
         puts: dict[type[Told], Callable[[Told], None]] = {
-            kind: self._backlog.putter(lanes[kind], source) for kind, source in sources.items()
+            kind: self._backlog.putter(LANES.get(kind, "market"), source) for kind, source in sources.items()
         }
 
         def on_gap(gap: Gap) -> None:
@@ -323,9 +325,8 @@ class Fanout:
             why_not=self._trouble,
             since_s=(self._clock.monotonic_ns() - self._since_ns) / 1e9,
             sent=self._sent,
-            dropped_market=backlog.market.dropped,
-            dropped_account=backlog.account.dropped,
+            dropped={name: lane.dropped for name, lane in backlog.lanes.items()},
             refused=self._refused,
             waiting=self._waiting,
-            room=backlog.market.limit + backlog.account.limit,
+            room=sum(lane.limit for lane in backlog.lanes.values()),
         )

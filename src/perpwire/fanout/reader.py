@@ -6,6 +6,7 @@ async for event in read("redis://127.0.0.1:6379", venue="bybit", kinds=[Trade], 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 from collections import deque
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Literal, NamedTuple, Self
 
-from perpwire.api_connector.retry import reconnect_pause_s
+from perpwire.api_connector.retry import is_told, reconnect_pause_s
 from perpwire.clock import Clock, SystemClock
 from perpwire.entropy import system_random
 from perpwire.errors import BadInput
@@ -28,7 +29,7 @@ log = logging.getLogger("perpwire.fanout")
 Since = Literal["now", "oldest"] | int | Mapping[str, str]
 
 AT_ONCE = 500
-"""Entries of each stream that are asked for in one go."""
+"""Entries that are asked for in one go, of all streams together: reading them holds the loop for some milliseconds."""
 WAIT_S = 1.0
 LOOK_S = 1.0
 """A stream that begins later is found so soon, and read from its beginning."""
@@ -137,6 +138,8 @@ class FanoutReader:
         self._ready: deque[tuple[Told, str, str]] = deque()
         """Events that wait, with their streams and the positions after them."""
         self._positions: dict[str, str] = {} if isinstance(since, str | int) else dict(since)
+        self._asking: asyncio.Task[None] | None = None
+        self._error: BaseException | None = None
         self._looked_ns: int | None = None
         self._is_first = True
         self._failures = 0
@@ -156,12 +159,25 @@ class FanoutReader:
 
     async def __anext__(self) -> Told:
         while not self._ready:
-            await self._fill()
+            if self._error is not None:
+                error, self._error = self._error, None
+                raise error
+            if self._asking is None:
+                self._asking = asyncio.get_running_loop().create_task(self._fill(), name="perpwire fanout reader")
+                self._asking.add_done_callback(self._has_asked)
+            await asyncio.wait((self._asking,))  # not ended with who waits: a caller's lost patience costs no answer
         told, stream, position = self._ready.popleft()
         self._positions[stream] = position
         return told
 
+    def _has_asked(self, asking: asyncio.Task[None]) -> None:
+        self._asking = None
+        self._error = None if asking.cancelled() else asking.exception()
+
     async def close(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait((self._asking,))
         await self._link.close()
 
     async def __aenter__(self) -> Self:
@@ -185,11 +201,13 @@ class FanoutReader:
                 await self._clock.sleep(LOOK_S / 4)
                 self._looked_ns = None
                 return
-            found = await self._link.after({name: one.id for name, one in self._places.items()}, AT_ONCE, WAIT_S)
+            places = {name: one.id for name, one in self._places.items()}
+            found = await self._link.after(places, max(1, AT_ONCE // len(places)), WAIT_S)
         except RedisFailed as failure:
             if failure.is_refusal:
                 raise
-            log.warning("%s; it is tried again", failure)
+            if is_told(self._failures + 1):
+                log.warning("%s; it is tried again (tries: %d)", failure, self._failures + 1)
             self._looked_ns = None  # what it has may be another thing when it is back
             await self._clock.sleep(min(MOST_PAUSE_S, reconnect_pause_s(self._failures, self._rng)))
             self._failures += 1

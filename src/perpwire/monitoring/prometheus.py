@@ -189,8 +189,8 @@ def values(snapshot: Snapshot) -> Iterator[tuple[str, _Labels, _Number]]:
     if (fanout := snapshot.fanout) is not None:
         yield "perpwire_fanout_up", (), fanout.is_up
         yield "perpwire_fanout_sent", (), fanout.sent
-        yield "perpwire_fanout_dropped", ("market",), fanout.dropped_market
-        yield "perpwire_fanout_dropped", ("account",), fanout.dropped_account
+        for lane, dropped in fanout.dropped.items():
+            yield "perpwire_fanout_dropped", (lane,), dropped
         yield "perpwire_fanout_waiting", (), fanout.waiting
     for venue in snapshot.venues:
         for name, labels, number in (*_of_connector(venue), *_of_streams(venue), *_of_account(venue)):

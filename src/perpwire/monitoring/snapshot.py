@@ -205,7 +205,8 @@ class FanoutSnapshot(msgspec.Struct, frozen=True, kw_only=True):
         why_not: What it said, or what holds it up; "" where it is up.
         since_s: For how long it has been so.
         sent: Entries that it took, with those that tell of gaps.
-        dropped_market, dropped_account: Events that were lost for want of room, each told by a Gap in its stream.
+        dropped: "account", "incidents" or "market" -> events of that lane that were lost for want of room; a Gap in
+            their stream says so.
         refused: Entries that it took for none of its own, such as where a key of that name is no stream.
         waiting, room: Events that wait, and how many may.
     """
@@ -214,8 +215,7 @@ class FanoutSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     why_not: str
     since_s: float
     sent: int
-    dropped_market: int
-    dropped_account: int
+    dropped: Mapping[str, int]
     refused: int
     waiting: int
     room: int

@@ -84,7 +84,7 @@ function drawFanout(now) {
   set(byId("fanout"), "hidden", now === null);
   if (now === null) return;
   set(byId("fanout"), "data-state", now.is_up ? "good" : "bad");
-  const dropped = now.dropped_market + now.dropped_account;
+  const dropped = Object.values(now.dropped).reduce((sum, n) => sum + n, 0);
   const words = [now.is_up ? word("fanout_up") : word("fanout_down", { why: now.why_not })];
   words.push(word("fanout_sent", { n: number(now.sent) }), word("fanout_waiting", { n: number(now.waiting) }));
   if (dropped) words.push(word("dropped", { n: number(dropped) }));

@@ -217,7 +217,7 @@ async def test_what_is_kept_while_redis_is_away_is_bounded(redis_server: RedisSe
     out.add(heard)
 
     def much(since: int) -> int:
-        for number in range(since, since + 20_000):
+        for number in range(since, since + 6_000):
             say(heard, trade(number, f"S{number % 50}USDT"), fill(number, f"S{number % 50}USDT"))
         gc.collect()
         return tracemalloc.get_traced_memory()[0]
@@ -225,7 +225,7 @@ async def test_what_is_kept_while_redis_is_away_is_bounded(redis_server: RedisSe
     tracemalloc.start()
     try:
         first = much(0)
-        last = max(much(20_000 * one) for one in (1, 2, 3))
+        last = max(much(6_000 * one) for one in (1, 2, 3))
     finally:
         tracemalloc.stop()
     assert first > 500_000

@@ -61,7 +61,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "perpwire.data_processor",
         "perpwire.logs",
     ),
-    "perpwire.fanout": (*FOUNDATION, "perpwire.logs", "perpwire.api_connector", "perpwire.monitoring.snapshot"),
+    "perpwire.fanout": (
+        *FOUNDATION,
+        "perpwire.venues.base",
+        "perpwire.api_connector",
+        "perpwire.logs",
+        "perpwire.monitoring.snapshot",
+    ),
     "perpwire.gateway": (
         *FOUNDATION,
         "perpwire.api_connector",

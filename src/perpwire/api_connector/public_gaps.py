@@ -77,11 +77,6 @@ class PublicGaps:
         else:
             self._candles.forget(asked.symbol, asked.interval)
 
-    @property
-    def followed(self) -> dict[str, tuple[Said, ...]]:
-        """Topic -> what it was asked for."""
-        return {topic: tuple(asked) for topic, asked in self._followed.items()}
-
     async def close(self) -> None:
         """Hand on what waits, and end."""
         tasks = tuple(self._tasks)

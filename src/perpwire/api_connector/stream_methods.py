@@ -195,12 +195,6 @@ class StreamMethods(MarketMethods):
         await self._running.books.close_book(self.venue.normal_symbol(symbol))
 
     @property
-    def subscriptions(self) -> dict[str, tuple[tuple[type[Event], str, str], ...]]:
-        """Native name of each public stream that was subscribed -> what for: kind, symbol and interval ("" of all but
-        candles)."""
-        return {} if self._parts is None else {**self._parts.gaps.followed}
-
-    @property
     def states(self) -> dict[str, State]:
         """Connection name -> state; the trading socket too, once it was asked for."""
         trade = self.trade_route

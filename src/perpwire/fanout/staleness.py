@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 from perpwire.api_connector.lifecycle import TopicState
 from perpwire.api_connector.stream_methods import OF_THE_ACCOUNT
@@ -11,15 +10,7 @@ from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.clock import Clock
 from perpwire.model.incident import ConnectionLost, ConnectionRecovered, Incident
 from perpwire.model.market import Event, Recovered, Stale
-
-
-class Part(NamedTuple):
-    """What goes stale and recovers. `symbol` is "" for every one of the kind, `interval` that of candles."""
-
-    kind: type[Event]
-    symbol: str
-    interval: str
-
+from perpwire.venues.base import Said
 
 Tell = Callable[[type[Event], Event], None]
 """Called with the kind concerned, and a Stale or Recovered of it."""
@@ -32,7 +23,7 @@ class Staleness:
         self._connector = connector
         self._clock = clock
         self._tell = tell
-        self._stale: set[Part] = set()
+        self._stale: set[Said] = set()
         self.end = connector.streams.on_topic(self._on_topic)
 
     def on_incident(self, incident: Incident) -> None:
@@ -43,21 +34,24 @@ class Staleness:
                 self._is_back(self._parts(name))
 
     def _on_topic(self, _venue: str, topic: str, state: TopicState) -> None:
-        parts = [Part(*one) for one in self._connector.subscriptions.get(topic, ())]
+        parts = self._said_by(topic)
         if state is TopicState.LIVE:
             self._is_back(parts)
         else:
             self._is_away(parts, "the topic is mute")
 
-    def _parts(self, connection: str) -> Iterable[Part]:
+    def _said_by(self, topic: str) -> tuple[Said, ...]:
+        venue = self._connector.venue
+        return venue.carries(venue.parse_topic(topic))
+
+    def _parts(self, connection: str) -> Iterable[Said]:
         route = connection.partition("/")[2].partition("#")[0]
         if route == self._connector.venue.private_route:
-            return [Part(kind, "", "") for kind in OF_THE_ACCOUNT]
-        carrier, asked = self._connector.streams.connection(connection), self._connector.subscriptions
-        topics = () if carrier is None else carrier.topics
-        return [Part(*one) for topic in topics for one in asked.get(topic, ())]
+            return [Said(kind, "") for kind in OF_THE_ACCOUNT]
+        carrier = self._connector.streams.connection(connection)
+        return [said for topic in (() if carrier is None else carrier.topics) for said in self._said_by(topic)]
 
-    def _is_away(self, parts: Iterable[Part], why: str) -> None:
+    def _is_away(self, parts: Iterable[Said], why: str) -> None:
         venue, now_ns = self._connector.venue.name, self._clock.time_ns()
         for part in parts:
             if part not in self._stale:
@@ -68,7 +62,7 @@ class Staleness:
                     Stale(venue=venue, symbol=symbol, kind=kind.__name__, interval=interval, since_ns=now_ns, why=why),
                 )
 
-    def _is_back(self, parts: Iterable[Part]) -> None:
+    def _is_back(self, parts: Iterable[Said]) -> None:
         venue, now_ns = self._connector.venue.name, self._clock.time_ns()
         for part in parts:
             if part in self._stale:

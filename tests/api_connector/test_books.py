@@ -50,20 +50,84 @@ def test_a_book_takes_the_updates_of_its_own_stream_only(venue: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("venue", VENUES)
-def test_a_watched_book_comes_at_each_change_and_ends_when_it_is_closed(venue: str) -> None:
+def test_a_watched_book_comes_at_each_change_and_is_given_back_when_the_watch_ends(venue: str) -> None:
     async def play(connector: VenueConnector, clock: ManualClock) -> None:
         seen: list[int] = []
-        watch = await connector.watch_book("BTCUSDT")
-        async for book in watch:
-            seen.append(book.update_id)
-            if len(seen) == 20:
-                await connector.close_book("BTCUSDT")
+        async with await connector.watch_book("BTCUSDT") as watch:
+            async for book in watch:
+                seen.append(book.update_id)
+                if len(seen) == 20:
+                    break
         assert seen == sorted(set(seen))
-        assert len(seen) == 20
         with pytest.raises(BookNotInSync, match="closed"):
             watch.book.bids()
+        await clock.sleep(1)
         assert not connector.streams.topics  # nobody else had asked for its stream
         assert (await connector.open_book("BTCUSDT")).is_in_sync
+
+    use(venue, play)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_each_user_of_a_book_gives_back_its_own_and_the_last_one_ends_it(venue: str) -> None:
+    async def play(connector: VenueConnector, clock: ManualClock) -> None:
+        one, other = await connector.watch_book("BTCUSDT"), await connector.watch_book("BTCUSDT")
+        book = await connector.open_book("BTCUSDT")
+        assert one.book is other.book is book is await connector.open_book("BTCUSDT")
+        await connector.close_book("BTCUSDT")
+        await connector.close_book("BTCUSDT")
+        one.close()
+        one.close()
+        await clock.sleep(1)
+        assert book.is_in_sync
+        assert connector.local_books == (book,)
+        other.close()
+        assert book.is_closed
+        await clock.sleep(1)
+        assert not connector.streams.topics
+
+    use(venue, play)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_book_that_is_closed_while_it_is_opened_says_so_and_one_opened_anew_at_once_is_there(venue: str) -> None:
+    async def play(connector: VenueConnector, clock: ManualClock) -> None:
+        await connector.get_instruments()
+        opening = asyncio.create_task(connector.open_book("BTCUSDT"))
+        watching = asyncio.create_task(connector.watch_book("ETHUSDT"))
+        also = asyncio.create_task(connector.open_book("ETHUSDT"))
+        await asyncio.sleep(0)
+        await asyncio.gather(connector.close_book("BTCUSDT"), connector.close_book("ETHUSDT"))
+        book = await connector.open_book("BTCUSDT")
+        assert book.is_in_sync
+        with pytest.raises(BookNotInSync, match="was closed while it was being opened"):
+            await opening
+        assert (await watching).book.is_in_sync
+        assert (await also).is_in_sync
+        assert book.is_in_sync
+
+    use(venue, play)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_who_stops_waiting_for_a_book_leaves_nothing_behind_and_takes_it_from_nobody(venue: str) -> None:
+    async def play(connector: VenueConnector, clock: ManualClock) -> None:
+        await connector.get_instruments()
+        for others in (0, 1):
+            first = asyncio.create_task(connector.open_books(["BTCUSDT", "ETHUSDT"]))
+            await asyncio.sleep(0)
+            waiting = [asyncio.create_task(connector.open_book("ETHUSDT")) for _ in range(others)]
+            await asyncio.sleep(0)
+            first.cancel()
+            books = await asyncio.gather(*waiting)
+            await clock.sleep(20)
+            assert first.cancelled()
+            assert [book.symbol for book in connector.local_books if book.is_in_sync] == ["ETHUSDT"] * others
+            assert connector.local_books == tuple(books)
+            assert len(connector.streams.topics) == others
 
     use(venue, play)
 

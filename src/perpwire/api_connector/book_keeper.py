@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 
 from perpwire.api_connector.kept_up import kept_up, stack_of
 from perpwire.api_connector.lifecycle import TopicState
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.retry import is_told
-from perpwire.api_connector.topic_uses import Use
+from perpwire.api_connector.topic_uses import BY_NAME, TopicUses, Use
 from perpwire.api_connector.turns import Pace, Turns
 from perpwire.api_connector.websocket_manager import WebSocketManager
 from perpwire.clock import Clock
@@ -38,6 +38,7 @@ class _Kept:
     """One symbol's book and the state of fetching for it.
 
     Attributes:
+        subscribed: Brings its stream; None until it is begun.
         waits: It waits for its turn, or for the budget, to ask for a snapshot.
         asked_ns: When it was asked for, or the stream; monotonic.
     """
@@ -47,6 +48,7 @@ class _Kept:
         self.levels = levels
         self.topic = topic
         self.use = Use(self, topic)
+        self.subscribed: asyncio.Task[None] | None = None
         self.fetching: asyncio.Task[None] | None = None
         self.tries = 0
         self.is_mute = False
@@ -76,34 +78,50 @@ class BookKeeper:
         self._on_incident = on_incident
         self._books: dict[str, _Kept] = {}
         self._by_topic: dict[str, _Kept] = {}
+        self._uses = TopicUses()
+        """Who has which book open, by its topic."""
         self._turns = Turns(SNAPSHOTS_AT_ONCE)
         self._paces = {
             limit.name: Pace(clock, limit.limit * NEW_BOOKS_PERCENT // 100, limit.period_s) for limit in venue.limits
         }
         self._offs = [streams.on_state(self._on_state), streams.on_topic(self._on_topic)]
 
-    async def open(self, symbols: Iterable[str], options: StreamOptions) -> list[LocalBook]:
-        """Books of all symbols, in their order, once all are in sync."""
+    async def open(
+        self, symbols: Iterable[str], options: StreamOptions, holder: Hashable = BY_NAME
+    ) -> list[LocalBook]:
+        """Books of all symbols, in their order, once all are in sync. Each is kept until `holder`, and everybody else
+        who has opened it, has given it back; what fails here, or is cancelled, is not held by it."""
         names = list(symbols)
-        new = [self._keep(name, options) for name in dict.fromkeys(names) if name not in self._books]
-        if new:
-            try:
-                await self._streams.subscribe(self._venue, self._hosts, [kept.use for kept in new])
-            except BaseException:
-                for kept in new:
-                    self._let_go(kept)
-                    kept.sync.close()
-                await self._streams.unsubscribe(self._venue, [kept.use for kept in new])
-                raise
+        books = {name: self._books.get(name) or self._keep(name, options) for name in dict.fromkeys(names)}
+        claim = self._uses.claim(self._venue.name, [Use(holder, kept.topic) for kept in books.values()])
+        failed = [kept.topic for kept in books.values()]
+        try:
+            self._subscribe([kept for kept in books.values() if kept.subscribed is None])
+            ends = await asyncio.gather(*map(self._in_sync, books.values()), return_exceptions=True)
+            failed = [kept.topic for kept, end in zip(books.values(), ends, strict=True) if end is not None]
+        finally:
+            self._release(self._ended(self._uses.settle(claim, failed)))
+        for end in ends:
+            if end is not None:
+                raise end
+        return [books[name].sync.book for name in names]
+
+    def _subscribe(self, new: list[_Kept]) -> None:
+        """It goes on when who began it is cancelled, as others may have come to wait for it."""
+        if not new:
+            return
+
+        async def subscribe() -> None:
+            await self._streams.subscribe(self._venue, self._hosts, [kept.use for kept in new])
             for kept in new:
-                kept.asked_ns = self._clock.monotonic_ns()
-                kept.sync.start()
-        books = [self._books[name] for name in names]
-        failed = await asyncio.gather(*(self._in_sync(kept) for kept in books), return_exceptions=True)
-        for error in failed:
-            if error is not None:
-                raise error
-        return [kept.sync.book for kept in books]
+                if not kept.sync.book.is_closed:
+                    kept.asked_ns = self._clock.monotonic_ns()
+                    kept.sync.start()
+
+        task = asyncio.get_running_loop().create_task(subscribe(), name="perpwire books")
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        for kept in new:
+            kept.subscribed = task
 
     @property
     def books(self) -> tuple[LocalBook, ...]:
@@ -111,25 +129,40 @@ class BookKeeper:
         return tuple(kept.sync.book for kept in self._books.values())
 
     async def close_book(self, symbol: str) -> None:
-        """Keep it no longer; its stream is ended where nobody else has subscribed it."""
+        """What the user has opened by name; it is kept for as long as anybody else has it open."""
+        ended = self._given_back(symbol, BY_NAME)
+        if ended:
+            await self._streams.unsubscribe(self._venue, [kept.use for kept in ended])
+
+    def release(self, symbol: str, holder: Hashable) -> None:
+        """Give it back; its stream is ended a moment later, where that was the last."""
+        self._release(self._given_back(symbol, holder))
+
+    def _given_back(self, symbol: str, holder: Hashable) -> list[_Kept]:
         kept = self._books.get(symbol)
-        if kept is not None:
+        return [] if kept is None else self._ended(self._uses.give_back(self._venue.name, [Use(holder, kept.topic)]))
+
+    def _ended(self, unwanted: Iterable[Topic]) -> list[_Kept]:
+        """Those are read by nobody any more."""
+        ended = [self._by_topic[topic.name] for topic in unwanted if topic.name in self._by_topic]
+        for kept in ended:
             self._let_go(kept)
-            kept.sync.close()
-            await self._drop(kept)
+        return ended
+
+    def _release(self, ended: list[_Kept]) -> None:
+        self._streams.release(self._venue, [kept.use for kept in ended])
 
     async def _in_sync(self, kept: _Kept) -> None:
         """Wait for it; only the time counts in which it was the venue's turn."""
-        while not kept.sync.book.is_in_sync:
+        book = kept.sync.book
+        if kept.subscribed is not None:
+            await asyncio.shield(kept.subscribed)
+        while not book.is_in_sync:
+            if book.is_closed:
+                raise BookNotInSync(f"the book of {book.symbol} was closed while it was being opened")
             passed_s = 0.0 if kept.waits else (self._clock.monotonic_ns() - kept.asked_ns) / 1e9
-            if passed_s >= IN_SYNC_WITHIN_S or kept.sync.book.is_closed:
-                if not kept.sync.book.was_in_sync and not kept.sync.book.is_closed:
-                    self._let_go(kept)
-                    kept.sync.close()
-                    await self._drop(kept)
-                raise BookNotInSync(
-                    f"the book of {kept.sync.book.symbol} did not come in sync within {IN_SYNC_WITHIN_S:g} s"
-                )
+            if passed_s >= IN_SYNC_WITHIN_S:
+                raise BookNotInSync(f"the book of {book.symbol} did not come in sync within {IN_SYNC_WITHIN_S:g} s")
             try:
                 async with asyncio.timeout(IN_SYNC_WITHIN_S - passed_s):
                     await kept.became_in_sync.wait()
@@ -137,16 +170,14 @@ class BookKeeper:
                 pass  # it may have waited for its turn meanwhile
 
     def _let_go(self, kept: _Kept) -> None:
-        """Feed it and fetch for it no more."""
+        """Feed it and fetch for it no more; it can't be read any more."""
         self._stop_fetching(kept)
         for off in kept.offs:
             off()
         self._books.pop(kept.sync.book.symbol, None)
         self._by_topic.pop(kept.topic.name, None)
+        kept.sync.close()
         kept.became_in_sync.set()
-
-    async def _drop(self, kept: _Kept) -> None:
-        await self._streams.unsubscribe(self._venue, [kept.use])
 
     def _on_state(self, connection: str, live: bool) -> None:
         """A public connection became live or was lost."""
@@ -177,7 +208,7 @@ class BookKeeper:
     async def close(self) -> None:
         for kept in tuple(self._books.values()):
             self._let_go(kept)
-            kept.sync.close()
+        self._uses.clear()
         for off in self._offs:
             off()
 

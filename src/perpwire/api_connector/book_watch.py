@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from perpwire.data_processor.local_book import LocalBook
 
@@ -12,22 +12,29 @@ class BookWatch:
     """`async for book in await connector.watch_book("BTCUSDT")`: the book as it stands, each time it has changed and is
     in sync. Who is slow gets it as it is then, and not the changes in between. Ends when the book is closed.
 
+    Args:
+        on_end: Called once, when this is closed.
+
     Attributes:
         book: The book, which may be read at any time.
     """
 
-    def __init__(self, book: LocalBook) -> None:
+    def __init__(self, book: LocalBook, on_end: Callable[[], None]) -> None:
         self.book = book
+        self._on_end = on_end
         self._changed = asyncio.Event()
         self._changed.set()
         self._is_closed = False
         self._off = book.on_change(lambda _: self._changed.set())
 
     def close(self) -> None:
-        """End the iteration; the book goes on."""
+        """End the iteration, and give the book back: it goes on for who else has it open."""
+        if self._is_closed:
+            return
         self._is_closed = True
         self._off()
         self._changed.set()
+        self._on_end()
 
     def __aiter__(self) -> AsyncIterator[LocalBook]:
         return self

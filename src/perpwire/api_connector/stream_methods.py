@@ -186,12 +186,17 @@ class StreamMethods(MarketMethods):
         return await self._running.books.open(names, options)
 
     async def watch_book(self, symbol: str, *, levels: int | None = None, speed_ms: int | None = None) -> BookWatch:
-        """`async for book in await connector.watch_book(...)`: the local book, at each change; see `open_book`."""
-        return BookWatch(await self.open_book(symbol, levels=levels, speed_ms=speed_ms))
+        """`async for book in await connector.watch_book(...)`: the local book, at each change; see `open_book`. Its
+        `close`, or the end of `async with`, gives the book back."""
+        holder = object()  # of this iterator alone
+        name = (await self.get_instrument(symbol)).symbol
+        books, options = self._running.books, StreamOptions(levels=levels, speed_ms=speed_ms)
+        (book,) = await books.open([name], options, holder)
+        return BookWatch(book, lambda: books.release(name, holder))
 
     async def close_book(self, symbol: str) -> None:
-        """Keep a local book no longer: it can't be read any more, and its stream is unsubscribed where nobody
-        else has subscribed it."""
+        """Give back what `open_book` has opened, however often. Where no `watch_book` has it open, it can't be read any
+        more, and its stream is unsubscribed where nobody else has subscribed it."""
         await self._running.books.close_book(self.venue.normal_symbol(symbol))
 
     @property

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from perpwire.api_connector.event_queue import EventQueue, Overflow
 from perpwire.api_connector.frame_path import FramePath
+from perpwire.api_connector.stream_arguments import check_kind
 from perpwire.clock import Clock
 from perpwire.model.incident import ConsumerBehind, Incident
 from perpwire.model.market import Event, Gap
@@ -26,7 +27,7 @@ class Consumers:
     def open(
         self,
         kind: type[E],
-        symbol: str | None,
+        symbols: Iterable[str] | None,
         *,
         limit: int,
         overflow: Overflow,
@@ -36,6 +37,7 @@ class Consumers:
         on_dropped: Callable[[], None] | None,
     ) -> EventQueue[E]:
         """See WebSocketManager.watch."""
+        check_kind(kind)
 
         def behind(kind: str, waiting: int) -> None:
             self._tell_behind(kind, waiting)
@@ -43,9 +45,11 @@ class Consumers:
                 on_dropped()
 
         queue: EventQueue[E] = EventQueue(limit, overflow, behind, kind=kind.__name__)
-        offs = [self._frames.on(kind, queue.put if where is None else _chosen(queue, where), symbol)]
+        put = queue.put if where is None else _chosen(queue, where)
+        named = None if symbols is None else frozenset(symbols)
+        offs = [self._frames.on(kind, put, symbol) for symbol in (named if named is not None else (None,))]
         if overflow == "drop_oldest":
-            offs.append(self._frames.on(Gap, _gaps_of(queue, kind, symbol, interval)))
+            offs.append(self._frames.on(Gap, _gaps_of(queue, kind, named, interval)))
 
         def done() -> None:
             for off in offs:
@@ -81,13 +85,15 @@ def _chosen(queue: EventQueue[E], where: Callable[[E], bool]) -> Callable[[E], N
     return put
 
 
-def _gaps_of(queue: EventQueue[Any], kind: type[Event], symbol: str | None, interval: str) -> Callable[[Gap], None]:
+def _gaps_of(
+    queue: EventQueue[Any], kind: type[Event], symbols: frozenset[str] | None, interval: str
+) -> Callable[[Gap], None]:
     names = {one.__name__ for one in kind.__mro__} | {one.__name__ for one in kind.__subclasses__()}
 
     def put(gap: Gap) -> None:
         if (
             gap.kind in names
-            and gap.symbol in ("", symbol or gap.symbol)
+            and (symbols is None or not gap.symbol or gap.symbol in symbols)
             and gap.interval in ("", interval or gap.interval)
         ):
             queue.put(gap)

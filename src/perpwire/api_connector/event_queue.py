@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Hashable
-from typing import Generic, Literal, TypeVar, cast, get_args
+from typing import Generic, Literal, TypeVar, cast
 
-from perpwire.errors import BadInput, PerpwireError
+from perpwire.api_connector.stream_arguments import check_count, check_one_of
+from perpwire.errors import PerpwireError
 from perpwire.model.hole import Hole
 from perpwire.model.market import Event
 
@@ -20,6 +21,15 @@ it, and put a Gap in its place; or keep only the newest event of each symbol (an
 
 class ConsumerTooSlow(PerpwireError):
     """The buffer of an iterator is full: events would be lost, so the iteration ends instead."""
+
+
+def check_buffer(limit: int, overflow: str) -> None:
+    """
+    Raises:
+        BadInput: As EventQueue.
+    """
+    check_one_of(overflow, Overflow, "overflow")
+    check_count(limit, "limit")
 
 
 class EventQueue(Generic[E]):
@@ -37,7 +47,7 @@ class EventQueue(Generic[E]):
         replaced: Events that a newer one of the same symbol took the place of, by "latest".
 
     Raises:
-        BadInput: There is no such overflow policy.
+        BadInput: There is no such overflow policy, or nothing may wait.
     """
 
     def __init__(
@@ -49,8 +59,7 @@ class EventQueue(Generic[E]):
         kind: str = "",
     ) -> None:
         self.kind = kind
-        if overflow not in get_args(Overflow):
-            raise BadInput(f"overflow {overflow!r} is not one of {', '.join(get_args(Overflow))}", code="BAD_OVERFLOW")
+        check_buffer(limit, overflow)
         self._limit = limit
         self._overflow = overflow
         self._on_behind = on_behind

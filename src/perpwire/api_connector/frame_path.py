@@ -12,6 +12,7 @@ from perpwire.api_connector.histogram import Histogram
 from perpwire.api_connector.kept_up import stack_of
 from perpwire.api_connector.listener import HandlerStats, Listener
 from perpwire.api_connector.retry import is_told
+from perpwire.api_connector.stream_arguments import check_kind
 from perpwire.clock import Clock
 from perpwire.errors import BadInput
 from perpwire.model.incident import FrameGarbled, HandlerFailed, Incident
@@ -108,8 +109,14 @@ class FramePath:
         handler is not called again then, not even with the event that is just being handed round.
 
         Raises:
-            BadInput: `handler` is a coroutine function: nobody would await it.
+            BadInput: `handler` is a coroutine function: nobody would await it; or it can't be called, or `kind` is no
+                class of events, or `symbol` no text.
         """
+        check_kind(kind)
+        if not callable(handler):
+            raise BadInput(f"{handler!r} can't be called", code="BAD_HANDLER")
+        if not (symbol is None or isinstance(symbol, str)):
+            raise BadInput(f"{symbol!r} is no symbol", code="UNKNOWN_SYMBOL")
         if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None)):  # noqa: B004
             raise BadInput(
                 f"{Listener(handler, kind).name} is a coroutine function; handlers are called, not awaited",

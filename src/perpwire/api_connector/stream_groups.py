@@ -21,6 +21,7 @@ from perpwire.api_connector.frame_path import FramePath
 from perpwire.api_connector.handlers import Handlers
 from perpwire.api_connector.lifecycle import State, TopicState
 from perpwire.api_connector.route_search import LOOK_S, RouteSearch
+from perpwire.api_connector.stream_arguments import check_count, check_one_of, check_seconds
 from perpwire.api_connector.stream_connection import StreamConnection
 from perpwire.api_connector.stream_holes import StreamHoles
 from perpwire.api_connector.topic_routes import Routes, TopicRoutes
@@ -57,6 +58,17 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
     topics_per_connection: int | None = None
     socket_life_s: float | None = None
 
+    def __post_init__(self) -> None:
+        """
+        Raises:
+            BadInput: A number makes no sense.
+        """
+        check_count(self.copies, "copies")
+        if self.topics_per_connection is not None:
+            check_count(self.topics_per_connection, "topics_per_connection")
+        if self.socket_life_s is not None:
+            check_seconds(self.socket_life_s, "socket_life_s")
+
 
 class StreamGroups:
     """See module docstring; the arguments are those of WebSocketManager."""
@@ -81,6 +93,7 @@ class StreamGroups:
         self._own_hosts = dict(hosts or {})
         self._proxy = Proxy(proxy) if isinstance(proxy, str) else proxy
         self._ssl_context = ssl_context
+        check_seconds(heartbeat_s, "heartbeat_s")
         self._heartbeat_s = heartbeat_s
         self._settings = settings or StreamSettings()
         self._routes = TopicRoutes(self._settings.routes if routes is None else routes)
@@ -164,6 +177,7 @@ class StreamGroups:
                 is closed meanwhile.
             StreamRefused: The venue refused a topic; the others stand.
         """
+        check_one_of(wait, Wait, "wait")
         uses = list(uses)
         wanted: dict[StreamConnection, list[str]] = {}
 

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar, Unpack
 from perpwire.api_connector.book_watch import BookWatch
 from perpwire.api_connector.lifecycle import State
 from perpwire.api_connector.market_methods import MarketMethods
+from perpwire.api_connector.stream_arguments import check_kind, listed
 from perpwire.api_connector.topic_uses import Use
 from perpwire.data_processor.local_book import LocalBook
 from perpwire.errors import BadInput
@@ -124,9 +125,10 @@ class StreamMethods(MarketMethods):
     async def _topics(
         self, kinds: Iterable[type[Event]] | type[Event], symbols: Iterable[str] | str | None, options: StreamOptions
     ) -> list[Wanted]:
-        kinds = [kinds] if isinstance(kinds, type) else list(kinds)
-        symbols = [symbols] if isinstance(symbols, str) else symbols
+        kinds = listed(kinds, "kinds")
+        symbols = None if symbols is None else listed(symbols, "symbols")
         for kind in kinds:
+            check_kind(kind)
             if issubclass(kind, OF_THE_ACCOUNT):
                 raise BadInput(
                     f"{kind.__name__} comes on the account's stream", venue=self.venue.name, call="subscribe",
@@ -181,7 +183,7 @@ class StreamMethods(MarketMethods):
     ) -> list[LocalBook]:
         """Many at once, as `open_book`: on as few sockets as will carry them, and with snapshots as the budget allows.
         Returns when all are in sync; each can be read as soon as it is (`on_change`)."""
-        names = [(await self.get_instrument(symbol)).symbol for symbol in symbols]
+        names = [(await self.get_instrument(symbol)).symbol for symbol in listed(symbols, "symbols")]
         options = StreamOptions(levels=levels, speed_ms=speed_ms)
         return await self._running.books.open(names, options)
 

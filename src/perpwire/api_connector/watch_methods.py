@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar, Unpack, cast
 
 from perpwire.api_connector.candle_watch import CandleWatch
-from perpwire.api_connector.event_queue import EventQueue, Overflow
+from perpwire.api_connector.event_queue import EventQueue, Overflow, check_buffer
 from perpwire.api_connector.stream_methods import StreamMethods, Wanted
 from perpwire.data_processor.candles import CandleMaker
-from perpwire.errors import NotOffered
+from perpwire.errors import BadInput, NotOffered
 from perpwire.model.account import AccountEvent, Balance, Position
 from perpwire.model.market import (
     AdlWarning,
@@ -37,6 +37,9 @@ from perpwire.venues.base import StreamKeywords, StreamOptions
 
 E = TypeVar("E", bound=Event)
 
+Symbols = str | Iterable[str]
+"""One symbol, or several, of which all comes in one iterator."""
+
 OF_MANY: frozenset[type[Event]] = frozenset({AdlWarning, ContractChanged, InsuranceFund, SystemNotice, TradingSession})
 """These come for many contracts on one stream."""
 
@@ -46,6 +49,7 @@ MOST_WAITING = 100_000
 
 class WatchMethods(StreamMethods):
     """`async for event in await connector.watch_...`: each call is a consumer of its own, with a buffer of its own.
+    Where one symbol can be named, several can: `watch_trades(["BTCUSDT", "ETHUSDT"])` is one iterator over both.
 
     Raises (all of them):
         As StreamMethods. NotOffered: The venue has no such stream.
@@ -54,14 +58,14 @@ class WatchMethods(StreamMethods):
     async def watch(
         self,
         kind: type[E],
-        symbol: str | None,
+        symbol: Symbols | None,
         *,
         limit: int = 10_000,
         overflow: Overflow = "raise",
         **keywords: Unpack[StreamKeywords],
     ) -> EventQueue[E]:
-        """Subscribe a public event of a symbol (None: of the whole market) and give an async iterator over it:
-        `async for trade in await ...`. Its end takes the subscription back.
+        """Subscribe a public event of a symbol, or of several (None: of the whole market) and give one async iterator
+        over it: `async for trade in await ...`. Its end takes the subscription back.
 
         Args:
             limit: Events that may wait for you.
@@ -71,17 +75,20 @@ class WatchMethods(StreamMethods):
             keywords: interval, levels, speed_ms, contract, aggregated: see `subscribe`.
         """
         options = StreamOptions(**keywords)
+        check_buffer(limit, overflow)
         wanted = await self._topics([kind], symbol, options)
-        where = self._chooser(kind, wanted[0], options)
+        if not wanted:
+            raise BadInput("no symbol is named", venue=self.venue.name, call="watch", code="UNKNOWN_SYMBOL")
+        where = self._chooser(kind, wanted, options)
         holder = object()  # of this iterator alone
 
         def ended() -> None:
             self.streams.release(self.venue, [one.use(holder) for one in wanted])
             self._forget(wanted)
 
-        name = None if symbol is None or kind in OF_MANY else self.venue.normal_symbol(symbol)
+        names = None if symbol is None or kind in OF_MANY else [one.symbol for one in wanted]
         queue = self.streams.watch(
-            kind, name, limit=limit, overflow=overflow, interval=wanted[0].interval, where=where, on_end=ended
+            kind, names, limit=limit, overflow=overflow, interval=wanted[0].interval, where=where, on_end=ended
         )
         try:
             await self._subscribe(wanted, holder)
@@ -90,18 +97,19 @@ class WatchMethods(StreamMethods):
             raise
         return queue
 
-    def _chooser(self, kind: type[E], wanted: Wanted, options: StreamOptions) -> Callable[[E], bool]:
-        """Which events of the kind and symbol are the topic's: others may be subscribed beside it."""
-        ours, topic = self.venue.name, wanted.topic
+    def _chooser(self, kind: type[E], wanted: list[Wanted], options: StreamOptions) -> Callable[[E], bool]:
+        """Which events of the kind and symbols are the topics': others may be subscribed beside them."""
+        ours = self.venue.name
         if issubclass(kind, Kline | ContinuousKline):
             said: dict[str, str] = {"interval": options.interval or ""}
             if issubclass(kind, ContinuousKline):
                 said["contract"] = (options.contract or "PERPETUAL").upper()
             return lambda event: event.venue == ours and all(getattr(event, one) == said[one] for one in said)
         if issubclass(kind, BookLevels):
-            return lambda event: event.venue == ours and getattr(event, "stream", "") == topic.name
+            names = {one.topic.name for one in wanted}
+            return lambda event: event.venue == ours and getattr(event, "stream", "") in names
         if issubclass(kind, Trade):
-            is_aggregated = self._is_of_aggregated(wanted)
+            is_aggregated = self._is_of_aggregated(wanted[0])
             return lambda event: event.venue == ours and isinstance(event, AggTrade) is is_aggregated
         return lambda event: event.venue == ours
 
@@ -113,28 +121,28 @@ class WatchMethods(StreamMethods):
 
     # --- by name --------------------------------------------------------------------------------------------------
 
-    async def watch_trades(self, symbol: str, *, limit: int = 100_000) -> EventQueue[Trade | Gap]:
+    async def watch_trades(self, symbol: Symbols, *, limit: int = 100_000) -> EventQueue[Trade | Gap]:
         """Public trades, in order, with a Gap where some are missing. Binance: those of one taker order at one price
         come as one (AggTrade); Bybit: one by one."""
         return cast(EventQueue[Trade | Gap], await self.watch(Trade, symbol, limit=limit, overflow="drop_oldest"))
 
-    async def watch_agg_trades(self, symbol: str, *, limit: int = 100_000) -> EventQueue[AggTrade | Gap]:
+    async def watch_agg_trades(self, symbol: Symbols, *, limit: int = 100_000) -> EventQueue[AggTrade | Gap]:
         """As `watch_trades`, where the venue adds them up and tells the ids in each; Binance only."""
         return cast(EventQueue[AggTrade | Gap], await self.watch(AggTrade, symbol, limit=limit, overflow="drop_oldest"))
 
     async def watch_depth(
-        self, symbol: str, *, levels: int | None = None, speed_ms: int | None = None
+        self, symbol: Symbols, *, levels: int | None = None, speed_ms: int | None = None
     ) -> EventQueue[BookSnapshot]:
         """The top of the book, whole each time, the newest only. Binance: 5, 10 or 20 levels a side (the usual), each
         100 (the usual), 250 or 500 ms. Bybit sends one only where its stream begins anew: `watch_book` has each change.
         """
         return await self.watch(BookSnapshot, symbol, levels=levels, speed_ms=speed_ms, overflow="latest")
 
-    async def watch_book_ticker(self, symbol: str | None = None) -> EventQueue[BookTicker]:
+    async def watch_book_ticker(self, symbol: Symbols | None = None) -> EventQueue[BookTicker]:
         """Best bid and ask, the newest of each symbol. None: of the whole market (Binance)."""
         return await self.watch(BookTicker, symbol, overflow="latest")
 
-    async def watch_klines(self, symbol: str, interval: str) -> EventQueue[Kline | Gap]:
+    async def watch_klines(self, symbol: Symbols, interval: str) -> EventQueue[Kline | Gap]:
         """Candles as they grow; `is_closed` is the last word on one."""
         queue = await self.watch(Kline, symbol, interval=interval, overflow="drop_oldest")
         return cast(EventQueue[Kline | Gap], queue)
@@ -150,29 +158,29 @@ class WatchMethods(StreamMethods):
         return CandleWatch(await self.watch_trades(symbol), maker)
 
     async def watch_continuous_klines(
-        self, pair: str, interval: str, contract: str = "PERPETUAL"
+        self, pair: Symbols, interval: str, contract: str = "PERPETUAL"
     ) -> EventQueue[ContinuousKline | Gap]:
         """Candles of a pair's contract of one kind, whichever that is just now; Binance only."""
         queue = await self.watch(ContinuousKline, pair, interval=interval, contract=contract, overflow="drop_oldest")
         return cast(EventQueue[ContinuousKline | Gap], queue)
 
-    async def watch_mark_prices(self, symbol: str | None = None) -> EventQueue[MarkPrice]:
+    async def watch_mark_prices(self, symbol: Symbols | None = None) -> EventQueue[MarkPrice]:
         """Mark price, index price and funding, the newest of each symbol. None: of the whole market (Binance)."""
         return await self.watch(MarkPrice, symbol, overflow="latest")
 
-    async def watch_tickers(self, symbol: str | None = None) -> EventQueue[Ticker]:
+    async def watch_tickers(self, symbol: Symbols | None = None) -> EventQueue[Ticker]:
         """Statistics of 24 hours, the newest of each symbol. None: of the whole market (Binance)."""
         return await self.watch(Ticker, symbol, overflow="latest")
 
-    async def watch_mini_tickers(self, symbol: str | None = None) -> EventQueue[MiniTicker]:
+    async def watch_mini_tickers(self, symbol: Symbols | None = None) -> EventQueue[MiniTicker]:
         """The same in short; Binance only."""
         return await self.watch(MiniTicker, symbol, overflow="latest")
 
-    async def watch_open_interest(self, symbol: str) -> EventQueue[OpenInterest]:
+    async def watch_open_interest(self, symbol: Symbols) -> EventQueue[OpenInterest]:
         """Contracts open; Bybit only (Binance tells it over REST: get_open_interest)."""
         return await self.watch(OpenInterest, symbol, overflow="latest")
 
-    async def watch_liquidations(self, symbol: str | None = None) -> EventQueue[Liquidation | Gap]:
+    async def watch_liquidations(self, symbol: Symbols | None = None) -> EventQueue[Liquidation | Gap]:
         """Positions of anybody's that are closed by force. Binance tells the largest of each symbol and second, and
         takes None for the whole market; Bybit tells all."""
         queue = await self.watch(Liquidation, symbol, overflow="drop_oldest")

@@ -11,6 +11,7 @@ from perpwire.api_connector.frame_path import Tap
 from perpwire.api_connector.lifecycle import State, TopicState
 from perpwire.api_connector.listener import HandlerStats
 from perpwire.api_connector.stream_connection import best_of
+from perpwire.api_connector.stream_arguments import texts
 from perpwire.api_connector.stream_groups import (
     StreamGroups,
     StreamSettings as StreamSettings,
@@ -56,7 +57,7 @@ class WebSocketManager(StreamGroups):
         await self.connect("bybit", topics)
 
     async def connect(self, venue_name: str, names: Iterable[str], *, wait: Wait = "acknowledged") -> None:
-        """Subscribe native stream names; each goes to the socket that serves it. Returns once all are acknowledged, or
+        """Subscribe native stream names, or one; each goes to the socket that serves it. Returns once all are acknowledged, or
         with wait="live" once data has come of each that must have some soon.
 
         Raises:
@@ -66,14 +67,14 @@ class WebSocketManager(StreamGroups):
             StreamRefused: The venue refused a name; the others stand.
         """
         venue = venues.load(venue_name)
-        uses = [Use(BY_NAME, venue.parse_topic(name)) for name in names]
+        uses = [Use(BY_NAME, venue.parse_topic(name)) for name in texts(names, "names")]
         await self.subscribe(venue, self.hosts(venue), uses, wait=wait)
 
     async def disconnect(self, venue_name: str, names: Iterable[str]) -> None:
         """Unsubscribe native stream names that were connected, however often. What somebody else uses, such as an
         iterator of a connector, goes on for that one."""
         venue = venues.load(venue_name)
-        await self.unsubscribe(venue, [Use(BY_NAME, venue.parse_topic(name)) for name in names])
+        await self.unsubscribe(venue, [Use(BY_NAME, venue.parse_topic(name)) for name in texts(names, "names")])
 
     def on(self, kind: type[E], handler: Callable[[E], None], symbol: str | None = None) -> Callable[[], None]:
         """Call `handler` with each event of `kind` (of one symbol where given), from within the read callback: it must
@@ -83,7 +84,7 @@ class WebSocketManager(StreamGroups):
     def watch(
         self,
         kind: type[E],
-        symbol: str | None = None,
+        symbol: str | Iterable[str] | None = None,
         *,
         limit: int = 10_000,
         overflow: Overflow = "raise",
@@ -96,13 +97,14 @@ class WebSocketManager(StreamGroups):
         "drop_oldest" a Gap stands in it wherever events are missing: of the stream, or for this consumer.
 
         Args:
+            symbol: One, or several, all in this one iterator; None: all that come.
             interval: Of candles: only Gaps of this one; "": of all.
             where: Only events of which this is true.
             on_end: Called once, when the iteration is over.
             on_dropped: Called when the first of a run of events is lost to this consumer.
         """
         return self._consumers.open(
-            kind, symbol, limit=limit, overflow=overflow, interval=interval, where=where, on_end=on_end,
+            kind, None if symbol is None else texts(symbol, "symbols"), limit=limit, overflow=overflow, interval=interval, where=where, on_end=on_end,
             on_dropped=on_dropped,
         )  # fmt: skip
 

@@ -143,7 +143,8 @@ class AggTrade(Trade, frozen=True, kw_only=True, gc=False):
 
 
 class BookTicker(Event, frozen=True, kw_only=True, gc=False):
-    """Top of book. A side without quotes has price and quantity 0.
+    """Top of book. A side without quotes has price and quantity 0. Bybit repeats it every 3 s while nothing changes:
+    with the same `update_id`, and `venue_time_ms` of the repeat.
 
     Attributes:
         bid_price, ask_price: Quote per base.

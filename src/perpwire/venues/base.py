@@ -94,6 +94,19 @@ class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
     contract: str | None = None
     aggregated: bool | None = None
 
+    def __post_init__(self) -> None:
+        """
+        Raises:
+            BadInput: A choice is of another type.
+        """
+        for name in self.__struct_fields__:
+            value, kind = getattr(self, name), _CHOICES[name]
+            if value is not None and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
+                raise BadInput(f"{name} {value!r} is no {kind.__name__}", code=f"BAD_{name.upper()}")
+
+
+_CHOICES: dict[str, type] = {"interval": str, "levels": int, "speed_ms": int, "contract": str, "aggregated": bool}
+
 
 class StreamKeywords(TypedDict, total=False):
     """The same as keywords of the connector's methods."""

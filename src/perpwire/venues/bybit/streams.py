@@ -227,9 +227,11 @@ _EMPTY: Level = (Decimal(0), Decimal(0))
 
 
 class _TopOfBook:
-    """orderbook.1: every frame is a whole snapshot since 2025-03-20; deltas, as sent before, are merged."""
+    """orderbook.1: every frame is a whole snapshot since 2025-03-20; deltas, as sent before, are merged. After 3 s
+    without a change the last one is repeated, with its `u` and its `cts`: it is of the time of the repeat, `ts`."""
 
     def __init__(self) -> None:
+        self._update_id = 0
         self._bid: Level | None = None
         self._ask: Level | None = None
 
@@ -246,6 +248,7 @@ class _TopOfBook:
             if self._bid is None or self._ask is None:
                 return ()  # the snapshot has not come yet
             bid, ask = self._bid, self._ask
+        is_repeat, self._update_id = data.u == self._update_id, data.u
         (bid_price, bid_quantity), (ask_price, ask_quantity) = bid, ask
         if not (
             bid_price.is_finite() and bid_quantity.is_finite() and ask_price.is_finite() and ask_quantity.is_finite()
@@ -255,7 +258,7 @@ class _TopOfBook:
             BookTicker(
                 venue=NAME,
                 symbol=data.s,
-                venue_time_ms=read.cts or read.ts,
+                venue_time_ms=read.ts if is_repeat else read.cts or read.ts,
                 received_ns=received_ns,
                 bid_price=bid_price,
                 bid_quantity=bid_quantity,

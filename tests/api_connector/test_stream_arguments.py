@@ -1,4 +1,4 @@
-"""What streams can't be asked for is refused by name, before anything is sent; what is named once may be named in a list."""
+"""What streams can't be asked for is refused before anything is sent; where one is named, a list may be."""
 
 from __future__ import annotations
 
@@ -61,9 +61,12 @@ def test_what_a_stream_cant_be_asked_for_is_refused_and_nothing_is_sent(venue: s
             lambda: connector.streams.connect(venue, [NATIVE[venue]], wait="forever"),
         ]
         for at, call in enumerate(odd):
-            with pytest.raises(BadInput):
+            try:
                 made = call()
-                raise AssertionError(f"{at} came to {await made if hasattr(made, '__await__') else made}")
+                made = await made if hasattr(made, "__await__") else made
+            except BadInput:
+                continue
+            raise AssertionError(f"{at} came to {made!r}")
         assert connector.metrics.get_stats()["total_requests"] == calls
         assert not connector.streams.topics
         assert not connector.streams.queues
@@ -97,8 +100,9 @@ def test_one_iterator_over_several_symbols_gives_what_one_of_each_gives_and_no_o
         both = await connector.watch_trades(["ETHUSDT", "BTC/USDT:USDT", "ETHUSDT"])
         await world.clock.sleep(10)
         topics = len(connector.streams.topics)
-        for queue in (both, books, *single.values()):
+        for queue in (both, *single.values()):
             queue.close()
+        books.close()
         told: dict[str, list[Event]] = {name: [] for name in single}
         async for event in both:
             told[event.symbol].append(event)

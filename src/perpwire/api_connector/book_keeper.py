@@ -86,9 +86,7 @@ class BookKeeper:
         }
         self._offs = [streams.on_state(self._on_state), streams.on_topic(self._on_topic)]
 
-    async def open(
-        self, symbols: Iterable[str], options: StreamOptions, holder: Hashable = BY_NAME
-    ) -> list[LocalBook]:
+    async def open(self, symbols: Iterable[str], options: StreamOptions, holder: Hashable = BY_NAME) -> list[LocalBook]:
         """Books of all symbols, in their order, once all are in sync. Each is kept until `holder`, and everybody else
         who has opened it, has given it back; what fails here, or is cancelled, is not held by it."""
         names = list(symbols)

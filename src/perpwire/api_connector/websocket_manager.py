@@ -10,8 +10,8 @@ from perpwire.api_connector.event_queue import EventQueue, Overflow
 from perpwire.api_connector.frame_path import Tap
 from perpwire.api_connector.lifecycle import State, TopicState
 from perpwire.api_connector.listener import HandlerStats
-from perpwire.api_connector.stream_connection import best_of
 from perpwire.api_connector.stream_arguments import texts
+from perpwire.api_connector.stream_connection import best_of
 from perpwire.api_connector.stream_groups import (
     StreamGroups,
     StreamSettings as StreamSettings,
@@ -57,8 +57,8 @@ class WebSocketManager(StreamGroups):
         await self.connect("bybit", topics)
 
     async def connect(self, venue_name: str, names: Iterable[str], *, wait: Wait = "acknowledged") -> None:
-        """Subscribe native stream names, or one; each goes to the socket that serves it. Returns once all are acknowledged, or
-        with wait="live" once data has come of each that must have some soon.
+        """Subscribe native stream names, or one; each goes to the socket that serves it. Returns once all are
+        acknowledged, or with wait="live" once data has come of each that must have some soon.
 
         Raises:
             BadInput: Not a stream of the venue.
@@ -104,7 +104,8 @@ class WebSocketManager(StreamGroups):
             on_dropped: Called when the first of a run of events is lost to this consumer.
         """
         return self._consumers.open(
-            kind, None if symbol is None else texts(symbol, "symbols"), limit=limit, overflow=overflow, interval=interval, where=where, on_end=on_end,
+            kind, None if symbol is None else texts(symbol, "symbols"), limit=limit, overflow=overflow,
+            interval=interval, where=where, on_end=on_end,
             on_dropped=on_dropped,
         )  # fmt: skip
 

@@ -10,6 +10,8 @@ from tests.criteria.streamed import VENUES, played
 from perpwire.scenarios.listen_key import KEEP_ALIVE_S, LISTEN_KEY, NAME, PLAYS, Account, Part, calls_at
 from perpwire.scenarios.run import Run
 from perpwire.simulator.faults import Answer, Close
+from perpwire.venues.binance_futures.endpoints_account import CREATE_LISTEN_KEY
+from perpwire.venues.binance_futures.limits import WEIGHT
 
 PARTS = [(venue, part) for venue in VENUES for part in PLAYS[venue]]
 
@@ -89,5 +91,25 @@ def test_lkey_2_and_3_while_no_key_is_to_be_had_it_is_asked_for_once_in_30_secon
         await run.clock.sleep(60)
         run.check(run.connector.is_account_stream_live, "the stream did not come back")
         run.check(len(account.hearing.lost(NAME["binance"])) == 1, "it was lost more than once")
+
+    assert played(scenario, "binance", rate=0.05).problems == []
+
+
+@pytest.mark.slow
+def test_lkey_3_a_hundred_failures_to_make_a_key_cost_a_weight_of_a_hundred_at_most() -> None:
+    async def scenario(run: Run) -> None:
+        account = Account(run)
+        await account.open()
+        before = len(calls_at(run, "POST"))
+        run.fault(Answer(method="POST", path=LISTEN_KEY, status=503, body="", count=100))
+        run.fault(Close(route="/private"))
+        for _ in range(3600):
+            if run.connector.is_account_stream_live and len(calls_at(run, "POST")) > before + 100:
+                break
+            await run.clock.sleep(1)
+        asked = len(calls_at(run, "POST")) - before
+        run.check(asked == 101, f"it was asked for {asked} times until it was had")
+        run.check(CREATE_LISTEN_KEY.costs == {WEIGHT: 1}, f"a key costs {CREATE_LISTEN_KEY.costs}")
+        run.check(run.connector.is_account_stream_live, "the stream did not come back")
 
     assert played(scenario, "binance", rate=0.05).problems == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -16,6 +17,7 @@ from perpwire.api_connector.loop_watch import LoopWatch
 from perpwire.api_connector.websocket_manager import WebSocketManager
 from perpwire.clock import ManualClock, SystemClock
 from perpwire.errors import BadInput
+from perpwire.logs import IncidentLog
 from perpwire.model.incident import ConnectionLost, Incident, LoopStalled, StreamLagging
 from perpwire.model.market import BookTicker, Event, Gap, Trade
 from perpwire.simulator.faults import DelayMessage
@@ -156,3 +158,35 @@ def test_slow_1_a_policy_that_does_not_exist_is_refused_and_what_waits_is_told()
     with pytest.raises(BadInput, match="raise, drop_oldest, latest"):
         EventQueue(10, "newest")  # type: ignore[arg-type]
     assert repr(EventQueue(10, "latest")) == "<EventQueue open, 0 waiting, 0 received, 0 dropped>"
+
+
+@pytest.mark.slow
+def test_slow_3_code_that_holds_the_loop_for_half_a_second_is_measured_and_told_with_its_place(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    told: list[Incident] = []
+    in_log = IncidentLog()
+
+    def tell(incident: Incident) -> None:
+        told.append(incident)
+        in_log(incident)
+
+    watch = LoopWatch("binance", SystemClock(), tell)
+
+    async def main() -> None:
+        watch.start()
+        await asyncio.sleep(0.2)  # some beats of the loop
+        time.sleep(0.5)  # noqa: ASYNC251 - what it is about
+        await asyncio.sleep(0.2)
+        watch.stop()
+
+    asyncio.run(main())
+    stalls = [one for one in told if isinstance(one, LoopStalled) and "time.sleep(0.5)" in one.stack]
+    assert len(stalls) == 1
+    assert 0.4 <= stalls[0].stalled_s <= watch.longest_s
+    assert watch.stalls == len(told) >= 1
+    assert watch.stalled_s >= watch.longest_s
+    (warned,) = [
+        one for one in caplog.records if "stood still" in one.getMessage() and "time.sleep(0.5)" in one.getMessage()
+    ]
+    assert warned.levelno == logging.WARNING

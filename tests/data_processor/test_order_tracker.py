@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -358,3 +359,68 @@ def test_a_fill_and_an_end_are_not_taken_back_by_what_is_known_to_be_later() -> 
     odd = an_order(status=OrderStatus.PARTIALLY_FILLED, filled_quantity=Decimal(2), updated_time_ms=1)
     now = tracker.on_answer(odd, since_ns=2 * 10**12)
     assert (now.status, now.filled_quantity) == (OrderStatus.CANCELED, Decimal(3))
+
+
+# --- what handlers are told -------------------------------------------------------------------------------------------
+
+
+def the_tracker() -> OrderTracker:
+    return OrderTracker(lambda: 0)
+
+
+@given(histories(), st.randoms())
+def test_handlers_hear_an_order_go_forward_only_and_where_it_ended(history: list[Order], rng: Any) -> None:
+    said = [msgspec.structs.replace(one, received_ns=7) for one in history for _ in range(rng.choice((1, 2)))]
+    rng.shuffle(said)
+    tracker = the_tracker()
+    heard = [told for one in said if (told := tracker.hear(one)) is not None]
+    assert tracker.late == len(said) - len(heard)
+    assert all(merged(one, other) == merged(other, one) for one, other in pairwise(heard))
+    filled = [one.filled_quantity for one in heard]
+    assert filled == sorted(filled)
+    ends = [one.status.is_final for one in heard]
+    assert ends == sorted(ends)
+    (known,) = (tracker.find("BTCUSDT", "1", None),)
+    assert known is not None
+    assert (heard[-1].status, heard[-1].filled_quantity) == (known.status, known.filled_quantity)
+
+
+def test_what_answers_and_lists_tell_is_untold_until_the_stream_tells_it() -> None:
+    tracker = the_tracker()
+    tracker.on_answer(an_order())
+    assert tracker.hear(an_order(received_ns=1)) is not None
+    assert tracker.untold() == []
+    tracker.on_event(an_order(status=OrderStatus.CANCELED, updated_time_ms=2000))
+    assert tracker.untold(before_ms=2000) == []
+    (told,) = tracker.untold(before_ms=2001)
+    assert told.status is OrderStatus.CANCELED
+    assert tracker.untold() == []
+    assert tracker.hear(an_order(status=OrderStatus.CANCELED, updated_time_ms=2000, received_ns=2)) is None
+    assert tracker.late == 1
+
+
+def test_what_was_only_acknowledged_waits_for_a_better_word() -> None:
+    tracker = the_tracker()
+    tracker.on_answer(an_order(status=OrderStatus.PENDING_NEW, updated_time_ms=None))
+    assert tracker.untold() == []
+    tracker.on_event(an_order())
+    assert [one.status for one in tracker.untold()] == [OrderStatus.NEW]
+
+
+def test_untold_orders_come_in_the_order_in_which_they_came_to_be_so() -> None:
+    tracker = the_tracker()
+    for order_id, time_ms in (("3", 3000), ("1", 1000), ("2", 2000)):
+        tracker.on_event(an_order(order_id=order_id, client_order_id=f"c-{order_id}", updated_time_ms=time_ms))
+    assert [one.order_id for one in tracker.untold()] == ["1", "2", "3"]
+
+
+def test_what_a_trigger_made_is_heard_as_the_conditional_order_whichever_is_told_of_first() -> None:
+    parent = an_order(order_id="algo-1", type=OrderType.STOP, status=OrderStatus.UNTRIGGERED)
+    tracker = the_tracker()
+    assert tracker.hear(parent) is parent
+    tracker.on_event(msgspec.structs.replace(parent, status=OrderStatus.TRIGGERED, child_order_id="7"))
+    child = an_order(order_id="7", status=OrderStatus.FILLED, filled_quantity=QUANTITY, received_ns=1)
+    told = tracker.hear(child)
+    assert told is not None
+    assert (told.order_id, told.status, told.filled_quantity) == ("algo-1", OrderStatus.FILLED, QUANTITY)
+    assert tracker.untold() == []

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Hashable
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from typing import Any, TypeVar
 
+from perpwire.api_connector.account_reading import SETTLING_S, AccountReading
 from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.fill_keeper import FillKeeper
 from perpwire.api_connector.frame_path import FramePath
 from perpwire.api_connector.kept_up import kept_up
-from perpwire.api_connector.recovery import reread_account, reread_orders, reread_positions, subject
+from perpwire.api_connector.recovery import read_orders, read_positions, subject
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.retry import is_told, reread_pause_s
 from perpwire.api_connector.settings_keeper import SettingsKeeper
@@ -27,7 +28,7 @@ from perpwire.errors import APIError, AuthenticationFailed, NotAllowed
 from perpwire.model.account import AccountEvent, Position
 from perpwire.model.incident import AccountReadAgain, AccountUnread, Incident, PositionMismatch
 from perpwire.model.market import Event, Gap
-from perpwire.model.order import Fill
+from perpwire.model.order import Fill, Order
 from perpwire.venues.base import Venue
 
 log = logging.getLogger("perpwire.api_connector")
@@ -35,9 +36,6 @@ log = logging.getLogger("perpwire.api_connector")
 LATE_S = (2.5, 5.5)
 """Pauses before the account is read again after a loss, as the venue's lists may be late; the fills are read at about
 the same times."""
-
-SETTLING_S = 3.0
-"""What the stream has told of so lately, a reading may not show yet."""
 
 LOOK_S = 30.0
 """Between two looks while the stream is there, and between two readings while it is not."""
@@ -55,20 +53,9 @@ UNREAD_S = 5.0
 """For so long the account is tried to be read before it is told that it can't be."""
 
 SAME_GAP_S = 30.0
+"""What is found so soon after a gap was told belongs to it."""
 
-GAPS = (
-    ("Order", True, ""),
-    ("Fill", True, ""),
-    (
-        "AccountEvent",
-        False,
-        "; leverage and modes that are other ones now follow as far as they can be read, but margin calls are lost, and"
-        " what was changed and changed back",
-    ),
-)
-"""Kind, whether all that is missing follows, and what is to be said of that."""
-
-REMEMBERED_S = 60.0
+T = TypeVar("T")
 
 
 class AccountWatch:
@@ -100,15 +87,17 @@ class AccountWatch:
         self._on_mute = on_mute
         self._on_incident = on_incident
         self._settings = SettingsKeeper(venue, requests, frames)
+        self._reading = AccountReading(venue, requests, state, sync, clock, self._settings)
         self._check = PositionCheck()
         self._doubted_s: dict[str, float] = {}
         """Symbols whose position and fills did not add up -> since when."""
-        self._told_ns: dict[Hashable, int] = {}
-        """What the stream has told of lately -> when, monotonic, the last time."""
         self._heard_ns = clock.monotonic_ns()
-        self._gap_since_ns: int | None = None
-        """Arrival of the stream's last event, Unix nanoseconds, while a gap is to be told."""
         self._last_ns = 0
+        """Arrival of the stream's last event, Unix nanoseconds."""
+        self._lost_since_ns: int | None = None
+        """The same, while the stream is away."""
+        self._is_repairing = False
+        """It is there again, and what was missed is not read yet."""
         self._gap_told_s = float("-inf")
         self._unread_since_s: float | None = None
         """When it was first tried in vain to read the account, since it was read last."""
@@ -141,27 +130,28 @@ class AccountWatch:
             self._frames.on(AccountEvent, self._settings.on_event),
         ]
         self._fills.before_recovered = self._tell_gap
-        await self._reread(self._state.on_event, self._clock.monotonic_ns())
+        await self._at_last(self._reading.first)
         if self._task is None:
             self._become(self._keep_looking)
 
     def lost(self) -> None:
         """The stream is away: read what becomes of the account meanwhile."""
-        self._gap_since_ns = self._last_ns
+        self._lost_since_ns, self._is_repairing = self._last_ns, False
         self._become(self._while_away)
         self._fills.away()
 
     def catch_up(self) -> None:
         """The stream is there again, or may have missed something."""
         self._settings.read_next_time()
-        self._tell_gap()
+        self._tell_gap(is_back=self._lost_since_ns is not None)
+        self._lost_since_ns, self._is_repairing = None, True
         self._become(self._after_loss)
         self._fills.catch_up()
 
     def read_again(self) -> None:
         """A consumer has lost events that the stream did tell: no gap of it. While it is away it is read anyway."""
-        if self._gap_since_ns is None:
-            self._become(self._after_loss)
+        if self._lost_since_ns is None:
+            self._become(self._after_loss_of_a_consumer)
 
     async def close(self) -> None:
         task, self._task = self._task, None
@@ -172,15 +162,22 @@ class AccountWatch:
             off()
         self._offs.clear()
 
+    def hear(self, order: Order) -> bool:
+        """Before the handlers of orders: whether they are told of this one; see OrderTracker.hear."""
+        told = self._state.orders.hear(order)
+        if told is order:
+            return True
+        self.note(order)
+        if told is not None:
+            self._frames.pass_on(told)
+        return False
+
     def note(self, event: Event) -> None:
         """What anybody says of the account; what we have read ourselves bears no time of arrival."""
         if event.received_ns:
             self._heard_ns = self._clock.monotonic_ns()
             self._last_ns = event.received_ns
-            if not isinstance(event, Fill):
-                self._told_ns[subject(event)] = self._heard_ns
-            for setting in self._settings.told_by(event):
-                self._told_ns[setting] = self._heard_ns
+            self._reading.heard(event, self._heard_ns)
 
     def _on_fill(self, fill: Fill) -> None:
         self._check.on_fill(fill, self._now_s())
@@ -192,20 +189,22 @@ class AccountWatch:
         whole = kept_up(work, name, self._venue.name, self._clock, self._on_incident)
         self._task = asyncio.get_running_loop().create_task(whole, name="perpwire account watch")
 
-    def _tell_gap(self) -> None:
-        """Before what was missed is delivered; what is found of the same gap a little later belongs to it."""
-        since_ns, self._gap_since_ns = self._gap_since_ns, None
-        if since_ns is None:
-            if self._now_s() < self._gap_told_s + SAME_GAP_S:
-                return
-            since_ns = self._last_ns
+    def _tell_gap(self, *, is_back: bool = False) -> None:
+        """Before what was missed is delivered; what is found of the same gap a little later belongs to it.
+
+        Args:
+            is_back: The stream is there again, and this is the gap that it leaves.
+        """
+        if not is_back and (self._is_repairing or self._now_s() < self._gap_told_s + SAME_GAP_S):
+            return
         self._gap_told_s = self._now_s()
-        for kind, repaired, more in GAPS:
+        since_ns = self._last_ns if self._lost_since_ns is None else self._lost_since_ns
+        for kind, repaired, more in self._reading.missing():
             self._frames.deliver(
                 Gap(
                     venue=self._venue.name,
                     symbol="",
-                    kind=kind,
+                    kind=kind.__name__,
                     since_ns=since_ns,
                     until_ns=self._clock.time_ns(),
                     repaired=repaired,
@@ -216,19 +215,31 @@ class AccountWatch:
     # --- what it does -----------------------------------------------------------------------------------------------
 
     async def _after_loss(self) -> None:
-        await self._reread(self._frames.deliver, self._clock.monotonic_ns())
+        self._tell(await self._at_last(lambda: self._reading.news(settled=False)))
+        self._is_repairing, self._gap_told_s = False, self._now_s()
+        await self._keep_looking()
+
+    async def _after_loss_of_a_consumer(self) -> None:
+        """It may have lost anything, so all is told anew, and to all: handlers are not told apart."""
+        found = await self._at_last(lambda: self._reading.news(settled=not self._is_repairing))
+        self._tell(found)
+        told = {subject(event) for event in found}
+        self._tell([event for event in self._reading.all_again() if subject(event) not in told])
+        self._is_repairing = False
         await self._keep_looking()
 
     async def _while_away(self) -> None:
         while True:
             await self._clock.sleep(LOOK_S)
-            self._tell_gap()
-            await self._reread(self._deliver_news, self._clock.monotonic_ns())
+            found = await self._at_last(lambda: self._reading.news(settled=False))
+            if found:
+                self._tell_gap()
+            self._tell(found)
 
     async def _keep_looking(self) -> None:
         for pause_s in LATE_S:
             await self._clock.sleep(pause_s)
-            await self._reread(self._deliver_news, self._settled_ns(), only_known=True)
+            await self._tell_what_it_kept_back(only_known=True)
         looks = 0
         while True:
             await self._clock.sleep(LOOK_S)
@@ -236,29 +247,31 @@ class AccountWatch:
             await self._look()
             if looks % LOOKS == 0:
                 self._settings.read_next_time()
-                await self._reread(self._deliver_news, self._settled_ns())
+                await self._tell_what_it_kept_back()
 
-    def _settled_ns(self) -> int:
-        return self._clock.monotonic_ns() - round(SETTLING_S * 1e9)
+    async def _tell_what_it_kept_back(self, *, only_known: bool = False) -> None:
+        found = await self._at_last(lambda: self._reading.news(settled=True, only_known=only_known))
+        if any(isinstance(event, Order | Position) for event in found):  # of all else, venues do not tell everything
+            self._tell_gap()
+        self._tell(found)
 
-    async def _reread(self, deliver: Callable[[Event], None], since_ns: int, *, only_known: bool = False) -> None:
-        """Read the account and deliver what the stream has not said since `since_ns` (monotonic): that is newer than
-        what we read, or is followed by what is newer. Tries until it succeeds."""
+    def _tell(self, events: list[Event]) -> None:
+        for event in events:
+            self._frames.pass_on(event)
+
+    async def _at_last(self, read: Callable[[], Awaitable[T]]) -> T:
+        """Tries until it succeeds."""
         failures = 0
         while True:
             try:
-                events = await reread_account(self._requests, self._venue, self._state, only_known=only_known)
-                events += await self._settings.read(events)
-                break
+                read_at_last = await read()
             except APIError as error:
                 failures += 1
                 self._is_unread(error, failures)
                 await self._clock.sleep(reread_pause_s(failures - 1))
-        self._is_read()
-        for event in events:
-            if self._told_ns.get(subject(event), -1) < since_ns:
-                deliver(event)
-        self._forget()
+            else:
+                self._is_read()
+                return read_at_last
 
     def _is_unread(self, error: APIError, attempts: int) -> None:
         now_s = self._now_s()
@@ -292,48 +305,42 @@ class AccountWatch:
                 )
             )
 
-    def _deliver_news(self, event: Event) -> None:
-        if self._state.is_news(event):
-            self._frames.deliver(event)
-
-    def _forget(self) -> None:
-        before_ns = self._clock.monotonic_ns() - round(REMEMBERED_S * 1e9)
-        for key in [key for key, told_ns in self._told_ns.items() if told_ns < before_ns]:
-            del self._told_ns[key]
-
     # --- looks ------------------------------------------------------------------------------------------------------
 
     async def _look(self) -> None:
-        asked_ns = self._clock.monotonic_ns()
+        asked_ns, asked_ms = self._clock.monotonic_ns(), self._sync.venue_ms()
         unsaid = await self._unsaid(asked_ns - round(SETTLING_S * 1e9))
-        self._forget()
+        self._reading.forget()
+        if unsaid is not None and not unsaid:
+            self._reading.is_whole(asked_ms)
         if not unsaid:
             return
         await self._clock.sleep(CONFIRM_S)
-        proof = unsaid & await self._unsaid(asked_ns)
+        proof = unsaid & (await self._unsaid(asked_ns) or set())
         if proof:
             silent_s = (self._clock.monotonic_ns() - self._heard_ns) / 1e9
             words = ", ".join(sorted({str(one) for one in proof})[:3])
             self._on_mute(f"the venue shows what the stream has not told of: {words}", silent_s)
 
-    async def _unsaid(self, since_ns: int) -> set[Hashable]:
-        """What the venue shows otherwise than we know it, and the stream has not told of since (monotonic)."""
+    async def _unsaid(self, since_ns: int) -> set[Hashable] | None:
+        """What the venue shows otherwise than we know it, and the stream has not told of since (monotonic); None where
+        it can't be had."""
         try:
             asked_s, asked_ms = self._now_s(), self._sync.venue_ms()
-            positions, events = await reread_positions(self._requests, self._venue, self._state)
+            positions, events = await read_positions(self._requests, self._venue, self._state)
             self._compare(positions, asked_s, asked_ms)
             if self._state.open_orders:
-                events += await reread_orders(self._requests, self._venue, self._state, only_known=True)
+                events += await read_orders(self._requests, self._venue, self._state, only_known=True)
         except APIError as error:
             self._looks_failed += 1
             if is_told(self._looks_failed):
                 log.warning("the account can't be looked at (tries: %d): %s", self._looks_failed, error)
-            return set()
+            return None
         self._looks_failed = 0
         return {
             subject(event)
             for event in events
-            if self._told_ns.get(subject(event), -1) < since_ns and self._state.is_news(event)
+            if not self._reading.was_told(event, since_ns) and self._state.is_news(event)
         }
 
     def _compare(self, positions: tuple[Position, ...], asked_s: float, asked_ms: int) -> None:

@@ -26,12 +26,12 @@ from perpwire.model.order import Fill, Order
 from perpwire.transport.base import TransportFailed
 from perpwire.venues.base import Hosts, Topic, Venue
 
-_HEARD: tuple[type[Event], ...] = (Order, Position, Balance, Fill)
-"""What the account's state is made of."""
+_HEARD: tuple[type[Event], ...] = (Position, Balance, Fill)
+"""What the account's state is made of, beside orders, which it is shown before any handler."""
+
+_NOTED: tuple[type[Event], ...] = (*_HEARD, Order, AccountEvent)
 
 _ACKNOWLEDGED = (TopicState.ACKNOWLEDGED, TopicState.LIVE)
-
-_NOTED: tuple[type[Event], ...] = (*_HEARD, AccountEvent)
 
 
 class PrivateStream:
@@ -95,7 +95,8 @@ class PrivateStream:
         self._opened = True
         self._fills.begin()
         self._state.follow()
-        offs = [self._streams.on(kind, self._state.on_event) for kind in _HEARD]
+        offs = [self._streams.frames.gate(Order, self._watch.hear)]
+        offs += [self._streams.on(kind, self._state.on_event) for kind in _HEARD]
         offs += [self._streams.on(kind, self._watch.note) for kind in _NOTED]
         offs.append(self._streams.on_state(self._on_state))
         try:

@@ -19,40 +19,55 @@ from perpwire.venues.base import Venue
 FEW = 10
 
 
-async def reread_orders(
-    requests: RequestPath, venue: Venue, state: AccountState, *, only_known: bool = False
-) -> list[Event]:
+async def read_orders(
+    requests: RequestPath,
+    venue: Venue,
+    state: AccountState,
+    *,
+    only_known: bool = False,
+    since_ms: int | None = None,
+    symbols: Iterable[str] = (),
+) -> list[Order]:
     """Orders as they are now. Those that were open before and are not any more are asked for one by one, so that their
     end is told; what the venue does not know any more after a long outage is let go of.
 
     Args:
         only_known: Of the symbols alone that have open orders as far as we know, where these are few: that costs less.
+        since_ms: Those too that were placed since then (Unix milliseconds, venue's clock) and have ended.
+        symbols: Where the venue lists past conditional orders symbol by symbol: which are asked for.
 
     Raises:
         APIError: Something could not be read; nothing is delivered then.
     """
-    events: list[Event] = []
-    symbols: list[str | None] = [None]
+    asked: list[str | None] = [None]
     if only_known:
         known_symbols = sorted({order.symbol for order in state.open_orders})
         if len(known_symbols) <= FEW:
-            symbols = [*known_symbols]
-    lists = await asyncio.gather(*(requests.run(venue.open_orders(symbol)) for symbol in symbols))
-    open_now = [order for one in lists for order in one]
-    still_open = {(order.symbol, order.order_id) for order in open_now}
+            asked = [*known_symbols]
+    lists = await asyncio.gather(*(requests.run(venue.open_orders(symbol)) for symbol in asked))
+    found = [order for one in lists for order in one]
+    if since_ms is not None:
+        # Afterwards: what ends between the two questions is seen twice rather than not at all.
+        found += await _placed_since(requests, venue, since_ms, symbols)
+    seen = {(order.symbol, order.order_id) for order in found}
     for known in state.open_orders:
-        if (known.symbol, known.order_id) not in still_open:
+        if (known.symbol, known.order_id) not in seen:
             try:
-                ended = await requests.run(venue.get_order(known.symbol, known.order_id, None))
+                found.append(await requests.run(venue.get_order(known.symbol, known.order_id, None)))
             except UnknownOrder:
                 state.forget_if_old(known)  # the venue may not show it yet, or remember it no more
-                continue
-            events.append(ended)
-    events.extend(open_now)
-    return events
+    return found
 
 
-async def reread_positions(
+async def _placed_since(requests: RequestPath, venue: Venue, since_ms: int, symbols: Iterable[str]) -> list[Order]:
+    try:
+        calls = venue.orders_since(since_ms, tuple(symbols))
+    except NotOffered:
+        return []
+    return [order for one in await asyncio.gather(*map(requests.run, calls)) for order in one]
+
+
+async def read_positions(
     requests: RequestPath, venue: Venue, state: AccountState
 ) -> tuple[tuple[Position, ...], list[Event]]:
     """Positions as they are now: what the venue lists, and events of them, in which those that were open and are gone
@@ -77,28 +92,17 @@ async def reread_positions(
     return positions, [*events, *positions]
 
 
-async def reread_account(
-    requests: RequestPath, venue: Venue, state: AccountState, *, only_known: bool = False
-) -> list[Event]:
-    """Events that bring whoever followed the stream up to date: orders, positions, balances.
-
-    Positions that were open and are gone come as flat ones, assets that were held and are gone as empty ones.
-
-    Args:
-        only_known: See reread_orders.
+async def read_balances(requests: RequestPath, venue: Venue, state: AccountState) -> list[Event]:
+    """Balances as they are now; assets that were held and are gone come as empty ones.
 
     Raises:
-        APIError: Something could not be read; nothing is delivered then.
+        APIError: They could not be read.
     """
-    events = await reread_orders(requests, venue, state, only_known=only_known)
-    events += (await reread_positions(requests, venue, state))[1]
     account = await requests.run(venue.account())
     assets = {balance.asset for balance in account.balances}
-    for asset, spent in state.balances.items():
-        if spent.wallet and asset not in assets:
-            events.append(Balance(venue=venue.name, symbol="", asset=asset, wallet=Decimal(0)))
-    events.extend(account.balances)
-    return events
+    spent = [asset for asset, balance in state.balances.items() if balance.wallet and asset not in assets]
+    gone = [Balance(venue=venue.name, symbol="", asset=asset, wallet=Decimal(0)) for asset in spent]
+    return [*gone, *account.balances]
 
 
 def subject(event: Event) -> Hashable:

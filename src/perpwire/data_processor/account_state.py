@@ -48,6 +48,15 @@ class AccountState:
                 return event.wallet != (0 if balance is None else balance.wallet)
         return True
 
+    def is_untold(self, event: Event) -> bool:
+        """Whether what a reading tells of a position or balance is other than handlers were told."""
+        if isinstance(event, Position):
+            known = self.positions.get((event.symbol, event.position_side))
+            if known is None or not event.quantity:
+                return self.is_news(event)
+            return (event.quantity, event.entry_price) != (known.quantity, known.entry_price)
+        return self.is_news(event)
+
     def forget_if_old(self, order: Order) -> None:
         """The venue neither lists it as open nor knows it. What was told of lately it may not show yet; what was not
         has ended unfilled so long ago that the venue has forgotten it."""

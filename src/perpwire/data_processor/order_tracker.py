@@ -8,6 +8,9 @@ The venue's clock may be put back, and then what is newer bears an older time. S
 known: an answer to a change of our own is newer than all that was told before we asked for it; what the stream says
 much too late was stamped by another clock, as one socket keeps the order; and an answer is newer than what was told
 long before.
+
+Whoever hears orders as events is told the same way: never what is older than what it was told, and nothing twice. What
+only answers and readings say of an order, the account's stream is to tell; where it did not, `untold` has it.
 """
 
 from __future__ import annotations
@@ -47,6 +50,14 @@ _FINAL = 4
 
 
 _NEWS = ("status", "filled_quantity", "quantity", "price", "child_order_id")
+"""What makes a reading differ from what is known."""
+
+_TOLD = (*_NEWS, "trigger_price", "take_profit", "stop_loss")
+"""What handlers must have been told of an order."""
+
+
+def _differs(one: Order, other: Order, names: tuple[str, ...]) -> bool:
+    return any(getattr(one, name) != getattr(other, name) for name in names)
 
 
 def merged(known: Order, said: Order, *, is_later: bool = False) -> Order:
@@ -124,12 +135,14 @@ class Tracked:
         order: As it was told of itself; `OrderTracker.find` gives it with its child folded in.
         first_ns, told_ns: When it was first and last told of, monotonic.
         by_stream: The account's stream has told of it, or the venue listed it as open: its end will be told too.
+        heard: As handlers were told of it last, a conditional order with its child folded in; None: they were not.
     """
 
-    __slots__ = ("by_stream", "first_ns", "order", "told_ns")
+    __slots__ = ("by_stream", "first_ns", "heard", "order", "told_ns")
 
     def __init__(self, order: Order, told_ns: int, by_stream: bool) -> None:
         self.order = order
+        self.heard: Order | None = None
         self.first_ns = self.told_ns = told_ns
         self.by_stream = by_stream
 
@@ -139,9 +152,13 @@ class OrderTracker:
 
     Args:
         now_ns: Monotonic time.
+
+    Attributes:
+        late: Events of the stream that were not handed on: what they say had been told, or what came after it.
     """
 
     def __init__(self, now_ns: Callable[[], int]) -> None:
+        self.late = 0
         self._now_ns = now_ns
         self._orders: dict[Key, Tracked] = {}
         self._by_client: dict[str, Key] = {}
@@ -150,6 +167,8 @@ class OrderTracker:
         self._fading: dict[Key, None] = {}
         """What nothing more will be said of, or perhaps nothing: the oldest goes first."""
         self._watchers: dict[str | Key, list[Watcher]] = {}
+        self._unheard: dict[Key, None] = {}
+        """What handlers may have to be told of."""
 
     # --- what is said -------------------------------------------------------------------------------------------------
 
@@ -162,8 +181,39 @@ class OrderTracker:
         return self._take(order, False, since_ns)
 
     def on_event(self, order: Order) -> Order:
-        """The account's stream, or the venue's list of open orders, told of it; gives what is known now."""
+        """The account's stream, or a list of the venue's, told of it; gives what is known now."""
         return self._take(order, True)
+
+    def hear(self, order: Order) -> Order | None:
+        """The account's stream told of it: gives what handlers are to be told, or None where they were told that, or
+        what is newer. What a trigger has made is told as the conditional order, where that is known."""
+        self._take(order, True)
+        key = self._root(order)
+        tracked = self._orders.get(key)
+        if tracked is None:
+            return order  # the oldest of very many that have ended
+        if key != (order.symbol, order.order_id):
+            order = folded(tracked.order, order)
+        heard = tracked.heard
+        if heard is not None and self._was_heard(heard, order):
+            self.late += 1
+            return None
+        tracked.heard = order
+        if not _differs(self._told(key, tracked.order), order, _TOLD):
+            self._unheard.pop(key, None)
+        return order
+
+    @staticmethod
+    def _was_heard(heard: Order, said: Order) -> bool:
+        """Whether it is nothing new to who has heard that."""
+        heard_ms, said_ms = heard.updated_time_ms or 0, said.updated_time_ms or 0
+        if not _differs(heard, said, _TOLD):
+            return said_ms <= heard_ms
+        progress, said_progress = _progress(heard), _progress(said)
+        if heard_ms - said_ms > STEP_MS and not heard.status.is_final:
+            # By another clock: one socket keeps the order.
+            progress, said_progress = progress[:_TIMELESS], said_progress[:_TIMELESS]
+        return said_progress < progress
 
     def on_fill(self, fill: Fill) -> None:
         """It shows that its order exists; the order's own message says how much of it is filled."""
@@ -185,6 +235,7 @@ class OrderTracker:
             self._parents[order.symbol, now.child_order_id] = key
         self._name(now, key)
         told = self._told(key, now)
+        self._unheard[self._root(now)] = None
         self._keep_or_fade(key, tracked, told)
         if self._watchers:
             for name in (now.client_order_id, key, self._parents.get(key)):
@@ -217,6 +268,12 @@ class OrderTracker:
         while len(fading) > KEPT:
             self._forget(next(iter(fading)))
 
+    def _root(self, order: Order) -> Key:
+        """Under which it is told: its parent's, where that is known."""
+        key = (order.symbol, order.order_id)
+        parent = self._parents.get(key) if self._parents else None
+        return key if parent is None or parent not in self._orders else parent
+
     def _name(self, order: Order, key: Key) -> None:
         """Note its client order id. It may be used again once an order has ended: the newer order has it then. What a
         conditional order makes may bear its id too, and does not take it."""
@@ -232,11 +289,36 @@ class OrderTracker:
 
     def _forget(self, key: Key) -> None:
         del self._fading[key]
+        self._unheard.pop(key, None)
         order = self._orders.pop(key).order
         if self._by_client.get(order.client_order_id) == key:
             del self._by_client[order.client_order_id]
         if order.child_order_id is not None:
             self._parents.pop((order.symbol, order.child_order_id), None)
+
+    # --- what handlers are told -------------------------------------------------------------------------------------
+
+    def untold(self, before_ms: int | None = None) -> list[Order]:
+        """What is known and the stream has not told, in the order in which it came to be so. It counts as told now.
+        What was only acknowledged (PENDING_NEW) waits for a better word.
+
+        Args:
+            before_ms: Only what came to be so before that, by the venue's clock (Unix milliseconds): of what is newer
+                the stream is yet to tell.
+        """
+        found: list[Order] = []
+        for key in tuple(self._unheard):
+            tracked = self._orders[key]
+            known = self._told(key, tracked.order)
+            if known.status is OrderStatus.PENDING_NEW:
+                continue
+            if before_ms is not None and (known.updated_time_ms or known.created_time_ms or 0) >= before_ms:
+                continue
+            del self._unheard[key]
+            if key == self._root(known) and (tracked.heard is None or _differs(tracked.heard, known, _TOLD)):
+                tracked.heard = known
+                found.append(known)
+        return sorted(found, key=lambda order: order.updated_time_ms or order.created_time_ms or 0)
 
     # --- what is known ------------------------------------------------------------------------------------------------
 
@@ -299,7 +381,7 @@ class OrderTracker:
             return True
         tracked = self._orders.get((order.symbol, order.order_id))
         now = merged(known, order, is_later=tracked is not None and self._is_later(tracked, order))
-        return any(getattr(now, name) != getattr(known, name) for name in _NEWS)
+        return _differs(now, known, _NEWS)
 
     def let_go(self, symbol: str, order_id: str, older_s: float) -> None:
         """Forget an order that is open as far as we know, if nothing was said of it for so long."""

@@ -37,10 +37,17 @@ class Heard:
 
     def __init__(self, run: Run) -> None:
         self.before = len(run.host.exchange.fills("main", None))
+        self.orders_before = {order.order_id for order in run.host.exchange.orders("main", None)}
         self.fills: list[Fill] = []
         self.orders: dict[str, Order] = {}
+        """By client order id, as they were told of last."""
+        self.told_late: list[Order] = []
+        """What was told of an order after its end."""
+        self.read_back: list[Order] = []
         self.order: list[str] = []
         """Gaps and recovered fills, by name."""
+        self.gaps: list[Gap] = []
+        """Of orders."""
         run.connector.on(Fill, self._on_fill)
         run.connector.on(Order, self._on_order)
         run.connector.on(Gap, self._on_gap)
@@ -51,11 +58,18 @@ class Heard:
             self.order.append("recovered")
 
     def _on_order(self, order: Order) -> None:
+        known = self.orders.get(order.client_order_id)
+        if known is not None and known.order_id == order.order_id and known.status.is_final:
+            self.told_late.append(order)
         self.orders[order.client_order_id] = order
+        if order.recovered:
+            self.read_back.append(order)
 
     def _on_gap(self, gap: Gap) -> None:
         if gap.kind == "Fill":
             self.order.append("gap")
+        elif gap.kind == "Order":
+            self.gaps.append(gap)
 
 
 @scenario(
@@ -130,6 +144,9 @@ async def _meanwhile(run: Run, by_hand: VenueConnector, a: Order, b: Order, away
     await by_hand.cancel_order(SYMBOL, a.order_id)
     await by_hand.place_order(SYMBOL, "BUY", "0.05")
     await by_hand.place_order(UNHEARD_OF, "BUY", "10")
+    price = run.host.exchange.mark_price(SYMBOL) * Decimal("0.5")
+    born = await by_hand.place_order(SYMBOL, "BUY", "0.03", "LIMIT", price=price, round="nearest")
+    await by_hand.cancel_order(SYMBOL, born.order_id)
 
 
 async def _live_again(run: Run, lost_s: float) -> float:
@@ -165,3 +182,21 @@ def _check(run: Run, heard: Heard, a: Order, b: Order, new_words: list[str]) -> 
     )
     ended = heard.orders.get(b.client_order_id)
     run.check(ended is not None and ended.status is OrderStatus.FILLED, f"B: {ended}")
+    _check_orders(run, heard)
+
+
+def _check_orders(run: Run, heard: Heard) -> None:
+    """Each is told as it ended, those too that nobody had heard of before; and nothing is told of it afterwards."""
+    run.check(not heard.told_late, f"told after their end: {heard.told_late}")
+    times = [order.updated_time_ms or 0 for order in heard.read_back]
+    run.check(times == sorted(times), f"orders were read back out of order: {heard.read_back}")
+    run.check(any(gap.repaired for gap in heard.gaps), "no gap of orders was told")
+    for order in run.host.exchange.orders("main", None):
+        if order.order_id not in heard.orders_before and order.client_order_id:
+            told = heard.orders.get(order.client_order_id)
+            run.check(
+                told is not None
+                and told.filled_quantity == order.filled_quantity
+                and told.status.is_final is order.status.is_final,
+                f"{order.client_order_id} is {order.status} and was told as {told}",
+            )

@@ -183,6 +183,8 @@ def _what_was_delivered_is_what_was_sent(run: Run) -> Iterable[str]:
             keys = [key for key in keys if key[0] not in read_back]
         elif stream[0] == "Trade":
             keys = [key for key in keys if (stream[1], key[0]) not in run.recovered_trades]
+        elif stream[0] == "Order":
+            out |= {key for key in keys if key[0] in run.recovered_orders}
         wanted = [key for key in keys if key not in out]
         had = [key for key in run.delivered.by_stream.get(stream, []) if key not in out]
         if wanted != had and stream not in unclear_streams:

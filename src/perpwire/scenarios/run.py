@@ -96,16 +96,23 @@ class Run:
         """What a scenario counted, to be told with what everybody is told."""
         self.recovered_trades: set[tuple[str, str]] = set()
         """Symbols and ids of public trades that were read back."""
+        self.recovered_orders: set[str] = set()
+        """Ids of orders that were read back: what the stream says of them later may be told already."""
         self._ids = 0
         for kind in (*PUBLIC, *PRIVATE):
             self.connector.on(kind, self.delivered.on_event)
         self.connector.on(Fill, self.fills.append)
         self.connector.on(Trade, self._note_recovered)
+        self.connector.on(Order, self._note_recovered_order)
         self.connector.on_incident(self.incidents.append)
 
     def _note_recovered(self, trade: Trade) -> None:
         if trade.recovered:
             self.recovered_trades.add((trade.symbol, str(trade.trade_id)))
+
+    def _note_recovered_order(self, order: Order) -> None:
+        if order.recovered:
+            self.recovered_orders.add(order.order_id)
 
     def check(self, holds: bool, what: str) -> None:
         """Note down what does not hold."""

@@ -237,6 +237,17 @@ class OrderCalls(_Offers, ABC):
         """Orders of any state by creation time."""
         self.lacks("order_history")
 
+    def orders_since(self, start_ms: int, symbols: Sequence[str]) -> Sequence[Call[tuple[Order, ...]]]:
+        """The calls that together list all orders that were placed since then (Unix milliseconds) and have ended; where
+        past_conditional_need_symbol, conditional ones of `symbols` alone."""
+        return [self.order_history(None, start_ms, None)]
+
+    past_conditional_need_symbol: bool = False
+    """It lists conditional orders that have ended symbol by symbol."""
+
+    ended_orders_kept_ms: int = 0
+    """For so long the venue lists orders that ended without a fill."""
+
     def fills(
         self, symbol: str | None, start_ms: int | None, end_ms: int | None, order_id: str | None = None
     ) -> Call[tuple[Fill, ...]]:

@@ -18,7 +18,7 @@ from perpwire.venues.binance_futures import (
     wire_algo,
 )
 from perpwire.venues.binance_futures.calling import call
-from perpwire.venues.binance_futures.order_pages import FillPages, order_history
+from perpwire.venues.binance_futures.order_pages import FillPages, conditional_history, order_history
 from perpwire.venues.binance_futures.order_params import (
     ALGO,
     algo_params,
@@ -28,7 +28,7 @@ from perpwire.venues.binance_futures.order_params import (
     order_params,
     whole_id,
 )
-from perpwire.venues.binance_futures.spans import check_span
+from perpwire.venues.binance_futures.spans import DAY_MS, check_span
 from perpwire.venues.binance_futures.translate_algo import algo_order, algo_orders, joined, with_child
 from perpwire.venues.binance_futures.translate_words import VENUE, needed
 
@@ -41,6 +41,8 @@ class BinanceOrderCalls(OrderCalls):
     batch_needs_one_symbol = True
     cancel_all_needs_symbol = True
     fills_need_symbol = True
+    past_conditional_need_symbol = True
+    ended_orders_kept_ms = 3 * DAY_MS
 
     # --- placing and changing -------------------------------------------------------------------------------------
 
@@ -223,6 +225,13 @@ class BinanceOrderCalls(OrderCalls):
         under its ordinary id where its parent was created before the span."""
         check_span("order_history", start_ms, end_ms)
         return order_history(symbol, start_ms, end_ms)
+
+    def orders_since(self, start_ms: int, symbols: Sequence[str]) -> Sequence[Call[tuple[Order, ...]]]:
+        """Ordinary ones of all symbols (weight 5), and of each of `symbols` the conditional ones (5 each)."""
+        return [
+            order_history(None, start_ms, None),
+            *(conditional_history(symbol, start_ms) for symbol in symbols),
+        ]
 
     def fills(
         self, symbol: str | None, start_ms: int | None, end_ms: int | None, order_id: str | None = None

@@ -16,7 +16,7 @@ from perpwire.venues.base import Call, Endpoint, Params
 from perpwire.venues.binance_futures import endpoints_orders as endpoints, wire, wire_algo
 from perpwire.venues.binance_futures.calling import at_the_venues_time, call
 from perpwire.venues.binance_futures.spans import DAY_MS, WEEK_MS, bounds
-from perpwire.venues.binance_futures.translate_algo import algo_order, with_child
+from perpwire.venues.binance_futures.translate_algo import algo_order, past_algo_order, with_child
 from perpwire.venues.binance_futures.translate_orders import fill, order
 
 R = TypeVar("R")
@@ -101,6 +101,26 @@ def order_history(symbol: str | None, start_ms: int | None, end_ms: int | None) 
 
     def first(now_ms: int) -> Call[tuple[Order, ...]]:
         return _History(symbol, *bounds("order_history", start_ms, end_ms, now_ms, ORDERS_KEPT_MS)).first()
+
+    return at_the_venues_time(first, _order_id)
+
+
+def conditional_history(symbol: str, start_ms: int) -> Call[tuple[Order, ...]]:
+    """Conditional orders of a symbol by creation time, oldest first, as the algo store tells them: what became of one
+    after its trigger is told by the order that it made."""
+
+    def window(first_ms: int, end_ms: int) -> Call[tuple[Order, ...]]:
+        until_ms = min(first_ms + WEEK_MS, end_ms)
+
+        def done(rows: Sequence[wire_algo.AlgoOrder]) -> tuple[tuple[Order, ...], Call[tuple[Order, ...]] | None]:
+            return tuple(map(past_algo_order, rows)), None if until_ms >= end_ms else window(until_ms + 1, end_ms)
+
+        return _whole_window(
+            endpoints.ALL_ALGO_ORDERS, {"symbol": symbol}, first_ms, until_ms, lambda row: row.create_time, done
+        )
+
+    def first(now_ms: int) -> Call[tuple[Order, ...]]:
+        return window(*bounds("order_history", start_ms, None, now_ms, ORDERS_KEPT_MS))
 
     return at_the_venues_time(first, _order_id)
 

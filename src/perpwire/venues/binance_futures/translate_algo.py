@@ -84,6 +84,14 @@ def algo_order(row: wire_algo.AlgoOrder) -> Order:
     )
 
 
+def past_algo_order(row: wire_algo.AlgoOrder) -> Order:
+    """From a list in which what its trigger made is not joined to it: that alone tells how it ended."""
+    order = algo_order(row)
+    if order.status is OrderStatus.CANCELED and order.child_order_id is not None:
+        return msgspec.structs.replace(order, status=OrderStatus.TRIGGERED)
+    return order
+
+
 def algo_orders(rows: Sequence[wire_algo.AlgoOrder]) -> tuple[Order, ...]:
     return tuple(algo_order(row) for row in rows)
 

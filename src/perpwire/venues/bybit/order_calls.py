@@ -13,7 +13,7 @@ from perpwire.model.account import CountDown, Setting
 from perpwire.model.order import Fill, Order, OrderRequest, PositionSide, TriggerBy
 from perpwire.venues.base import Call, Endpoint, OrderCalls, Params
 from perpwire.venues.bybit import endpoints, replies, translate_orders, wire
-from perpwire.venues.bybit.paging import KEPT_MS, SETTLE_COINS, Log, bad, call, of_symbol_or_all
+from perpwire.venues.bybit.paging import DAY_MS, KEPT_MS, SETTLE_COINS, Log, bad, call, of_symbol_or_all
 from perpwire.venues.bybit.translate import POSITION_INDEXES, TRIGGER_BY_TEXTS
 
 CLIENT_ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,36}", re.ASCII)
@@ -31,6 +31,7 @@ class BybitOrderCalls(OrderCalls):
 
     batch_size = 10  # the venue's pages say 20, or 10; more than ten a second take only accounts of a higher tier
     countdown_by_symbol = False
+    ended_orders_kept_ms = DAY_MS
 
     def place_order(self, request: OrderRequest) -> Call[Order]:
         """The reply is an acknowledgement: the order comes back as PENDING_NEW, and the private stream or get_order
@@ -168,6 +169,14 @@ class BybitOrderCalls(OrderCalls):
             row_key=_order_key,
             afterwards=afterwards,
         )
+
+    def orders_since(self, start_ms: int, symbols: Sequence[str]) -> Sequence[Call[tuple[Order, ...]]]:
+        """The list of finished orders alone."""
+        log = Log(endpoints.ORDER_HISTORY, kept_ms=KEPT_MS)
+        params = {"category": "linear", "limit": 50}
+        return [
+            log.read(params, start_ms, None, lambda reply: translate_orders.orders(reply.result), row_key=_order_key)
+        ]
 
     def fills(
         self, symbol: str | None, start_ms: int | None, end_ms: int | None, order_id: str | None = None

@@ -1,0 +1,207 @@
+"""One reading of the account: what the venue shows of it, and the stream has not told."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from perpwire.api_connector.clock_sync import ClockSync
+from perpwire.api_connector.recovery import read_balances, read_orders, read_positions, subject
+from perpwire.api_connector.request_path import RequestPath
+from perpwire.api_connector.settings_keeper import SettingsKeeper
+from perpwire.clock import Clock
+from perpwire.data_processor.account_state import AccountState
+from perpwire.model.account import AccountEvent, Balance, Position
+from perpwire.model.market import Event
+from perpwire.model.order import FastFill, Fill, Order
+from perpwire.venues.base import Venue
+
+SETTLING_S = 3.0
+"""What is younger, the stream may be about to tell, and a list may not show yet."""
+
+LAG_MS = 10_000
+"""So late an order may turn up in the list of those that have ended."""
+
+MOST_SYMBOLS = 20
+"""Where the venue lists past conditional orders symbol by symbol, it is asked for so many at most."""
+
+REMEMBERED_S = 60.0
+
+
+class Missing(NamedTuple):
+    """Of one kind of event, after a gap: whether what is missing follows, and what is to be said of that."""
+
+    kind: type[Event]
+    repaired: bool
+    more: str = ""
+
+
+class AccountReading:
+    """One for the account's stream; see module docstring."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        requests: RequestPath,
+        state: AccountState,
+        sync: ClockSync,
+        clock: Clock,
+        settings: SettingsKeeper,
+    ) -> None:
+        self._venue = venue
+        self._requests = requests
+        self._state = state
+        self._sync = sync
+        self._clock = clock
+        self._settings = settings
+        self._told_ns: dict[Hashable, int] = {}
+        """What the stream has told of lately -> when, monotonic, the last time."""
+        self._symbols: dict[str, None] = {}
+        """Contracts that the stream has told of, the latest last."""
+        self._since_ms: int | None = None
+        """Orders born from here on (venue's clock) are asked for: those before it were seen open, or told of."""
+        self._next_ms = 0
+        """Where that begins once the lists are surely whole up to there."""
+
+    # --- what the stream tells ----------------------------------------------------------------------------------------
+
+    def heard(self, event: Event, now_ns: int) -> None:
+        """The stream told of it."""
+        if not isinstance(event, Fill):
+            self._told_ns[subject(event)] = now_ns
+        for setting in self._settings.told_by(event):
+            self._told_ns[setting] = now_ns
+        if event.symbol and next(reversed(self._symbols), None) != event.symbol:
+            self._symbols.pop(event.symbol, None)
+            self._symbols[event.symbol] = None
+
+    def was_told(self, event: Event, since_ns: int) -> bool:
+        """Whether the stream has told of its subject since then (monotonic)."""
+        return self._told_ns.get(subject(event), -1) >= since_ns
+
+    def is_whole(self, asked_ms: int) -> None:
+        """All orders born up to then (venue's clock) that have not ended are known. Those that ended just before may
+        turn up in the list LAG_MS later, so they are still asked for until it is so late."""
+        if self._since_ms is None:
+            self._since_ms = self._next_ms = asked_ms
+        elif asked_ms >= self._next_ms + LAG_MS:
+            self._since_ms, self._next_ms = self._next_ms, asked_ms
+
+    def forget(self) -> None:
+        before_ns = self._clock.monotonic_ns() - round(REMEMBERED_S * 1e9)
+        for key in [key for key, told_ns in self._told_ns.items() if told_ns < before_ns]:
+            del self._told_ns[key]
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    async def first(self) -> None:
+        """Read what the account is now. Handlers are told what changes from here on.
+
+        Raises:
+            APIError: Something could not be read.
+        """
+        asked_ns, asked_ms = self._clock.monotonic_ns(), self._sync.venue_ms()
+        orders = await read_orders(self._requests, self._venue, self._state)
+        _, positions = await read_positions(self._requests, self._venue, self._state)
+        rest = [*positions, *await read_balances(self._requests, self._venue, self._state)]
+        await self._settings.read(rest)
+        for order in orders:
+            self._state.orders.on_event(order)
+        self._state.orders.untold()
+        for event in rest:
+            if not self.was_told(event, asked_ns):
+                self._state.on_event(event)
+        self.is_whole(asked_ms)
+
+    async def news(self, *, settled: bool, only_known: bool = False) -> list[Event]:
+        """Read it, and give what handlers are to be told, `recovered`: orders in the order in which they came to be as
+        they are, then positions, balances and settings.
+
+        Args:
+            settled: The stream is there: what it may be about to tell is left to it.
+            only_known: See read_orders.
+
+        Raises:
+            APIError: Something could not be read; nothing is known by it then.
+        """
+        asked_ns, asked_ms = self._clock.monotonic_ns(), self._sync.venue_ms()
+        orders = await read_orders(
+            self._requests,
+            self._venue,
+            self._state,
+            only_known=only_known,
+            since_ms=self._since_ms,
+            symbols=self._to_ask(),
+        )
+        _, positions = await read_positions(self._requests, self._venue, self._state)
+        rest = [*positions, *await read_balances(self._requests, self._venue, self._state)]
+        settings = await self._settings.read(rest)
+        self.is_whole(asked_ms)
+        before_ms = asked_ms - round(SETTLING_S * 1000) if settled else None
+        since_ns = asked_ns - round(SETTLING_S * 1e9) if settled else asked_ns
+        for order in orders:
+            self._state.orders.on_event(order)
+        found: list[Event] = [*self._state.orders.untold(before_ms)]
+        for event in (*rest, *settings):
+            if self.was_told(event, since_ns) or (before_ms is not None and event.venue_time_ms >= before_ms):
+                continue
+            if self._state.is_news(event) if settled else self._state.is_untold(event):
+                found.append(event)
+            else:
+                self._state.on_event(event)  # it says more of the same
+        self.forget()
+        return [_recovered(event) for event in found]
+
+    def all_again(self) -> list[Event]:
+        """What the account is, for a consumer that has lost what it was told."""
+        state = self._state
+        known: Iterable[Event] = (*state.open_orders, *state.positions.values(), *state.balances.values())
+        return [_recovered(event) for event in known]
+
+    def _to_ask(self) -> list[str]:
+        """Contracts of which past conditional orders are asked for."""
+        return list(self._known_symbols())[-MOST_SYMBOLS:] if self._venue.past_conditional_need_symbol else []
+
+    def _known_symbols(self) -> dict[str, None]:
+        """Those with orders or positions last."""
+        held = [symbol for (symbol, _), position in self._state.positions.items() if position.quantity]
+        now = dict.fromkeys([*held, *(order.symbol for order in self._state.open_orders)])
+        return {symbol: None for symbol in self._symbols if symbol not in now} | now
+
+    # --- what can be known of a gap -------------------------------------------------------------------------------
+
+    def missing(self) -> list[Missing]:
+        """What of the account's events is missing after a gap that ends now."""
+        return [
+            self._missing_orders(),
+            Missing(Fill, True),
+            Missing(FastFill, False, "; the fills themselves follow"),
+            Missing(Position, True, "; each that differs follows as it is now"),
+            Missing(Balance, True, "; each that differs follows as it is now"),
+            Missing(
+                AccountEvent,
+                False,
+                "; leverage and modes that are other ones now follow as far as they can be read, but margin calls are"
+                " lost, and what was changed and changed back",
+            ),
+        ]
+
+    def _missing_orders(self) -> Missing:
+        venue, now_ms = self._venue, self._sync.venue_ms()
+        if self._since_ms is not None and now_ms - self._since_ms > venue.ended_orders_kept_ms:
+            hours = venue.ended_orders_kept_ms // 3_600_000
+            return Missing(Order, False, f"; the venue keeps orders that ended without a fill for {hours} hours only")
+        if venue.past_conditional_need_symbol:
+            if len(self._known_symbols()) > MOST_SYMBOLS:
+                return Missing(
+                    Order, False, f"; conditional orders that ended within it are asked for in {MOST_SYMBOLS} contracts"
+                )
+            more = "; but for conditional orders that others placed, and that ended, in contracts never heard of"
+            return Missing(Order, True, more)
+        return Missing(Order, True)
+
+
+def _recovered(event: Event) -> Event:
+    return replace(event, recovered=True, received_ns=0)

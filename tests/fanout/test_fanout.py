@@ -40,6 +40,7 @@ def _sooner(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits for seconds waits for tenths here."""
     monkeypatch.setattr(producer, "MOST_PAUSE_S", 0.1)
     monkeypatch.setattr(producer, "REFUSED_PAUSE_S", 0.2)
+    monkeypatch.setattr(producer, "CALM_S", 1.0)
 
 
 def fanout(server: RedisServer, password: str = "", **options: Any) -> Fanout:
@@ -269,6 +270,36 @@ async def test_what_has_no_room_while_redis_is_away_is_told_by_a_gap_and_fills_h
         assert isinstance(failing, FanoutFailing)
         assert isinstance(recovered, FanoutRecovered)
         assert recovered.dropped == snapshot.dropped["market"]
+
+
+async def test_a_server_that_takes_less_than_comes_is_told_of_and_is_well_when_it_has_caught_up(
+    redis_server: RedisServer,
+) -> None:
+    heard, incidents = connector(), list[Incident]()
+    async with fanout(redis_server, market=100) as out, read(redis_server.url(), since="oldest") as reader:
+        out.on_incident(incidents.append)
+        out.add(heard)
+        say(heard, *(trade(number) for number in range(1, 1001)))
+        gap, *trades = await read_up_to(reader, 1000)
+        assert (ends(gap), dropped(gap)) == ((1, 901), 900)
+        assert trades == [trade(number) for number in range(901, 1001)]
+        for number in range(1001, 1011):
+            say(heard, *([trade(number)] * 150))  # again and again too much
+            await read_up_to(reader, number)
+        assert [type(one) for one in incidents] == [FanoutFailing]
+        lost = out.snapshot().dropped["market"]
+        assert lost > 1000
+        number = 1010
+        async with asyncio.timeout(10):
+            while not out.snapshot().is_up:
+                number += 1
+                say(heard, trade(number))
+                await asyncio.sleep(0.02)
+        failing, recovered = incidents
+        assert isinstance(failing, FanoutFailing)
+        assert "less than comes" in failing.reason
+        assert isinstance(recovered, FanoutRecovered)
+        assert recovered.dropped == lost
 
 
 async def test_fills_that_have_no_room_are_told_as_lost(redis_server: RedisServer) -> None:

@@ -75,6 +75,9 @@ BATCH = 256
 LINGER_S = 0.005
 """The first of a batch waits so long for others: to send one by one costs thirty times as much."""
 
+CALM_S = 30.0
+"""So that what comes and goes is told once."""
+
 MOST_PAUSE_S = 5.0
 REFUSED_PAUSE_S = 30.0
 
@@ -121,7 +124,8 @@ class Fanout:
         self._sending = 0
         self._sent = 0
         self._refused = 0
-        self._refused_ns = 0
+        self._calm_from_ns = 0
+        """What was refused, or too much, is no trouble any more when there was no more of it until then."""
         self._dropped_told = 0
         self._dropped_well = 0
         """When it was well for the last time."""
@@ -269,8 +273,7 @@ class Fanout:
             self._sent += len(entries) - len(refused)
             if refused:
                 self._refused += len(refused)
-                self._refused_ns = self._clock.monotonic_ns()
-                self._is_failing(refused[-1])
+                self._is_uneasy(refused[-1])
             elif failures and self._trouble:
                 self._trouble = "it is there again, and what waited is on its way"
                 self._dropped_told = self._backlog.dropped
@@ -281,13 +284,14 @@ class Fanout:
         dropped = self._backlog.dropped
         if dropped > self._dropped_told:
             self._dropped_told = dropped
-            self._is_failing(f"{self._link.address} takes less than comes")
-        elif self._trouble and not self._backlog.is_half_full and not self._refused_lately:
+            self._is_uneasy(f"{self._link.address} takes less than comes")
+        elif self._trouble and not self._backlog.is_half_full and self._clock.monotonic_ns() >= self._calm_from_ns:
             self._is_well()
 
-    @property
-    def _refused_lately(self) -> bool:
-        return bool(self._refused) and self._clock.monotonic_ns() - self._refused_ns < REFUSED_PAUSE_S * 1e9
+    def _is_uneasy(self, reason: str) -> None:
+        """It goes on, and not all arrives."""
+        self._calm_from_ns = self._clock.monotonic_ns() + round(CALM_S * 1e9)
+        self._is_failing(reason)
 
     def _is_failing(self, reason: str) -> None:
         if self._trouble:

@@ -92,7 +92,16 @@ PUBLIC = {
     kind
     for kind in vars(market).values()
     if isinstance(kind, type) and issubclass(kind, Event) and kind.__module__ == market.__name__
-} - {Event, market.Bar, market.BookLevels, market.Gap, market.Unknown, market.FundingRate}
+} - {
+    Event,
+    market.Bar,
+    market.BookLevels,
+    market.Gap,
+    market.Stale,
+    market.Recovered,
+    market.Unknown,
+    market.FundingRate,
+}
 
 
 @pytest.mark.parametrize(("venue", "kind"), CASES)

@@ -30,7 +30,13 @@ def wait_s(ledger: RateLedger, costs: Costs, lane: Lane, now_ns: int) -> float:
 
 def test_a_tenth_of_an_addresss_budget_is_never_used_and_a_tenth_each_is_kept_for_the_more_urgent() -> None:
     ledger = RateLedger([MINUTE])
-    for lane, in_all in ((Lane.MARKET, 1680), (Lane.ACCOUNT, 1920), (Lane.ORDER, 1920), (Lane.REDUCE, 2160)):
+    for lane, in_all in (
+        (Lane.HISTORY, 1200),
+        (Lane.MARKET, 1680),
+        (Lane.ACCOUNT, 1920),
+        (Lane.ORDER, 1920),
+        (Lane.REDUCE, 2160),
+    ):
         if in_all > ledger.used("weight", 0):
             spend(ledger, {"weight": in_all - ledger.used("weight", 0)}, 0)
         assert ledger.take({"weight": 1}, lane, 0) is None

@@ -37,8 +37,8 @@ class Ears:
         self.connector.on_incident(self.incidents.append)
 
     def _hear(self, event: Event) -> None:
-        kind = event.kind if isinstance(event, Gap) else ("Trade" if isinstance(event, Trade) else type(event).__name__)
-        self.heard[f"{kind} {event.symbol}"].append(event)
+        kind = event.kind if isinstance(event, Gap) else type(event).__name__.lstrip("_")
+        self.heard[f"{'Trade' if kind.endswith('Trade') else kind} {event.symbol}"].append(event)
 
     def trades(self, symbol: str) -> list[Trade]:
         return [one for one in self.heard[f"Trade {symbol}"] if isinstance(one, Trade)]
@@ -273,7 +273,7 @@ def test_gaps_1_candles_that_closed_meanwhile_are_told_and_states_are_marked(ven
         assert [gap.repaired for gap in ours.gaps("BTCUSDT", "BookTicker")] == [False]
         assert [gap.repaired for gap in ours.gaps("BTCUSDT", "Liquidation")] == [False]
         kinds = {one.kind for one in ours.incidents if isinstance(one, StreamGap)}
-        assert kinds <= {"Trade", "Kline", "Liquidation"}
+        assert kinds <= {"Trade", "AggTrade", "Kline", "Liquidation"}
 
     play(venue, scenario)
 

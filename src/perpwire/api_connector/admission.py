@@ -18,7 +18,7 @@ from perpwire.clock import Clock, Timer
 from perpwire.errors import NotSent, RateLimited
 from perpwire.venues.base import Costs, Lane
 
-UNDER_WAY = (1 << 30, 1 << 30, 80, 64, 48)
+UNDER_WAY = (1 << 30, 1 << 30, 80, 64, 48, 32)
 """By lane: a call is let through while fewer than so many are under way. The pool of HTTP connections has 100: what is
 signed must not wait there behind thousands of others, and a cancel always finds one free."""
 

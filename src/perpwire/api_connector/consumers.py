@@ -32,6 +32,7 @@ class Consumers:
         limit: int,
         overflow: Overflow,
         interval: str,
+        gaps_of: type[Event] | None,
         where: Callable[[E], bool] | None,
         on_end: Callable[[], None] | None,
         on_dropped: Callable[[], None] | None,
@@ -49,7 +50,7 @@ class Consumers:
         named = None if symbols is None else frozenset(symbols)
         offs = [self._frames.on(kind, put, symbol) for symbol in (named if named is not None else (None,))]
         if overflow == "drop_oldest":
-            offs.append(self._frames.on(Gap, _gaps_of(queue, kind, named, interval)))
+            offs.append(self._frames.on(Gap, _gaps_of(queue, kind, gaps_of, named, interval)))
 
         def done() -> None:
             for off in offs:
@@ -86,9 +87,11 @@ def _chosen(queue: EventQueue[E], where: Callable[[E], bool]) -> Callable[[E], N
 
 
 def _gaps_of(
-    queue: EventQueue[Any], kind: type[Event], symbols: frozenset[str] | None, interval: str
+    queue: EventQueue[Any], kind: type[Event], only: type[Event] | None, symbols: frozenset[str] | None, interval: str
 ) -> Callable[[Gap], None]:
     names = {one.__name__ for one in kind.__mro__} | {one.__name__ for one in kind.__subclasses__()}
+    if only is not None:
+        names = {only.__name__}
 
     def put(gap: Gap) -> None:
         if (

@@ -1,28 +1,39 @@
 """Trades that a stream missed are read back: delivered in order, once, marked `recovered`.
 
 In as many questions as the venue leads on to, up to MOST_PAGES; what the stream itself says meanwhile waits, at most
-HOLD_S.
+HOLD_S for each hole. Where the venue numbers its trades, a number that is missing is a hole too, and a number that is
+far from where it should be is where the numbers begin anew.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, cast
 
-from msgspec.structs import force_setattr
+import msgspec
 
 from perpwire.api_connector.frame_path import FramePath
 from perpwire.api_connector.gap_telling import GapTeller
 from perpwire.api_connector.in_time import in_time
 from perpwire.api_connector.request_path import RequestPath
+from perpwire.api_connector.strands import AWAY, Hole, Mending, Strand, recovered
 from perpwire.clock import Clock
 from perpwire.errors import APIError
 from perpwire.model.market import AggTrade, Trade
-from perpwire.venues.base import Venue
+from perpwire.venues.base import Call, Lane, Venue
 
 HOLD_S = 10.0
 """Longest that what the stream says waits for what it missed."""
+
+FIRST_S = 3.0
+"""So long a numbered trade is waited for that says whether anything is missing, before that is asked: of a hundred
+contracts that were lost for a moment most have missed nothing."""
+
+LOOK_S = 0.25
+
+QUIET_S = 60.0
+"""While nothing has come behind a hole nothing waits for it either, and it can wait for the budget."""
 
 TRIES = 3
 AGAIN_S = 1.0
@@ -34,39 +45,41 @@ MOST_PAGES = 10
 FURTHER_A_MINUTE = 30
 """And of those that are not a hole's first, for all symbols together: at Binance a quarter of an address' weight."""
 
+FAR = 10_000
+"""A live stream does not lose so many trades without a sign: a number so far from the last one is of another count."""
+
+REMEMBERED = 1000
+"""Ids by which a trade that comes again is known, where the venue does not number them: as many as can be read back."""
 
 AT_ONCE = 500
 """Trades that are delivered in one go."""
 
 
-class Tape:
-    """Trades of one symbol.
+class Tape(Strand[Trade]):
+    """Trades of one symbol, aggregated or single.
 
     Attributes:
-        last: The newest that was delivered; None before the first.
-        held: Those of the stream that wait.
-        is_away: They have to wait.
-        is_repaired: What is before them is being read.
-        read: Ids of what was read back a moment ago.
+        told, told_in_order: Ids of the newest, where they are not numbered.
+        is_sought: What is between the last one that was told and the next was looked for: whatever number that has.
     """
 
-    __slots__ = ("held", "is_away", "is_repaired", "last", "read", "symbol")
+    __slots__ = ("is_sought", "told", "told_in_order")
 
     def __init__(self, symbol: str) -> None:
-        self.symbol = symbol
-        self.last: Trade | None = None
-        self.held: list[Trade] = []
-        self.is_away = False
-        self.is_repaired = False
-        self.read: set[int | str] = set()
+        super().__init__(symbol)
+        self.told: set[int | str] = set()
+        self.told_in_order: deque[int | str] = deque()
+        self.is_sought = False
+
+    def remember(self, trade_id: int | str) -> None:
+        self.told.add(trade_id)
+        self.told_in_order.append(trade_id)
+        if len(self.told_in_order) > REMEMBERED:
+            self.told.discard(self.told_in_order.popleft())
 
 
-class TradeRepair:
-    """Of all symbols of one connector.
-
-    Args:
-        begin: Does something in the background.
-    """
+class TradeRepair(Mending[Tape, Trade]):
+    """Of all symbols of one connector."""
 
     def __init__(
         self,
@@ -77,82 +90,119 @@ class TradeRepair:
         teller: GapTeller,
         begin: Callable[[Coroutine[Any, Any, None]], None],
     ) -> None:
+        super().__init__(frames, clock, begin)
         self._venue = venue
+        self._name = venue.name
+        self._is_numbered = venue.numbers_trades
         self._requests = requests
-        self._frames = frames
-        self._clock = clock
         self._teller = teller
-        self._begin = begin
-        self._tapes: dict[str, Tape] = {}
+        self._aggregated: dict[str, Tape] = {}
+        self._single: dict[str, Tape] = {}
         self._further_ns: deque[int] = deque(maxlen=FURTHER_A_MINUTE)
         """When a question was asked that was not a hole's first, monotonic."""
 
-    def tape(self, symbol: str) -> Tape | None:
-        """None before its first trade: there is nothing then that could be joined to."""
-        tape = self._tapes.get(symbol)
-        return None if tape is None or tape.last is None else tape
+    def tape(self, symbol: str, *, aggregated: bool) -> Tape:
+        tapes = self._aggregated if aggregated else self._single
+        tape = tapes.get(symbol)
+        if tape is None:
+            tape = tapes[symbol] = Tape(symbol)
+        return tape
 
-    def forget(self, symbol: str) -> None:
+    def forget(self, symbol: str, *, aggregated: bool) -> None:
         """What comes later begins anew."""
-        self._tapes.pop(symbol, None)
+        tape = (self._aggregated if aggregated else self._single).pop(symbol, None)
+        if tape is not None:
+            self.drop(tape)
 
-    def close(self) -> None:
-        """Hand on what waits."""
-        for tape in self._tapes.values():
-            self._release(tape)
+    def _strands(self) -> Iterable[Tape]:
+        return (*self._aggregated.values(), *self._single.values())
+
+    # --- the stream -----------------------------------------------------------------------------------------------
 
     def on_trade(self, trade: Trade) -> bool:
         """THE HOT PATH: each trade of the streams. Whether it goes on to its handlers."""
-        tape = self._tapes.get(trade.symbol)
+        if trade.venue != self._name:
+            return True
+        tape = (self._aggregated if isinstance(trade, AggTrade) else self._single).get(trade.symbol)
         if tape is None:
-            tape = self._tapes[trade.symbol] = Tape(trade.symbol)
-        last = tape.last
-        if tape.is_away:
-            tape.held.append(trade)
+            return True  # of a stream that is asked for by its name nothing is kept
+        if tape.waiting:
+            if not (self._is_numbered and self._put_in_place(tape, trade)):
+                self.wait(tape, trade)
             return False
-        if tape.read and trade.trade_id in tape.read:
-            return False  # the venue's list was ahead of its stream
-        if last is not None and isinstance(trade, AggTrade) and isinstance(last, AggTrade):
-            number, before = trade.trade_id, last.trade_id
-            if number != before + 1:  # type: ignore[operator]  # those of aggregated ones are numbers
-                if number > before:  # type: ignore[operator]
-                    tape.is_away = True
-                    tape.held.append(trade)
-                    self._begin(self.repair(tape, last.received_ns, "numbers are missing"))
-                return False  # else it was told before
-        tape.last = trade
+        return self._step(tape, trade)
+
+    @staticmethod
+    def _put_in_place(tape: Tape, trade: Trade) -> bool:
+        """A trade that was overtaken, by its number, goes before those that wait already."""
+        at = len(tape.waiting)
+        while not isinstance(newer := tape.waiting[at - 1], Hole) and _was_told(newer, trade):
+            at -= 1
+        if at == len(tape.waiting):
+            return False
+        before = tape.waiting[at]
+        if isinstance(before, Hole) or before.trade_id != trade.trade_id:
+            tape.waiting.insert(at, trade)
         return True
 
-    async def repair(self, tape: Tape, since_ns: int, why: str) -> None:
-        """Read back what is between the last trade and those that wait."""
-        if tape.is_repaired:
-            return  # it is under way
-        tape.is_repaired = tape.is_away = True
-        try:
-            await self._read_trades(tape, since_ns, why)
-        except Exception:  # whatever it is, there is a hole
-            await self._deliver_missing(tape, [], since_ns, why, False)
-            raise
-        finally:
-            tape.is_repaired = False
-            self._release(tape)
+    def _step(self, tape: Tape, trade: Trade) -> bool:
+        last, number = tape.last, trade.trade_id
+        if not self._is_numbered:
+            if number in tape.told:
+                return False  # it was told before, or the venue's list was ahead of its stream
+            tape.remember(number)
+        elif last is not None and number != last.trade_id + 1 and not self._is_in_place(tape, trade, last):  # type: ignore[operator]
+            return False
+        tape.last = trade
+        tape.is_sought = False
+        return True
 
-    async def _read_trades(self, tape: Tape, since_ns: int, why: str) -> None:
-        last = tape.last
-        assert last is not None
-        until_ns = self._clock.monotonic_ns() + round(HOLD_S * 1e9)
+    def _is_in_place(self, tape: Tape, trade: Trade, last: Trade) -> bool:
+        """Of a numbered trade that is not the one after the last one."""
+        step = _step_between(last, trade)
+        if _was_told(last, trade):
+            return False
+        if tape.is_sought:
+            return True
+        if 0 < step <= FAR:
+            self.tear(tape, trade, "numbers are missing")
+            return False
+        self._tell(tape, Hole(tape.told_ns, "the numbers begin anew"), [trade], (), is_repaired=False)
+        return True
+
+    # --- reading back -----------------------------------------------------------------------------------------------
+
+    async def _read(self, tape: Tape, hole: Hole) -> None:
+        """Read back what is between the last trade and those that wait."""
+        last = before = tape.last
+        if last is None or before is None:
+            self._tell_missing(tape, hole)  # nothing that could be joined to
+            return
+        left_s = self._patience(tape)
+        if self._is_numbered:
+            await self._hear(tape, FIRST_S)
         missing: list[Trade] = []
         is_whole = is_gone = False
         failure = ""
         tries = pages = 0
         while True:
-            left_s = (until_ns - self._clock.monotonic_ns()) / 1e9
+            behind = self._behind(tape)
+            if behind and self._is_numbered:
+                step = _step_between(missing[-1] if missing else before, behind[0])
+                if step <= 1:
+                    is_whole = not is_gone and (step == 1 or bool(missing))
+                    if step < 1 and not missing:
+                        hole.add("the numbers begin anew")
+                    break
             try:
-                rows = await in_time(
-                    self._requests.run(self._venue.trades_from(tape.symbol, last)), left_s, self._clock
-                )
+                question = self._requests.run(self._question(tape, last))
+                rows = await in_time(question, min(HOLD_S, left_s()), self._clock)
             except (APIError, TimeoutError) as error:
-                rows, failure = (), f"; they can't be read back: {error}"
+                rows, failure = (), f"they can't be read back: {error}"
+                if isinstance(error, TimeoutError):
+                    tries -= 1  # perhaps the budget had no room for it
+            if tape.is_dropped:
+                return
             pages += 1
             is_full = len(rows) >= self._venue.trades_page
             if rows:
@@ -160,7 +210,8 @@ class TradeRepair:
                 is_gone = is_gone or at is None  # what is older than the list
                 missing += rows if at is None else rows[at + 1 :]
                 last = rows[-1]
-                reaches = self._meets(missing, tape) if tape.held else not is_full
+                behind = self._behind(tape)
+                reaches = self._meets(missing, tape, behind) if behind else not is_full
                 is_whole = reaches and not is_gone
                 if reaches or (is_gone and not is_full):
                     break
@@ -169,12 +220,39 @@ class TradeRepair:
                     continue
                 break
             tries += 1
-            if tries == TRIES or (until_ns - self._clock.monotonic_ns()) / 1e9 <= AGAIN_S:
+            if tries == TRIES or left_s() <= AGAIN_S:
                 break
             await self._clock.sleep(AGAIN_S)
-        while not (is_whole or tape.held) and self._clock.monotonic_ns() < until_ns:
-            await self._clock.sleep(AGAIN_S)  # so that it is known where the hole ends, which is not looked into again
-        await self._deliver_missing(tape, missing, since_ns, why if is_whole else why + failure, is_whole)
+        if not is_whole:  # so that it is known where the hole ends, which is not looked into again
+            await self._hear(tape, min(HOLD_S, left_s()))
+        if failure and not is_whole:
+            hole.add(failure)
+        await self._deliver(tape, hole, missing, is_whole)
+
+    def _patience(self, tape: Tape) -> Callable[[], float]:
+        """Gives the seconds that are left for the hole."""
+        until_ns = self._clock.monotonic_ns() + round(QUIET_S * 1e9)
+        is_held = False
+
+        def left_s() -> float:
+            nonlocal until_ns, is_held
+            now_ns = self._clock.monotonic_ns()
+            if not is_held and len(tape.waiting) > 1:
+                is_held, until_ns = True, now_ns + round(HOLD_S * 1e9)
+            return (until_ns - now_ns) / 1e9
+
+        return left_s
+
+    async def _hear(self, tape: Tape, at_most_s: float) -> None:
+        """Wait until something has come behind the hole, be it another one."""
+        until_ns = self._clock.monotonic_ns() + round(at_most_s * 1e9)
+        while len(tape.waiting) == 1 and self._clock.monotonic_ns() < until_ns:
+            await self._clock.sleep(LOOK_S)
+
+    def _question(self, tape: Tape, last: Trade) -> Call[tuple[Trade, ...]]:
+        """After all else that is asked of the market: books wait for it."""
+        call = self._venue.trades_from(tape.symbol, last)
+        return Call(msgspec.structs.replace(call.endpoint, lane=Lane.HISTORY), call.params, call.translate)
 
     def _may_go_on(self) -> bool:
         """Whether a hole that one question did not close may have another one."""
@@ -184,54 +262,85 @@ class TradeRepair:
         asked.append(now_ns)
         return True
 
-    @staticmethod
-    def _meets(missing: list[Trade], tape: Tape) -> bool:
-        """Whether the rows lead up to the first of what waits."""
-        first = tape.held[0]
-        if isinstance(first, AggTrade) and isinstance(tape.last, AggTrade):
-            newest = missing[-1].trade_id if missing else tape.last.trade_id
-            return newest >= first.trade_id - 1  # type: ignore[operator]
-        return any(row.trade_id == first.trade_id for row in missing) or not missing
+    def _behind(self, tape: Tape) -> list[Trade]:
+        """What waits behind the hole, without what was told before it."""
+        last = cast(Trade, tape.last)
+        if self._is_numbered:
+            return [one for one in tape.behind() if not _was_told(last, one)]
+        return [one for one in tape.behind() if one.trade_id not in tape.told]
 
-    async def _deliver_missing(self, tape: Tape, missing: list[Trade], since_ns: int, why: str, is_whole: bool) -> None:
-        held = {trade.trade_id for trade in tape.held}
-        fresh = [row for row in missing if row.trade_id not in held]
+    def _meets(self, missing: list[Trade], tape: Tape, behind: list[Trade]) -> bool:
+        """Whether the rows lead up to what waits."""
+        if self._is_numbered and _step_between(missing[-1] if missing else cast(Trade, tape.last), behind[0]) <= 1:
+            return True
+        ids = {trade.trade_id for trade in behind}
+        return any(row.trade_id in ids for row in missing)
+
+    async def _deliver(self, tape: Tape, hole: Hole, missing: list[Trade], is_whole: bool) -> None:
+        if tape.is_dropped:
+            return
+        behind = self._behind(tape)
+        fresh = self._before(behind, missing, tape)
         if fresh or not is_whole:
-            ids = _hole(tape, fresh)
-            self._teller.tell(Trade, tape.symbol, since_ns, why, is_repaired=is_whole, ids=ids)
-        read = {row.trade_id for row in fresh}
-        tape.read |= read
+            self._tell(tape, hole, behind, fresh, is_repaired=is_whole)
+        tape.is_sought = bool(behind) or not is_whole
         for count, row in enumerate(fresh, start=1):
             tape.last = row
+            tape.heard_ns = self._clock.time_ns()
+            if not self._is_numbered:
+                tape.remember(row.trade_id)
             self._frames.pass_on(recovered(row))
             if count % AT_ONCE == 0:
                 await self._clock.sleep(0)  # the loop is not ours alone
-        self._clock.call_later(HOLD_S, lambda: tape.read.difference_update(read))
+                if tape.is_dropped:
+                    return
 
-    def _release(self, tape: Tape) -> None:
-        held, tape.held, tape.is_away = tape.held, [], False
-        for trade in held:
-            if trade.trade_id in tape.read:
-                continue
-            last = tape.last
-            if isinstance(trade, AggTrade) and isinstance(last, AggTrade) and trade.trade_id <= last.trade_id:  # type: ignore[operator]
-                continue
-            tape.last = trade
-            self._frames.pass_on(trade)
+    def _before(self, behind: list[Trade], missing: list[Trade], tape: Tape) -> list[Trade]:
+        """Of the rows those that belong before what waits; the stream says the others itself."""
+        ids = {trade.trade_id for trade in behind}
+        fresh: list[Trade] = []
+        for row in missing:
+            if row.trade_id in ids or (self._is_numbered and behind and _step_between(row, behind[0]) <= 0):
+                break
+            if row.trade_id not in tape.told:
+                fresh.append(row)
+        return fresh
+
+    # --- telling ----------------------------------------------------------------------------------------------------
+
+    def _tell_missing(self, tape: Tape, hole: Hole) -> None:
+        self._tell(tape, hole, () if tape.last is None else self._behind(tape), (), is_repaired=False)
+
+    def _tell(
+        self, tape: Tape, hole: Hole, behind: Iterable[Trade], fresh: Iterable[Trade], *, is_repaired: bool
+    ) -> None:
+        tape.is_sought = not is_repaired
+        self._teller.tell(
+            AggTrade if self._aggregated.get(tape.symbol) is tape else Trade,
+            tape.symbol,
+            hole.since_ns,
+            hole.why or AWAY,
+            is_repaired=is_repaired,
+            ids=self._missing_ids(tape, list(behind), list(fresh)),
+        )
+
+    def _missing_ids(self, tape: Tape, behind: list[Trade], fresh: list[Trade]) -> tuple[int | None, int | None]:
+        """First and last id of what was missed, where the venue counts them."""
+        last = tape.last
+        if not self._is_numbered or last is None:
+            return None, None
+        if behind and _step_between(last, behind[0]) <= 0:
+            return None, None  # of another count
+        first = int(last.trade_id) + 1
+        if behind:
+            return first, int(behind[0].trade_id) - 1
+        return first, int(fresh[-1].trade_id) if fresh else None
 
 
-def _hole(tape: Tape, rows: list[Trade]) -> tuple[int | None, int | None]:
-    """First and last id of what was missed, where the venue counts them."""
-    last = tape.last
-    if not isinstance(last, AggTrade) or not isinstance(last.trade_id, int):
-        return None, None
-    end = tape.held[0].trade_id if tape.held else (rows[-1].trade_id + 1 if rows else None)  # type: ignore[operator]
-    if not isinstance(end, int):
-        return last.trade_id + 1, None
-    return last.trade_id + 1, end - 1
+def _step_between(before: Trade, after: Trade) -> int:
+    return cast(int, after.trade_id) - cast(int, before.trade_id)
 
 
-def recovered(event: Any) -> Any:
-    """It was made a moment ago, and nobody has seen it."""
-    force_setattr(event, "recovered", True)
-    return event
+def _was_told(last: Trade, trade: Trade) -> bool:
+    """A number that is not above the last one comes again, or late; unless it is far below, or made later."""
+    return -FAR < _step_between(last, trade) <= 0 and trade.venue_time_ms <= last.venue_time_ms

@@ -88,8 +88,9 @@ class WatchMethods(StreamMethods):
 
         names = None if symbol is None or kind in OF_MANY else [one.symbol for one in wanted]
         queue = self.streams.watch(
-            kind, names, limit=limit, overflow=overflow, interval=wanted[0].interval, where=where, on_end=ended
-        )
+            kind, names, limit=limit, overflow=overflow, interval=wanted[0].interval, gaps_of=self._gaps_of(wanted[0]),
+            where=where, on_end=ended,
+        )  # fmt: skip
         try:
             await self._subscribe(wanted, holder)
         except BaseException:
@@ -112,6 +113,12 @@ class WatchMethods(StreamMethods):
             is_aggregated = self._is_of_aggregated(wanted[0])
             return lambda event: event.venue == ours and isinstance(event, AggTrade) is is_aggregated
         return lambda event: event.venue == ours
+
+    def _gaps_of(self, wanted: Wanted) -> type[Event] | None:
+        """Aggregated trades and single ones have holes of their own."""
+        if not issubclass(wanted.kind, Trade):
+            return None
+        return AggTrade if self._is_of_aggregated(wanted) else Trade
 
     def _is_of_aggregated(self, wanted: Wanted) -> bool:
         try:

@@ -89,6 +89,7 @@ class WebSocketManager(StreamGroups):
         limit: int = 10_000,
         overflow: Overflow = "raise",
         interval: str = "",
+        gaps_of: type[Event] | None = None,
         where: Callable[[E], bool] | None = None,
         on_end: Callable[[], None] | None = None,
         on_dropped: Callable[[], None] | None = None,
@@ -99,13 +100,14 @@ class WebSocketManager(StreamGroups):
         Args:
             symbol: One, or several, all in this one iterator; None: all that come.
             interval: Of candles: only Gaps of this one; "": of all.
+            gaps_of: Only Gaps of this kind, where `kind` has several; None: of all.
             where: Only events of which this is true.
             on_end: Called once, when the iteration is over.
             on_dropped: Called when the first of a run of events is lost to this consumer.
         """
         return self._consumers.open(
             kind, None if symbol is None else texts(symbol, "symbols"), limit=limit, overflow=overflow,
-            interval=interval, where=where, on_end=on_end,
+            interval=interval, gaps_of=gaps_of, where=where, on_end=on_end,
             on_dropped=on_dropped,
         )  # fmt: skip
 

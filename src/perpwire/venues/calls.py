@@ -88,6 +88,9 @@ class MarketCalls(_Offers, ABC):
     trades_page = 1000
     """How many trades_from gives at most; where it gives so many, there may be more behind them."""
 
+    numbers_trades = False
+    """Each trade of a symbol has the id after that of the one before it; aggregated ones are counted by themselves."""
+
     def trades_from(self, symbol: str, last: Trade) -> Call[tuple[Trade, ...]]:
         """What was traded from `last` on, oldest first, as far as one question reaches: `last` itself is the first of
         them, unless there were so many that it is not among them any more."""

@@ -36,6 +36,7 @@ class Lane(IntEnum):
     ORDER = 2
     ACCOUNT = 3
     MARKET = 4
+    HISTORY = 5  # what a public stream missed
 
 
 class Road(StrEnum):

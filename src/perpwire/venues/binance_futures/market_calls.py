@@ -30,6 +30,8 @@ MOST_TRADES = 1000
 class BinanceMarketCalls(MarketCalls):
     """Rows come oldest first."""
 
+    numbers_trades = True
+
     def server_time(self) -> Call[int]:
         return call(endpoints.SERVER_TIME, {}, lambda reply: int(reply.server_time))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from perpwire.model.market import FundingRate, Kline, OpenInterest, PriceKind, Trade
+from perpwire.model.market import AggTrade, FundingRate, Kline, OpenInterest, PriceKind, Trade
 from perpwire.venues.base import Call, Params
 from perpwire.venues.binance_futures import endpoints_market as endpoints, translate_market, wire_market, wire_streams
 from perpwire.venues.binance_futures.calling import at_the_venues_time, call
@@ -34,8 +34,20 @@ def _trade_id(one: Trade) -> int | str:
     return one.trade_id
 
 
+def _from(last: Trade, rows: tuple[Trade, ...]) -> tuple[Trade, ...]:
+    at = next((n for n, row in enumerate(rows) if row.trade_id == last.trade_id), 0)
+    return rows[at:]
+
+
 def trades_from(symbol: str, last: Trade) -> Call[tuple[Trade, ...]]:
-    """One page: the aggregated trade of this id and what came after it."""
+    """One page: the aggregated trade of this id and what came after it. Of single ones the newest there are: older ones
+    are told to no one without an API key."""
+    if not isinstance(last, AggTrade):
+        return call(
+            endpoints.RECENT_TRADES,
+            {"symbol": symbol, "limit": PAGE},
+            lambda rows: _from(last, translate_market.recent_trades(symbol, rows)),
+        )
     return call(
         endpoints.TRADES,
         {"symbol": symbol, "limit": PAGE, "fromId": last.trade_id},

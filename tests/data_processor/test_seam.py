@@ -6,16 +6,24 @@ from decimal import Decimal
 
 from hypothesis import given, strategies as st
 
-from perpwire.data_processor.seam import LOG, TAIL, Seam, Source
+from perpwire.data_processor.seam import HOLD_S, LATE_S, LOG, TAIL, Seam, Source, Torn
 from perpwire.model.account import Balance, Position
-from perpwire.model.market import BookDelta, BookSnapshot, Event, MarkPrice, Trade
+from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, MarkPrice, Trade
 from perpwire.model.order import PositionSide
 
 D = Decimal
 
 
-def trade(number: int | str) -> Trade:
-    return Trade(symbol="BTCUSDT", trade_id=number, price=D(1), quantity=D(1), buyer_is_maker=False)
+def trade(number: int | str, at_ms: int = 0) -> Trade:
+    return Trade(
+        symbol="BTCUSDT", venue_time_ms=at_ms, trade_id=number, price=D(1), quantity=D(1), buyer_is_maker=False
+    )  # fmt: skip
+
+
+def top(number: int) -> BookTicker:
+    return BookTicker(
+        symbol="BTCUSDT", update_id=number, bid_price=D(1), bid_quantity=D(1), ask_price=D(2), ask_quantity=D(1)
+    )  # fmt: skip
 
 
 def delta(number: int) -> BookDelta:
@@ -47,7 +55,12 @@ class Two:
         self.out += self.seam.fresh(source, topic, events)
 
     def release(self) -> None:
-        self.out += self.seam.release(self.new)
+        self.out += self.seam.release(self.new, 0.0).events
+
+    def look(self, now_s: float) -> Torn:
+        torn = self.seam.overdue(now_s)
+        self.out += torn.events
+        return torn
 
     @property
     def ids(self) -> list[object]:
@@ -89,8 +102,7 @@ def test_what_waits_is_delivered_when_the_old_one_is_gone() -> None:
     two.say(two.old, trade(1))
     two.say(two.new, trade(2), trade(3))
     assert two.seam.waits(two.new)
-    two.release()
-    two.seam.leave(two.old)
+    two.out += two.seam.leave(two.old).events
     two.say(two.new, trade(4))
     assert two.ids == [1, 2, 3, 4]
     assert not two.seam.waits(two.new)
@@ -155,7 +167,7 @@ def test_a_topic_that_is_subscribed_anew_on_one_of_two_has_to_find_its_place_aga
     two.release()
     two.say(two.old, delta(5))
     two.say(two.new, delta(5))
-    two.seam.renew(two.new, "t")
+    two.seam.forget("t")
     two.say(two.old, snapshot(6), delta(7))
     two.say(two.new, snapshot(7), delta(8))
     two.say(two.old, delta(8))
@@ -240,19 +252,140 @@ def test_positions_go_on_while_the_venues_clock_is_put_back_whichever_socket_say
             assert [one.quantity for one in two.out if isinstance(one, Position)] == list(range(20))
 
 
-def test_a_socket_alone_that_missed_what_came_before_a_step_of_the_venues_clock_is_believed_soon() -> None:
+def test_a_socket_alone_is_believed_at_once_whatever_the_venues_clock_says() -> None:
     two = of_two()
     two.say(two.new, position(1, 9000, 10.0))
     two.seam.leave(two.new)
     two.say(two.old, position(2, 8000, 10.5), position(3, 8500, 16.0), position(4, 8600, 16.1))
-    assert [one.quantity for one in two.out if isinstance(one, Position)] == [1, 3, 4]
+    assert [one.quantity for one in two.out if isinstance(one, Position)] == [1, 2, 3, 4]
 
 
-def test_a_message_without_a_time_is_taken_as_it_comes() -> None:
+# --- numbers are only names -------------------------------------------------------------------------------------------
+
+
+def test_numbers_that_begin_anew_lower_pass_at_once_whichever_socket_says_them_first() -> None:
+    for first_is_old in (True, False):
+        two = of_two()
+        first, second = (two.old, two.new) if first_is_old else (two.new, two.old)
+        for number in (18000001, 18000002, 2, 3, 4):
+            two.say(first, top(number))
+            two.say(second, top(number))
+        assert two.ids == [18000001, 18000002, 2, 3, 4]
+
+
+def test_one_number_that_is_too_high_stops_nothing_of_what_follows_whoever_says_it() -> None:
+    for lying in (0, 1):
+        for quick in (0, 1):
+            two = of_two()
+            sockets = (two.old, two.new)
+            order = (sockets[quick], sockets[1 - quick])
+            for number in range(100, 110):
+                for socket in order:
+                    two.say(socket, delta(91030 if number == 103 and socket is sockets[lying] else number))
+            assert two.ids[-6:] == list(range(104, 110))
+            assert [number for number in two.ids if number != 91030] == [
+                number for number in range(100, 110) if number != 103 or lying != quick
+            ]
+
+
+def test_numbers_may_be_the_same_again_after_every_socket_has_ended() -> None:
     two = of_two()
-    two.say(two.new, position(1, 9000, 10.0))
-    two.say(two.old, position(2, 0, 10.5))
-    assert [one.quantity for one in two.out if isinstance(one, Position)] == [1, 2]
+    two.say(two.old, *(top(number) for number in range(1, 9)))
+    two.seam.leave(two.old)
+    two.seam.leave(two.new)
+    two.out.clear()
+    again = Source()
+    two.seam.enter(again)
+    two.say(again, *(top(number) for number in range(1, 9)))
+    assert two.ids == list(range(1, 9))
+
+
+# --- sockets that miss something, and that end ------------------------------------------------------------------------
+
+
+def test_what_a_socket_holds_that_ends_meanwhile_comes_when_the_one_behind_has_caught_up() -> None:
+    two = Two()
+    two.say(two.old, trade("c"))
+    two.say(two.new, trade("e"), trade("f"), trade("g"))
+    assert two.seam.leave(two.new) == Torn([], [])
+    two.say(two.old, trade("d"), trade("e"))
+    assert two.ids == ["c", "d", "e", "f", "g"]
+    two.say(two.old, trade("f"), trade("g"), trade("h"))
+    assert two.ids == ["c", "d", "e", "f", "g", "h"]
+
+
+def test_what_sockets_hold_comes_in_their_order_when_the_one_behind_ends_and_is_told_to_be_torn() -> None:
+    two = Two()
+    third = Source()
+    two.say(two.old, trade("c"))
+    two.say(two.new, trade("e"), trade("f"))
+    two.seam.enter(third)
+    two.say(third, trade("f"), trade("g"))
+    two.seam.leave(two.new)
+    torn = two.seam.leave(two.old)
+    assert [event.trade_id for event in torn.events if isinstance(event, Trade)] == ["e", "f", "g"]
+    assert torn.topics == ["t"]
+
+
+def test_a_socket_that_was_mute_waits_for_the_others_and_what_it_missed_is_not_lost() -> None:
+    two = of_two()
+    two.say(two.old, trade(1))
+    two.say(two.new, trade(1), trade(2))
+    two.say(two.old, trade(5))  # of 2, 3 and 4 it has heard nothing
+    assert two.ids == [1, 2]
+    two.say(two.new, trade(3), trade(4), trade(5), trade(6))
+    two.say(two.old, trade(6), trade(7))
+    assert two.ids == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_what_the_only_other_socket_missed_while_it_was_mute_is_filled_in_by_one_that_waits() -> None:
+    two = Two()
+    two.say(two.old, trade("a", 1000))
+    two.say(two.new, trade("d", 4000), trade("e", 5000))
+    two.say(two.old, trade("e", 5000))  # of d it has heard nothing
+    two.say(two.new, trade("f", 6000))
+    assert two.ids == ["a", "d", "e", "f"]
+
+
+def test_a_repeat_of_the_last_does_not_make_the_other_socket_wait() -> None:
+    two = of_two()
+    two.say(two.old, top(5), top(5))
+    two.say(two.new, top(5), top(6))
+    assert two.ids == [5, 5, 6]
+
+
+def test_what_waits_for_sockets_that_are_mute_is_let_go_soon_and_told_to_be_torn() -> None:
+    two = Two()
+    two.say(two.old, trade("a", 1000))
+    two.say(two.new, trade("d", 4000))
+    assert two.look(10.0) == two.look(10.0 + HOLD_S - 0.1) == Torn([], [])
+    assert two.look(10.0 + HOLD_S).topics == ["t"]
+    assert two.ids == ["a", "d"]
+    two.say(two.new, trade("e", 5000))
+    assert two.ids == ["a", "d", "e"]
+    assert two.look(99.0) == Torn([], [])
+
+
+def test_one_that_is_behind_and_speaks_is_waited_for_longer_and_not_for_ever() -> None:
+    two = Two()
+    two.say(two.new, trade("z", 90_000))
+    for second in range(round(LATE_S)):
+        two.say(two.old, trade(f"a{second}", 1000 * second))
+        assert two.look(second) == Torn([], [])
+    two.say(two.old, trade("a99", 20_000))
+    assert two.look(LATE_S + 0.5).topics == ["t"]
+    assert two.ids[-1] == "z"
+
+
+def test_what_the_others_have_gone_past_without_a_word_of_it_is_dropped() -> None:
+    two = of_two()
+    two.say(two.old, trade("a", 1000), trade("b", 2000))
+    two.say(two.new, trade("a", 1000), trade("nonsense", 2000))
+    assert two.look(10.0) == two.look(10.0 + HOLD_S) == Torn([], [])
+    assert not two.seam.waits(two.new)
+    two.say(two.new, trade("c", 3000))
+    two.say(two.old, trade("c", 3000))
+    assert two.ids == ["a", "b", "c"]
 
 
 @given(

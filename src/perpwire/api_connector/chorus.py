@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 
 from perpwire.api_connector.stream_socket import StreamSocket
-from perpwire.data_processor.seam import Seam, Sieve, Source
+from perpwire.data_processor.seam import Seam, Sieve, Source, Torn
 from perpwire.model.market import Event
 
-HOLD_S = 5.0
-"""What a new socket says waits for the others at most so long."""
+PROOF_S = 1.0
+"""What another socket is heard to say so long after a new one is live, was sent after it: so nothing fell between."""
 
 ALONE_S = 10.0
 """A socket that has become the only one is still compared with what others said, for so long."""
@@ -18,13 +18,24 @@ ALONE_S = 10.0
 class Chorus:
     """See module docstring. While there is one socket, its frames pass as if this did not exist.
 
+    A socket that is live has not joined yet: what was said before it came, others still have to bring. Only those that
+    have joined keep a connection from being lost.
+
     Args:
         deliver: Takes events that have waited.
+        on_torn: Told, before what comes next of them is delivered, of topics of which something may be missing, though
+            a socket carries the connection.
         now_s: Our own time.
     """
 
-    def __init__(self, deliver: Callable[[Event], None], now_s: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        deliver: Callable[[Event], None],
+        on_torn: Callable[[list[str]], None],
+        now_s: Callable[[], float],
+    ) -> None:
         self._deliver = deliver
+        self._on_torn = on_torn
         self._now_s = now_s
         self._sources: dict[StreamSocket, Source] = {}
         self._seam: Seam | None = None
@@ -34,10 +45,20 @@ class Chorus:
         """Oldest first."""
         return iter(tuple(self._sources))
 
-    def enter(self, socket: StreamSocket, *, is_alone: bool) -> None:
-        """A socket is about to be opened; `is_alone`: no other one carries anything."""
-        source = self._sources[socket] = Source(has_joined=is_alone)
-        if self._seam is None and not is_alone:
+    @property
+    def joined(self) -> list[StreamSocket]:
+        """Those that have, and are there or were until now."""
+        return [socket for socket, source in self._sources.items() if source.has_joined]
+
+    @property
+    def carries(self) -> bool:
+        """Whether any that has joined is there."""
+        return any(socket.is_live for socket in self.joined)
+
+    def enter(self, socket: StreamSocket) -> None:
+        """A socket is about to be opened."""
+        source = self._sources[socket] = Source()
+        if self._seam is None and len(self._sources) > 1:
             self._seam = Seam()
             for other, others in self._sources.items():
                 if other is not socket:
@@ -55,34 +76,55 @@ class Chorus:
         source = self._sources.pop(socket, None)
         self._alone_since_s = self._now_s()
         if self._seam is not None and source is not None:
-            self._seam.leave(source)
+            self._go_on(self._seam.leave(source), is_carried=self.carries)
 
-    def release(self, socket: StreamSocket) -> None:
-        """What it says waits for no other any longer."""
-        source = self._sources.get(socket)
-        if self._seam is not None and source is not None:
-            for event in self._seam.release(source):
-                self._deliver(event)
+    def join(self, socket: StreamSocket) -> None:
+        """It waits for no other any longer, and carries the connection."""
+        source, was_carried = self._sources[socket], self.carries
+        source.has_joined = True
+        if self._seam is not None:
+            self._go_on(self._seam.release(source, self._now_s()), is_carried=was_carried)
 
     def waits(self, socket: StreamSocket, beside: Collection[str]) -> bool:
         """Whether something that it said still waits, of other topics than these."""
         return self._seam is not None and self._seam.waits(self._sources[socket], beside)
 
-    def renew(self, socket: StreamSocket, topic: str) -> None:
-        """A topic is subscribed anew on it, while others carry it on."""
+    def holds(self, topic: str) -> bool:
+        """Whether anything of this topic waits, on any of them."""
+        return self._seam is not None and self._seam.holds(topic)
+
+    def forget(self, topic: str) -> None:
+        """It is not subscribed on any of them: what comes of it later begins anew."""
         if self._seam is not None:
-            self._seam.renew(self._sources[socket], topic)
+            self._seam.forget(topic)
 
     def tend(self, *, stays_alone: bool) -> None:
-        """Once a second. Who has been there for a while waits for nobody; who stays alone needs no comparing."""
+        """Once a second. Who proves to have missed nothing joins; who stays alone needs no comparing."""
         if self._seam is None:
             return
         now_s = self._now_s()
-        for socket, source in tuple(self._sources.items()):
-            if socket.is_live and not source.has_joined and now_s - socket.live_s >= HOLD_S:
-                self.release(socket)
+        self._go_on(self._seam.overdue(now_s), is_carried=self.carries)
+        for socket, source in self._sources.items():
+            if socket.is_live and not source.has_joined and not self._seam.waits(source):
+                source.has_joined = self._is_proven(socket, now_s)
         if stays_alone and len(self._sources) == 1 and now_s - self._alone_since_s >= ALONE_S:
             (socket,) = self._sources
-            self.release(socket)
+            self.join(socket)
             self._seam = None
             socket.decoder = socket.session
+
+    def _is_proven(self, socket: StreamSocket, now_s: float) -> bool:
+        since_s = socket.live_s + PROOF_S
+        joined = [one for one in self.joined if one.is_live]
+        if any(one.heard_s >= since_s for one in joined):
+            return True
+        if now_s >= since_s:
+            for one in joined:
+                one.ping_soon()
+        return False
+
+    def _go_on(self, torn: Torn, *, is_carried: bool) -> None:
+        if torn.topics and is_carried:
+            self._on_torn(torn.topics)
+        for event in torn.events:
+            self._deliver(event)

@@ -12,7 +12,7 @@ from perpwire.api_connector.frame_path import FramePath
 from perpwire.api_connector.kept_up import tell_failed
 from perpwire.api_connector.lifecycle import State, TopicState
 from perpwire.api_connector.retry import is_refused_key, is_told
-from perpwire.api_connector.stream_holes import LOST, MUTE, TopicHoles
+from perpwire.api_connector.stream_holes import LOST, MUTE, TORN, TopicHoles
 from perpwire.api_connector.stream_line import StreamLine
 from perpwire.api_connector.stream_socket import StreamSocket
 from perpwire.api_connector.topic_watch import Rhythm, TopicWatch, Verdict
@@ -107,7 +107,7 @@ class StreamConnection:
         self._gate = gate or ConnectGate(clock, venue.connects)
         self._lines = [StreamLine(self, clock, rng, life_s or venue.socket_life_s) for _ in range(max(1, copies))]
         self._tasks: list[asyncio.Task[None]] = []
-        self._sockets = Chorus(frames.deliver, self._now_s)
+        self._sockets = Chorus(frames.deliver, self._are_torn, self._now_s)
         self._live: dict[StreamSocket, None] = {}
         self._rhythms: dict[str, Rhythm] = {}
         self._holes = (holes or _unheard(clock))(self._heard_ns)
@@ -256,17 +256,13 @@ class StreamConnection:
         """Unsubscribe and subscribe one topic, so that the venue sends its snapshot anew."""
         if topic not in self.topics:
             return
-        first, *others = tuple(self._live) or (None,)
-        if first is None:
-            return
         # Of several sockets one brings the snapshot; the others join what follows it.
-        for other in others:
-            await other.unsubscribe([topic])
-            self._sockets.renew(other, topic)
-        await first.unsubscribe([topic])
-        await self._add_to(first, [topic])
-        for other in others:
-            await self._add_to(other, [topic])
+        sockets = tuple(self._live)
+        for socket in sockets:
+            await socket.unsubscribe([topic])
+        self._sockets.forget(topic)
+        for socket in sockets:
+            await self._add_to(socket, [topic])
         self.raise_refusals([topic])
 
     async def ask(self) -> None:
@@ -325,7 +321,7 @@ class StreamConnection:
             watch=TopicWatch(self._feed, self._rhythms),
             on_control=self._on_control,
         )
-        self._sockets.enter(socket, is_alone=not self._live)
+        self._sockets.enter(socket)
         return socket
 
     async def furnish(self, socket: StreamSocket, *, again: bool) -> None:
@@ -356,16 +352,18 @@ class StreamConnection:
         """See stream_line.Owner."""
         self._gate.came_through()
         self._failing = None
-        was_live = bool(self._live)
         self._live[socket] = None
         if self._first_outcome is not None and not self._first_outcome.done():
             self._first_outcome.set_result(None)
             for line in self._lines[1:]:
                 self._begin(line)
+        if not self._sockets.carries:
+            self._is_back(socket)
+            self._sockets.join(socket)
+
+    def _is_back(self, socket: StreamSocket) -> None:
         self.trouble = ""
-        if was_live:
-            return
-        for topic in socket.confirmed:  # of a successor that was acknowledged before the old socket was lost
+        for topic in socket.confirmed:  # some were acknowledged before the old socket was lost
             self._holes.back(topic)
         if self._lost_since_s is not None:
             outage_s = self._now_s() - self._lost_since_s
@@ -377,22 +375,28 @@ class StreamConnection:
 
     def is_lost(self, socket: StreamSocket, reason: str) -> None:
         """See stream_line.Owner."""
-        if socket in self._live:
-            del self._live[socket]
-            if self._live:
-                self.reconnects += 1
-        if self._live:
+        was_live = socket in self._live
+        self._live.pop(socket, None)
+        if self._sockets.carries:
+            self.reconnects += was_live
+            self._sockets.leave(socket)
             return
         for topic in self.topics:
             self._holes.away(topic, LOST)
         self.trouble = reason
-        if self._lost_since_s is not None:
-            return
-        self._lost_since_s = self._now_s()
-        self._attempts = 0
-        self._tell(ConnectionLost, reason)
-        if self._on_state is not None:
-            self._on_state(False)
+        if self._lost_since_s is None:
+            self._lost_since_s = self._now_s()
+            self._attempts = 0
+            self._tell(ConnectionLost, reason)
+            if self._on_state is not None:
+                self._on_state(False)
+        other = next(iter(self._live), None)
+        if other is not None:
+            # It has not proved that it heard what the lost one did: what lies between is not known.
+            self._is_back(other)
+        self._sockets.leave(socket)
+        if other is not None:
+            self._sockets.join(other)
 
     def has_failed(self, error: Exception, reason: str, failures: int) -> bool:
         """See stream_line.Owner."""
@@ -429,10 +433,12 @@ class StreamConnection:
         if not verdict.is_dead or any(_is_helpless(self._rhythms.get(topic)) for topic in verdict.silent):
             for topic in verdict.silent:
                 self._see_to_silent(topic)
-        if verdict.stale and not self._told.issuperset(verdict.stale):
-            for topic in verdict.stale:
+        # What another copy of the socket says is not mute.
+        stale = tuple(topic for topic in verdict.stale if not self._speaks(topic))
+        if stale and not self._told.issuperset(stale):
+            for topic in stale:
                 self._note(topic, TopicState.STALE)
-            self._tell(StreamStale, topics=verdict.stale, silent_s=verdict.silent_s)
+            self._tell(StreamStale, topics=stale, silent_s=verdict.silent_s)
         return [topic for topic in verdict.bad if topic not in self._elsewhere]
 
     def _see_to_silent(self, topic: str) -> None:
@@ -459,7 +465,7 @@ class StreamConnection:
             if self._speaks(topic):
                 self._holes.back(topic)
         for topic in tuple(self._told):
-            if self.topic_state(topic) is TopicState.LIVE:
+            if self._speaks(topic):
                 self._told.discard(topic)
                 self._on_topic(topic, TopicState.LIVE)
 
@@ -468,9 +474,19 @@ class StreamConnection:
             self._told.add(topic)
             self._on_topic(topic, state)
 
-    def release(self, socket: StreamSocket) -> None:
+    def join(self, socket: StreamSocket) -> None:
         """See stream_line.Owner."""
-        self._sockets.release(socket)
+        self._sockets.join(socket)
+
+    def _are_torn(self, topics: Iterable[str]) -> None:
+        """What comes next of them is not what follows."""
+        for topic in topics:
+            if topic in self.topics:
+                self._holes.away(topic, TORN)
+                self._holes.back(topic)
+                if topic not in self._told:
+                    self._on_topic(topic, TopicState.STALE)
+                    self._on_topic(topic, TopicState.LIVE)
 
     def waits(self, socket: StreamSocket, beside: Collection[str]) -> bool:
         """See stream_line.Owner."""
@@ -526,7 +542,8 @@ class StreamConnection:
             # At once: what it says comes behind this.
             for topic in control.topics:
                 if topic in self.topics and topic not in control.again:
-                    self._holes.acknowledged(topic)
+                    if not (self._sockets.carries and self._holes.was_there(topic)):
+                        self._holes.acknowledged(topic)
                     if not self._live:
                         self._holes.back(topic)
         elif control.kind == "token_expired":
@@ -549,10 +566,13 @@ class StreamConnection:
         )
 
     def _speaks(self, topic: str) -> bool:
-        return any(socket.watch.state(topic) is TopicState.LIVE for socket in self._live)
+        """And what it says is delivered."""
+        speaks = any(socket.watch.state(topic) is TopicState.LIVE for socket in self._live)
+        return speaks and not self._sockets.holds(topic)
 
     def _heard_ns(self, topic: str) -> int:
-        return max((socket.session.heard_ns(topic) for socket in self._sockets), default=0)
+        """Of what was delivered."""
+        return max((socket.session.heard_ns(topic) for socket in self._sockets.joined), default=0)
 
     def _now_s(self) -> float:
         return self._clock.monotonic_ns() / 1e9

@@ -8,11 +8,11 @@ import random
 from collections.abc import Awaitable, Collection
 from typing import Protocol
 
-from perpwire.api_connector.chorus import HOLD_S
 from perpwire.api_connector.retry import is_refused_key, is_told, reconnect_pause_s
 from perpwire.api_connector.stream_socket import StreamSocket
 from perpwire.api_connector.topic_watch import Verdict
 from perpwire.clock import Clock
+from perpwire.data_processor.seam import LATE_S
 from perpwire.errors import APIError
 from perpwire.transport.base import TransportFailed
 
@@ -35,9 +35,6 @@ LINGER_S = 3.0
 
 RECENT_S = 2.5
 """What was heard so lately speaks."""
-
-LATE_S = 15.0
-"""What a new socket says waits at most so long for an old one that speaks, and is behind."""
 
 PROOF_S = 35.0
 """A successor that is deaf to what the old socket hears, for so long, is given up."""
@@ -89,8 +86,8 @@ class Owner(Protocol):
         """Once a second."""
         ...
 
-    def release(self, socket: StreamSocket) -> None:
-        """What it says waits for no other socket any longer."""
+    def join(self, socket: StreamSocket) -> None:
+        """What it says waits for no other socket any longer; it carries the connection."""
         ...
 
     def waits(self, socket: StreamSocket, beside: Collection[str]) -> bool:
@@ -265,11 +262,7 @@ class StreamLine:
             mute = [
                 topic for topic in heir.confirmed if not old.watch.spoke_since(topic, max(began_s, now_s - RECENT_S))
             ]
-            waits = self._owner.waits(heir, mute)
-            if aside_s >= (LATE_S if waits else HOLD_S):
-                self._owner.release(heir)
-                waits = False
-            if aside_s < LINGER_S or waits:
+            if aside_s < LINGER_S or (aside_s < LATE_S + BEAT_S and self._owner.waits(heir, mute)):
                 continue
             # What the old one has heard since, it must have heard too, give or take a beat.
             missing = [
@@ -284,8 +277,8 @@ class StreamLine:
                 return False
 
     async def _taken(self, old: StreamSocket, heir: asyncio.Task[StreamSocket | None]) -> StreamSocket | None:
-        """The successor, as soon as it is there; where the old socket has ended meanwhile, it is lost until then."""
-        if old.ended.done() and not heir.done():
+        """The successor, as soon as it is there; the old socket may have ended meanwhile."""
+        if old.ended.done():
             self._owner.is_lost(old, old.ended.result())
         new = await heir
         if new is None:
@@ -293,7 +286,8 @@ class StreamLine:
         self.successions += 1
         self._in_vain = 0
         self.socket = new
-        self._owner.release(new)
+        if not old.ended.done():
+            self._owner.join(new)
         self._owner.is_live(new)
         old.close()
         self._owner.discard(old)

@@ -42,6 +42,7 @@ class StreamSocket:
         ended: Done when it is over, with the reason.
         opened_s: When it was opened, our own time.
         live_s: When it became live.
+        heard_s: When it was heard last, or up to a beat before.
     """
 
     def __init__(
@@ -70,6 +71,8 @@ class StreamSocket:
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.opened_s = 0.0
         self.live_s = 0.0
+        self.heard_s = 0.0
+        self._beat_s = 0.0
         self.canary: str | None = None
         self._venue = venue
         self._hosts = hosts
@@ -300,6 +303,7 @@ class StreamSocket:
         self._beats_since_ping_s += step_s
         if self._was_heard:
             self._was_heard, self._unheard_s = False, 0.0
+            self.heard_s = self._beat_s
         else:
             self._unheard_s += step_s
         pong_s = min(PONG_TIMEOUT_S, self._heartbeat_s)
@@ -308,6 +312,11 @@ class StreamSocket:
         elif self._beats_since_ping_s >= self._heartbeat_s:
             self._beats_since_ping_s = 0.0
             await self._ping()
+        self._beat_s = self._now_s()
+
+    def ping_soon(self) -> None:
+        """With the next beat, so that something is heard."""
+        self._beats_since_ping_s = self._heartbeat_s
 
     async def _ping(self) -> None:
         frame = self.session.ping()

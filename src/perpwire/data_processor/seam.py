@@ -3,21 +3,20 @@
 Used while more than one socket carries the same topics: a successor beside the one that it replaces, or copies that the
 user asked for. The events of one topic, kind and symbol are one sequence, and every socket says that sequence, one a
 little later than the other. What was delivered of it is kept as a log; each socket has its place in it. What a socket
-says next is either what stands at its place, and then it was delivered, or it is new.
+says next is what stands at its place or behind it, and then it was delivered; or else, where it is at the end, new. No
+number is ever compared with another, so that a venue may count anew, or miscount.
 
-A socket that has just come must find its place first: the one before it may still be behind. Until they meet, or the
-other is gone, what it says waits.
-
-A position or a balance is whole in each message: one that a later one has overtaken on another socket would set it
-back, and is let go of. What is older the venue's time says, which is believed for that alone: of two sockets, within
-seconds of our own, and never of what a socket says that is not behind. So a step of the venue's clock stops nothing.
+A socket that says what nobody knows, and is not at the end, has missed something, or is ahead of the others: one that
+has just come, one that was mute, one that was told nonsense. What it says is held until they meet. It is let go unmet
+when there is nobody left to meet, or nobody says anything any more; then the topic is torn: what lies between is not
+known. What a socket holds that ends meanwhile is held on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from perpwire.model.account import Balance, Position
 from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, Trade
@@ -29,164 +28,200 @@ TAIL = 32
 LOG = 4096
 """And of those that one has not said yet; twice as many at most."""
 
+HOLD_S = 5.0
+"""What a socket says waits at most so long for others that are mute."""
 
-OVERTAKEN_S = 5.0
-"""By so much a socket may be behind another one, and its venue's time be believed."""
+LATE_S = 15.0
+"""And so long for others that speak, and are behind."""
+
+IN_TIME_S = 1.0
+"""What has waited for less may have come just now on all of them."""
 
 
 class Source:
     """One socket.
 
     Attributes:
-        has_joined: What it says need not wait for any other.
+        has_joined: All that is said from now on it says too, and what was said before the others have brought.
     """
 
-    def __init__(self, *, has_joined: bool) -> None:
+    def __init__(self, *, has_joined: bool = False) -> None:
         self.has_joined = has_joined
 
 
-class _State:
-    """What was delivered of a position or balance, and who has said it or what came after it."""
+class Torn(NamedTuple):
+    """What may go on.
 
-    __slots__ = ("event", "key", "said_by")
+    Attributes:
+        events: In order.
+        topics: Those of which something before these events may be missing.
+    """
 
-    def __init__(self, event: Event, key: Any, source: Source) -> None:
-        self.event = event
-        self.key = key
-        self.said_by = {source}
+    events: list[Event]
+    topics: list[str]
 
-    def is_past(self, received_ns: int) -> bool:
-        return not 0 <= received_ns - self.event.received_ns <= 1_000_000_000 * OVERTAKEN_S
 
-    def has_overtaken(self, event: Event) -> bool:
-        """By the venue's clock, which may have been put back: so both must have come and been made at about one
-        time."""
-        older_ms = self.event.venue_time_ms - event.venue_time_ms
-        return bool(event.venue_time_ms) and 0 < older_ms <= 2000 * OVERTAKEN_S and not self.is_past(event.received_ns)
+class _Held:
+    """What waits of one socket.
+
+    Attributes:
+        since_s: When it was first seen to wait; None: it has not been looked at.
+        said: How much had been delivered then.
+    """
+
+    __slots__ = ("events", "said", "since_s")
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.since_s: float | None = None
+        self.said = 0
 
 
 class _Sequence:
     """Events of one topic, kind and symbol."""
 
-    __slots__ = ("_sources", "held", "key", "log", "newest", "places", "states", "subject")
+    __slots__ = ("held", "is_state", "key", "last_ms", "log", "places", "said", "sources")
 
-    def __init__(
-        self,
-        key: Callable[[Any], Any],
-        places: dict[Source, int],
-        sources: Collection[Source],
-        subject: Callable[[Any], Any] | None,
-    ) -> None:
-        self._sources = sources
-        self.subject = subject
-        self.states: dict[Any, list[_State]] = {}
+    def __init__(self, key: Callable[[Any], Any], is_state: bool, sources: Collection[Source]) -> None:
         self.key = key
+        self.is_state = is_state
+        self.sources = sources
         self.log: list[Any] = []
-        self.newest: int | None = None
-        self.places = places
-        self.held: dict[Source, list[Event]] = {}
+        # Who has joined has said nothing of it yet, and was there.
+        self.places = {source: 0 for source in sources if source.has_joined}
+        self.held: dict[Source, _Held] = {}
+        self.said = 0
+        self.last_ms = 0
 
-    def take(self, source: Source, event: Event, waits: bool, out: list[Event]) -> None:
+    def take(self, source: Source, event: Event, out: list[Event]) -> None:
         """Add what is new to `out`, what waits elsewhere and may now go included."""
+        key, log = self.key(event), self.log
         place = self.places.get(source)
         if place is not None:
-            self._place(source, place, event, out)
-        elif waits:
-            self.held.setdefault(source, []).append(event)
-            self.meet(source, out)
-        else:
-            said = self._after_last(self.key(event))
-            self.places[source] = len(self.log) if said is None else said
-            if said is None:
-                self._place(source, len(self.log), event, out)
-            else:
-                self._has_said(source, event)
-
-    def _place(self, source: Source, place: int, event: Event, out: list[Event]) -> None:
-        """Of a socket that has its place."""
-        key, log = self.key(event), self.log
-        at = place
-        while at < len(log):
-            if log[at] == key:
-                self.places[source] = at + 1
-                self._has_said(source, event)
+            end = len(log)
+            for at in range(place, end):
+                if log[at] == key:
+                    self.places[source] = at + 1
+                    return
+            if place < end and not self._has_only_repeats(place) and self._waits(source):
+                del self.places[source]
+                self._hold(source, event)
                 return
-            at += 1
-        if self.subject is not None and self._is_overtaken(source, event, key):
-            return
-        if type(key) is int:
-            if self.newest is not None and key < self.newest and key != 1:
-                return  # overtaken by what came after it
-            self.newest = key
-        elif isinstance(event, BookSnapshot):
-            self.newest = event.update_id
+        else:
+            met = self._after_last(key)
+            if met is not None:
+                self.held.pop(source, None)
+                self.places[source] = met
+                return
+            if source in self.held or self._waits(source):
+                self._hold(source, event)
+                return
+        self._say(source, key, event, out)
+
+    def _say(self, source: Source, key: Any, event: Event, out: list[Event]) -> None:
+        log = self.log
+        if self.is_state and key in log and log[-1] != key:
+            self.places[source] = len(log)
+            return  # an older state that was told again sets nothing back
+        if self.held:
+            self._fill_in(key, event, out)
         log.append(key)
         self.places[source] = len(log)
+        self.said += 1
+        self.last_ms = event.venue_time_ms
         out.append(event)
         if len(log) > 2 * TAIL:
             self._shorten()
         for other in tuple(self.held):
-            self.meet(other, out)
+            self._meet(other, key, out)
 
-    def _is_overtaken(self, source: Source, event: Event, key: Any) -> bool:
-        """Of a position or balance: what was delivered is newer. If not, `event` is the newest from now on."""
-        assert self.subject is not None
-        subject = self.subject(event)
-        states = self.states.get(subject, [])
-        if any(
-            state.has_overtaken(event) and (source not in state.said_by or key in self.log) for state in states[-TAIL:]
-        ):
-            return True
-        late = [state for state in states[-TAIL:] if not state.is_past(event.received_ns)]
-        for state in late:
-            state.said_by.add(source)
-        self.states[subject] = [*late, _State(event, key, source)]
-        return False
-
-    def _has_said(self, source: Source, event: Event) -> None:
-        """It said what had been delivered."""
-        if self.subject is None:
+    def _fill_in(self, key: Any, event: Event, out: list[Event]) -> None:
+        """What another socket holds from before `event`, and nobody has said: this one was mute then."""
+        for held in tuple(self.held.values()):
+            if (at := self._last_of(held, key)) is None:
+                continue
+            missed = [
+                one
+                for one in held.events[:at]
+                if self.last_ms < one.venue_time_ms <= event.venue_time_ms and not isinstance(one, BookSnapshot)
+            ]
+            for one in missed:
+                self.log.append(self.key(one))
+            out += missed
             return
-        key, states = self.key(event), self.states.get(self.subject(event), ())
-        at = next((n for n, state in enumerate(states) if state.key == key), -1)
-        for state in states[: at + 1]:
-            state.said_by.add(source)
 
-    def meet(self, source: Source, out: list[Event]) -> None:
-        """Find the place of one that waits, if what it has said was delivered meanwhile."""
-        held = self.held[source]
-        for index in range(len(held) - 1, -1, -1):
-            place = self._after_last(self.key(held[index]))
-            if place is not None:
-                self._has_said(source, held[index])
-                del self.held[source]
-                self.places[source] = place
-                for event in held[index + 1 :]:
-                    self.take(source, event, False, out)
-                return
+    def _meet(self, source: Source, key: Any, out: list[Event]) -> None:
+        """What was just delivered, one that waits may have said: then it has found its place."""
+        held = self.held.get(source)
+        if held is None or (at := self._last_of(held, key)) is None:
+            return
+        self._go_on(source, held.events[at + 1 :], out)
 
     def release(self, source: Source, out: list[Event]) -> None:
         """It need wait no longer."""
-        held = self.held.pop(source, None)
-        if held is None:
-            return
+        self._go_on(source, self.held[source].events, out)
+
+    def _go_on(self, source: Source, events: list[Event], out: list[Event]) -> None:
+        del self.held[source]
         self.places[source] = len(self.log)
-        for event in held:
-            self.take(source, event, False, out)
+        for event in events:
+            self.take(source, event, out)
+        if source not in self.sources:
+            self.places.pop(source, None)
 
     def leave(self, source: Source) -> None:
         self.places.pop(source, None)
-        self.held.pop(source, None)
+
+    def next_to_go(self) -> Source | None:
+        """One that waits for nobody."""
+        return next((source for source in self.held if not self._waits(source)), None)
+
+    def is_overdue(self, source: Source, now_s: float) -> bool:
+        """Whether it has waited in vain."""
+        held = self.held[source]
+        if held.since_s is None:
+            held.since_s, held.said = now_s, self.said
+        if now_s - held.since_s < HOLD_S:
+            return False
+        if held.events[0].venue_time_ms <= self.last_ms:
+            # They have gone past it without a word of it. What is newer may still be met.
+            held.events = [event for event in held.events if event.venue_time_ms > self.last_ms]
+            held.since_s, held.said = now_s, self.said
+            if not held.events:
+                del self.held[source]
+            return False
+        return now_s - held.since_s >= (HOLD_S if held.said == self.said else LATE_S)
+
+    def is_behind(self, source: Source, now_s: float) -> bool:
+        """Whether others are behind what it holds: by more than what comes at about the same time on all."""
+        held = self.held.get(source)
+        return held is not None and held.since_s is not None and now_s - held.since_s >= IN_TIME_S
+
+    def _hold(self, source: Source, event: Event) -> None:
+        self.held.setdefault(source, _Held()).events.append(event)
+
+    def _waits(self, source: Source) -> bool:
+        """Whether there is another one that it may meet: that says this sequence, or would if there were any of it."""
+        return any(
+            other is not source and other not in self.held and (other.has_joined or other in self.places)
+            for other in self.sources
+        )
+
+    def _has_only_repeats(self, place: int) -> bool:
+        """After its place there is only, once more, what it has said last."""
+        return place > 0 and all(key == self.log[place - 1] for key in self.log[place:])
+
+    def _last_of(self, held: _Held, key: Any) -> int | None:
+        events = held.events
+        return next((at for at in range(len(events) - 1, -1, -1) if self.key(events[at]) == key), None)
 
     def _after_last(self, key: Any) -> int | None:
-        for at in range(len(self.log) - 1, -1, -1):
-            if self.log[at] == key:
-                return at + 1
-        return None
+        log = self.log
+        return next((at + 1 for at in range(len(log) - 1, -1, -1) if log[at] == key), None)
 
     def _shorten(self) -> None:
         """Forget what all have said; a socket that has said nothing of this yet has to look for its place in it."""
-        all_have_a_place = len(self.places) == len(self._sources)
+        all_have_a_place = len(self.places) == len(self.sources)
         said_by_all = min(self.places.values()) if all_have_a_place else 0
         gone = min(said_by_all, len(self.log) - TAIL)
         if len(self.log) > 2 * LOG:
@@ -202,39 +237,44 @@ class Seam:
     """See module docstring."""
 
     def __init__(self) -> None:
-        self._sequences: dict[tuple[str, Any, str], _Sequence] = {}
+        self._sequences: dict[tuple[str, Any, Any], _Sequence] = {}
         self._sources: dict[Source, None] = {}
 
     def enter(self, source: Source) -> None:
         self._sources[source] = None
 
-    def leave(self, source: Source) -> None:
-        self._sources.pop(source, None)
-        for sequence in self._sequences.values():
-            sequence.leave(source)
-
     def fresh(self, source: Source, topic: str, events: Iterable[Event]) -> list[Event]:
         """Of what a socket has just said, what nobody has said before; and what may go on by it."""
         out: list[Event] = []
-        waits = not source.has_joined
         for event in events:
-            kind, key, subject = _KINDS.get(type(event)) or _learn(type(event))
-            sequence = self._sequences.get((topic, kind, event.symbol))
+            kind, key, part = _KINDS.get(type(event)) or _learn(type(event))
+            of = event.symbol if part is None else (event.symbol, part(event))
+            sequence = self._sequences.get((topic, kind, of))
             if sequence is None:
-                # Those that were here before were alone: what they say is new.
-                places = {one: 0 for one in self._sources if one.has_joined}
-                sequence = _Sequence(key, places, self._sources, subject)
-                self._sequences[topic, kind, event.symbol] = sequence
-            sequence.take(source, event, waits, out)
+                sequence = self._sequences[topic, kind, of] = _Sequence(key, part is not None, self._sources)
+            sequence.take(source, event, out)
         return out
 
-    def release(self, source: Source) -> list[Event]:
+    def leave(self, source: Source) -> Torn:
+        """It says nothing any more. Gives what waited for it alone."""
+        self._sources.pop(source, None)
+        for sequence in self._sequences.values():
+            sequence.leave(source)
+        gone_on = self._let_go(_Sequence.next_to_go)
+        if not any(one.has_joined for one in self._sources):
+            # Whoever says what comes next may count from 1.
+            self._sequences = {name: sequence for name, sequence in self._sequences.items() if sequence.places}
+        return gone_on
+
+    def release(self, source: Source, now_s: float) -> Torn:
         """From now on it waits for nobody; gives what has waited."""
         source.has_joined = True
-        out: list[Event] = []
-        for sequence in self._sequences.values():
-            sequence.release(source, out)
-        return out
+        late = [topic for (topic, _, _), one in self._sequences.items() if one.is_behind(source, now_s)]
+        return Torn(self._let_go(lambda one: source if source in one.held else None).events, late)
+
+    def overdue(self, now_s: float) -> Torn:
+        """What has waited in vain. To be asked about once a second."""
+        return self._let_go(lambda one: next((it for it in tuple(one.held) if one.is_overdue(it, now_s)), None))
 
     def waits(self, source: Source, beside: Collection[str] = ()) -> bool:
         """Whether anything that it said waits, of other topics than these."""
@@ -242,14 +282,22 @@ class Seam:
             source in sequence.held and topic not in beside for (topic, _, _), sequence in self._sequences.items()
         )
 
-    def renew(self, source: Source, topic: str) -> None:
-        """A topic is subscribed anew on one of several sockets: it has to find its place again."""
-        source.has_joined = False
-        for (name, _, _), sequence in self._sequences.items():
-            if name == topic:
-                sequence.leave(source)
-            elif source not in sequence.held:
-                sequence.places.setdefault(source, len(sequence.log))
+    def holds(self, topic: str) -> bool:
+        """Whether anything of this topic waits."""
+        return any(sequence.held for (name, _, _), sequence in self._sequences.items() if name == topic)
+
+    def forget(self, topic: str) -> None:
+        """It is no longer subscribed: what it says later begins anew."""
+        self._sequences = {name: sequence for name, sequence in self._sequences.items() if name[0] != topic}
+
+    def _let_go(self, which: Callable[[_Sequence], Source | None]) -> Torn:
+        gone_on = Torn([], [])
+        for (topic, _, _), sequence in self._sequences.items():
+            while sequence.held and (source := which(sequence)) is not None:
+                sequence.release(source, gone_on.events)
+                if topic not in gone_on.topics:
+                    gone_on.topics.append(topic)
+        return gone_on
 
 
 class Sieve:
@@ -272,8 +320,8 @@ class Sieve:
 _Key = Callable[[Any], Any]
 
 _KINDS: dict[type[Event], tuple[Any, _Key, _Key | None]] = {}
-"""Class of event -> which sequence it is part of, the key by which it is known, and of what it is the whole state, if
-it is one."""
+"""Class of event -> which sequence it is part of, the key by which it is known, and of what part of the account it is
+the whole state, if it is one: each part is a sequence of its own."""
 
 
 def _book_key(event: BookDelta | BookSnapshot) -> Any:
@@ -291,7 +339,7 @@ def _learn(kind: type[Event]) -> tuple[Any, _Key, _Key | None]:
     else:
         # All that it says; when it arrived is not part of that.
         key = attrgetter(*(name for name in kind.__struct_fields__ if name != "received_ns"))
-        subject = "position_side" if issubclass(kind, Position) else "asset" if issubclass(kind, Balance) else ""
-        found = (kind, key, attrgetter(subject) if subject else None)
+        part = "position_side" if issubclass(kind, Position) else "asset" if issubclass(kind, Balance) else ""
+        found = (kind, key, attrgetter(part) if part else None)
     _KINDS[kind] = found
     return found

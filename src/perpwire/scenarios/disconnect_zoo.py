@@ -216,30 +216,3 @@ async def sockets_grow_old(run: Run) -> None:
         run.check(bool(rotated) and max(rotated) <= late_s + 10, f"replaced at {[round(one) for one in rotated]} s")
         run.check(max(rotated) - min(rotated) > 3, f"all were replaced at once: {[round(one) for one in rotated]} s")
         await run.clock.sleep(30)
-
-
-@scenario(options={"rate": 6.0}, settle_s=5.0)
-async def duplicate_connections(run: Run) -> None:
-    """Two sockets carry each stream; one or the other is cut again and again: nothing is lost, nothing comes twice."""
-    client = Streaming(run, StreamSettings(copies=2))
-    names = [name for name in STREAMS[run.venue] if "BTC" in name.upper()]
-    names = [name for name in names if "kline" not in name]
-    async with client.manager:
-        await client.connect(names)
-        await run.clock.sleep(3)
-        for _ in range(3):
-            # Long enough for the last one that was lost to have been found out and replaced.
-            await run.clock.sleep(run.random.uniform(19, 24))
-            path = run.random.choice([one.path for one in run.host.connections.values()])
-            run.fault(
-                run.random.choice(
-                    (
-                        Reset(which="one", route=path),
-                        Close(code=1001, which="one", route=path),
-                        Silence(what="all", which="one", route=path, seconds=15.0),
-                        Silence(what="data", which="one", route=path, seconds=15.0),
-                    )
-                )
-            )
-        await run.clock.sleep(20)
-        run.check(not any(isinstance(one, ConnectionLost) for one in client.incidents), "both sockets were lost")

@@ -31,6 +31,7 @@ MODULES = (
     "pong_alive_silence",
     "acknowledged_no_data",
     "disconnect_zoo",
+    "duplicate_connections",
     "book_torture",
     "burst",
 )

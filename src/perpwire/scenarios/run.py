@@ -66,6 +66,7 @@ class Run:
         is_real: Whether it is played over real sockets, by the machine's clock.
         slack_s: What may be added to every limit of time there.
         follows_account: Whether the account stream was opened: then the connector has to know the account.
+        is_compared: What was delivered is compared with what was sent; False: the scenario does so itself.
         tap: What the connector sends.
         broken: What a scenario found not to hold; see `check`.
     """
@@ -88,6 +89,7 @@ class Run:
         self.books: dict[str, LocalBook] = {}
         self.symbols: tuple[str, ...] = ()
         self.follows_account = False
+        self.is_compared = True
         self.wanted: set[str] = set()
         """Topics that others than the connector have subscribed."""
         self.fills_before = 0

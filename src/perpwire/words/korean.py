@@ -312,6 +312,7 @@ REASONS: Mapping[str, str] = {
     "connection to {host} refused": "{host} 연결이 거부됨",
     "its stream is mute": "스트림에 데이터가 없음",
     "the topic was mute": "스트림에 데이터가 없음",
+    "one socket went on where the other had not come to": "한 소켓의 데이터가 다른 소켓의 데이터와 이어지지 않음",
     "no data for {seconds} s": "{seconds}초 동안 데이터가 없음",
     "silent for {seconds} s, pings unanswered": "{seconds}초 동안 데이터도 핑 응답도 없음",
     "a subscription was not answered": "구독 요청에 응답이 없음",

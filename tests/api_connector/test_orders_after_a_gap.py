@@ -87,7 +87,7 @@ def test_what_the_stream_says_late_of_an_order_that_has_ended_is_not_told_and_is
         await scene.connector.cancel_order("BTCUSDT", placed.order_id)
         await scene.sleep(60)
         assert [one.status for one in scene.of(Order)] == [OrderStatus.CANCELED]
-        assert scene.connector.account_state.orders.late == 1
+        assert scene.connector.account_state.late_orders == 1
 
     watched(venue, scenario)
 
@@ -268,6 +268,6 @@ def test_half_an_hour_with_orders_answered_and_told_has_no_gap(venue: str) -> No
             await scene.sleep(83)
         assert scene.of(Gap) == []
         assert not [one for one in scene.of(Order) if one.recovered]
-        assert scene.connector.account_state.orders.late == 0
+        assert scene.connector.account_state.late_orders == 0
 
     watched(venue, scenario)

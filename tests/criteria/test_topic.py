@@ -88,3 +88,46 @@ def test_topic_1_to_give_up_one_topic_leaves_the_others_as_they_are(venue: str) 
             run.check(not client.incidents, f"told: {client.incidents}")
 
     assert played(scenario, venue).problems == []
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_topic_1_of_the_accounts_topics_the_last_iterator_ends_its_own_and_no_iterator_what_the_account_stands_on(
+    venue: str,
+) -> None:
+    """Orders, fills, positions and balances are what is known of the account goes by, iterators or none: see
+    decisions.md. Fast fills are there for their iterators alone."""
+
+    async def scenario(run: Run) -> None:
+        connector = run.connector
+        fast = {topic.name for topic in connector.venue.fast_fill_topics()}
+        needed = {topic.name for topic in connector.venue.private_topics()}
+
+        def subscribed() -> set[str]:
+            return {topic for _, topic in connector.streams.topics}
+
+        one, other = await connector.watch_fast_fills(), await connector.watch_fast_fills()
+        orders, fills = await connector.watch_orders(), await connector.watch_fills()
+        run.check(subscribed() == needed | fast, f"subscribed: {subscribed()}")
+        one.close()
+        one.close()
+        await run.clock.sleep(1)
+        run.check(subscribed() == needed | fast, "it was ended with an iterator left")
+        other.close()
+        orders.close()
+        await run.clock.sleep(1)
+        run.check(subscribed() == needed, f"subscribed: {subscribed()}")
+        run.check(connector.is_account_stream_live, "the account's stream was taken along")
+        await run.place("BTCUSDT", "BUY", "0.01")
+        await run.clock.sleep(1)
+        run.check(fills.waiting > 0, "another iterator was taken along")
+        fills.close()
+        price = run.host.exchange.mark_price("BTCUSDT") * Decimal("0.9")
+        resting = await run.place("BTCUSDT", "BUY", "0.01", order_type="LIMIT", price=price, round="down")
+        await run.clock.sleep(1)
+        known = [order.order_id for order in connector.account_state.open_orders]
+        run.check(resting is not None and known == [resting.order_id], f"the account is not followed any more: {known}")
+        again = await connector.watch_fast_fills()
+        run.check(subscribed() == needed | fast, "it did not come back")
+        again.close()
+
+    assert played(scenario, venue, rate=0.5).problems == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 
 from perpwire.api_connector.account_watch import AccountWatch
 from perpwire.api_connector.clock_sync import ClockSync
@@ -130,18 +130,22 @@ class PrivateStream:
             await self.open()
             await self._add(topics)
 
-    async def watch_fast_fills(self) -> None:
-        """Open the stream and subscribe what brings fast fills, where that is a topic of its own.
+    async def watch_fast_fills(self, holder: Hashable) -> None:
+        """Open the stream and subscribe what brings fast fills, where that is a topic of its own, for a holder.
 
         Raises:
             As open.
         """
         await self.open()
-        await self._add(self._venue.fast_fill_topics())
+        await self._add(self._venue.fast_fill_topics(), holder)
 
-    async def _add(self, topics: Iterable[Topic]) -> None:
-        if self._connection is not None:
-            await self._streams.add(self._connection, [Use(ACCOUNT, topic) for topic in topics])
+    def release_fast_fills(self, holder: Hashable) -> None:
+        """A holder needs them no more; with the last one the topic ends."""
+        self._streams.release(self._venue, [Use(holder, topic) for topic in self._venue.fast_fill_topics()])
+
+    async def _add(self, topics: Sequence[Topic], holder: Hashable = ACCOUNT) -> None:
+        if self._connection is not None and topics:
+            await self._streams.add(self._connection, [Use(holder, topic) for topic in topics])
 
     async def ask(self, patience_s: float) -> float | None:
         """Seconds until the venue's service has answered a harmless question over the stream; None: it has not."""

@@ -203,10 +203,12 @@ class WatchMethods(StreamMethods):
         return await self._watch_account(Fill)
 
     async def watch_fast_fills(self) -> EventQueue[FastFill | Gap]:
-        """The first word of each fill, some milliseconds sooner and with less in it."""
-        queue = await self._watch_account(FastFill)
+        """The first word of each fill, some milliseconds sooner and with less in it. At Bybit it is a topic of its own,
+        which ends with the last of these iterators."""
+        private, holder = self._running.private, object()
+        queue = await self._watch_account(FastFill, lambda: private.release_fast_fills(holder))
         try:
-            await self._running.private.watch_fast_fills()
+            await private.watch_fast_fills(holder)
         except BaseException:
             queue.close()
             raise
@@ -226,11 +228,11 @@ class WatchMethods(StreamMethods):
         the latest after five minutes; docs/account-stream.md says what can't be known."""
         return await self._watch_account(AccountEvent)
 
-    async def _watch_account(self, kind: type[E]) -> EventQueue[E | Gap]:
+    async def _watch_account(self, kind: type[E], on_end: Callable[[], None] | None = None) -> EventQueue[E | Gap]:
         ours = self.venue.name
         queue = self.streams.watch(
             kind, limit=MOST_WAITING, overflow="drop_oldest", where=lambda event: event.venue == ours,
-            on_dropped=self._running.private.read_again,
+            on_dropped=self._running.private.read_again, on_end=on_end,
         )  # fmt: skip
         try:
             await self.open_account_stream()

@@ -30,6 +30,11 @@ class AccountState:
         """Oldest first; () while the account's stream is not followed."""
         return self.orders.open_orders if self.follows else ()
 
+    @property
+    def late_orders(self) -> int:
+        """Events of orders that came too late: handlers had been told that, or what came after it."""
+        return self.orders.late
+
     def follow(self) -> None:
         """The account's stream is being opened. Of what replies told of long ago it may have missed the end."""
         self.orders.forget_replies(LAG_S)

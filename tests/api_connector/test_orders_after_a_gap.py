@@ -271,3 +271,32 @@ def test_half_an_hour_with_orders_answered_and_told_has_no_gap(venue: str) -> No
         assert scene.connector.account_state.late_orders == 0
 
     watched(venue, scenario)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_conditional_orders_that_the_stream_told_are_not_told_again_by_readings(venue: str) -> None:
+    async def scenario(scene: Scene) -> None:
+        connector, exchange = scene.connector, scene.world.simulation.exchanges[venue]
+        await connector.place_order("BTCUSDT", "BUY", "0.05")
+        mark = exchange.mark_price("BTCUSDT")
+        stops: tuple[tuple[str, dict[str, Any]], ...] = (
+            ("0.98", {"order_type": "STOP", "quantity": "0.01", "price": mark * Decimal("0.95")}),
+            ("0.98", {"order_type": "STOP", "quantity": "0.01", "price": mark * Decimal("1.01")}),
+            ("0.97", {"order_type": "STOP_MARKET", "quantity": "0.01"}),
+            ("0.96", {"order_type": "STOP_MARKET", "quantity": None, "close_position": True}),
+            ("0.5", {"order_type": "STOP_MARKET", "quantity": "0.01"}),
+        )
+        for share, how in stops:
+            await connector.place_order("BTCUSDT", "SELL", trigger_price=mark * Decimal(share), round="nearest", **how)
+        await scene.sleep(5)
+        scene.fault(MovePrice(symbol="BTCUSDT", share=Decimal("-0.06")))
+        await scene.sleep(700)
+        assert scene.of(Gap) == []
+        assert not [one for one in scene.told if one.recovered]
+        statuses = {one.order_id: one.status for one in scene.of(Order)}
+        assert sorted(statuses.values()) == sorted(
+            [OrderStatus.FILLED] * 3 + [OrderStatus.NEW] * 2 + [OrderStatus.UNTRIGGERED]
+        )
+
+    watched(venue, scenario)

@@ -74,9 +74,7 @@ def test_each_name_gives_its_kind_and_all_can_be_read_side_by_side(venue: str) -
             queue.close()
         await world.clock.sleep(2)
         wanted = {topic for _, topic in connector.streams.topics}
-        assert wanted == {topic.name for topic in connector.venue.private_topics()} | {
-            topic.name for topic in connector.venue.fast_fill_topics()
-        }
+        assert wanted == {topic.name for topic in connector.venue.private_topics()}
 
     play(venue, scenario)
 

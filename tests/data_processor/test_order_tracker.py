@@ -10,7 +10,8 @@ import msgspec
 from hypothesis import given, strategies as st
 
 from perpwire.data_processor import order_tracker
-from perpwire.data_processor.order_tracker import Evidence, OrderTracker, merged
+from perpwire.data_processor.order_states import merged
+from perpwire.data_processor.order_tracker import Evidence, OrderTracker
 from perpwire.model.order import Fill, Order, OrderStatus, OrderType, Side, TimeInForce
 
 QUANTITY = Decimal(10)

@@ -202,21 +202,24 @@ class StreamGroups:
             wanted: The connections, and the topics that they are to carry; filled here.
         """
         self._check_open(venue)
-        claim = self._uses.claim(venue.name, uses)  # at once, so that nobody who gives one back meanwhile ends it
-        topics = list(dict.fromkeys(use.topic for use in claim.uses))
+        uses = list(uses)
+        topics = list(dict.fromkeys(use.topic for use in uses))
         for topic in topics:
             wanted.setdefault(place(topic), []).append(topic.name)
+        claim = self._uses.claim(venue.name, uses)  # at once, so that nobody who gives one back meanwhile ends it
         self._coming.update(wanted.keys())
         failed: list[Topic] = topics
         try:
-            await asyncio.gather(*(self._bring(connection, names) for connection, names in wanted.items()))
-            failed = []
-        except StreamRefused:
-            failed = []  # those that were refused are carried by nobody; where only some were, the others stand
-            raise
+            # All are waited for: where one connection refuses something, the others stand, and are acknowledged.
+            brought = (self._bring(connection, names) for connection, names in wanted.items())
+            errors = [error for error in await asyncio.gather(*brought, return_exceptions=True) if error is not None]
+            failed = [] if all(isinstance(error, StreamRefused) for error in errors) else topics
+            for error in sorted(errors, key=lambda error: isinstance(error, StreamRefused)):
+                raise error
         finally:
             self._coming.subtract(wanted.keys())
             self._coming = +self._coming
+            # Those that were refused are carried by nobody.
             failed += [topic for topic in topics if topic not in failed and self.carrying(venue, topic) is None]
             self._end_soon(venue, self._uses.settle(claim, failed))
 

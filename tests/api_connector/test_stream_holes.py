@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -143,6 +144,50 @@ def test_a_native_stream_that_is_mute_among_others_has_a_gap_from_its_last_word_
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("venue", VENUES)
+def test_whatever_happens_to_the_sockets_of_a_manager_each_missing_trade_lies_in_a_gap(venue: str, seed: int) -> None:
+    dice = random.Random(seed)
+    names = [TRADES[venue], TOP_OF_BOOK[venue]]
+
+    async def scenario(world: World, clock: ManualClock) -> None:
+        faults, sockets = world.simulation.faults[venue], world.simulation.hosts[venue].connections
+        had: list[Trade | Gap] = []
+        wanted: list[Trade] = []
+        async with manager(world, clock) as ours, manager(world, clock) as unhurt:
+            unhurt.on(Trade, wanted.append)
+            await unhurt.connect(venue, names, wait="live")
+            theirs = set(sockets)
+            await ours.connect(venue, names, wait="live")
+            await clock.sleep(65)  # the pace of each is known
+            ours.on(Trade, had.append)
+            ours.on(Gap, had.append)
+            began_ns = clock.time_ns()
+            for _ in range(6):
+                await clock.sleep(dice.choice([0.3, 1, 3, 10, 30]))
+                hurt = dice.choice([number for number in sockets if number not in theirs] or [0])
+                what: list[Cut | Silence] = [
+                    Cut(connection=hurt),
+                    Silence(what="data", connection=hurt, topic=names[0]),
+                    Silence(what="data", connection=hurt),
+                    Silence(what="all", connection=hurt),
+                ]
+                faults.add(dice.choice(what))
+            await clock.sleep(60)
+        trades = [one for one in had if isinstance(one, Trade)]
+        gaps = [one for one in had if isinstance(one, Gap) and is_of(one, Trade)]
+        ids = {one.trade_id for one in trades}
+        missing = [one for one in wanted if one.received_ns > began_ns and one.trade_id not in ids]
+        assert missing
+        assert len(ids) == len(trades)
+        near_ns = 500_000_000  # one is read a little sooner here than there
+        for trade in missing:
+            assert any(gap.since_ns - near_ns < trade.received_ns < gap.until_ns + near_ns for gap in gaps)
+
+    play(scenario, venue)
+
+
+@pytest.mark.slow
 def test_what_was_given_back_in_an_outage_has_no_gap_when_it_is_wanted_again() -> None:
     async def scenario(world: World, clock: ManualClock) -> None:
         connector = world.connector("binance")
@@ -193,6 +238,24 @@ def test_it_is_known_of_each_stream_what_it_carries(venue: str) -> None:
         said = table.carries(table.topic(kind, "BTCUSDT", options))
         assert next(one for one in said if issubclass(one.kind, kind))[1:] == ("BTCUSDT", options.interval or "")
     assert all(table.carries(topic) == () for topic in table.private_topics())
+
+
+@pytest.mark.slow
+def test_a_topic_that_is_silent_on_every_route_for_a_while_is_kept_and_speaks_again() -> None:
+    async def scenario(world: World, clock: ManualClock) -> None:
+        trades: list[Trade] = []
+        async with manager(world, clock) as streams:
+            streams.on(Trade, trades.append)
+            await streams.connect("binance", [MARKS["binance"]], wait="live")
+            world.simulation.faults["binance"].add(Silence(what="data", topic=TRADES["binance"], also_next=3))
+            await streams.connect("binance", [TRADES["binance"]])
+            await clock.sleep(300)
+            assert ("binance", TRADES["binance"]) in streams.topics
+            world.simulation.faults["binance"].add(Cut())
+            await clock.sleep(30)
+        assert trades
+
+    play(scenario, "binance")
 
 
 # --- the account's stream ---------------------------------------------------------------------------------------------

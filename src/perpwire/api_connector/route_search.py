@@ -38,9 +38,13 @@ class RouteSearch:
         self._tell = tell
         self._clock = clock
         self._searches: set[asyncio.Task[None]] = set()
+        self._sought: set[tuple[str, str]] = set()
+        """Venue name and topic: while one is tried on a route, it may be silent there, too."""
 
     def begin(self, silent: StreamConnection, name: str, place: Place) -> bool:
         """False: there is no other route."""
+        if (silent.venue.name, name) in self._sought:
+            return True
         topic = Topic(silent.route, name)
         routes = self._routes.others(silent.venue, topic)
         if not routes:
@@ -61,6 +65,7 @@ class RouteSearch:
 
     async def _try(self, silent: StreamConnection, topic: Topic, routes: Iterable[str], place: Place) -> None:
         """The first on which it speaks keeps it."""
+        self._sought.add((silent.venue.name, topic.name))
         try:
             for route in routes:
                 there = Topic(route, topic.name)
@@ -70,12 +75,14 @@ class RouteSearch:
                     log.info("%s can't be asked for on %s: %s", topic.name, route, error)
                     continue
                 if await self._speaks(connection, there):
+                    connection.stays(topic.name)
                     self._routes.found(silent.venue, there)
                     self._tell_found(silent.venue.name, topic, there)
                     await self._drop(silent, topic.name)
                     return
                 await self._drop(connection, topic.name)
         finally:
+            self._sought.discard((silent.venue.name, topic.name))
             silent.stays(topic.name)
 
     async def _speaks(self, connection: StreamConnection, topic: Topic) -> bool:

@@ -249,6 +249,7 @@ class StreamConnection:
             self._rhythms.pop(topic, None)
             self._refused.pop(topic, None)
             self._told.discard(topic)
+            self._elsewhere.discard(topic)
         if gone:
             await asyncio.gather(*(socket.unsubscribe(gone) for socket in tuple(self._sockets)))
 
@@ -451,7 +452,7 @@ class StreamConnection:
             self._elsewhere.add(topic)
 
     def stays(self, topic: str) -> None:
-        """It does not speak elsewhere either."""
+        """It speaks here, or elsewhere neither."""
         self._elsewhere.discard(topic)
 
     async def pause(self, seconds: float, *, may_be_cut_short: bool) -> None:

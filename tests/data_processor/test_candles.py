@@ -59,6 +59,7 @@ def test_a_candle_is_closed_by_the_first_trade_after_it_and_sums_up_exactly() ->
     assert (candle.open, candle.high, candle.low, candle.close) == tuple(map(Decimal, ("90", "100.30", "90", "99.9")))
     assert candle.volume == Decimal("3.201")
     assert candle.quote_volume == Decimal("0.1001") + Decimal("20.06") + Decimal("299.7")
+    assert (candle.taker_buy_volume, candle.taker_buy_quote_volume) == (candle.volume, candle.quote_volume)
     assert (candle.trades, candle.is_closed, candle.is_complete) == (3, True, True)
 
 
@@ -68,6 +69,16 @@ def test_where_a_venue_opens_candles_at_their_own_first_trade_the_price_before_d
     prices = [(one.open, one.high, one.low, one.close) for one in closed]
     flat = (Decimal(99),) * 4
     assert prices[1:] == [(Decimal(100), Decimal(100), Decimal(99), Decimal(99)), flat, flat, (Decimal(80),) * 4]
+
+
+def test_what_takers_bought_is_summed_up_by_itself() -> None:
+    maker = CandleMaker("BTCUSDT", "5s")
+    sold = msgspec.structs.replace(trade(2000, "100.30", "0.2"), buyer_is_maker=True)
+    made(maker, trade(1000, "100.10", "0.001"), sold, trade(3000, "99.9", "3"))
+    candle = maker.current
+    assert candle is not None
+    assert (candle.volume, candle.taker_buy_volume) == (Decimal("3.201"), Decimal("3.001"))
+    assert candle.taker_buy_quote_volume == Decimal("0.1001") + Decimal("299.7")
 
 
 def test_the_first_candle_is_never_complete_as_its_beginning_was_not_seen() -> None:

@@ -101,7 +101,8 @@ class CandleMaker:
         """Something is missing between the last trade and the next."""
         self._is_complete = False
         self._open = self._high = self._low = self._close = Decimal(0)
-        self._volume = self._turnover = Decimal(0)
+        self._volume = self._turnover = self._bought = self._paid = Decimal(0)
+        """Of all trades, and of those in which the taker bought: base, quote."""
         self._trades = 0
 
     @property
@@ -156,7 +157,7 @@ class CandleMaker:
         self._open_ms = open_ms
         self._end_ms = self.interval.next_open(open_ms)
         self._open = self._high = self._low = self._close = price
-        self._volume = self._turnover = Decimal(0)
+        self._volume = self._turnover = self._bought = self._paid = Decimal(0)
         self._trades = 0
         self._is_complete = not self._has_hole
 
@@ -168,7 +169,11 @@ class CandleMaker:
             self._low = price
         self._close = price
         self._volume = _EXACT.add(self._volume, quantity)
-        self._turnover = _EXACT.add(self._turnover, _EXACT.multiply(price, quantity))
+        cost = _EXACT.multiply(price, quantity)
+        self._turnover = _EXACT.add(self._turnover, cost)
+        if not trade.buyer_is_maker:
+            self._bought = _EXACT.add(self._bought, quantity)
+            self._paid = _EXACT.add(self._paid, cost)
         self._trades += trade.last_trade_id - trade.first_trade_id + 1 if isinstance(trade, AggTrade) else 1
 
     def _candle(self, *, is_closed: bool) -> Kline:
@@ -186,6 +191,8 @@ class CandleMaker:
             volume=self._volume,
             quote_volume=self._turnover,
             trades=self._trades,
+            taker_buy_volume=self._bought,
+            taker_buy_quote_volume=self._paid,
             is_closed=is_closed,
             is_complete=self._is_complete,
         )

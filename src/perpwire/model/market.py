@@ -117,6 +117,8 @@ class Trade(Event, frozen=True, kw_only=True, gc=False):
         is_block: It was agreed outside the book, and its price need not be the market's. Said by Bybit.
         is_rpi: An RPI order, which no usual book shows, was its maker. Said by Bybit, and at Binance over REST only
             (get_recent_trades): on its streams, and where it adds trades up, False means nothing.
+        sequence: Of the venue's matching engine, as in BookLevels (Bybit seq); trades of one match may share it. 0
+            where the venue has none.
     """
 
     trade_id: int | str
@@ -125,6 +127,7 @@ class Trade(Event, frozen=True, kw_only=True, gc=False):
     buyer_is_maker: bool
     is_block: bool = False
     is_rpi: bool = False
+    sequence: int = 0
 
     @property
     def taker_is_buyer(self) -> bool:
@@ -136,10 +139,12 @@ class AggTrade(Trade, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         first_trade_id, last_trade_id: Of the trades in it.
+        quantity_without_rpi: Base; of `quantity`, without what RPI orders made. None where not stated.
     """
 
     first_trade_id: int
     last_trade_id: int
+    quantity_without_rpi: Decimal | None = None
 
 
 class BookTicker(Event, frozen=True, kw_only=True, gc=False):
@@ -245,12 +250,17 @@ class MarkPrice(Event, frozen=True, kw_only=True):
         index_price: Quote per base; None where not stated.
         funding_rate: Of the coming funding, as a fraction (0.0001 is 1 bp); None where the contract has none.
         next_funding_time_ms: Unix milliseconds; None where there is none.
+        average_price: Moving average of the mark price, quote per base; None where not stated (Bybit, and over REST).
+        settle_price: What it would be settled at, as the venue estimates; of use in the last hour before. None where
+            not stated (Bybit).
     """
 
     mark_price: Decimal
     index_price: Decimal | None
     funding_rate: Decimal | None
     next_funding_time_ms: int | None
+    average_price: Decimal | None = None
+    settle_price: Decimal | None = None
 
 
 class PriceKind(StrEnum):
@@ -273,6 +283,7 @@ class Bar(Event, frozen=True, kw_only=True):
         volume: Base; None where the price kind has none.
         quote_volume: Quote; None likewise.
         trades: Number of trades; None where not stated.
+        taker_buy_volume, taker_buy_quote_volume: What of both volumes takers bought; None where not stated (Bybit).
         is_closed: False while it may still change.
         is_complete: False where trades of its time may be missing: it is made of them (candles.py), and there was a
             gap.
@@ -288,6 +299,8 @@ class Bar(Event, frozen=True, kw_only=True):
     volume: Decimal | None
     quote_volume: Decimal | None
     trades: int | None
+    taker_buy_volume: Decimal | None = None
+    taker_buy_quote_volume: Decimal | None = None
     is_closed: bool
     is_complete: bool = True
 
@@ -325,11 +338,18 @@ class MiniTicker(Event, frozen=True, kw_only=True):
 
 
 class Ticker(Event, frozen=True, kw_only=True):
-    """Rolling 24 hours of one symbol.
+    """Rolling 24 hours of one symbol. What a venue does not state is None.
 
     Attributes:
         last_price, open_price, high_price, low_price: Quote per base; open is the price 24 hours ago.
         volume: Base. quote_volume: Quote.
+        price_change: Quote per base; from open to last. Binance only.
+        price_change_percent: The same in percent of open: 1.5 is 1.5 %.
+        average_price: Quote per base, weighted by volume. Binance only.
+        last_quantity: Base; of the last trade. Binance only.
+        trades: Their number. Binance only.
+        bid_price, ask_price: Quote per base; the best. bid_quantity, ask_quantity: Base. Bybit only, as old as the
+            ticker; BookTicker is sooner.
     """
 
     last_price: Decimal
@@ -338,6 +358,15 @@ class Ticker(Event, frozen=True, kw_only=True):
     low_price: Decimal
     volume: Decimal
     quote_volume: Decimal
+    price_change: Decimal | None = None
+    price_change_percent: Decimal | None = None
+    average_price: Decimal | None = None
+    last_quantity: Decimal | None = None
+    trades: int | None = None
+    bid_price: Decimal | None = None
+    bid_quantity: Decimal | None = None
+    ask_price: Decimal | None = None
+    ask_quantity: Decimal | None = None
 
 
 class OpenInterest(Event, frozen=True, kw_only=True):

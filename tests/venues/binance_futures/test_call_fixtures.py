@@ -124,13 +124,22 @@ def test_candles(fixtures: Path) -> None:
                 for number, text in zip((candle.open, candle.high, candle.low, candle.close), row[1:5], strict=True):
                     assert format(number, "f") == text
                 assert exactly(candle.volume, row[5] if kind is PriceKind.LAST else None)
+                assert exactly(candle.taker_buy_volume, row[9] if kind is PriceKind.LAST else None)
+                assert exactly(candle.taker_buy_quote_volume, row[10] if kind is PriceKind.LAST else None)
 
 
 NUMBERS: list[tuple[Call[Any], str, dict[str, str]]] = [
     (
         VENUE.tickers("BTCUSDT"),
         "GET_fapi_v1_ticker_24hr",
-        {"last_price": "lastPrice", "quote_volume": "quoteVolume"},
+        {
+            "last_price": "lastPrice",
+            "quote_volume": "quoteVolume",
+            "price_change": "priceChange",
+            "price_change_percent": "priceChangePercent",
+            "average_price": "weightedAvgPrice",
+            "last_quantity": "lastQty",
+        },
     ),
     (
         VENUE.book_tickers("BTCUSDT"),
@@ -140,7 +149,7 @@ NUMBERS: list[tuple[Call[Any], str, dict[str, str]]] = [
     (
         VENUE.mark_prices("BTCUSDT"),
         "GET_fapi_v1_premiumIndex",
-        {"mark_price": "markPrice", "funding_rate": "lastFundingRate"},
+        {"mark_price": "markPrice", "funding_rate": "lastFundingRate", "settle_price": "estimatedSettlePrice"},
     ),
     (VENUE.open_interest("BTCUSDT"), "GET_fapi_v1_openInterest", {"quantity": "openInterest"}),
     (
@@ -154,7 +163,7 @@ NUMBERS: list[tuple[Call[Any], str, dict[str, str]]] = [
         {"rate": "fundingRate", "mark_price": "markPrice"},
     ),
     (VENUE.recent_trades("BTCUSDT", 10), "GET_fapi_v1_trades", {"price": "price", "quantity": "qty"}),
-    (VENUE.trades("BTCUSDT", None, None), "GET_fapi_v1_aggTrades", {"price": "p", "quantity": "q"}),
+    (VENUE.trades("BTCUSDT", None, None), "GET_fapi_v1_aggTrades", {"quantity": "q", "quantity_without_rpi": "nq"}),
     (
         VENUE.fee_rates("BTCUSDT"),
         "GET_fapi_v1_commissionRate",

@@ -40,6 +40,22 @@ def ticker(kind: str, **data: Any) -> dict[str, Any]:
     return {"topic": "tickers.BTCUSDT", "type": kind, "data": {"symbol": "BTCUSDT", **data}, "cs": 1, "ts": 1000}
 
 
+def test_a_tickers_best_prices_are_told_when_they_change_and_kept_when_something_else_does() -> None:
+    first = {"lastPrice": "12", "prevPrice24h": "10", "highPrice24h": "14", "lowPrice24h": "8", "volume24h": "5"}
+    first |= {"turnover24h": "60", "price24hPcnt": "0.2", "bid1Price": "11", "bid1Size": "1", "ask1Price": "13"}
+    told = events(
+        ticker("snapshot", **first, ask1Size="2"),
+        ticker("delta", bid1Size="7"),
+        ticker("delta", lastPrice="13", price24hPcnt="0.3"),
+        ticker("delta", bid1Price="", bid1Size=""),
+    )
+    assert {type(event) for event in told} == {Ticker}
+    assert [(event.bid_price, event.bid_quantity, event.ask_price, event.ask_quantity) for event in told] == [
+        (D(11), D(1), D(13), D(2)), (D(11), D(7), D(13), D(2)), (D(11), D(7), D(13), D(2)), (None, None, D(13), D(2)),
+    ]  # fmt: skip
+    assert [event.price_change_percent for event in told] == [D(20), D(20), D(30), D(30)]
+
+
 def test_trades_say_who_crossed_the_spread() -> None:
     row = {"T": 5, "s": "BTCUSDT", "S": "Buy", "v": "0.001", "p": "16578.50", "L": "PlusTick", "i": "20f4", "BT": False}
     frame = {"topic": "publicTrade.BTCUSDT", "type": "snapshot", "ts": 6, "data": [row, {**row, "S": "Sell", "i": "x"}]}

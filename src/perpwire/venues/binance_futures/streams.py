@@ -46,6 +46,7 @@ class _AggTrade(AggTrade, frozen=True, kw_only=True):
     buyer_is_maker: bool = field(name="m")
     first_trade_id: int = field(name="f")
     last_trade_id: int = field(name="l")
+    quantity_without_rpi: Decimal | None = field(name="nq", default=None)
     symbol_type: int = field(name="st", default=UM)
 
 
@@ -106,8 +107,11 @@ def _agg_trade(payload: bytes, received_ns: int) -> Sequence[Event]:
     trade = _decode_agg_trade(payload)
     if trade.symbol_type != UM:
         return ()
-    if not (trade.price.is_finite() and trade.quantity.is_finite()):
-        not_finite(trade.price, trade.quantity)
+    without_rpi = trade.quantity_without_rpi
+    if not (
+        trade.price.is_finite() and trade.quantity.is_finite() and (without_rpi is None or without_rpi.is_finite())
+    ):
+        not_finite(trade.price, trade.quantity, without_rpi or trade.quantity)
     force_setattr(trade, "received_ns", received_ns)
     return (trade,)
 

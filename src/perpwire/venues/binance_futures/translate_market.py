@@ -25,6 +25,7 @@ from perpwire.venues.binance_futures import wire, wire_market, wire_streams
 from perpwire.venues.binance_futures.translate_words import (
     VENUE,
     above_zero,
+    count,
     needed,
     number,
     or_zero,
@@ -135,6 +136,8 @@ def mark_price(update: wire_streams.MarkPriceUpdate, received_ns: int) -> MarkPr
         index_price=number(update.index_price),
         funding_rate=number(update.funding_rate),
         next_funding_time_ms=time_ms(update.next_funding_time),
+        average_price=number(update.average_price),
+        settle_price=above_zero(update.settle_price),
     )
 
 
@@ -149,6 +152,7 @@ def mark_prices(reply: wire.PremiumIndex | Sequence[wire.PremiumIndex]) -> tuple
             index_price=number(row.index_price),
             funding_rate=number(row.last_funding_rate) if row.next_funding_time else None,
             next_funding_time_ms=time_ms(row.next_funding_time),
+            settle_price=above_zero(row.estimated_settle_price),
         )
         for row in rows
     )
@@ -186,12 +190,13 @@ def aggregate_trade(symbol: str, row: wire_streams.RestAggTrade) -> AggTrade:
         buyer_is_maker=row.buyer_is_maker,
         first_trade_id=first if isinstance(first, int) else 0,
         last_trade_id=last if isinstance(last, int) else 0,
+        quantity_without_rpi=number(row.quantity_without_rpi),
     )
 
 
 def kline(symbol: str, interval: str, price_kind: PriceKind, now_ms: int, row: wire_market.Kline) -> Kline:
     """Of prices at which nothing is traded there are no volumes: what stands in their places means nothing."""
-    open_ms, open_price, high, low, close, volume, close_ms, quote_volume, trades = row[:9]
+    open_ms, open_price, high, low, close, volume, close_ms, quote_volume, trades, bought, paid = row[:11]
     traded = price_kind is PriceKind.LAST
     return Kline(
         venue=VENUE,
@@ -207,6 +212,8 @@ def kline(symbol: str, interval: str, price_kind: PriceKind, now_ms: int, row: w
         volume=needed(volume, "volume") if traded else None,
         quote_volume=needed(quote_volume, "quote volume") if traded else None,
         trades=trades if traded else None,
+        taker_buy_volume=number(bought) if traded else None,
+        taker_buy_quote_volume=number(paid) if traded else None,
         is_closed=close_ms < now_ms,
         price_kind=price_kind,
     )
@@ -225,6 +232,11 @@ def tickers(reply: wire_market.DayTicker | Sequence[wire_market.DayTicker]) -> t
             low_price=needed(row.low_price, "low price"),
             volume=needed(row.volume, "volume"),
             quote_volume=needed(row.quote_volume, "quote volume"),
+            price_change=number(row.price_change),
+            price_change_percent=number(row.price_change_percent),
+            average_price=number(row.weighted_avg_price),
+            last_quantity=number(row.last_qty),
+            trades=count(row.count),
         )
         for row in rows
     )

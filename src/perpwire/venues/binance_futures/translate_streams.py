@@ -24,7 +24,7 @@ from perpwire.model.market import (
     TradingSession,
 )
 from perpwire.venues.binance_futures import wire_streams
-from perpwire.venues.binance_futures.translate_words import VENUE, ZERO, above_zero, needed, number, time_ms
+from perpwire.venues.binance_futures.translate_words import VENUE, ZERO, above_zero, count, needed, number, time_ms
 
 UM = 1
 """`st` of USD-M contracts."""
@@ -54,12 +54,23 @@ def _bar(said: wire_streams.KlineEvent | wire_streams.ContinuousKline, received_
         "volume": needed(row.volume, "volume"),
         "quote_volume": needed(row.quote_volume, "quote volume"),
         "trades": row.trades,
+        "taker_buy_volume": number(row.taker_volume),
+        "taker_buy_quote_volume": number(row.taker_quote_volume),
         "is_closed": row.is_closed,
     }
 
 
 def ticker(said: wire_streams.DayTicker, received_ns: int) -> Ticker | None:
-    return Ticker(**_of_a_day(said, received_ns)) if said.symbol_type == UM else None
+    if said.symbol_type != UM:
+        return None
+    return Ticker(
+        **_of_a_day(said, received_ns),
+        price_change=number(said.price_change),
+        price_change_percent=number(said.percent_change),
+        average_price=number(said.average_price),
+        last_quantity=number(said.last_quantity),
+        trades=count(said.trades),
+    )
 
 
 def mini_ticker(said: wire_streams.MiniTicker, received_ns: int) -> MiniTicker | None:

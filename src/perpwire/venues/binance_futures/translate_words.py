@@ -132,6 +132,11 @@ def whole(value: object, name: str) -> int:
     return int(value)
 
 
+def count(value: wire.Int) -> int | None:
+    """A whole number, or None where it is absent or null."""
+    return value if isinstance(value, int) else None
+
+
 def from_float(value: float) -> Decimal:
     """A JSON number, by its shortest decimal: exact for up to 15 digits."""
     return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)

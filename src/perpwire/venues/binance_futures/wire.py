@@ -179,7 +179,7 @@ class PremiumIndex(Rest):
     symbol: str
     mark_price: str
     index_price: Number = UNSET
-    estimated_settle_price: Unread = UNSET
+    estimated_settle_price: Number = UNSET
     last_funding_rate: Number = UNSET
     interest_rate: Unread = UNSET
     next_funding_time: Int = UNSET

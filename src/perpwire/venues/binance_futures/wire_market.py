@@ -15,11 +15,11 @@ class DayTicker(Rest, kw_only=True):
     """GET /fapi/v1/ticker/24hr"""
 
     symbol: str
-    price_change: Unread = UNSET
-    price_change_percent: Unread = UNSET
-    weighted_avg_price: Unread = UNSET
+    price_change: Number = UNSET
+    price_change_percent: Number = UNSET
+    weighted_avg_price: Number = UNSET
     last_price: str
-    last_qty: Unread = UNSET
+    last_qty: Number = UNSET
     open_price: str
     high_price: str
     low_price: str
@@ -29,7 +29,7 @@ class DayTicker(Rest, kw_only=True):
     close_time: Int = UNSET
     first_id: Unread = UNSET
     last_id: Unread = UNSET
-    count: Unread = UNSET
+    count: Int = UNSET
 
 
 class OpenInterest(Rest):

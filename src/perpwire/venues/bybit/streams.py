@@ -63,6 +63,7 @@ class _Trade(Trade, frozen=True, kw_only=True):
     buyer_is_maker: bool = False
     is_block: bool = field(name="BT", default=False)
     is_rpi: bool = field(name="RPI", default=False)
+    sequence: int = field(name="seq", default=0)
 
 
 class _TradeFrame(msgspec.Struct):

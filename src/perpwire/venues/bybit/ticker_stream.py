@@ -13,10 +13,11 @@ from msgspec import UNSET
 
 from perpwire.model.market import Event, MarkPrice, OpenInterest, Ticker
 from perpwire.venues.bybit import wire_streams
-from perpwire.venues.bybit.translate import NAME, milliseconds, number, optional, positive
+from perpwire.venues.bybit.translate import NAME, milliseconds, number, optional, percent, positive
 
 _MARK = ("markPrice", "indexPrice", "fundingRate", "nextFundingTime")
 _DAY = ("lastPrice", "prevPrice24h", "highPrice24h", "lowPrice24h", "volume24h", "turnover24h")
+_MORE_OF_DAY = ("price24hPcnt", "bid1Price", "bid1Size", "ask1Price", "ask1Size")
 _OPEN = ("openInterest", "openInterestValue")
 
 _read = msgspec.json.Decoder(wire_streams.TickerFrame[wire_streams.Moving], strict=False).decode
@@ -38,7 +39,11 @@ class MergedTicker:
         elif not self._is_whole:
             return ()
         # All is taken over before any of it is read: one word that is no number must not make the rest out of date.
-        of_mark, of_day, of_open = self._takes(_MARK, said), self._takes(_DAY, said), self._takes(_OPEN, said)
+        of_mark, of_day, of_open = (
+            self._takes(_MARK, said),
+            self._takes(_DAY + _MORE_OF_DAY, said),
+            self._takes(_OPEN, said),
+        )
         events: list[Event] = []
         if of_mark and (mark := self._mark_price(said.symbol, read.ts, received_ns)) is not None:
             events.append(mark)
@@ -98,4 +103,9 @@ class MergedTicker:
             low_price=low,
             volume=volume,
             quote_volume=turnover,
+            price_change_percent=percent(self._known.get("price24hPcnt")),
+            bid_price=positive(self._known.get("bid1Price")),
+            bid_quantity=optional(self._known.get("bid1Size")),
+            ask_price=positive(self._known.get("ask1Price")),
+            ask_quantity=optional(self._known.get("ask1Size")),
         )

@@ -71,6 +71,12 @@ def optional(text: str | None) -> Decimal | None:
     return number(text) if text else None
 
 
+def percent(text: str | None) -> Decimal | None:
+    """A fraction as percent, exactly; None where it is not stated."""
+    fraction = optional(text)
+    return None if fraction is None else fraction * 100
+
+
 def stated(text: str | None) -> Decimal:
     """An amount that is 0 where it is not stated."""
     return number(text) if text else ZERO

@@ -23,7 +23,7 @@ from perpwire.model.market import (
 )
 from perpwire.model.order import Side
 from perpwire.venues.bybit import wire
-from perpwire.venues.bybit.translate import NAME, milliseconds, number, optional, positive, side_of, stated
+from perpwire.venues.bybit.translate import NAME, milliseconds, number, optional, percent, positive, side_of, stated
 from perpwire.venues.finite import not_finite
 
 MINUTE_MS = 60_000
@@ -137,6 +137,7 @@ def trades(page: wire.Page[wire.RecentTradeRow]) -> tuple[Trade, ...]:
             buyer_is_maker=side_of(row.side) is Side.SELL,
             is_block=row.isBlockTrade is True,
             is_rpi=row.isRPITrade is True,
+            sequence=int(row.seq) if str(row.seq).isdecimal() else 0,
         )
         for row in reversed(page.rows or ())
     )
@@ -196,6 +197,11 @@ def ticker(row: wire.TickerRow, time_ms: int) -> Ticker:
         low_price=stated(row.lowPrice24h),
         volume=stated(row.volume24h),
         quote_volume=stated(row.turnover24h),
+        price_change_percent=percent(row.price24hPcnt),
+        bid_price=positive(row.bid1Price),
+        bid_quantity=optional(row.bid1Size),
+        ask_price=positive(row.ask1Price),
+        ask_quantity=optional(row.ask1Size),
     )
 
 

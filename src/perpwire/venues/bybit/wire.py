@@ -184,6 +184,7 @@ class TickerRow(msgspec.Struct, kw_only=True):
     lowPrice24h: Text = ""
     volume24h: Text = ""
     turnover24h: Text = ""
+    price24hPcnt: Text = ""
     openInterest: Text = ""
     openInterestValue: Text = ""
     singleOpenInterest: Text = ""

@@ -64,6 +64,11 @@ class Moving(Mark, kw_only=True):
     lowPrice24h: Text | UnsetType = UNSET
     volume24h: Text | UnsetType = UNSET
     turnover24h: Text | UnsetType = UNSET
+    price24hPcnt: Text | UnsetType = UNSET
+    bid1Price: Text | UnsetType = UNSET
+    bid1Size: Text | UnsetType = UNSET
+    ask1Price: Text | UnsetType = UNSET
+    ask1Size: Text | UnsetType = UNSET
     openInterest: Text | UnsetType = UNSET
     openInterestValue: Text | UnsetType = UNSET
 

@@ -84,6 +84,44 @@ def test_a_market_that_was_seen_to_be_slower_has_more_time(age_s: float, longest
     assert longest_s - 2 <= after_s <= longest_s
 
 
+@pytest.mark.parametrize(("age_s", "least_s", "most_s"), [(0.3, 7, 8), (0.55, 8, 10), (0.74, 8, 10), (0.8, 12, 14)])
+def test_what_speaks_twice_a_second_or_more_is_told_of_within_ten_seconds(
+    age_s: float, least_s: int, most_s: int
+) -> None:
+    play = Play("busy")
+    play.seconds(120, lambda: play.say("busy", age_s))
+    after_s, verdict = play.until_bad(60)
+    assert verdict.stale == ("busy",)
+    assert least_s <= after_s + age_s <= most_s
+
+
+def test_silence_proves_nothing_of_a_socket_before_this_market_was_seen_to_be_as_the_table_says() -> None:
+    play = Play("busy")
+    after_s, verdict = play.until_bad(60)
+    assert (after_s, verdict.is_dead, verdict.is_proven) == (4, True, False)
+    play = Play("busy")
+    play.seconds(2, lambda: play.say("busy"))
+    after_s, verdict = play.until_bad(60)
+    assert (verdict.is_dead, verdict.is_proven) == (True, False)
+    assert 20 <= after_s <= 21
+    play = Play("busy")
+    play.seconds(30, lambda: play.say("busy"))
+    assert play.until_bad(60)[1].is_proven
+    assert Play("clock").until_bad(60)[1].is_proven
+
+
+@pytest.mark.parametrize(("looks", "least_s", "most_s"), [(0, 70, 90), (300, 7, 9)])
+def test_how_long_a_topic_lets_wait_for_its_first_word_says_how_quiet_its_market_is_until_more_is_seen(
+    looks: int, least_s: int, most_s: int
+) -> None:
+    play = Play("busy")
+    play.seconds(10)
+    play.say("busy")
+    play.seconds(1)
+    play.seconds(looks, lambda: play.say("busy", 0.05))
+    assert least_s <= play.until_bad(120)[0] <= most_s
+
+
 def test_a_topic_of_which_nothing_is_known_is_late_by_its_own_rhythm_once_that_was_seen_for_a_minute() -> None:
     play = Play("seldom")
     play.seconds(30, lambda: play.say("seldom", 0.1))
@@ -199,6 +237,17 @@ def test_the_silence_of_a_canary_counts_only_after_it_spoke() -> None:
     play.say("clock")
     play.seconds(1)
     assert play.until_bad(20)[1].is_dead
+
+
+@pytest.mark.parametrize(("looks", "counts"), [(40, False), (70, True)])
+def test_a_canary_that_is_not_made_by_the_clock_counts_only_once_its_own_rhythm_is_known(
+    looks: int, counts: bool
+) -> None:
+    play = Play("seldom")
+    play.watch.asked(["busy"], canary="busy")
+    play.watch.acknowledged("busy", 0.0)
+    play.seconds(looks, lambda: play.say("busy", 0.3))
+    assert play.until_bad(600)[1].is_dead is counts
 
 
 def test_refused_and_forgotten_topics_are_not_judged() -> None:

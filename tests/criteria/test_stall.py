@@ -7,15 +7,21 @@ import base64
 import hashlib
 import os
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 from tests.criteria.streamed import VENUES, played
+from tests.playing import play as play_world
 
 from perpwire.clock import SystemClock
+from perpwire.model.incident import Incident
+from perpwire.model.market import BookTicker, Trade
 from perpwire.scenarios import pong_alive_silence as silence
 from perpwire.scenarios.hearing import Hearing
 from perpwire.scenarios.registry import scenarios
 from perpwire.scenarios.run import Run, play
+from perpwire.simulator.listing import Listing
+from perpwire.testing import World
 from perpwire.transport.websocket import PicowsTransport
 
 
@@ -40,6 +46,33 @@ def test_stall_1_a_mute_stream_is_told_of_within_ten_seconds_replaced_within_fif
 @pytest.mark.parametrize("venue", VENUES)
 def test_stall_2_an_hour_with_a_frame_every_ten_minutes_beside_others_reconnects_nothing(venue: str) -> None:
     assert play(scenarios()["quiet_market"], venue, 0).problems == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("venue", "rate", "symbols"),
+    [
+        ("binance", 0.1, ["QUIETUSDT"]), ("binance", 0.3, ["BTCUSDT"]), ("binance", 1.0, ["BTCUSDT", "SOLUSDT"]),
+        ("bybit", 0.02, ["QUIETUSDT"]), ("bybit", 0.3, ["BTCUSDT"]),
+    ],
+)  # fmt: skip
+def test_stall_2_a_test_market_in_which_even_bitcoin_stands_still_reconnects_nothing_in_an_hour(
+    venue: str, rate: float, symbols: list[str]
+) -> None:
+    """Nor is it said to lag, nor its book lost once it is in sync."""
+
+    async def scenario(world: World) -> None:
+        connector = world.connectors[venue]
+        told: list[Incident] = []
+        connector.on_incident(told.append)
+        await connector.subscribe([BookTicker, Trade], symbols)
+        book = await connector.open_book(symbols[0])
+        await world.clock.sleep(3600)
+        assert told == []
+        assert book.is_in_sync
+        assert sum(connector.streams.reconnects.values()) == 0
+
+    play_world(venue, scenario, rate=rate, symbols=[Listing(symbol="QUIETUSDT", start_price=Decimal(9))])
 
 
 class Deaf:

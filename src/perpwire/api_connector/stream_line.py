@@ -211,7 +211,7 @@ class StreamLine:
         why = self._leave or ("it is old" if is_old else "")
         if verdict.bad:
             free = self._owner.is_bad(socket, verdict) if verdict.is_sure else ()
-            if verdict.is_dead and free:
+            if verdict.is_dead and verdict.is_proven and free:
                 socket.watch.gave_no_help(verdict.bad)
                 socket.end(f"no data for {verdict.silent_s:.0f} s")
                 return

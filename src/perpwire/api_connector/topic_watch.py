@@ -19,13 +19,23 @@ LEARNED_FACTOR = 40.0
 """A topic is stale by its own rhythm after so many times the mean time since its last frame: by chance, never."""
 
 EXPECTED_FACTOR = 16.0
-"""So many where it is known to speak always, and for all of a socket together."""
+"""So many where it is known to speak always."""
+
+TOLD_AFTER_S, TOLD_FACTOR = 9.0, 12.0
+"""But not later than this, where this is so many times its mean: within ten seconds, looked at once a second."""
+
+WHOLE_FACTOR = 24.0
+"""So many for all of a socket together."""
 
 EXPECTED_SAMPLES = 20
 """Looks before what is known of a market is believed of this one: a test market may be quieter."""
 
 UNPROVEN_FACTOR = 3.0
-"""Until then it has so much more time."""
+"""Until then it has so much more time, and its silence proves nothing of its socket."""
+
+WAIT_SAMPLES = 10
+"""Looks at a topic that has not spoken yet on a socket: they count as so many, however long that took. In a quiet
+market they say how quiet it is; after an outage they are soon outweighed."""
 
 LEARNED_LEAST_S = 8.0
 """But never before."""
@@ -80,6 +90,8 @@ class Verdict(msgspec.Struct, frozen=True):
         stale: Have spoken, and are silent for too long.
         is_dead: It is not only these: nothing else shows that the socket delivers anything.
         is_sure: Otherwise it may still turn out to be only these, or all.
+        is_proven: That they should have spoken is how the venue makes them, or was seen of this market. Otherwise the
+            market may be quieter than those that the table knows.
         silent_s: How long the longest of them has been silent.
     """
 
@@ -87,6 +99,7 @@ class Verdict(msgspec.Struct, frozen=True):
     stale: tuple[str, ...] = ()
     is_dead: bool = False
     is_sure: bool = True
+    is_proven: bool = True
     silent_s: float = 0.0
 
     @property
@@ -113,11 +126,18 @@ class _Watched:
         self.heard_s: float | None = None
         self.quiet_looks = 0
 
+    @property
+    def is_proven(self) -> bool:
+        """See Verdict."""
+        return self.feed.is_clockwork or self.rhythm.samples >= EXPECTED_SAMPLES
+
     def longest_s(self) -> float | None:
         """It may be silent for so long, having spoken; None: for ever."""
         every_s, rhythm = self.feed.every_s, self.rhythm
         if every_s is not None:
-            return self._expected(every_s)
+            if self.is_canary and not self.feed.is_clockwork and rhythm.samples < LEARNED_SAMPLES:
+                return None  # nobody has asked for it
+            return self._expected(every_s if self.is_proven else every_s * UNPROVEN_FACTOR)
         if rhythm.samples < LEARNED_SAMPLES or not self.feed.has_rhythm:
             return None
         return _patient(max(LEARNED_LEAST_S, LEARNED_FACTOR * rhythm.mean_s), rhythm.helpless)
@@ -125,18 +145,20 @@ class _Watched:
     def first_s(self) -> float | None:
         """Its first data comes within so long; None: it need not. That of a canary never counts."""
         first_s = None if self.is_canary else self.feed.first_s
-        return None if first_s is None else self._expected(first_s)
+        if first_s is None:
+            return None
+        is_new = self.is_proven or not self.rhythm.samples
+        return self._expected(first_s if is_new else first_s * UNPROVEN_FACTOR)
 
     def all_s(self) -> float:
         """Where this stands for all of a socket: it may be silent for so long."""
-        return _patient(max(LEARNED_LEAST_S, EXPECTED_FACTOR * self.rhythm.mean_s), self.rhythm.helpless)
+        return _patient(max(LEARNED_LEAST_S, WHOLE_FACTOR * self.rhythm.mean_s), self.rhythm.helpless)
 
     def _expected(self, seconds: float) -> float:
         rhythm = self.rhythm
         if not self.feed.is_clockwork:
-            if 0 < rhythm.samples < EXPECTED_SAMPLES:
-                seconds *= UNPROVEN_FACTOR
-            seconds = max(seconds, EXPECTED_FACTOR * rhythm.mean_s)
+            is_told_in_time = TOLD_FACTOR * rhythm.mean_s <= TOLD_AFTER_S <= EXPECTED_FACTOR * rhythm.mean_s
+            seconds = max(seconds, TOLD_AFTER_S if is_told_in_time else EXPECTED_FACTOR * rhythm.mean_s)
         return _patient(seconds, rhythm.helpless - TRIED_AT_ONCE)
 
 
@@ -226,7 +248,7 @@ class TopicWatch:
         silent: list[str] = []
         stale: list[str] = []
         latest_s, latest_ns, silent_s = -1e9, 0, 0.0
-        some_may_speak, overdue_s = False, -1e9
+        some_may_speak, is_proven, overdue_s = False, False, -1e9
         for topic, watched in self._watched.items():
             if watched.state in (TopicState.ASKED, TopicState.REFUSED):
                 continue
@@ -240,6 +262,7 @@ class TopicWatch:
                 if first_s is not None and now_s - watched.acked_s >= first_s:
                     watched.state = TopicState.SILENT
                     silent.append(topic)
+                    is_proven = is_proven or watched.is_proven
                     silent_s = max(silent_s, now_s - watched.acked_s)
                     overdue_s = max(overdue_s, now_s - watched.acked_s - first_s)
                 continue
@@ -252,6 +275,7 @@ class TopicWatch:
             if now_s - watched.heard_s >= longest_s:
                 watched.state = TopicState.STALE
                 stale.append(topic)
+                is_proven = is_proven or watched.is_proven
                 silent_s = max(silent_s, now_s - watched.heard_s)
                 overdue_s = max(overdue_s, now_s - watched.heard_s - longest_s)
             else:
@@ -260,7 +284,7 @@ class TopicWatch:
             return self._look_at_all(now_s, wall_ns, latest_ns, since_s)
         nothing_speaks = now_s - latest_s >= RECENT_S
         is_sure = not nothing_speaks or not some_may_speak or overdue_s >= UNSURE_S
-        return Verdict(tuple(silent), tuple(stale), nothing_speaks and is_sure, is_sure, silent_s)
+        return Verdict(tuple(silent), tuple(stale), nothing_speaks and is_sure, is_sure, is_proven, silent_s)
 
     def _look_at_all(self, now_s: float, wall_ns: int, latest_ns: int, since_s: float) -> Verdict:
         """No topic is late by itself; but of all of them something has always come sooner."""
@@ -275,7 +299,7 @@ class TopicWatch:
         spoke = [topic for topic, one in self._watched.items() if one.heard_s is not None and one.feed.has_rhythm]
         for topic in spoke:
             self._watched[topic].state = TopicState.STALE
-        return Verdict((), tuple(spoke), True, True, silent_s)
+        return Verdict((), tuple(spoke), True, silent_s=silent_s)
 
     def _forgive(self, away_s: float) -> None:
         """We looked late: something held the loop, and what has arrived meanwhile has not been read yet."""
@@ -292,6 +316,8 @@ class TopicWatch:
             if watched.quiet_looks:
                 rhythm.learn((now_s - age_s - watched.heard_s) / 2, watched.quiet_looks)
             rhythm.learn(age_s, 1)
+        elif watched.quiet_looks > 1 and watched.state in (TopicState.ACKNOWLEDGED, TopicState.SILENT):
+            rhythm.learn((now_s - age_s - watched.acked_s) / 2, min(WAIT_SAMPLES, watched.quiet_looks))
         rhythm.helpless = 0
         watched.heard_ns = stamp
         watched.heard_s = now_s - age_s

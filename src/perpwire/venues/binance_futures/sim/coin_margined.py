@@ -48,6 +48,7 @@ def kline(row: wire_streams.KlineEvent) -> wire_streams.KlineEvent:
     """Of a contract that has such a sibling. Volumes are in contracts, and turnovers in the base currency."""
     symbol = f"{pair_of(row.symbol)}_PERP"
     candle, value = row.kline, _CONTRACT_VALUES[row.symbol]
+    assert isinstance(candle.taker_quote_volume, str)  # as this exchange writes it
     shown = msgspec.structs.replace(
         candle,
         symbol=symbol,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from decimal import Decimal
 
 import pytest
 import typer
+from rich.cells import cell_len
+from rich.console import Console
 
 from perpwire.cli.printing import json_line, lines, moment, rows, table
 from perpwire.cli.running import FAILED, MISTAKEN, UNKNOWN, code_of, say, telling
@@ -50,6 +53,38 @@ def test_columns_of_a_pipe_stand_below_each_other_and_are_never_wrapped(capsys: 
     rows("", ("venue",), [], as_json=False, empty="none [b]")
     assert capsys.readouterr().out == "none [b]\n"
     rows("", ("venue",), [], as_json=True, empty="none")
+    assert capsys.readouterr().out == ""
+
+
+def drawn(width: int, found: list[dict[str, object]]) -> list[str]:
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(table("orders", ("symbol", "side", "filled_quantity", "order_id"), found, width))
+    return console.export_text().splitlines()
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+def test_however_narrow_the_terminal_no_value_is_broken_or_left_out(width: int) -> None:
+    found: list[dict[str, object]] = [
+        {"symbol": "BTCUSDT", "side": "BUY", "filled_quantity": Decimal("0.0010"), "order_id": "155618000001"},
+        {"symbol": "币安人生USDT", "side": "SELL", "filled_quantity": Decimal(12345), "order_id": "155618000002"},
+    ]
+    text = drawn(width, found)
+    assert max(map(cell_len, text)) <= width
+    for one in found:
+        for value in one.values():
+            assert any(str(value) in line for line in text), (value, text)
+
+
+def test_where_heads_on_several_lines_make_room_a_table_stays_a_table() -> None:
+    found: list[dict[str, object]] = [{"symbol": "BTC", "side": "BUY", "filled_quantity": Decimal(1), "order_id": "1"}]
+    roomy, tight = drawn(60, found), drawn(40, found)
+    assert any("filled quantity" in line for line in roomy)
+    assert not any("filled quantity" in line for line in tight)
+    assert any("│" in line for line in tight)
+
+
+def test_of_nobody_who_answered_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    rows("positions", ("venue",), [], as_json=False, empty="")
     assert capsys.readouterr().out == ""
 
 

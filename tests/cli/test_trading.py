@@ -138,6 +138,27 @@ def test_all_positions_of_both_venues_are_closed_and_their_orders_cancelled(exch
     assert run(exchange, None, "close", "--all").out == "no open positions (binance sim, bybit sim)\n"
 
 
+@pytest.mark.parametrize(
+    ("words", "of_one"),
+    [
+        (("positions",), "no open positions (bybit sim)\n"),
+        (("orders",), "no open orders (bybit sim)\n"),
+        (("close", "--all"), "no open positions (bybit sim)\n"),
+        (("close", "--all", "--dry-run"), "no open positions (bybit sim)\n"),
+    ],
+)
+def test_of_a_venue_that_does_not_answer_nobody_is_told_that_there_is_nothing(
+    exchange: ThreadedExchange, words: tuple[str, ...], of_one: str
+) -> None:
+    away = "--url=binance=http://127.0.0.1:9"
+    alone = CliRunner().invoke(app, [*words, "--venue=binance", away], catch_exceptions=False)
+    assert (alone.exit_code, alone.stdout) == (1, "")
+    both = CliRunner().invoke(app, [*words, away, f"--url=bybit={exchange.urls['bybit']}"], catch_exceptions=False)
+    assert (both.exit_code, both.stdout) == (1, of_one)
+    for done in (alone, both):
+        assert "binance server_time: NotSent" in done.stderr
+
+
 async def set_mode(exchange: ThreadedExchange, venue: str, mode: str) -> None:
     async with VenueConnector(load(venue), credentials=SIM_KEY, url=exchange.urls[venue]) as connector:
         await connector.set_position_mode(mode)

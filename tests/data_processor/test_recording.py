@@ -157,6 +157,12 @@ def test_what_can_not_be_is_refused(tmp_path: Path, options: dict[str, Any], wor
         Recording(tmp_path / "none")
 
 
+def test_a_file_of_something_else_is_no_empty_recording(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text('{"accounts": []}\nmore\n')
+    with pytest.raises(BadInput, match=r"notes\.txt is no recording"):
+        list(Recording(tmp_path / "notes.txt"))
+
+
 @pytest.mark.slow
 def test_a_killed_process_loses_its_last_second_at_most(tmp_path: Path) -> None:
     program = f"""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,7 +43,7 @@ async def account(venue: Words, env: str | None, url: Words, config: Path | None
 
     found, code = await asked(made, ask, is_named=bool(venue), as_json=as_json)
     accounts = [{"env": env_of(made, name)} | msgspec.structs.asdict(info) for name, info in found.items()]
-    rows(title("account", made), ACCOUNT, accounts, as_json=as_json, empty="no account")
+    rows(title("account", answered(made, found)), ACCOUNT, accounts, as_json=as_json, empty="")
     if not as_json and accounts:
         balances = [balance_row(name, one) for name, info in found.items() for one in info.balances if one.wallet]
         rows("balances", BALANCES, balances, as_json=False, empty="no balances")
@@ -60,7 +60,8 @@ async def positions(
 
     found, code = await asked(made, ask, is_named=bool(venue), as_json=as_json)
     held = [position_row(one) for several in found.values() for one in several if one.quantity]
-    rows(title("positions", made), POSITIONS, held, as_json=as_json, empty=f"no open positions ({where(made)})")
+    heard = answered(made, found)
+    rows(title("positions", heard), POSITIONS, held, as_json=as_json, empty=none("open positions", heard))
     return code
 
 
@@ -96,8 +97,9 @@ async def orders(
 
         found, code = await asked(made, ask, is_named=bool(venue), as_json=as_json)
     listed = [order_row(order) for several in found.values() for order in several]
-    empty = f"no {'open orders' if back_s is None else 'orders in that time'} ({where(made)})"
-    rows(title("orders", made), ORDERS, listed, as_json=as_json, empty=empty)
+    heard = answered(made, found)
+    empty = none("open orders" if back_s is None else "orders in that time", heard)
+    rows(title("orders", heard), ORDERS, listed, as_json=as_json, empty=empty)
     return code
 
 
@@ -151,6 +153,16 @@ def env_of(made: Plan, venue: str) -> str:
 
 def where(made: Plan) -> str:
     return ", ".join(f"{target.venue} {target.env}" for target in made.targets)
+
+
+def answered(made: Plan, found: Collection[str]) -> Plan:
+    """Of the plan what has answered: of the rest nothing may be said, least of all that there is nothing."""
+    return made._replace(targets=tuple(target for target in made.targets if target.venue in found))
+
+
+def none(what: str, heard: Plan) -> str:
+    """That there is none; "" where nobody has answered."""
+    return f"no {what} ({where(heard)})" if heard.targets else ""
 
 
 def title(what: str, made: Plan) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from perpwire.cli.interrupts import raising
 from perpwire.cli.running import MISTAKEN, console, fail
@@ -27,6 +28,8 @@ Config = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 Venue = Annotated[str, typer.Option(help="binance or bybit.")]
+TABLE_FROM = 110
+"""Columns of a terminal from which settings are a table: on fewer its words are in pieces."""
 Env = Annotated[str, typer.Option(help="live, testnet or demo.")]
 
 
@@ -53,10 +56,15 @@ def check(
         for row in rows:
             console.out(msgspec.json.encode(row._asdict()).decode(), highlight=False)
         return
-    if not console.is_terminal:
+    if not console.is_terminal or console.width < TABLE_FROM:
         for row in rows:
             instead = "" if row.value == row.default else f"; else {row.default or '-'}"
-            console.out(f"{row.name} = {row.value or '-'} ({row.origin}{instead}): {row.words}", highlight=False)
+            setting, meaning = f"{row.name} = {row.value or '-'}", f"({row.origin}{instead}): {row.words}"
+            if console.is_terminal:
+                style = "" if row.origin == DEFAULT else "bold"
+                console.print(Text(setting, style=style), Text(meaning), sep="\n", highlight=False)
+            else:
+                console.out(setting, meaning, highlight=False)
         return
     table = Table(title=str(found.file or "no file: defaults and the environment"), show_lines=False)
     for column in ("setting", "value", "default", "from", "what it means"):

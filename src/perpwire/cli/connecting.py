@@ -65,13 +65,13 @@ class Plan(NamedTuple):
         return credentials(target.venue, target.env, self.settings.keys)
 
     def keys_from(self, target: Target) -> str:
-        return whence(target.env, self.settings.keys)
+        return whence(target.venue, target.env, self.settings.keys)
 
 
-def whence(env: str, settings: KeySettings) -> str:
+def whence(venue: str, env: str, settings: KeySettings) -> str:
     """Where a key comes from, in words."""
     if env == "sim":
-        return "the embedded exchange's own, or of BINANCE_SIM_API_KEY and its like"
+        return f"the embedded exchange's own, or that of {venue.upper()}_SIM_API_KEY"
     return {"environment": "environment", "file": f"file {settings.file}", "keyring": "keyring"}[settings.source]
 
 

@@ -9,7 +9,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from perpwire.api_connector.venue_connector import VenueConnector
-from perpwire.cli.account_tables import ORDERS, POSITIONS, asked, order_row, position_row, where
+from perpwire.cli.account_tables import ORDERS, POSITIONS, answered, asked, none, order_row, position_row, title
 from perpwire.cli.asking import Hand, confirm, show, target_line
 from perpwire.cli.connecting import Plan, Target
 from perpwire.cli.hand_alerts import alerting
@@ -57,13 +57,13 @@ def close(hand: Hand, symbol: str | None, position_side: str | None, *, cancel_o
     must_ask = hand.must_ask(made.targets)
     code = 0
     if hand.dry_run or must_ask:
-        held, code = run(_held(made, hand, wanted), as_json=hand.as_json)
+        heard, held, code = run(_held(made, hand, wanted), as_json=hand.as_json)
         rows(
             "to be closed at the market",
             POSITIONS,
             map(position_row, held),
             as_json=hand.as_json and hand.dry_run,
-            empty=f"no open positions ({where(made)})",
+            empty=none("open positions", heard),
         )
         if hand.dry_run or not held:
             note("nothing was sent")
@@ -75,22 +75,22 @@ def close(hand: Hand, symbol: str | None, position_side: str | None, *, cancel_o
             ]
         )
         confirm(f"Close {'this position' if len(held) == 1 else f'these {len(held)} positions'}?")
-    closed, failed = run(
+    heard, closed, failed = run(
         _close(made, hand, wanted),
         as_json=hand.as_json,
         at_interrupt=lambda: f"{LEFT}; some positions may have been closed",
     )
-    raise typer.Exit(_told(hand, made, closed, failed) or code)
+    raise typer.Exit(_told(hand, heard, closed, failed) or code)
 
 
-def _told(hand: Hand, made: Plan, closed: list[Closed], code: int) -> int:
+def _told(hand: Hand, heard: Plan, closed: list[Closed], code: int) -> int:
     placed = [order for one in closed for order in one.orders]
     rows(
-        f"closed: {where(made)}",
+        title("closed", heard),
         ORDERS,
         map(order_row, placed),
         as_json=hand.as_json,
-        empty=f"no open positions ({where(made)})",
+        empty=none("open positions", heard),
     )
     for error in (error for one in closed for error in one.failed):
         say(error, as_json=hand.as_json)
@@ -98,15 +98,15 @@ def _told(hand: Hand, made: Plan, closed: list[Closed], code: int) -> int:
     return code
 
 
-async def _held(made: Plan, hand: Hand, wanted: Wanted) -> tuple[list[Position], int]:
+async def _held(made: Plan, hand: Hand, wanted: Wanted) -> tuple[Plan, list[Position], int]:
     async def ask(connector: VenueConnector, target: Target) -> tuple[Position, ...]:
         return await wanted.held(connector)
 
     found, code = await asked(made, ask, is_named=bool(hand.venues), as_json=hand.as_json)
-    return [one for several in found.values() for one in several], code
+    return answered(made, found), [one for several in found.values() for one in several], code
 
 
-async def _close(made: Plan, hand: Hand, wanted: Wanted) -> tuple[list[Closed], int]:
+async def _close(made: Plan, hand: Hand, wanted: Wanted) -> tuple[Plan, list[Closed], int]:
     columns = (TextColumn("closing"), BarColumn(), MofNCompleteColumn())
     hidden = hand.as_json or not errors.is_terminal
     with Progress(*columns, console=errors, transient=True, disable=hidden) as progress:
@@ -140,7 +140,7 @@ async def _close(made: Plan, hand: Hand, wanted: Wanted) -> tuple[list[Closed], 
             found, code = await asked(
                 made, work, is_named=bool(hand.venues), as_json=hand.as_json, on_incident=on_incident
             )
-    return list(found.values()), code
+    return answered(made, found), list(found.values()), code
 
 
 async def _left(connector: VenueConnector, wanted: Wanted) -> str:

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 import msgspec
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -30,29 +31,66 @@ def json_line(value: Any) -> None:
 
 
 def rows(title: str, columns: Sequence[str], found: Iterable[Facts], *, as_json: bool, empty: str) -> None:
-    """A list: JSON gets all that is known of each, a table the columns named."""
+    """A list: JSON gets all that is known of each, a table the columns named.
+
+    Args:
+        empty: What is said where there is none; "": nothing, as where nobody could be asked.
+    """
     if as_json:
         for one in found:
             json_line(one)
         return
     listed = list(found)
     if not listed:
-        console.print(empty, highlight=False, markup=False)
+        if empty:
+            console.print(empty, highlight=False, markup=False)
     elif console.is_terminal:
-        console.print(table(title, columns, listed))
+        console.print(table(title, columns, listed, console.width))
     else:
         for line in lines(columns, listed):
             console.out(line, highlight=False)
 
 
-def table(title: str, columns: Sequence[str], found: Sequence[Facts]) -> Table:
-    """Columns that are empty in every row are left out."""
-    made = Table(title=title)
+def table(title: str, columns: Sequence[str], found: Sequence[Facts], width: int | None = None) -> Table:
+    """Columns that are empty in every row are left out.
+
+    Args:
+        width: Columns of the terminal; None: as many as it takes. No value is ever broken to fit into them, as half a
+            price or an order's id in pieces is none: where heads on several lines do not help, each row is a list.
+    """
     columns = [column for column in columns if any(shown(one.get(column)) != "-" for one in found)]
+    cells = {column: max(cell_len(shown(one.get(column))) for one in found) for column in columns}
+    heads = {column: words(column).split() for column in columns}
+    least = {column: max([cells[column], *map(cell_len, heads[column])]) for column in columns}
+    whole = {column: max(cells[column], cell_len(" ".join(heads[column]))) for column in columns}
+    borders = 3 * len(columns) + 1
+    if width is not None and sum(least.values()) + borders > width:
+        return _records(title, columns, found)
+    is_tight = width is not None and sum(whole.values()) + borders > width
+    made = Table(title=title)
     for column in columns:
-        made.add_column(Text(words(column)), justify="right" if _is_number(column, found) else "left", overflow="fold")
+        made.add_column(
+            Text(words(column)),
+            justify="right" if _is_number(column, found) else "left",
+            overflow="fold",
+            width=least[column] if is_tight else None,
+        )
     for one in found:
         made.add_row(*(Text(shown(one.get(column)), style=_style(column, one)) for column in columns))
+    return made
+
+
+def _records(title: str, columns: Sequence[str], found: Sequence[Facts]) -> Table:
+    """Each row as a list of names and values; what is empty is left out."""
+    made = Table(title=title, title_justify="left", box=None, show_header=False, pad_edge=False)
+    made.add_column(style="dim", no_wrap=True)
+    made.add_column(overflow="fold")
+    for n, one in enumerate(found):
+        if n:
+            made.add_row()
+        for column in columns:
+            if (value := shown(one.get(column))) != "-":
+                made.add_row(Text(words(column)), Text(value, style=_style(column, one)))
     return made
 
 

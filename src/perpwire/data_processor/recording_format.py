@@ -83,19 +83,30 @@ class Recording:
         self._connection = connection
         self.is_whole = True
         self.unreadable = 0
+        self._is_strange = False
 
     def __iter__(self) -> Iterator[Frame]:
+        """
+        Raises:
+            BadInput: A file of whole lines none of which is a frame: it is something else, and not an empty recording.
+        """
         self.is_whole, self.unreadable = True, 0
         for path in self._paths:
-            ended = False
+            ended = is_one = False
+            self._is_strange = False
             for frame in read_file(path, self._connection, self._on_unreadable):
                 if frame.connection == OURS:
                     ended = (frame.fact() or {}).get("event") == ENDED
+                is_one = True
                 yield frame
+            if self._is_strange and not is_one:
+                raise BadInput(f"{path} is no recording", code="NO_RECORDING")
             self.is_whole = self.is_whole and ended
 
     def _on_unreadable(self, line: bytes) -> None:
         self.unreadable += 1
+        if line.endswith(b"\n"):
+            self._is_strange = True
 
 
 def read_file(path: Path, connection: str, on_unreadable: Callable[[bytes], None]) -> Generator[Frame]:

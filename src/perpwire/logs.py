@@ -37,6 +37,7 @@ OLD_FILES = 3
 _LEVELS: Mapping[str, int] = {
     "connection_recovered": logging.INFO,
     "account_read_again": logging.INFO,
+    "set_up_done": logging.INFO,
     "book_recovered": logging.INFO,
     "fills_recovered": logging.INFO,
     "fanout_recovered": logging.INFO,
@@ -46,6 +47,7 @@ _LEVELS: Mapping[str, int] = {
     "route_found": logging.INFO,
     "stream_gap_repaired": logging.INFO,
     "account_unread": logging.ERROR,
+    "set_up_refused": logging.ERROR,
     "login_refused": logging.ERROR,
     "order_doubtful": logging.ERROR,
     "order_unresolved": logging.ERROR,

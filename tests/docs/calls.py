@@ -172,6 +172,7 @@ ASKS_NOTHING = frozenset(
         "lag_ms",
         "on",
         "on_incident",
+        "tell",
         "resume",
         "start",
         "close",

@@ -14,6 +14,9 @@ from perpwire.config.settings import VenueSettings
 from perpwire.config.streams import CANDLES, KINDS
 from perpwire.gateway.following import Following
 from perpwire.model.market import Kline, Trade
+from perpwire.notification.alert import Alert, Severity
+from perpwire.notification.notifier import Notifier
+from perpwire.notification.sinks import CallableSink
 from perpwire.simulator.faults import Refuse
 from perpwire.testing import World, offline
 
@@ -78,6 +81,54 @@ def test_a_venue_that_refuses_connections_is_asked_until_it_takes_them(clock: Ma
     clock.run(scene())
 
 
+def told_by(one: Following, sink: CallableSink, clock: ManualClock) -> Notifier:
+    notifier = Notifier([sink], clock=clock)
+    one.connector.on_incident(notifier.on_incident)
+    return notifier
+
+
+def test_a_venue_that_can_not_be_reached_when_the_program_starts_is_alerted_of_and_its_end(clock: ManualClock) -> None:
+    async def scene() -> None:
+        async with offline(clock=clock, rate=1.0, venues=("binance",)) as world:
+            world.simulation.faults["binance"].add(Refuse(seconds=120))
+            one = following(world, "binance", VenueSettings(symbols=("BTCUSDT",)))
+            told: list[Alert] = []
+            async with told_by(one, CallableSink(told.append), clock):
+                task = asyncio.create_task(one.run())
+                await clock.sleep(10)
+                assert told == []  # it may be for a moment
+                await clock.sleep(100)
+                (first, *_) = told
+                assert (first.severity, first.kind) == (Severity.CRITICAL, "set_up_failing")
+                assert first.title == "Not followed yet: the venue as a whole"
+                assert "NotSent" in first.sentence
+                await asyncio.wait_for(task, 180)
+                await clock.sleep(5)
+                (end,) = [alert for alert in told if alert.kind == "set_up_done"]
+                assert (end.resolves, end.title) == (first.key, "Followed now: the venue as a whole")
+            await one.connector.close()
+
+    clock.run(scene())
+
+
+def test_a_key_that_is_refused_when_the_program_starts_is_alerted_of_without_the_key(clock: ManualClock) -> None:
+    async def scene() -> None:
+        async with offline(clock=clock, rate=1.0, venues=("bybit",)) as world:
+            one = following(world, "bybit", VenueSettings(symbols=("BTCUSDT",)), secret_key="not-the-secret-at-all")
+            told: list[Alert] = []
+            async with told_by(one, CallableSink(told.append), clock):
+                task = asyncio.create_task(one.run())
+                await clock.sleep(20)
+                (alert,) = told
+                assert (alert.severity, alert.text) == (Severity.CRITICAL, "set_up_refused")
+                assert "AuthenticationFailed" in alert.sentence
+                assert "not-the-secret-at-all" not in str(alert)
+                task.cancel()
+            await one.connector.close()
+
+    clock.run(scene())
+
+
 @pytest.mark.slow
 def test_a_contract_that_there_is_not_stops_nothing_else_and_is_named(
     clock: ManualClock, caplog: pytest.LogCaptureFixture
@@ -91,7 +142,7 @@ def test_a_contract_that_there_is_not_stops_nothing_else_and_is_named(
             # It may be listed one day: asked for again, but seldom.
             await clock.sleep(600)
             assert not task.done()
-            assert 2 <= len([one for one in caplog.records if "NOSUCHUSDT does not stand" in one.getMessage()]) < 10
+            assert 2 <= len([one for one in caplog.records if "NOSUCHUSDT can't be followed" in one.getMessage()]) < 10
             task.cancel()
             await one.connector.close()
 

@@ -461,6 +461,11 @@ class ConnectorCore(Arguments):
         that ends it."""
         return self._on_incident.add(handler)
 
+    def tell(self, incident: Incident) -> None:
+        """Have an incident of whoever drives the connector heard where its own are: in the log, by its handlers; also
+        before it has started, and where it could not."""
+        self._on_incident.tell(incident)
+
     @property
     def trade_route(self) -> TradeRoute | None:
         """The trading socket; None where the venue has none here, or while the connector is not started."""

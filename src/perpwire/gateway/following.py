@@ -11,6 +11,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
+from typing import Any, NamedTuple
 
 from perpwire.api_connector.retry import is_refused_key, is_told, reconnect_pause_s
 from perpwire.api_connector.venue_connector import VenueConnector
@@ -18,12 +19,31 @@ from perpwire.clock import Clock
 from perpwire.config.settings import VenueSettings
 from perpwire.config.streams import CANDLES, KINDS
 from perpwire.errors import PerpwireError
+from perpwire.model.incident import Incident, SetUpDone, SetUpFailing
 from perpwire.model.market import Kline
 
 log = logging.getLogger("perpwire.gateway")
 
 WORDS = 300
 """Longest reason that is shown."""
+
+
+class Step(NamedTuple):
+    """One thing that is wanted.
+
+    Attributes:
+        kind: "start", "account", "streams", "candles" or "book".
+        symbol: Whose; "" for what is of no contract.
+        act: Brings it about, or raises.
+    """
+
+    kind: str
+    symbol: str
+    act: Callable[[], Awaitable[object]]
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind} of {self.symbol}" if self.symbol else self.kind
 
 
 class Following:
@@ -51,43 +71,57 @@ class Following:
 
     async def run(self) -> None:
         """Returns when all stands."""
-        steps = dict(self._steps())
-        self._missing = dict.fromkeys(("start", *steps), "")
-        await self._until_done("start", self.connector.start)
+        first, rest = Step("start", "", self.connector.start), list(self._steps())
+        self._missing = dict.fromkeys((first.name, *(step.name for step in rest)), "")
+        await self._until_done(first)
         async with asyncio.TaskGroup() as group:
-            for name, step in steps.items():
-                group.create_task(self._until_done(name, step))
+            for step in rest:
+                group.create_task(self._until_done(step))
 
-    def _steps(self) -> Iterator[tuple[str, Callable[[], Awaitable[object]]]]:
+    def _steps(self) -> Iterator[Step]:
         connector, wanted = self.connector, self._wanted
         kinds = [KINDS[name] for name in wanted.streams if name != "klines"]
         if self.follows_account:
-            yield "account", connector.open_account_stream
+            yield Step("account", "", connector.open_account_stream)
         for symbol in dict.fromkeys(wanted.symbols):
             if kinds:
-                yield f"streams of {symbol}", partial(connector.subscribe, kinds, [symbol])
+                yield Step("streams", symbol, partial(connector.subscribe, kinds, [symbol]))
             if "klines" in wanted.streams:
-                yield f"candles of {symbol}", partial(connector.subscribe, [Kline], [symbol], interval=CANDLES)
+                yield Step("candles", symbol, partial(connector.subscribe, [Kline], [symbol], interval=CANDLES))
         for symbol in dict.fromkeys(wanted.books):
-            yield f"book of {symbol}", partial(connector.open_book, symbol)
+            yield Step("book", symbol, partial(connector.open_book, symbol))
 
-    async def _until_done(self, name: str, step: Callable[[], Awaitable[object]]) -> None:
+    async def _until_done(self, step: Step) -> None:
         failures = refusals = 0
+        since_ns = self._clock.monotonic_ns()
         while True:
             try:
-                await step()
+                await step.act()
             except PerpwireError as error:
-                failures += 1
                 refusals = refusals + 1 if is_refused_key(error) else 0
-                self._missing[name] = str(error)[:WORDS]
-                if is_told(failures):
-                    venue = self.connector.venue.name
-                    log.warning("%s: %s does not stand yet (tries: %d): %s", venue, name, failures, error)
+                why = str(error)[:WORDS]
             except Exception as error:
-                failures += 1
-                self._missing[name] = f"{type(error).__name__} (see the log)"
-                log.exception("%s: %s failed in a way that was not foreseen", self.connector.venue.name, name)
+                refusals, why = 0, f"{type(error).__name__} (see the log)"
+                if is_told(failures + 1):
+                    log.exception("%s: %s failed in a way that was not foreseen", self._venue, step.name)
             else:
-                self._missing.pop(name, None)
+                self._missing.pop(step.name, None)
+                if failures:
+                    self._tell(SetUpDone, step, attempts=failures + 1, failing_s=self._s_since(since_ns))
                 return
+            failures += 1
+            self._missing[step.name] = why
+            if is_told(failures):
+                self._tell(SetUpFailing, step, attempts=failures, is_refused=refusals > 0, why=why)
             await self._clock.sleep(reconnect_pause_s(failures, self._rng, refusals))
+
+    @property
+    def _venue(self) -> str:
+        return self.connector.venue.name
+
+    def _s_since(self, ns: int) -> float:
+        return (self._clock.monotonic_ns() - ns) / 1e9
+
+    def _tell(self, kind: Callable[..., Incident], step: Step, **facts: Any) -> None:
+        at_ns = self._clock.time_ns()
+        self.connector.tell(kind(venue=self._venue, time_ns=at_ns, step=step.kind, symbol=step.symbol, **facts))

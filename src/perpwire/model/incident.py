@@ -96,6 +96,38 @@ class AccountReadAgain(Incident, frozen=True, kw_only=True):
     unread_s: float
 
 
+class SetUpFailing(Incident, frozen=True, kw_only=True):
+    """What is to be followed does not stand yet: its first try failed, at the program's start; it goes on being tried.
+    Told by `perpwire serve` at the tries 1, 2, 5, 10, 20, 50 ...
+
+    Attributes:
+        step: "start" (the venue as a whole: nothing of it is followed), "account", "streams", "candles" or "book".
+        symbol: Whose; "" for what is of no contract.
+        attempts: Tries in a row, until now.
+        is_refused: The key or what is asked for is refused, and will be again, and is tried seldom: somebody has to
+            mend it.
+    """
+
+    step: str
+    symbol: str = ""
+    attempts: int
+    is_refused: bool = False
+
+
+class SetUpDone(Incident, frozen=True, kw_only=True):
+    """It stands, after SetUpFailing.
+
+    Attributes:
+        failing_s: Seconds since it was first tried in vain.
+        attempts: How many tries it took.
+    """
+
+    step: str
+    symbol: str = ""
+    failing_s: float
+    attempts: int
+
+
 class StreamStale(Incident, frozen=True, kw_only=True):
     """Topics that should speak are silent, though the socket answers pings; the socket is being replaced.
 

@@ -42,6 +42,8 @@ from perpwire.model.incident import (
     PositionMismatch,
     RateLimitHit,
     RouteFound,
+    SetUpDone,
+    SetUpFailing,
     StreamGap,
     StreamLagging,
     StreamSilent,
@@ -128,7 +130,8 @@ def _alert(
 _OWN = ("venue", "why", "incident")
 """Facts that have fields of their own in an alert."""
 
-_CAN_END = (ConnectionLost, ConnectionFailing, BookGap, OrderDoubtful, BudgetPressed, AccountUnread, FanoutFailing)
+_CAN_END = (ConnectionLost, ConnectionFailing, BookGap, OrderDoubtful, BudgetPressed, AccountUnread, SetUpFailing,
+            FanoutFailing)  # fmt: skip
 """What is told to be over, when it is."""
 
 
@@ -170,6 +173,23 @@ def _account_unread(rules: Rules, incident: AccountUnread) -> Alert:
 def _account_read_again(rules: Rules, incident: AccountReadAgain) -> Alert:
     key = f"account {incident.venue}"
     return _alert(incident, Severity.INFO, key, resolves=key)
+
+
+def _set_up_failing(rules: Rules, incident: SetUpFailing) -> Alert | None:
+    """As of a connection that can't be made; what is refused again, once more in case it was for the clock, is no
+    matter of patience."""
+    if incident.attempts < (2 if incident.is_refused else rules.failing_after_attempts):
+        return None
+    return _alert(incident, Severity.CRITICAL, _set_up_key(incident))
+
+
+def _set_up_done(rules: Rules, incident: SetUpDone) -> Alert:
+    key = _set_up_key(incident)
+    return _alert(incident, Severity.INFO, key, resolves=key)
+
+
+def _set_up_key(incident: SetUpFailing | SetUpDone) -> str:
+    return f"set-up {incident.venue} {incident.step} {incident.symbol}"
 
 
 def _stream_stale(rules: Rules, incident: StreamStale) -> Alert:
@@ -369,6 +389,8 @@ _RULES: Mapping[type, Callable[[Rules, Any], Alert | None]] = {
     ConnectionRecovered: _connection_recovered,
     AccountUnread: _account_unread,
     AccountReadAgain: _account_read_again,
+    SetUpFailing: _set_up_failing,
+    SetUpDone: _set_up_done,
     StreamStale: _stream_stale,
     StreamSilent: _stream_silent,
     RouteFound: _route_found,

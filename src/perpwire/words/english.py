@@ -28,6 +28,18 @@ TEXTS: Mapping[str, Text] = {
     "account_read_again": Text(
         "The account is read again", "positions, balances and open orders are read, after {unread_s} s"
     ),
+    "set_up_failing": Text(
+        "Not followed yet: {step}[ of {symbol}]",
+        "{venue}: {step}[ of {symbol}] can't be followed yet (tries: {attempts})",
+    ),
+    "set_up_refused": Text(
+        "Not followed, as it is refused: {step}[ of {symbol}]",
+        "{venue}: {step}[ of {symbol}] can't be followed, as it is refused (tries: {attempts})",
+    ),
+    "set_up_done": Text(
+        "Followed now: {step}[ of {symbol}]",
+        "{venue}: {step}[ of {symbol}] is followed, after {failing_s} s (tries: {attempts})",
+    ),
     "stream_stale": Text(
         "Connection {connection} is mute",
         "{connection} answers, and for {silent_s} s says nothing[ of {topics}]",
@@ -169,6 +181,12 @@ TEXTS: Mapping[str, Text] = {
 
 VALUES: Mapping[str, Mapping[str, str]] = {
     "days_left": {"0": ""},
+    "step": {
+        "start": "the venue as a whole",
+        "account": "the account's stream",
+        "streams": "market data",
+        "book": "the book",
+    },
     "outcome": {"ACCEPTED": "accepted", "NOT_PLACED": "not placed", "UNRESOLVED": "unresolved"},
     "how": {"LISTED": "listed", "DELISTED": "delisted", "CHANGED": "changed"},
 }

@@ -32,6 +32,19 @@ TEXTS: Mapping[str, Text] = {
         "수 있습니다. 조회를 계속합니다.",
     ),
     "account_read_again": Text("계정 조회 복구", "{unread_s}초 만에 포지션, 잔고, 미체결 주문을 다시 조회했습니다."),
+    "set_up_failing": Text(
+        "시작 실패: [{symbol} ]{step}",
+        "{venue} [{symbol} ]{step}: {attempts}회 시도했지만 아직 시작하지 못했습니다. 계속 시도합니다.",
+    ),
+    "set_up_refused": Text(
+        "거부되어 시작 불가: [{symbol} ]{step}",
+        "{venue} [{symbol} ]{step}: {attempts}회 시도했지만 거부되었습니다. API 키나 설정을 확인하세요. "
+        "간격을 두고 다시 시도합니다.",
+    ),
+    "set_up_done": Text(
+        "시작 완료: [{symbol} ]{step}",
+        "{venue} [{symbol} ]{step}: {failing_s}초 만에 시작되었습니다(시도 {attempts}회).",
+    ),
     "stream_stale": Text(
         "데이터 수신 중단: {connection}",
         "{connection} 소켓은 살아 있지만 {silent_s}초 동안 데이터가 없어 새 소켓으로 교체합니다.[ 대상: {topics}.]",
@@ -219,11 +232,13 @@ FACTS: Mapping[str, str] = {
     "dropped": "폐기 건수",
     "ends_ms": "종료 시각",
     "failed_s": "장애 시간(초)",
+    "failing_s": "실패 시간(초)",
     "guard": "한도",
     "handler": "핸들러",
     "how": "변경 유형",
     "instead": "대체 경로",
     "interval": "캔들 간격",
+    "is_refused": "거부됨",
     "kind": "데이터 종류",
     "lag_s": "지연(초)",
     "left_s": "남은 시간(초)",
@@ -248,6 +263,7 @@ FACTS: Mapping[str, str] = {
     "route": "경로",
     "severity": "심각도",
     "share": "사용률",
+    "step": "대상",
     "side": "주문 방향",
     "silent_s": "무응답 시간(초)",
     "sink": "수신처",
@@ -270,6 +286,11 @@ SEVERITIES: Mapping[str, str] = {"info": "정보", "warning": "경고", "critica
 
 VALUES: Mapping[str, Mapping[str, str]] = {
     "days_left": {"0": ""},
+    "step": {
+        "start": "거래소 연결", "account": "계정 스트림", "streams": "시세 스트림", "candles": "캔들 스트림",
+        "book": "호가창",
+    },
+    "is_refused": {"True": "예", "False": "아니요"},
     "outcome": {"ACCEPTED": "접수됨", "NOT_PLACED": "접수되지 않음", "UNRESOLVED": "확인 불가"},
     "mode": {"ONE_WAY": "단방향", "HEDGE": "헤지"},
     "how": {"LISTED": "신규 상장", "DELISTED": "상장폐지", "CHANGED": "조건 변경"},

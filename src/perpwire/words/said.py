@@ -61,6 +61,7 @@ VARIANTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "stream_gap": ("repaired", {"True": "stream_gap_repaired"}),
     "order_resolved": ("outcome", {"UNRESOLVED": "order_unresolved"}),
     "guard_tripped": ("guard", {"kill_switch": "kill_switch"}),
+    "set_up_failing": ("is_refused", {"True": "set_up_refused"}),
     "task_failed": ("renewed", {"False": "task_given_up"}),
     "key_warning": (
         "what",

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import logging
+import os
 from collections.abc import Awaitable, Callable
 from datetime import datetime, time
 from pathlib import Path
@@ -176,6 +180,45 @@ def test_the_spool_is_bounded_and_reads_past_half_a_line(tmp_path: Path, clock: 
     again = Spool(path, clock)
     assert [(number, one.key) for number, one in again.waiting("phone")] == [(kept, "kept")]
     again.close()
+
+
+def test_what_a_full_disk_did_not_take_is_kept_as_soon_as_there_is_room(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    sync, room = os.fsync, [True]
+
+    def fsync(descriptor: int) -> None:
+        if not room[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    path = tmp_path / "alerts"
+    spool = Spool(path, clock)
+    delivered = spool.put("phone", alert("delivered"))
+    room[0] = False
+    for key in ("a", "b"):
+        spool.put("phone", alert(key))
+        assert spool.flush()
+    spool.gone(delivered)
+    assert spool.flush()
+    assert [one.name for one in tmp_path.iterdir() if one.suffix == ".new"] == []
+    room[0] = True
+    spool.put("phone", alert("c"))
+    assert spool.flush()
+    assert [line["alert"]["key"] for line in map(json.loads, path.read_bytes().splitlines())] == ["a", "b", "c"]
+    room[0] = False
+    spool.put("phone", alert("d"))
+    assert spool.flush()
+    room[0] = True
+    spool.close()
+    again = Spool(path, clock)
+    assert [one.key for _, one in again.waiting("phone")] == ["a", "b", "c", "d"]
+    again.close()
+    told = [one.getMessage() for one in caplog.records if one.name == "perpwire.notification"]
+    lost_it = "alerts can't be kept on disk (No space left on device): they wait in memory only"
+    assert told == [lost_it, "alerts are kept on disk again"] * 2
 
 
 def test_what_is_too_old_or_for_a_sink_that_is_gone_is_given_up(tmp_path: Path, clock: ManualClock) -> None:

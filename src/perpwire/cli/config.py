@@ -61,8 +61,8 @@ def check(
             instead = "" if row.value == row.default else f"; else {row.default or '-'}"
             setting, meaning = f"{row.name} = {row.value or '-'}", f"({row.origin}{instead}): {row.words}"
             if console.is_terminal:
-                style = "" if row.origin == DEFAULT else "bold"
-                console.print(Text(setting, style=style), Text(meaning), sep="\n", highlight=False)
+                heading = Text(setting, style="" if row.origin == DEFAULT else "bold")
+                console.print(heading, Text(meaning), sep="\n", highlight=False)
             else:
                 console.out(setting, meaning, highlight=False)
         return

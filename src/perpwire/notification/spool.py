@@ -112,13 +112,16 @@ class Spool:
 
     def close(self, within_s: float = 5.0) -> None:
         """Write what is to be written. Blocks for so long at most."""
+        if self._has_failed:
+            self._work.put(_Rewrite(self._all()))  # there may be room again
         self._work.put(None)
         self._thread.join(within_s)
         self._unlock()
 
     def _add(self, line: _Line) -> None:
         self._lines += 1
-        if self._lines > 2 * len(self._waiting) + _SLACK:
+        # Where a write has failed nobody knows what of it is there: the next one is the whole file.
+        if self._has_failed or self._lines > 2 * len(self._waiting) + _SLACK:
             self._lines = len(self._waiting)
             self._work.put(_Rewrite(self._all()))
         else:
@@ -150,12 +153,15 @@ class Spool:
                 if not self._has_failed:
                     _log.warning("alerts can't be kept on disk (%s): they wait in memory only", error.strerror)
                 self._has_failed = True
+            else:
+                if self._has_failed and any(isinstance(one, _Rewrite) for one in todo):
+                    self._has_failed = False
+                    _log.info("alerts are kept on disk again")
             for one in todo:
                 if isinstance(one, threading.Event):
                     one.set()
             is_ending = None in todo
-        if self._file is not None:
-            self._file.close()
+        self._close()
 
     def _do(self, todo: list[bytes | _Rewrite]) -> None:
         added = b""
@@ -180,11 +186,17 @@ class Spool:
             os.fsync(descriptor)
             os.replace(new, self.path)
         except BaseException:
-            file.close()
+            with contextlib.suppress(OSError):
+                file.close()
+            new.unlink(missing_ok=True)
             raise
-        if self._file is not None:
-            self._file.close()
+        self._close()
         self._file = file
+
+    def _close(self) -> None:
+        if self._file is not None:
+            with contextlib.suppress(OSError):  # what a full disk did not take is told of already
+                self._file.close()
 
     def _unlock(self) -> None:
         if self._lock is not None:

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from perpwire import WebSocketManager, venues
+from perpwire import StreamSettings, WebSocketManager, venues
+from perpwire.api_connector.lifecycle import State
 from perpwire.clock import ManualClock
 from perpwire.errors import BadInput, NotSent, StreamRefused
 from perpwire.model.market import (
@@ -359,6 +360,79 @@ def test_who_asks_for_what_is_on_its_way_waits_for_its_acknowledgement_also_when
             assert streams.topics["bybit", "publicTrade.ETHUSDT"].value in ("acknowledged", "live")
 
     play(scenario, "bybit")
+
+
+def test_who_stops_waiting_for_the_end_of_a_stream_has_ended_it_all_the_same() -> None:
+    async def scenario(world: World, clock: ManualClock) -> None:
+        names = [f"publicTrade.{coin}USDT" for coin in ("BTC", "ETH", "SOL")]
+        async with manager(world, clock) as streams:
+            await streams.connect("bybit", ["tickers.BTCUSDT", *names])
+            ending = asyncio.create_task(streams.disconnect("bybit", names))
+            await asyncio.sleep(0)
+            ending.cancel()
+            await clock.sleep(5)
+            assert list(streams.topics) == [("bybit", "tickers.BTCUSDT")]
+
+    play(scenario, "bybit")
+
+
+def test_a_connection_on_which_all_was_refused_does_not_stay() -> None:
+    async def scenario(world: World, clock: ManualClock) -> None:
+        settings = StreamSettings(topics_per_connection=1)
+        async with WebSocketManager(
+            urls=world.simulation.urls, clock=clock, sockets=world.network, settings=settings
+        ) as streams:
+            await streams.connect("bybit", ["publicTrade.BTCUSDT"])
+            with pytest.raises(StreamRefused):
+                await streams.connect("bybit", ["publicTrade.ETHUSDT", "publicTrade.NOPEUSDT"])
+            await clock.sleep(1)
+            assert len(streams.states) == 2
+            assert len(streams.topics) == 2
+
+    play(scenario, "bybit")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("venue", VENUES)
+def test_whoever_comes_and_goes_what_is_held_is_carried_and_nothing_else(venue: str, seed: int) -> None:
+    dice = random.Random(seed)
+    names = [TRADES[venue], MARKS[venue], TOP_OF_BOOK[venue]]
+    names += [name.replace("btc", "eth").replace("BTC", "ETH") for name in names]
+    names += ["publicTrade.NOPEUSDT"] * (venue == "bybit")
+
+    async def scenario(world: World, clock: ManualClock) -> None:
+        faults = world.simulation.faults[venue]
+        streams = WebSocketManager(
+            urls=world.simulation.urls, clock=clock, sockets=world.network,
+            settings=StreamSettings(topics_per_connection=dice.choice([None, 1, 2])),
+        )  # fmt: skip
+        asked: list[asyncio.Task[None]] = []
+        async with streams:
+            for _ in range(40):
+                some, fate = dice.sample(names, dice.choice([1, 1, 2, 3])), dice.random()
+                if fate < 0.6:
+                    asked.append(asyncio.create_task(streams.connect(venue, some)))
+                elif fate < 0.85:
+                    asked.append(asyncio.create_task(streams.disconnect(venue, some)))
+                elif fate < 0.95:
+                    dice.choice([*asked, asyncio.create_task(streams.connect(venue, some))]).cancel()
+                else:
+                    faults.add(Cut())
+                    faults.add(Refuse(seconds=dice.choice([0.5, 2])))
+                await clock.sleep(dice.choice([0, 0, 0.001, 0.01, 0.1, 0.5, 2]))
+            await clock.sleep(60)
+            answers = [task.exception() for task in asked if task.done() and not task.cancelled()]
+            assert all(task.done() for task in asked)
+            assert {type(answer) for answer in answers} <= {type(None), StreamRefused, NotSent}
+            carried = set(streams.topics)
+            table = venues.load(venue)
+            assert carried == {(venue, name) for name in names if streams.is_wanted(table, table.parse_topic(name))}
+            assert all(state is State.LIVE for state in streams.states.values())
+            used = [streams.carrying(table, table.parse_topic(name)) for _, name in carried]
+            assert {one.name for one in used if one is not None} == set(streams.states)
+
+    play(scenario, venue)
 
 
 # --- the end ----------------------------------------------------------------------------------------------------------

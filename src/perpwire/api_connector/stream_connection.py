@@ -51,6 +51,7 @@ class StreamConnection:
         on_state: Called with True each time the group becomes live, with False each time the last socket is lost.
         on_silent, on_topic: See OnSilent, OnTopic.
         on_failed: Called when the first start was in vain: nothing goes on then, and it is of no more use.
+        on_given_up: Called with a topic that is refused and never was accepted: it is not asked for any more.
         holes: What remembers its holes, given the arrival of what a topic said last.
         copies: So many sockets say the same at once; each event is delivered once.
         life_s: Replace sockets before they are so old; None: before the venue ends them.
@@ -75,6 +76,7 @@ class StreamConnection:
         on_silent: OnSilent | None = None,
         on_topic: OnTopic | None = None,
         on_failed: Callable[[], None] | None = None,
+        on_given_up: Callable[[str], object] | None = None,
         holes: Callable[[Callable[[str], int]], TopicHoles] | None = None,
         heartbeat_s: float | None = None,
         name: str | None = None,
@@ -104,6 +106,7 @@ class StreamConnection:
         self._on_silent = on_silent
         self._on_topic: OnTopic = on_topic or (lambda topic, state: None)
         self._on_failed = on_failed
+        self._on_given_up = on_given_up
         self._gate = gate or ConnectGate(clock, venue.connects)
         self._lines = [StreamLine(self, clock, rng, life_s or venue.socket_life_s) for _ in range(max(1, copies))]
         self._tasks: list[asyncio.Task[None]] = []
@@ -159,43 +162,48 @@ class StreamConnection:
         return sum(line.successions for line in self._lines)
 
     async def start(self, topics: Iterable[str]) -> None:
-        """Connect and subscribe; returns once live, and from then on it stays so by itself. Who stops waiting for it
-        does not end it.
-
-        Raises:
-            NotSent: The first attempt to connect failed; nothing goes on in the background.
-            APIError: The login was refused.
-            StreamRefused: A topic was; the others stand, if there are any.
-        """
-        # At once, so that whoever asks for more topics in the meantime joins this start.
-        self._first_outcome = asyncio.get_running_loop().create_future()
-        self._begin(self._lines[0])
+        """As `add`, of a new one: connect and subscribe; from then on it stays so by itself."""
         await self.add(topics)
 
-    def _begin(self, line: StreamLine) -> None:
-        self._tasks.append(asyncio.create_task(line.run(), name=f"perpwire {self.name}"))
-
     async def add(self, topics: Iterable[str]) -> None:
-        """Subscribe more. Returns once the venue has acknowledged them, whoever asked for them first, or, while a lost
-        socket is being replaced, at once: they are subscribed with the rest. Who stops waiting for it does not end it.
-
-        Raises:
-            NotSent: This connection is just being made for the first time, and that failed; or it was closed.
-            StreamRefused: The venue refused a topic; it is forgotten, the others stand.
-        """
+        """`want` them, and wait until that is `answered`."""
         names = list(topics)
-        new = [topic for topic in names if topic not in self.topics]
+        self.want(names)
+        await self.answered(names)
+
+    def want(self, topics: Iterable[str]) -> None:
+        """Have these subscribed, too: at once, and whenever a socket is replaced. The first call connects."""
+        new = [topic for topic in topics if topic not in self.topics]
         self.topics.update(dict.fromkeys(new))
         for topic in new:
             self._refused.pop(topic, None)
             self._told.discard(topic)
-        if self._first_outcome is not None and not self._first_outcome.done():
+        if self._first_outcome is None:
+            self._first_outcome = asyncio.get_running_loop().create_future()
+            self._begin(self._lines[0])
+        elif new and self._live:
+            self._ask(new)
+
+    def _begin(self, line: StreamLine) -> None:
+        self._tasks.append(asyncio.create_task(line.run(), name=f"perpwire {self.name}"))
+
+    async def answered(self, topics: Iterable[str]) -> None:
+        """Returns once the venue has acknowledged them, whoever wanted them first, or, while a lost socket is being
+        replaced, at once: they are subscribed with the rest. Who stops waiting for it does not end it.
+
+        Raises:
+            NotSent: This connection is just being made for the first time, and that failed, and nothing goes on in
+                the background; or it was closed.
+            APIError: The login was refused.
+            StreamRefused: The venue refused a topic; it is forgotten, the others stand.
+        """
+        names = list(topics)
+        if self._first_outcome is not None:
             await asyncio.shield(self._first_outcome)
-        else:
-            if new and self._live:
-                self._ask(new)
-            answers = {self._asking[topic] for topic in names if topic in self._asking}
-            await asyncio.gather(*(asyncio.shield(answer) for answer in answers))
+        if self._is_closed:
+            raise self._closed()
+        answers = {self._asking[topic] for topic in names if topic in self._asking}
+        await asyncio.gather(*(asyncio.shield(answer) for answer in answers))
         self.raise_refusals(names)
 
     def _ask(self, topics: list[str]) -> None:
@@ -298,11 +306,12 @@ class StreamConnection:
 
     def _end_unanswered(self, answer: asyncio.Future[None]) -> None:
         if not answer.done():
-            answer.set_exception(
-                NotSent("the stream was closed", venue=self.venue.name, call=self.route, code="CLOSED")
-            )
+            answer.set_exception(self._closed())
         if not answer.cancelled():
             answer.exception()  # nobody may be waiting
+
+    def _closed(self) -> NotSent:
+        return NotSent("the stream was closed", venue=self.venue.name, call=self.route, code="CLOSED")
 
     # --- for its lines ------------------------------------------------------------------------------------------------
 
@@ -515,10 +524,12 @@ class StreamConnection:
     def _on_refusal(self, topic: str, why: str) -> None:
         """A topic that never was accepted is a mistake, and forgotten. One that was is asked for again at each
         heartbeat: the venue has a bad moment, or the contract is gone, and then it stays refused and told of."""
-        if not self._holes.was_there(topic):
-            self.topics.pop(topic, None)
         self._refused[topic] = why
         self._tell(SubscriptionRefused, why, topic=topic)
+        if not self._holes.was_there(topic) and topic in self.topics:
+            del self.topics[topic]
+            if self._on_given_up is not None:
+                self._on_given_up(topic)
 
     async def _bring_canary(self, socket: StreamSocket) -> None:
         """So that its silence says something, a socket carries at least one topic that always speaks."""

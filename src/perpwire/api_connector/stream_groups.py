@@ -19,7 +19,7 @@ from perpwire.api_connector.connect_gate import ConnectGate
 from perpwire.api_connector.consumers import Consumers
 from perpwire.api_connector.frame_path import FramePath
 from perpwire.api_connector.handlers import Handlers
-from perpwire.api_connector.lifecycle import State, TopicState
+from perpwire.api_connector.lifecycle import TopicState
 from perpwire.api_connector.route_search import LOOK_S, RouteSearch
 from perpwire.api_connector.stream_arguments import check_count, check_one_of, check_seconds
 from perpwire.api_connector.stream_connection import StreamConnection
@@ -211,7 +211,10 @@ class StreamGroups:
         failed: list[Topic] = topics
         try:
             # All are waited for: where one connection refuses something, the others stand, and are acknowledged.
-            brought = (self._bring(connection, names) for connection, names in wanted.items())
+            # All are wanted before anything is waited for: nobody else finds a topic of them without a place.
+            for connection, names in wanted.items():
+                connection.want(names)
+            brought = (connection.answered(names) for connection, names in wanted.items())
             errors = [error for error in await asyncio.gather(*brought, return_exceptions=True) if error is not None]
             failed = [] if all(isinstance(error, StreamRefused) for error in errors) else topics
             for error in sorted(errors, key=lambda error: isinstance(error, StreamRefused)):
@@ -231,8 +234,10 @@ class StreamGroups:
             )  # fmt: skip
 
     async def unsubscribe(self, venue: Venue, uses: Iterable[Use]) -> None:
-        """Give them back; those that nobody holds any more are ended."""
-        await self._end(venue, self._uses.give_back(venue.name, uses))
+        """Give them back; those that nobody holds any more are ended, also where the caller does not wait for it."""
+        ending = self._end_soon(venue, self._uses.give_back(venue.name, uses))
+        if ending is not None:
+            await asyncio.gather(asyncio.shield(ending), return_exceptions=True)
 
     def release(self, venue: Venue, uses: Iterable[Use]) -> None:
         """`unsubscribe`, for who can't wait for it: given back at once, and ended at the venue a moment later."""
@@ -242,12 +247,13 @@ class StreamGroups:
         """Whether anybody uses it, or is about to."""
         return self._uses.is_held(venue.name, topic)
 
-    def _end_soon(self, venue: Venue, unwanted: list[Topic]) -> None:
-        if not self._connections or not unwanted:
-            return
+    def _end_soon(self, venue: Venue, unwanted: list[Topic]) -> asyncio.Task[None] | None:
+        if not unwanted and not any(self._is_idle(connection) for connection in self._connections.values()):
+            return None
         task = asyncio.get_running_loop().create_task(self._end(venue, unwanted), name="perpwire release")
         self._releasing.add(task)
         task.add_done_callback(self._releasing.discard)
+        return task
 
     async def _end(self, venue: Venue, topics: Iterable[Topic]) -> None:
         for topic in topics:
@@ -255,7 +261,17 @@ class StreamGroups:
             for connection in tuple(self._connections.values()):
                 is_there = connection.venue is venue and topic.name in connection.topics
                 if is_there and not self.is_wanted(venue, topic):
-                    await self._drop(connection, topic.name)
+                    await connection.drop([topic.name])
+        await self._close_idle()
+
+    def _is_idle(self, connection: StreamConnection) -> bool:
+        """It carries nothing, and is about to carry nothing."""
+        return not (connection.topics or connection in self._coming or connection in self._opened)
+
+    async def _close_idle(self) -> None:
+        for connection in tuple(self._connections.values()):
+            if self._is_idle(connection):
+                await self._close(connection)
 
     async def _until_live(self, venue: Venue, topics: Iterable[Topic]) -> None:
         feeds = {topic: venue.feed(topic) for topic in topics}
@@ -329,12 +345,6 @@ class StreamGroups:
 
     # --- inside ---------------------------------------------------------------------------------------------------
 
-    async def _bring(self, connection: StreamConnection, names: list[str]) -> None:
-        if connection.state is State.IDLE:
-            await connection.start(names)
-        else:
-            await connection.add(names)
-
     def _with_room(
         self, venue: Venue, hosts: Hosts, topic: Topic, wanted: dict[StreamConnection, list[str]]
     ) -> StreamConnection:
@@ -373,7 +383,7 @@ class StreamGroups:
 
         async def place(topic: Topic) -> StreamConnection:
             chosen = self._with_room(venue, hosts, topic, {})
-            await self._bring(chosen, [topic.name])
+            await chosen.add([topic.name])
             return chosen
 
         connection = StreamConnection(
@@ -393,6 +403,7 @@ class StreamGroups:
             on_silent=lambda topic: self._search.begin(connection, topic, place),
             on_topic=lambda topic, state: self._on_topic.tell(venue.name, topic, state),
             on_failed=lambda: self._forget(connection),
+            on_given_up=lambda topic: self._end_soon(venue, self._uses.drop(venue.name, Topic(route, topic))),
             holes=lambda heard_ns: self.holes.of_connection(venue, route, heard_ns),
             heartbeat_s=self._heartbeat_s,
             copies=self._settings.copies,
@@ -405,8 +416,7 @@ class StreamGroups:
     async def _drop(self, connection: StreamConnection, name: str) -> None:
         """A connection that carries nothing any more is closed."""
         await connection.drop([name])
-        if not connection.topics and connection not in self._coming and connection not in self._opened:
-            await self._close(connection)
+        await self._close_idle()
 
     async def _close(self, connection: StreamConnection) -> None:
         self._forget(connection)

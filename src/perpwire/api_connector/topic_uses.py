@@ -84,6 +84,12 @@ class TopicUses:
             gone += [Use(one, use.topic) for one in coming]
         return self._without(venue, gone)
 
+    def drop(self, venue: str, topic: Topic) -> list[Topic]:
+        """The venue has refused it: nobody holds it any more, but who is still waiting for the answer. Gives as
+        `give_back`."""
+        holders = self._holders.get((venue, topic.name), ())
+        return self._without(venue, [Use(one, topic) for one in holders if not isinstance(one, _Coming)])
+
     def clear(self) -> None:
         """Nobody holds anything any more."""
         self._holders.clear()

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from hypothesis import given, strategies as st
 
-from perpwire.data_processor.seam import HOLD_S, LATE_S, LOG, TAIL, Seam, Source, Torn
+from perpwire.data_processor.seam import HOLD_S, LATE_S, LOG, TAIL, Rest, Seam, Source
 from perpwire.model.account import Balance, Position
 from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, MarkPrice, Trade
 from perpwire.model.order import PositionSide
@@ -55,12 +55,16 @@ class Two:
         self.out += self.seam.fresh(source, topic, events)
 
     def release(self) -> None:
-        self.out += self.seam.release(self.new, 0.0).events
+        self.go_on(self.seam.release(self.new, 0.0))
 
-    def look(self, now_s: float) -> Torn:
-        torn = self.seam.overdue(now_s)
-        self.out += torn.events
-        return torn
+    def look(self, now_s: float) -> list[str]:
+        """Gives the topics that are torn."""
+        return self.go_on(self.seam.overdue(now_s))
+
+    def go_on(self, rests: list[Rest]) -> list[str]:
+        for rest in rests:
+            self.out += rest.events
+        return [rest.topic for rest in rests if rest.is_torn]
 
     @property
     def ids(self) -> list[object]:
@@ -102,7 +106,7 @@ def test_what_waits_is_delivered_when_the_old_one_is_gone() -> None:
     two.say(two.old, trade(1))
     two.say(two.new, trade(2), trade(3))
     assert two.seam.waits(two.new)
-    two.out += two.seam.leave(two.old).events
+    two.go_on(two.seam.leave(two.old))
     two.say(two.new, trade(4))
     assert two.ids == [1, 2, 3, 4]
     assert not two.seam.waits(two.new)
@@ -307,7 +311,7 @@ def test_what_a_socket_holds_that_ends_meanwhile_comes_when_the_one_behind_has_c
     two = Two()
     two.say(two.old, trade("c"))
     two.say(two.new, trade("e"), trade("f"), trade("g"))
-    assert two.seam.leave(two.new) == Torn([], [])
+    assert two.seam.leave(two.new) == []
     two.say(two.old, trade("d"), trade("e"))
     assert two.ids == ["c", "d", "e", "f", "g"]
     two.say(two.old, trade("f"), trade("g"), trade("h"))
@@ -322,9 +326,9 @@ def test_what_sockets_hold_comes_in_their_order_when_the_one_behind_ends_and_is_
     two.seam.enter(third)
     two.say(third, trade("f"), trade("g"))
     two.seam.leave(two.new)
-    torn = two.seam.leave(two.old)
-    assert [event.trade_id for event in torn.events if isinstance(event, Trade)] == ["e", "f", "g"]
-    assert torn.topics == ["t"]
+    (rest,) = two.seam.leave(two.old)
+    assert [event.trade_id for event in rest.events if isinstance(event, Trade)] == ["e", "f", "g"]
+    assert (rest.is_torn, rest.has_ended) == (True, True)
 
 
 def test_a_socket_that_was_mute_waits_for_the_others_and_what_it_missed_is_not_lost() -> None:
@@ -358,12 +362,12 @@ def test_what_waits_for_sockets_that_are_mute_is_let_go_soon_and_told_to_be_torn
     two = Two()
     two.say(two.old, trade("a", 1000))
     two.say(two.new, trade("d", 4000))
-    assert two.look(10.0) == two.look(10.0 + HOLD_S - 0.1) == Torn([], [])
-    assert two.look(10.0 + HOLD_S).topics == ["t"]
+    assert two.look(10.0) == two.look(10.0 + HOLD_S - 0.1) == []
+    assert two.look(10.0 + HOLD_S) == ["t"]
     assert two.ids == ["a", "d"]
     two.say(two.new, trade("e", 5000))
     assert two.ids == ["a", "d", "e"]
-    assert two.look(99.0) == Torn([], [])
+    assert two.look(99.0) == []
 
 
 def test_one_that_is_behind_and_speaks_is_waited_for_longer_and_not_for_ever() -> None:
@@ -371,17 +375,46 @@ def test_one_that_is_behind_and_speaks_is_waited_for_longer_and_not_for_ever() -
     two.say(two.new, trade("z", 90_000))
     for second in range(round(LATE_S)):
         two.say(two.old, trade(f"a{second}", 1000 * second))
-        assert two.look(second) == Torn([], [])
+        assert two.look(second) == []
     two.say(two.old, trade("a99", 20_000))
-    assert two.look(LATE_S + 0.5).topics == ["t"]
+    assert two.look(LATE_S + 0.5) == ["t"]
     assert two.ids[-1] == "z"
+
+
+def test_of_several_that_wait_the_one_that_came_first_goes_first() -> None:
+    two = Two()
+    third = Source()
+    two.say(two.old, trade("a", 1000))
+    two.say(two.new, trade("d", 4000))
+    two.look(10.0)
+    two.say(two.old, trade("b", 2000))  # the last that it says
+    two.look(11.0)
+    two.seam.leave(two.new)
+    two.seam.enter(third)
+    two.say(third, trade("f", 6000))
+    for second in range(12, 40):
+        two.look(second)
+    assert two.ids == ["a", "b", "d", "f"]
+
+
+def test_what_a_socket_held_that_has_ended_is_torn_from_what_follows_it_too() -> None:
+    two = Two()
+    third = Source()
+    two.say(two.old, trade("a", 1000))
+    two.say(two.new, trade("d", 4000))
+    two.seam.leave(two.new)
+    two.seam.enter(third)
+    two.say(third, trade("f", 6000))
+    rests = two.seam.leave(two.old)
+    assert [[event.venue_time_ms for event in rest.events] for rest in rests] == [[4000], [6000]]
+    assert [(rest.is_torn, rest.has_ended) for rest in rests] == [(True, True), (True, False)]
 
 
 def test_what_the_others_have_gone_past_without_a_word_of_it_is_dropped() -> None:
     two = of_two()
     two.say(two.old, trade("a", 1000), trade("b", 2000))
     two.say(two.new, trade("a", 1000), trade("nonsense", 2000))
-    assert two.look(10.0) == two.look(10.0 + HOLD_S) == Torn([], [])
+    assert two.look(10.0) == two.look(10.0 + HOLD_S) == []
     assert not two.seam.waits(two.new)
     two.say(two.new, trade("c", 3000))
     two.say(two.old, trade("c", 3000))

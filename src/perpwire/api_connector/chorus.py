@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from perpwire.api_connector.stream_socket import StreamSocket
-from perpwire.data_processor.seam import Seam, Sieve, Source, Torn
+from perpwire.data_processor.seam import Rest, Seam, Sieve, Source
 from perpwire.model.market import Event
 
 PROOF_S = 1.0
@@ -23,15 +23,15 @@ class Chorus:
 
     Args:
         deliver: Takes events that have waited.
-        on_torn: Told, before what comes next of them is delivered, of topics of which something may be missing, though
-            a socket carries the connection.
+        on_torn: Told of a topic of which something may be missing, before what comes next is delivered: since when
+            (arrival of what came last, Unix nanoseconds; 0: not known), and whether any socket has it now.
         now_s: Our own time.
     """
 
     def __init__(
         self,
         deliver: Callable[[Event], None],
-        on_torn: Callable[[list[str]], None],
+        on_torn: Callable[[str, int, bool], None],
         now_s: Callable[[], float],
     ) -> None:
         self._deliver = deliver
@@ -76,14 +76,14 @@ class Chorus:
         source = self._sources.pop(socket, None)
         self._alone_since_s = self._now_s()
         if self._seam is not None and source is not None:
-            self._go_on(self._seam.leave(source), is_carried=self.carries)
+            self._go_on(self._seam.leave(source))
 
     def join(self, socket: StreamSocket) -> None:
         """It waits for no other any longer, and carries the connection."""
-        source, was_carried = self._sources[socket], self.carries
+        source = self._sources[socket]
         source.has_joined = True
         if self._seam is not None:
-            self._go_on(self._seam.release(source, self._now_s()), is_carried=was_carried)
+            self._go_on(self._seam.release(source, self._now_s()))
 
     def waits(self, socket: StreamSocket, beside: Collection[str]) -> bool:
         """Whether something that it said still waits, of other topics than these."""
@@ -103,7 +103,7 @@ class Chorus:
         if self._seam is None:
             return
         now_s = self._now_s()
-        self._go_on(self._seam.overdue(now_s), is_carried=self.carries)
+        self._go_on(self._seam.overdue(now_s))
         for socket, source in self._sources.items():
             if socket.is_live and not source.has_joined and not self._seam.waits(source):
                 source.has_joined = self._is_proven(socket, now_s)
@@ -123,8 +123,12 @@ class Chorus:
                 one.ping_soon()
         return False
 
-    def _go_on(self, torn: Torn, *, is_carried: bool) -> None:
-        if torn.topics and is_carried:
-            self._on_torn(torn.topics)
-        for event in torn.events:
-            self._deliver(event)
+    def _go_on(self, rests: Iterable[Rest]) -> None:
+        for rest in rests:
+            if rest.is_torn:
+                self._on_torn(rest.topic, rest.since_ns, True)
+            for event in rest.events:
+                self._deliver(event)
+            if rest.has_ended:
+                last_ns = rest.events[-1].received_ns if rest.events else rest.since_ns
+                self._on_torn(rest.topic, last_ns, any(rest.topic in socket.confirmed for socket in self._sources))

@@ -110,7 +110,7 @@ class StreamConnection:
         self._gate = gate or ConnectGate(clock, venue.connects)
         self._lines = [StreamLine(self, clock, rng, life_s or venue.socket_life_s) for _ in range(max(1, copies))]
         self._tasks: list[asyncio.Task[None]] = []
-        self._sockets = Chorus(frames.deliver, self._are_torn, self._now_s)
+        self._sockets = Chorus(frames.deliver, self._is_torn, self._now_s)
         self._live: dict[StreamSocket, None] = {}
         self._rhythms: dict[str, Rhythm] = {}
         self._holes = (holes or _unheard(clock))(self._heard_ns)
@@ -400,12 +400,14 @@ class StreamConnection:
             self._tell(ConnectionLost, reason)
             if self._on_state is not None:
                 self._on_state(False)
+        self._sockets.leave(socket)
+        for one in self._sockets:
+            for topic in one.confirmed:
+                self._holes.back(topic)
         other = next(iter(self._live), None)
         if other is not None:
             # It has not proved that it heard what the lost one did: what lies between is not known.
             self._is_back(other)
-        self._sockets.leave(socket)
-        if other is not None:
             self._sockets.join(other)
 
     def has_failed(self, error: Exception, reason: str, failures: int) -> bool:
@@ -488,15 +490,16 @@ class StreamConnection:
         """See stream_line.Owner."""
         self._sockets.join(socket)
 
-    def _are_torn(self, topics: Iterable[str]) -> None:
-        """What comes next of them is not what follows."""
-        for topic in topics:
-            if topic in self.topics:
-                self._holes.away(topic, TORN)
-                self._holes.back(topic)
-                if topic not in self._told:
-                    self._on_topic(topic, TopicState.STALE)
-                    self._on_topic(topic, TopicState.LIVE)
+    def _is_torn(self, topic: str, since_ns: int, is_there: bool) -> None:
+        """What comes next of it is not what follows."""
+        if topic not in self.topics:
+            return
+        self._holes.away(topic, TORN, since_ns)
+        if is_there:
+            self._holes.back(topic)
+        if self._sockets.carries and topic not in self._told:
+            self._on_topic(topic, TopicState.STALE)
+            self._on_topic(topic, TopicState.LIVE)
 
     def waits(self, socket: StreamSocket, beside: Collection[str]) -> bool:
         """See stream_line.Owner."""

@@ -80,14 +80,18 @@ class TopicHoles:
         """At any time, on any socket."""
         return topic in self._spoke or self._heard_ns(topic) > 0
 
-    def away(self, topic: str, why: str) -> None:
-        """What was never there can't be away."""
+    def away(self, topic: str, why: str, since_ns: int = 0) -> None:
+        """What was never there can't be away.
+
+        Args:
+            since_ns: Arrival of the last that was delivered of it; 0: of what it said last.
+        """
         if topic in self._away or not self.was_there(topic):
             return
         heard_ns = self._heard_ns(topic)
         if heard_ns:
             self._spoke.add(topic)
-        self._away[topic] = _Away(max(heard_ns, self._there_ns[topic]), why)
+        self._away[topic] = _Away(since_ns or max(heard_ns, self._there_ns[topic]), why)
         self._on_away(topic)
 
     def back(self, topic: str) -> None:

@@ -49,16 +49,20 @@ class Source:
         self.has_joined = has_joined
 
 
-class Torn(NamedTuple):
-    """What may go on.
+class Rest(NamedTuple):
+    """What has waited, of one topic on one socket, and is let go.
 
     Attributes:
-        events: In order.
-        topics: Those of which something before these events may be missing.
+        is_torn: Something before it may be missing.
+        since_ns: Arrival of the last that was delivered before it, Unix nanoseconds; 0: nothing was.
+        has_ended: It is the last of its socket: something behind it may be missing, too.
     """
 
+    topic: str
     events: list[Event]
-    topics: list[str]
+    is_torn: bool
+    since_ns: int
+    has_ended: bool
 
 
 class _Held:
@@ -66,21 +70,19 @@ class _Held:
 
     Attributes:
         since_s: When it was first seen to wait; None: it has not been looked at.
-        said: How much had been delivered then.
     """
 
-    __slots__ = ("events", "said", "since_s")
+    __slots__ = ("events", "since_s")
 
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.since_s: float | None = None
-        self.said = 0
 
 
 class _Sequence:
     """Events of one topic, kind and symbol."""
 
-    __slots__ = ("held", "is_state", "key", "last_ms", "log", "places", "said", "sources")
+    __slots__ = ("has_said", "held", "is_state", "key", "last_ms", "last_ns", "log", "places", "sources", "spoke_s")
 
     def __init__(self, key: Callable[[Any], Any], is_state: bool, sources: Collection[Source]) -> None:
         self.key = key
@@ -90,8 +92,10 @@ class _Sequence:
         # Who has joined has said nothing of it yet, and was there.
         self.places = {source: 0 for source in sources if source.has_joined}
         self.held: dict[Source, _Held] = {}
-        self.said = 0
+        self.has_said = False
+        self.spoke_s = float("-inf")
         self.last_ms = 0
+        self.last_ns = 0
 
     def take(self, source: Source, event: Event, out: list[Event]) -> None:
         """Add what is new to `out`, what waits elsewhere and may now go included."""
@@ -127,8 +131,9 @@ class _Sequence:
             self._fill_in(key, event, out)
         log.append(key)
         self.places[source] = len(log)
-        self.said += 1
+        self.has_said = True
         self.last_ms = event.venue_time_ms
+        self.last_ns = event.received_ns
         out.append(event)
         if len(log) > 2 * TAIL:
             self._shorten()
@@ -176,21 +181,26 @@ class _Sequence:
         """One that waits for nobody."""
         return next((source for source in self.held if not self._waits(source)), None)
 
-    def is_overdue(self, source: Source, now_s: float) -> bool:
-        """Whether it has waited in vain."""
-        held = self.held[source]
-        if held.since_s is None:
-            held.since_s, held.said = now_s, self.said
-        if now_s - held.since_s < HOLD_S:
-            return False
-        if held.events[0].venue_time_ms <= self.last_ms:
-            # They have gone past it without a word of it. What is newer may still be met.
-            held.events = [event for event in held.events if event.venue_time_ms > self.last_ms]
-            held.since_s, held.said = now_s, self.said
-            if not held.events:
-                del self.held[source]
-            return False
-        return now_s - held.since_s >= (HOLD_S if held.said == self.said else LATE_S)
+    def look(self, now_s: float) -> None:
+        """Who waits, and whether anything is said meanwhile."""
+        if self.has_said:
+            self.has_said, self.spoke_s = False, now_s
+        for source, held in tuple(self.held.items()):
+            if held.since_s is None:
+                held.since_s = now_s
+            if now_s - held.since_s >= HOLD_S and held.events[0].venue_time_ms <= self.last_ms:
+                # The others have gone past it without a word of it. What is newer may still be met.
+                held.events = [event for event in held.events if event.venue_time_ms > self.last_ms]
+                held.since_s = now_s
+                if not held.events:
+                    del self.held[source]
+
+    def next_overdue(self, now_s: float) -> Source | None:
+        """The one that waits for longest, if it does so in vain."""
+        source, held = next(iter(self.held.items()))
+        self.has_said = False
+        at_most_s = HOLD_S if now_s - self.spoke_s >= HOLD_S else LATE_S
+        return source if held.since_s is not None and now_s - held.since_s >= at_most_s else None
 
     def is_behind(self, source: Source, now_s: float) -> bool:
         """Whether others are behind what it holds: by more than what comes at about the same time on all."""
@@ -255,7 +265,7 @@ class Seam:
             sequence.take(source, event, out)
         return out
 
-    def leave(self, source: Source) -> Torn:
+    def leave(self, source: Source) -> list[Rest]:
         """It says nothing any more. Gives what waited for it alone."""
         self._sources.pop(source, None)
         for sequence in self._sequences.values():
@@ -266,15 +276,19 @@ class Seam:
             self._sequences = {name: sequence for name, sequence in self._sequences.items() if sequence.places}
         return gone_on
 
-    def release(self, source: Source, now_s: float) -> Torn:
+    def release(self, source: Source, now_s: float) -> list[Rest]:
         """From now on it waits for nobody; gives what has waited."""
         source.has_joined = True
-        late = [topic for (topic, _, _), one in self._sequences.items() if one.is_behind(source, now_s)]
-        return Torn(self._let_go(lambda one: source if source in one.held else None).events, late)
+        return self._let_go(
+            lambda one: source if source in one.held else None, lambda one, source: one.is_behind(source, now_s)
+        )
 
-    def overdue(self, now_s: float) -> Torn:
+    def overdue(self, now_s: float) -> list[Rest]:
         """What has waited in vain. To be asked about once a second."""
-        return self._let_go(lambda one: next((it for it in tuple(one.held) if one.is_overdue(it, now_s)), None))
+        for sequence in self._sequences.values():
+            if sequence.held:
+                sequence.look(now_s)
+        return self._let_go(lambda one: one.next_overdue(now_s))
 
     def waits(self, source: Source, beside: Collection[str] = ()) -> bool:
         """Whether anything that it said waits, of other topics than these."""
@@ -290,14 +304,18 @@ class Seam:
         """It is no longer subscribed: what it says later begins anew."""
         self._sequences = {name: sequence for name, sequence in self._sequences.items() if name[0] != topic}
 
-    def _let_go(self, which: Callable[[_Sequence], Source | None]) -> Torn:
-        gone_on = Torn([], [])
+    def _let_go(
+        self,
+        which: Callable[[_Sequence], Source | None],
+        is_torn: Callable[[_Sequence, Source], bool] = lambda sequence, source: True,
+    ) -> list[Rest]:
+        rests: list[Rest] = []
         for (topic, _, _), sequence in self._sequences.items():
             while sequence.held and (source := which(sequence)) is not None:
-                sequence.release(source, gone_on.events)
-                if topic not in gone_on.topics:
-                    gone_on.topics.append(topic)
-        return gone_on
+                torn, since_ns, events = is_torn(sequence, source), sequence.last_ns, list[Event]()
+                sequence.release(source, events)
+                rests.append(Rest(topic, events, torn, since_ns, source not in self._sources))
+        return rests
 
 
 class Sieve:

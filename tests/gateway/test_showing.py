@@ -65,6 +65,19 @@ def test_nothing_is_missing_while_all_is_live_and_each_thing_that_is_not_is_name
     assert told(whole, replace(venue, is_up=False)) == [("step", "start", "")]
 
 
+def test_reasons_are_told_in_both_languages_and_the_words_of_others_as_they_are(clock: ManualClock) -> None:
+    whole = snapshot(clock)
+    (venue,) = whole.venues
+    book = replace(venue.books[0], is_in_sync=False, why_not="the connection was lost")
+    away = replace(venue, books=(book,), is_account_live=False, why_account_not="the stream is waiting: [Errno 111] No")
+    assert [one.said for one in missing(replace(whole, venues=(away,)))] == [
+        {"en": "the connection was lost", "ko": "연결이 끊김"},
+        {"en": "the stream is waiting: [Errno 111] No", "ko": "스트림이 아직 연결되지 않음(waiting): “[Errno 111] No”"},
+    ]
+    (unsaid,) = missing(replace(whole, venues=(replace(venue, is_up=False),)))
+    assert unsaid.said == {"en": "", "ko": ""}
+
+
 Trouble = Callable[[Host], None]
 ACCOUNT_CALL = {"binance": "/fapi/v3/account", "bybit": "/v5/account/wallet-balance"}
 

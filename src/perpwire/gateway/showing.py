@@ -10,6 +10,7 @@ from perpwire import __version__
 from perpwire.clock import Clock
 from perpwire.monitoring.observer import Observer
 from perpwire.monitoring.snapshot import History, Point, SeenIncident, Snapshot, Span, VenueSnapshot
+from perpwire.words.said import LANGUAGES, Language, language_of, reason
 
 TOPICS_NAMED = 3
 ACCOUNT = "account"
@@ -24,12 +25,14 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True):
         kind: "step" (it does not stand yet), "connection", "topics", "book" or "account".
         what: Which.
         why: What was said of it; of a connection its state.
+        said: `why` in each language: our own words, others' as they are.
     """
 
     name: str
     kind: str
     what: str
     why: str
+    said: dict[Language, str]
 
 
 class Now(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,7 +107,8 @@ def missing(snapshot: Snapshot) -> Iterator[Missing]:
 
 def _missing(venue: VenueSnapshot) -> Iterator[Missing]:
     def one(kind: str, what: str, why: str) -> Missing:
-        return Missing(name=venue.name, kind=kind, what=what, why=why)
+        said = {language: reason(language_of(language), why) if why else "" for language in LANGUAGES}
+        return Missing(name=venue.name, kind=kind, what=what, why=why, said=said)
 
     for step, why in venue.missing.items():
         yield one("step", step, why or (venue.why_account_not if step == ACCOUNT else ""))

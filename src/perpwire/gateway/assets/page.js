@@ -7,7 +7,7 @@ import { number, span } from "./format.js";
 import { History } from "./history.js";
 import { Incidents } from "./incidents.js";
 import { Venue, anchor } from "./venue.js";
-import { choose, language, other, stateWord, word } from "./words.js";
+import { choose, language, other, stateWord, whyOf, word } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 const incidents = new Incidents();
@@ -74,7 +74,7 @@ function drawVerdict(missing) {
   list(
     byId("missing-list"), missing, (one) => `${one.name} ${one.kind} ${one.what}`,
     (one) => h("li", {}, h("b", {}, `${one.name} · ${whatWords(one)}`), h("span")),
-    (element, one) => say(element.lastChild, one.kind === "connection" ? stateWord(one.why) : one.why || word("not_yet")),
+    (element, one) => say(element.lastChild, one.kind === "connection" ? stateWord(one.why) : whyOf(one) || word("not_yet")),
   );
   title();
 }
@@ -94,6 +94,10 @@ function drawFanout(now) {
 function whatWords(one) {
   if (one.kind === "book") return word("book_of", { symbol: one.what });
   if (one.kind === "account") return word("account_stream");
+  if (one.kind === "step") {
+    const [step, ...symbol] = one.what.split(" of ");
+    return word(`step_${step}`, { symbol: symbol.join(" of ") });
+  }
   return one.what.startsWith(`${one.name}/`) ? one.what.slice(one.name.length + 1) : one.what;
 }
 

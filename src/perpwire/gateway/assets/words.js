@@ -10,6 +10,11 @@ const WORDS = {
   missing_many: ["{n} things are not as they should be", "비정상 항목 {n}개"],
   book_of: ["order book of {symbol}", "{symbol} 호가창"],
   account_stream: ["account stream", "계정 스트림"],
+  step_start: ["start", "거래소 연결"],
+  step_account: ["account stream", "계정 스트림"],
+  step_streams: ["streams of {symbol}", "{symbol} 시세 스트림"],
+  step_candles: ["candles of {symbol}", "{symbol} 캔들 스트림"],
+  step_book: ["book of {symbol}", "{symbol} 호가창"],
   not_yet: ["not there yet", "아직 준비되지 않음"],
   up_for: ["up for {time}", "가동 {time}"],
   stale: ["This page has lost its server. Reconnecting …", "서버와 연결이 끊겼습니다. 다시 연결하는 중 …"],
@@ -183,6 +188,11 @@ export function word(key, facts = {}) {
 /** What the server says of an incident, in the reader's language: its title and its sentence. */
 export function saidOf(incident) {
   return incident.said[language()] ?? incident.said[LANGUAGES[0]];
+}
+
+/** Why something is missing: our own words in the page's language, others' as they are. */
+export function whyOf(missing) {
+  return missing.said[language()] ?? missing.why;
 }
 
 /** A state as the server names it ("logging in"). */

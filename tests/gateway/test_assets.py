@@ -43,7 +43,9 @@ def test_every_text_that_is_asked_for_is_there_and_none_is_left_over() -> None:
     mentioned = {name for name in known if re.search(rf"\b{name}\b", everything)}
     # What is looked up by what the server says.
     states = {"idle", "connecting", "logging_in", "subscribing", "live", "waiting", "closed", "degraded", "unknown"}
-    by_name = states | {name for name in known if name.startswith(("bar_", "step_"))} | {"buy", "sell", "title", "language"}
+    by_name = (
+        states | {name for name in known if name.startswith(("bar_", "step_"))} | {"buy", "sell", "title", "language"}
+    )
     assert known - mentioned - by_name == set()
 
 

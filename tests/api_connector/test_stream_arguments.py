@@ -40,6 +40,8 @@ def test_what_a_stream_cant_be_asked_for_is_refused_and_nothing_is_sent(venue: s
             *(lambda one=one: connector.watch(Trade, "BTCUSDT", limit=one) for one in (0, -1, None, "3", 2.5, True)),
             *(lambda one=one: connector.streams.watch(Trade, limit=one, overflow="latest") for one in (0, "3")),
             lambda: connector.watch(Trade, "BTCUSDT", overflow="newest"),
+            lambda: connector.watch(Trade, "BTCUSDT", overflow="latest", gaps=True),
+            lambda: connector.streams.watch(Trade, gaps="no"),
             lambda: connector.watch(Trade, []),
             lambda: connector.watch(Trade, 5),
             lambda: connector.watch("Trade", "BTCUSDT"),
@@ -133,3 +135,18 @@ def test_holes_of_each_of_its_symbols_stand_in_an_iterator_over_several(venue: s
         assert [(gap.symbol, gap.interval) for gap in gaps] == [("BTCUSDT", "1m"), ("ETHUSDT", "1m"), ("", "1m")]
 
     play(venue, scenario)
+
+
+@pytest.mark.parametrize(
+    ("overflow", "gaps", "told"), [("raise", None, 0), ("raise", True, 1), ("drop_oldest", False, 0)]
+)
+def test_an_iterator_says_what_is_missing_where_it_is_asked_to(overflow: Any, gaps: bool | None, told: int) -> None:
+    async def scenario(world: World) -> None:
+        connector = world.bybit
+        queue = await connector.watch(Trade, "BTCUSDT", overflow=overflow, gaps=gaps)
+        gap = Gap(venue="bybit", symbol="BTCUSDT", kind="Trade", since_ns=0, until_ns=1)
+        connector.streams.frames.deliver(gap)
+        queue.close()
+        assert [event async for event in queue if isinstance(event, Gap)] == [gap] * told
+
+    play("bybit", scenario)

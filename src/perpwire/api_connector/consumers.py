@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from perpwire.api_connector.event_queue import EventQueue, Overflow
+from perpwire.api_connector.event_queue import EventQueue, Overflow, check_gaps
 from perpwire.api_connector.frame_path import FramePath
 from perpwire.api_connector.stream_arguments import check_kind
 from perpwire.clock import Clock
@@ -31,6 +31,7 @@ class Consumers:
         *,
         limit: int,
         overflow: Overflow,
+        gaps: bool | None,
         interval: str,
         gaps_of: type[Event] | None,
         where: Callable[[E], bool] | None,
@@ -39,6 +40,7 @@ class Consumers:
     ) -> EventQueue[E]:
         """See WebSocketManager.watch."""
         check_kind(kind)
+        check_gaps(gaps, overflow)
 
         def behind(kind: str, waiting: int) -> None:
             self._tell_behind(kind, waiting)
@@ -49,7 +51,7 @@ class Consumers:
         put = queue.put if where is None else _chosen(queue, where)
         named = None if symbols is None else frozenset(symbols)
         offs = [self._frames.on(kind, put, symbol) for symbol in (named if named is not None else (None,))]
-        if overflow == "drop_oldest":
+        if overflow == "drop_oldest" if gaps is None else gaps:
             offs.append(self._frames.on(Gap, _gaps_of(queue, kind, gaps_of, named, interval)))
 
         def done() -> None:

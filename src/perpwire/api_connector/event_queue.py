@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Hashable
 from typing import Generic, Literal, TypeVar, cast
 
 from perpwire.api_connector.stream_arguments import check_count, check_one_of
-from perpwire.errors import PerpwireError
+from perpwire.errors import BadInput, PerpwireError
 from perpwire.model.hole import Hole
 from perpwire.model.market import Event
 
@@ -30,6 +30,17 @@ def check_buffer(limit: int, overflow: str) -> None:
     """
     check_one_of(overflow, Overflow, "overflow")
     check_count(limit, "limit")
+
+
+def check_gaps(gaps: bool | None, overflow: str) -> None:
+    """
+    Raises:
+        BadInput: Gaps are wanted among what is only the newest of each symbol, which has no order.
+    """
+    if not (gaps is None or isinstance(gaps, bool)) or (gaps and overflow == "latest"):
+        raise BadInput(
+            f"gaps {gaps!r} with overflow {overflow!r}", code="BAD_GAPS", advice="Hear of them by on(Gap, ...)."
+        )
 
 
 class EventQueue(Generic[E]):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar, Unpack, cast
 
 from perpwire.api_connector.candle_watch import CandleWatch
-from perpwire.api_connector.event_queue import EventQueue, Overflow, check_buffer
+from perpwire.api_connector.event_queue import EventQueue, Overflow, check_buffer, check_gaps
 from perpwire.api_connector.stream_methods import StreamMethods, Wanted
 from perpwire.data_processor.candles import CandleMaker
 from perpwire.errors import BadInput, NotOffered
@@ -62,6 +62,7 @@ class WatchMethods(StreamMethods):
         *,
         limit: int = 10_000,
         overflow: Overflow = "raise",
+        gaps: bool | None = None,
         **keywords: Unpack[StreamKeywords],
     ) -> EventQueue[E]:
         """Subscribe a public event of a symbol, or of several (None: of the whole market) and give one async iterator
@@ -72,10 +73,13 @@ class WatchMethods(StreamMethods):
             overflow: What becomes of one more: "raise": the iteration ends in ConsumerTooSlow; "drop_oldest": the
                 oldest is dropped, and a Gap stands in its place; "latest": of each symbol only the newest event waits
                 at all.
+            gaps: Whether a Gap stands wherever events of the stream are missing; None: with "drop_oldest". What is the
+                "latest" has no order, and none: hear of them by `on(Gap, ...)`.
             keywords: interval, levels, speed_ms, contract, aggregated: see `subscribe`.
         """
         options = StreamOptions(**keywords)
         check_buffer(limit, overflow)
+        check_gaps(gaps, overflow)
         wanted = await self._topics([kind], symbol, options)
         if not wanted:
             raise BadInput("no symbol is named", venue=self.venue.name, call="watch", code="UNKNOWN_SYMBOL")
@@ -88,8 +92,8 @@ class WatchMethods(StreamMethods):
 
         names = None if symbol is None or kind in OF_MANY else [one.symbol for one in wanted]
         queue = self.streams.watch(
-            kind, names, limit=limit, overflow=overflow, interval=wanted[0].interval, gaps_of=self._gaps_of(wanted[0]),
-            where=where, on_end=ended,
+            kind, names, limit=limit, overflow=overflow, gaps=gaps, interval=wanted[0].interval,
+            gaps_of=self._gaps_of(wanted[0]), where=where, on_end=ended,
         )  # fmt: skip
         try:
             await self._subscribe(wanted, holder)

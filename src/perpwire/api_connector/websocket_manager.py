@@ -88,6 +88,7 @@ class WebSocketManager(StreamGroups):
         *,
         limit: int = 10_000,
         overflow: Overflow = "raise",
+        gaps: bool | None = None,
         interval: str = "",
         gaps_of: type[Event] | None = None,
         where: Callable[[E], bool] | None = None,
@@ -99,6 +100,7 @@ class WebSocketManager(StreamGroups):
 
         Args:
             symbol: One, or several, all in this one iterator; None: all that come.
+            gaps: Whether a Gap stands in it wherever events of the stream are missing; None: with "drop_oldest".
             interval: Of candles: only Gaps of this one; "": of all.
             gaps_of: Only Gaps of this kind, where `kind` has several; None: of all.
             where: Only events of which this is true.
@@ -106,7 +108,7 @@ class WebSocketManager(StreamGroups):
             on_dropped: Called when the first of a run of events is lost to this consumer.
         """
         return self._consumers.open(
-            kind, None if symbol is None else texts(symbol, "symbols"), limit=limit, overflow=overflow,
+            kind, None if symbol is None else texts(symbol, "symbols"), limit=limit, overflow=overflow, gaps=gaps,
             interval=interval, gaps_of=gaps_of, where=where, on_end=on_end,
             on_dropped=on_dropped,
         )  # fmt: skip

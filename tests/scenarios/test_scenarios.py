@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from perpwire.errors import NotSent
-from perpwire.model.market import Trade
+from perpwire.model.market import Gap, Trade
 from perpwire.model.order import OrderType, Side, TimeInForce
 from perpwire.scenarios import kill
 from perpwire.scenarios.registry import Scenario, scenarios
@@ -137,6 +137,47 @@ def test_an_event_that_was_not_delivered_as_it_was_sent(how: str, venue: str) ->
 
     (found,) = problems(trial, venue)
     assert found.startswith("Trade DOGEUSDT: delivered but never sent" if how == "made up" else "Trade BTCUSDT: ")
+
+
+@pytest.mark.parametrize("how", ["lost", "doubled", "swapped", "told no more"])
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_trade_that_was_made_and_not_told_once_in_its_turn(how: str, venue: str) -> None:
+    async def trial(run: Run) -> None:
+        await run.follow("BTCUSDT")
+        await run.clock.sleep(60)
+        heard = run.trades.heard["BTCUSDT"]
+        assert len(heard) > 10
+        match how:
+            case "lost":
+                del heard[3]
+            case "doubled":
+                heard.insert(3, heard[2])
+            case "swapped":
+                heard[2], heard[3] = heard[3], heard[2]
+            case _:
+                del heard[5:]
+
+    found = problems(trial, venue)
+    assert found
+    assert all(" of BTCUSDT " in one for one in found)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_hole_among_trades_is_well_where_a_gap_says_so_and_only_where_it_is_not_said_to_be_repaired(
+    venue: str,
+) -> None:
+    def hole(*, repaired: bool) -> list[str]:
+        async def trial(run: Run) -> None:
+            await run.follow("BTCUSDT")
+            await run.clock.sleep(20)
+            heard = run.trades.heard["BTCUSDT"]
+            heard[3:5] = [Gap(kind="Trade", symbol="BTCUSDT", since_ns=0, until_ns=0, repaired=repaired)]
+
+        return problems(trial, venue)
+
+    assert hole(repaired=False) == []
+    (found,) = hole(repaired=True)
+    assert "are missing, and no Gap says so" in found
 
 
 def test_a_task_that_is_left_and_an_exception_that_nobody_retrieved() -> None:

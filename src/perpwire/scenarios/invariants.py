@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from perpwire.cli.journal_check import Key, Stream, sent, sent_once
 from perpwire.errors import BadInput, NotSent, OutcomeUnknown
 from perpwire.model.order import Order, Side
+from perpwire.scenarios import trades_heard
 from perpwire.simulator.journal import Entry
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ async def of_state(run: Run) -> list[str]:
         *_cash_is_the_sum_of_its_bookings(run),
         *_every_fill_was_delivered_once(run),
         *(_what_was_delivered_is_what_was_sent(run) if run.is_compared else ()),
+        *trades_heard.unseen(run),
     ]
 
 

@@ -26,6 +26,7 @@ from perpwire.model.order import Fill, Order
 from perpwire.scenarios import invariants
 from perpwire.scenarios.registry import Scenario
 from perpwire.scenarios.tapping import Tap
+from perpwire.scenarios.trades_heard import TradesHeard
 from perpwire.scenarios.wires import Wires, over_sockets
 from perpwire.simulator.faults import AnyFault
 from perpwire.simulator.host import Host
@@ -68,6 +69,7 @@ class Run:
         follows_account: Whether the account stream was opened: then the connector has to know the account.
         is_compared: What was delivered is compared with what was sent; False: the scenario does so itself.
         tap: What the connector sends.
+        trades: What the connector told of the market's trades.
         broken: What a scenario found not to hold; see `check`.
     """
 
@@ -100,6 +102,7 @@ class Run:
         """Symbols and ids of public trades that were read back."""
         self.recovered_orders: set[str] = set()
         """Ids of orders that were read back: what the stream says of them later may be told already."""
+        self.trades = TradesHeard(self.connector)
         self._ids = 0
         for kind in (*PUBLIC, *PRIVATE):
             self.connector.on(kind, self.delivered.on_event)

@@ -125,6 +125,16 @@ async def test_who_does_not_know_the_token_gets_no_data() -> None:
             assert "Set-Cookie" not in response.headers
 
 
+@pytest.mark.parametrize("header", [b"Authorization: Bearer \xff\xfe", b"Cookie: perpwire-8787=\xff\xfe"])
+async def test_bytes_that_are_no_text_are_no_token_and_no_error(header: bytes) -> None:
+    async with serving(token=TOKEN) as (_, gateway):
+        host, port = gateway.address.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1:8787\r\n" + header + b"\r\nConnection: close\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 401 ")
+        writer.close()
+
+
 async def test_who_knows_the_token_comes_in_by_header_or_once_by_the_address() -> None:
     async with serving(token=TOKEN) as (_, gateway):
         bearer = {"Authorization": f"Bearer {TOKEN}"}

@@ -148,6 +148,8 @@ def test_an_outage_is_seen_timed_and_counted_as_recovered(venue: str) -> None:
         assert [one.id for one in heard] == list(range(1, len(heard) + 1))
         assert observer.incidents() == heard[-100:]
         assert observer.incidents(after_id=heard[-3].id) == heard[-2:]
+        assert observer.incidents(limit=2) == heard[-2:]
+        assert observer.incidents(limit=0) == []
         history = observer.history(venue)
         for spans in history.spans.values():
             words = [span.state for span in spans]

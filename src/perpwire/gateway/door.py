@@ -76,10 +76,10 @@ class Door:
         scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self.is_token(shown.strip()):
             return True
-        return hmac.compare_digest(request.cookies.get(self._cookie(request), "").encode(), self._pass.encode())
+        return _is_same(request.cookies.get(self._cookie(request), ""), self._pass.encode())
 
     def is_token(self, shown: str) -> bool:
-        return bool(self._token) and hmac.compare_digest(shown.encode(), self._token)
+        return bool(self._token) and _is_same(shown, self._token)
 
     def may_read(self, request: web.BaseRequest) -> bool:
         """Whether the visitor may see data."""
@@ -95,6 +95,11 @@ class Door:
     def _cookie(self, request: web.BaseRequest) -> str:
         """Cookies do not know ports: two pages on one machine keep theirs apart."""
         return f"perpwire-{_port(request.headers.get('Host', '')) or 'page'}"
+
+
+def _is_same(shown: str, secret: bytes) -> bool:
+    """In the same time whatever is shown; bytes of a header that are no text are none of ours, and no error."""
+    return hmac.compare_digest(shown.encode(errors="surrogateescape"), secret)
 
 
 def _name(host: str) -> str:

@@ -133,7 +133,8 @@ class Observer:
 
     def incidents(self, after_id: int = 0, limit: int = 100) -> list[SeenIncident]:
         """The newest ones after that id, oldest first; what is forgotten is left out."""
-        return [one for one in self._incidents if one.id > after_id][-limit:]
+        newer = [one for one in self._incidents if one.id > after_id]
+        return newer[max(len(newer) - limit, 0) :]
 
     def on_incident(self, handler: Callable[[SeenIncident], None]) -> None:
         self._handlers.append(handler)

@@ -237,6 +237,24 @@ def test_several_connectors_have_names_and_what_is_removed_is_gone() -> None:
     observe("bybit", scenario)
 
 
+def test_while_the_program_stood_still_nothing_was_right() -> None:
+    clock = ManualClock()
+
+    async def main() -> None:
+        async with offline(clock=clock, venues=["bybit"]) as world:
+            observer = Observer(clock)
+            observer.add(world.bybit)
+            await world.bybit.subscribe([Trade], ["BTCUSDT"])
+            await clock.sleep(60)
+            (one,) = observer.observed  # not started: its looks are made here
+            for pause_s in (0, 1, 1, 1.9, 16):
+                await clock.sleep(pause_s)
+                one.look()
+            assert only(observer).live_share["all"] == pytest.approx(5 / 20)
+
+    clock.run(main())
+
+
 def test_incidents_are_remembered_up_to_a_number_and_counted_all() -> None:
     from perpwire.model.incident import FrameGarbled
 

@@ -20,6 +20,8 @@ from perpwire.monitoring.past import Past
 FINE = (TopicState.LIVE, TopicState.ACKNOWLEDGED)
 """A topic of a quiet contract may say nothing for hours."""
 
+LOOK_S = 1.0
+
 START_S = 30.0
 """What was asked for may take so long until it is right for the first time; it is no trouble before."""
 
@@ -39,6 +41,7 @@ class Observed:
         self._clock = clock
         self.missing = missing
         self._looked_ns = clock.monotonic_ns()
+        self._has_looked = False
         self._seen: dict[str, Event] = {}
         """Kind -> the event of it that was looked at last."""
         self._counts_from: dict[tuple[str, str], int] = {}
@@ -71,12 +74,16 @@ class Observed:
                 self._wrong += 1
 
     def look(self) -> None:
-        """Once a second."""
+        """Each LOOK_S."""
         now_ns = self._clock.monotonic_ns()
         passed_s, self._looked_ns = (now_ns - self._looked_ns) / 1e9, now_ns
         streams, wall_ns = self.connector.streams, self._clock.time_ns()
         self.past.spans.note(self.states(), wall_ns, passed_s)
         good, looked = self._rightness()
+        # While the program stood still nobody could look, and nothing came to anybody: it was right in none of these.
+        if self._has_looked:
+            looked *= max(int(passed_s / LOOK_S), 1)
+        self._has_looked = True
         self.past.share.add(good, looked)
         events = streams.frames.events_delivered
         self.events_per_s = (events - self._events_before) / passed_s if passed_s > 0 else 0.0

@@ -14,14 +14,12 @@ from perpwire.clock import Clock, Every
 from perpwire.errors import BadInput
 from perpwire.model.incident import Incident
 from perpwire.monitoring.bars import bars
-from perpwire.monitoring.observed import Observed
+from perpwire.monitoring.observed import LOOK_S, Observed
 from perpwire.monitoring.reading import snapshot_of
 from perpwire.monitoring.snapshot import FanoutSnapshot, History, SeenIncident, Snapshot, Words
 from perpwire.words.said import LANGUAGES, UNSAID, facts_of, sentence, text_of, title
 
 log = logging.getLogger("perpwire.monitoring")
-
-LOOK_S = 1.0
 
 _SEVERITIES = {logging.INFO: "info", logging.WARNING: "warning", logging.ERROR: "critical"}
 _FACT = 500

@@ -410,6 +410,29 @@ def test_what_a_socket_held_that_has_ended_is_torn_from_what_follows_it_too() ->
     assert [(rest.is_torn, rest.has_ended) for rest in rests] == [(True, True), (True, False)]
 
 
+def test_what_a_socket_held_that_has_ended_waits_for_one_that_is_late_however_late_it_is() -> None:
+    two = Two()
+    two.say(two.old, trade("a", 1000))
+    two.say(two.new, trade("d", 90_000), trade("e", 91_000))
+    two.seam.leave(two.new)
+    for second in range(40):
+        assert two.look(second) == []
+    two.say(two.old, trade("b", 2000), trade("c", 3000), trade("d", 90_000))
+    assert two.ids == ["a", "b", "c", "d", "e"]
+
+
+def test_a_late_socket_that_others_went_ahead_of_and_ended_says_nothing_until_it_has_come_to_where_they_were() -> None:
+    two = Two()
+    two.say(two.old, trade("a", 1000))
+    two.say(two.new, trade("d", 90_000), trade("e", 91_000))
+    two.look(10.0)
+    assert two.look(10.0 + LATE_S) == ["t"]
+    two.say(two.old, trade("b", 2000))
+    two.go_on(two.seam.leave(two.new))
+    two.say(two.old, trade("c", 3000), trade("d", 90_000), trade("e", 91_000), trade("f", 92_000))
+    assert two.ids == ["a", "d", "e", "f"]
+
+
 def test_what_the_others_have_gone_past_without_a_word_of_it_is_dropped() -> None:
     two = of_two()
     two.say(two.old, trade("a", 1000), trade("b", 2000))

@@ -130,5 +130,5 @@ class Chorus:
             for event in rest.events:
                 self._deliver(event)
             if rest.has_ended:
-                last_ns = rest.events[-1].received_ns if rest.events else rest.since_ns
+                last_ns = rest.events[-1].received_ns
                 self._on_torn(rest.topic, last_ns, any(rest.topic in socket.confirmed for socket in self._sources))

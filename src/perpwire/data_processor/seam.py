@@ -34,6 +34,9 @@ HOLD_S = 5.0
 LATE_S = 15.0
 """And so long for others that speak, and are behind."""
 
+OVERTAKEN_S = 60.0
+"""One that others were let go ahead of may be behind them for so long."""
+
 IN_TIME_S = 1.0
 """What has waited for less may have come just now on all of them."""
 
@@ -43,10 +46,14 @@ class Source:
 
     Attributes:
         has_joined: All that is said from now on it says too, and what was said before the others have brought.
+        has_spoken: Of anything, since it was looked at.
+        spoke_s: When it was found to have.
     """
 
     def __init__(self, *, has_joined: bool = False) -> None:
         self.has_joined = has_joined
+        self.has_spoken = False
+        self.spoke_s = float("-inf")
 
 
 class Rest(NamedTuple):
@@ -82,7 +89,7 @@ class _Held:
 class _Sequence:
     """Events of one topic, kind and symbol."""
 
-    __slots__ = ("has_said", "held", "is_state", "key", "last_ms", "last_ns", "log", "places", "sources", "spoke_s")
+    __slots__ = ("held", "is_ahead", "is_state", "key", "last_ms", "last_ns", "log", "places", "sources")
 
     def __init__(self, key: Callable[[Any], Any], is_state: bool, sources: Collection[Source]) -> None:
         self.key = key
@@ -92,8 +99,7 @@ class _Sequence:
         # Who has joined has said nothing of it yet, and was there.
         self.places = {source: 0 for source in sources if source.has_joined}
         self.held: dict[Source, _Held] = {}
-        self.has_said = False
-        self.spoke_s = float("-inf")
+        self.is_ahead = False
         self.last_ms = 0
         self.last_ns = 0
 
@@ -107,10 +113,13 @@ class _Sequence:
                 if log[at] == key:
                     self.places[source] = at + 1
                     return
-            if place < end and not self._has_only_repeats(place) and self._waits(source):
-                del self.places[source]
-                self._hold(source, event)
-                return
+            if place < end and not self._has_only_repeats(place):
+                if self._waits(source):
+                    del self.places[source]
+                    self._hold(source, event)
+                    return
+                if self.is_ahead and self._is_overtaken(event):
+                    return
         else:
             met = self._after_last(key)
             if met is not None:
@@ -131,7 +140,7 @@ class _Sequence:
             self._fill_in(key, event, out)
         log.append(key)
         self.places[source] = len(log)
-        self.has_said = True
+        self.is_ahead = False
         self.last_ms = event.venue_time_ms
         self.last_ns = event.received_ns
         out.append(event)
@@ -164,7 +173,18 @@ class _Sequence:
 
     def release(self, source: Source, out: list[Event]) -> None:
         """It need wait no longer."""
-        self._go_on(source, self.held[source].events, out)
+        events = self.held[source].events
+        if self.is_ahead:
+            events = [event for event in events if not self._is_overtaken(event)]
+        self._go_on(source, events, out)
+        if events:
+            self.is_ahead = True
+        elif source in self.places:
+            self.places[source] = 0
+
+    def _is_overtaken(self, event: Event) -> bool:
+        """By what was let go before it, and told to be torn."""
+        return event.venue_time_ms <= self.last_ms and event.received_ns - self.last_ns < 1_000_000_000 * OVERTAKEN_S
 
     def _go_on(self, source: Source, events: list[Event], out: list[Event]) -> None:
         del self.held[source]
@@ -182,9 +202,7 @@ class _Sequence:
         return next((source for source in self.held if not self._waits(source)), None)
 
     def look(self, now_s: float) -> None:
-        """Who waits, and whether anything is said meanwhile."""
-        if self.has_said:
-            self.has_said, self.spoke_s = False, now_s
+        """Who waits, and whether the others have gone past it."""
         for source, held in tuple(self.held.items()):
             if held.since_s is None:
                 held.since_s = now_s
@@ -196,11 +214,16 @@ class _Sequence:
                     del self.held[source]
 
     def next_overdue(self, now_s: float) -> Source | None:
-        """The one that waits for longest, if it does so in vain."""
-        source, held = next(iter(self.held.items()))
-        self.has_said = False
-        at_most_s = HOLD_S if now_s - self.spoke_s >= HOLD_S else LATE_S
-        return source if held.since_s is not None and now_s - held.since_s >= at_most_s else None
+        """The first to go, if one that is still there waits in vain. What one holds that has ended, the others may yet
+        bring themselves."""
+        there = next((source for source in self.held if source in self.sources), None)
+        since_s = None if there is None else self.held[there].since_s
+        if since_s is None:
+            return None
+        they_speak = any(
+            other is not there and other not in self.held and now_s - other.spoke_s < HOLD_S for other in self.sources
+        )
+        return next(iter(self.held)) if now_s - since_s >= (LATE_S if they_speak else HOLD_S) else None
 
     def is_behind(self, source: Source, now_s: float) -> bool:
         """Whether others are behind what it holds: by more than what comes at about the same time on all."""
@@ -256,6 +279,7 @@ class Seam:
     def fresh(self, source: Source, topic: str, events: Iterable[Event]) -> list[Event]:
         """Of what a socket has just said, what nobody has said before; and what may go on by it."""
         out: list[Event] = []
+        source.has_spoken = True
         for event in events:
             kind, key, part = _KINDS.get(type(event)) or _learn(type(event))
             of = event.symbol if part is None else (event.symbol, part(event))
@@ -285,6 +309,9 @@ class Seam:
 
     def overdue(self, now_s: float) -> list[Rest]:
         """What has waited in vain. To be asked about once a second."""
+        for source in self._sources:
+            if source.has_spoken:
+                source.has_spoken, source.spoke_s = False, now_s
         for sequence in self._sequences.values():
             if sequence.held:
                 sequence.look(now_s)
@@ -314,7 +341,8 @@ class Seam:
             while sequence.held and (source := which(sequence)) is not None:
                 torn, since_ns, events = is_torn(sequence, source), sequence.last_ns, list[Event]()
                 sequence.release(source, events)
-                rests.append(Rest(topic, events, torn, since_ns, source not in self._sources))
+                if events:
+                    rests.append(Rest(topic, events, torn, since_ns, source not in self._sources))
         return rests
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from itertools import pairwise
+from random import Random
 
 import pytest
 from tests.criteria.test_gaps import VENUES, Ears, drained, play, same
@@ -12,6 +13,8 @@ from tests.criteria.test_gaps import VENUES, Ears, drained, play, same
 from perpwire.clock import ManualClock
 from perpwire.model.incident import BookRecovered, StreamGap
 from perpwire.model.market import AggTrade, Gap, Kline, MarkPrice, Trade
+from perpwire.scenarios.run import Run
+from perpwire.scenarios.trades_heard import Told, unseen
 from perpwire.simulator.faults import (
     Answer,
     CorruptMessage,
@@ -271,6 +274,46 @@ def test_what_still_waits_at_the_end_is_handed_on_behind_its_gap(venue: str) -> 
         assert had[told:] == wanted[wanted.index(had[told]) :][: len(had) - told]
 
     two(venue, scenario, rate=20.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("seed", [0, 4, 8])
+def test_whatever_befalls_sockets_and_questions_each_trade_is_told_once_in_order_or_lies_in_a_gap_that_says_so(
+    seed: int, venue: str
+) -> None:
+    chance, clock = Random(seed), ManualClock()
+
+    async def main() -> None:
+        async with offline(clock=clock, venues=[venue], rate=10.0, seed=seed) as world:
+            run = Run(world, venue, seed, "holes")
+            async with run.connector as connector:
+                await connector.subscribe([Trade], ["BTCUSDT", "ETHUSDT"])
+                await clock.sleep(10)
+                for _ in range(12):
+                    match chance.randrange(6):
+                        case 0 | 1 | 2:
+                            run.fault(Cut(), Refuse(seconds=chance.choice((0.1, 1, 4, 12, 40))))
+                        case 3:
+                            run.fault(Silence(what="data", seconds=chance.uniform(5, 40)))
+                        case 4:
+                            run.fault(DuplicateMessage(topic="*rade*", count=chance.randrange(1, 30)))
+                        case _:
+                            run.fault(DropMessage(topic="btcusdt@aggTrade", count=chance.randrange(1, 10)))
+                    if chance.random() < 0.5:
+                        slow_s, count = chance.choice((1, 5, 8, 14)), chance.randrange(1, 4)
+                        run.fault(Delay(method="GET", path=TRADES[venue], seconds=slow_s, count=count))
+                    if chance.random() < 0.2:
+                        for_s = chance.uniform(3, 25)
+                        run.fault(Answer(method="GET", path=TRADES[venue], status=503, count=None, for_s=for_s))
+                    await clock.sleep(chance.choice((0.2, 1, 3, 6, 15)))
+                await clock.sleep(120)
+                assert list(unseen(run)) == []
+                heard = [one for told in run.trades.heard.values() for one in told]
+                assert any(isinstance(one, Gap) for one in heard)
+                assert sum(isinstance(one, Told) for one in heard) > 200
+
+    clock.run(main())
 
 
 MANY = tuple(Listing(symbol=f"PAST{number}USDT", start_price=Decimal(9)) for number in range(120))

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 from tests.criteria.endless import CHANGES, RECONNECTS, Report
 
-from perpwire.api_connector import frame_path, metrics, unknown_watch, watch_methods
+from perpwire.api_connector import frame_path, metrics, trade_repair, unknown_watch, watch_methods
 from perpwire.clock import ManualClock
 from perpwire.data_processor import book_sync, fill_log, order_tracker, seam
 from perpwire.model.market import BookTicker, Kline, MarkPrice, Trade
@@ -96,9 +96,12 @@ def test_mem_1_cycles_of_subscribing_losing_and_taking_back_leave_nothing_behind
 
 @pytest.mark.slow
 @pytest.mark.parametrize("venue", VENUES)
-def test_mem_1_streams_that_run_on_hold_no_more_than_in_their_first_minutes(venue: str) -> None:
+def test_mem_1_streams_that_run_on_hold_no_more_than_in_their_first_minutes(
+    venue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Events are no objects that the collector knows of, so the memory that the client's own code has taken is
-    measured too."""
+    measured too. Ids of trades are remembered up to a number, which is made small here: full before the first look."""
+    monkeypatch.setattr(trade_repair, "REMEMBERED", 10)
     clock = ManualClock()
     counts: list[Counter[str]] = []
     taken: list[int] = []

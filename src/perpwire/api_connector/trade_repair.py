@@ -48,8 +48,9 @@ FURTHER_A_MINUTE = 30
 FAR = 10_000
 """A live stream does not lose so many trades without a sign: a number so far from the last one is of another count."""
 
-REMEMBERED = 1000
-"""Ids by which a trade that comes again is known, where the venue does not number them: as many as can be read back."""
+REMEMBERED = 256
+"""Ids of a symbol by which a trade that comes again is known, where the venue does not number them: enough for
+a frame that comes twice, but for the very largest, and for a venue's list that is ahead of its stream."""
 
 AT_ONCE = 500
 """Trades that are delivered in one go."""

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import asyncio
+import sys
+import threading
+
 import pytest
 
 from perpwire.api_connector.loop_watch import LoopWatch
@@ -52,6 +56,27 @@ def test_a_stall_whose_place_was_not_seen_is_told_without_one() -> None:
     # The thread itself may have looked meanwhile: then the stack is of here.
     assert told.stack == "" or "in main" in told.stack
     assert watch.stalls == 1
+
+
+def test_a_loop_that_nobody_holds_is_a_busy_machine_and_no_place_is_named() -> None:
+    clock, told = ManualClock(), asyncio.Queue[Incident]()
+    watch = LoopWatch("binance", clock, told.put_nowait)
+
+    def look_while_it_waits(loop_thread: int) -> None:
+        while sys._current_frames()[loop_thread].f_code.co_name != "select":
+            pass
+        clock.advance(0.7)
+        watch.look()
+
+    async def main() -> None:
+        watch.start()
+        await asyncio.to_thread(look_while_it_waits, threading.get_ident())
+        stall = await asyncio.wait_for(told.get(), 30)
+        watch.stop()
+        assert isinstance(stall, LoopStalled)
+        assert (stall.stack, stall.where) == ("", "")
+
+    asyncio.run(main())
 
 
 def test_after_stop_nothing_is_told_and_it_can_be_started_again() -> None:

@@ -402,3 +402,8 @@ def test_lines_report_and_exit_code_of_a_whole_run(tmp_path: Path, monkeypatch: 
 def test_addresses_do_not_stand_in_the_report() -> None:
     said = redacted({"why": "IP(203.0.113.9) banned", "url": "http://127.0.0.1:9001"}, [])
     assert said == {"why": "IP(<address>) banned", "url": "http://127.0.0.1:9001"}
+
+
+def test_a_report_that_can_not_be_written_is_told_before_anything_is_looked_at(tmp_path: Path) -> None:
+    code, out = run("--venue", "bybit", "--url", "http://127.0.0.1:1", "--out", str(tmp_path / "no" / "report.json"))
+    assert (code, out) == (1, "")

@@ -21,6 +21,9 @@ LOOK_S = 0.15
 
 _FRAMES_KEPT = 40
 
+_LOOPS = ("asyncio", "selectors")
+"""Packages of which the innermost frame is, while no callback runs."""
+
 
 class LoopWatch:
     """The loop beats; a thread, which is no part of it, notes where it stands when a beat does not come. The thread
@@ -69,7 +72,8 @@ class LoopWatch:
         if self._stack or late_ns < (STALL_S - LOOK_S) * 1e9:
             return
         frame = sys._current_frames().get(self._loop_thread)
-        if frame is not None:
+        # Between two callbacks it is nobody's code that stands there, but the whole program: the machine is busy.
+        if frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] not in _LOOPS:
             # Lines of source only: values of variables may be secret.
             self._stack = "".join(traceback.format_stack(frame)[-_FRAMES_KEPT:])
 

@@ -75,6 +75,8 @@ def doctor(
 
     with telling(as_json=as_json):
         made = plan(venue, env, url, config)
+        if out is not None:
+            out.open("ab").close()  # what can't be written is told before the checks, not behind them
     with Lines(console, is_silent=as_json) as lines:
         report, is_well = run(run_doctor(made, lines.tell, symbol=symbol, patience_s=patience), as_json=as_json)
     if as_json:

@@ -45,8 +45,10 @@ def test_clock_1_a_day_of_signed_requests_with_a_wrong_clock_that_drifts(
             await scene.sleep(86_400 / 10_000)
 
     scene = play(scenario, venue, latency_s=0.055, rate=0)
-    paths = [one.path for one in scene.tap.sent if one.timestamp_ms is not None]
-    assert len(paths) <= requests + 1
+    signed = [one.path for one in scene.tap.sent if one.timestamp_ms is not None]
+    account = max(set(signed), key=signed.count)
+    assert signed.count(account) <= requests + 1
+    assert len(signed) - signed.count(account) <= 5  # the key is looked at now and then
     assert len(scene.of(ClockStepped)) <= 1
     assert max(errors[100:]) < 50
 

@@ -138,10 +138,12 @@ async def test_tls_1_a_certificate_of_another_authority_is_refused_on_every_road
         with pytest.raises(NotSent) as refused:
             await connector.start()
         errors.append(refused.value)
-        with pytest.raises(NotSent) as refused:
-            await connector.streams.connect_bybit_stream(["publicTrade.BTCUSDT"])
-        errors.append(refused.value)
         await connector.close()
+        streaming = VenueConnector(load("bybit"), url=url, ssl_context=context, proxy=proxy)
+        with pytest.raises(NotSent) as refused:
+            await streaming.streams.connect_bybit_stream(["publicTrade.BTCUSDT"])
+        errors.append(refused.value)
+        await streaming.close()
         sockets = PicowsTransport(SystemClock(), proxy=proxy, ssl_context=context)
         with pytest.raises(TransportFailed) as failed:
             await sockets.connect(f"wss://localhost:{port}/v5/trade", _Deaf(), 10)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
@@ -87,16 +88,21 @@ def test_an_order_that_was_placed_although_its_caller_was_told_otherwise() -> No
     assert found.startswith("order run-1 was placed, and its caller told that it was not: NotSent it was not")
 
 
+class Forgetful(dict[Any, Any]):
+    def __setitem__(self, key: Any, value: Any) -> None:
+        pass
+
+
 def test_an_order_that_the_connector_does_not_know_of() -> None:
     async def trial(run: Run) -> None:
         await run.follow()
         order = await run.place("BTCUSDT", "BUY", "0.01", order_type="LIMIT", price="60000")
         assert order is not None
         await run.clock.sleep(1)
-        run.connector.account_state.orders._orders.clear()
+        run.connector.account_state.orders._orders = Forgetful()  # else it is read back within a second
 
-    (found,) = problems(trial)
-    assert found.startswith("open orders: the exchange has {'run-1': Decimal('0")
+    found = problems(trial)
+    assert any(one.startswith("open orders: the exchange has {'run-1': Decimal('0") for one in found)
 
 
 def test_a_position_that_the_connector_has_wrong_and_a_balance() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -83,6 +84,8 @@ NAMES: dict[str, dict[type[Event], tuple[str, str, dict[str, Any]]]] = {
     },
 }
 """Venue -> kind -> symbol, the stream's own name, options."""
+
+_FRACTIONS = re.compile(r'"price24hPcnt":\s*"([^"]+)"')
 
 SILENT = {"binance": {CompositeIndex, ContractChanged, TradingSession}, "bybit": {InsuranceFund, AdlWarning}}
 """These come when something happens that does not within this test's minute; their frames are read elsewhere."""
@@ -295,6 +298,7 @@ def test_every_recorded_frame_is_read_and_every_number_is_the_wires(venue: str, 
                 assert b'"st"' in frame or b'"X"' in frame or b'"delta"' in frame, path.name
                 continue
             texts = set(texts_of(json.loads(frame)))
+            texts |= {abs(Decimal(one)) * 100 for one in _FRACTIONS.findall(frame.decode())}  # told as percent
             for event in events:
                 assert event.received_ns == 77
                 kinds.add(next(one.__name__ for one in type(event).__mro__ if not one.__name__.startswith("_")))

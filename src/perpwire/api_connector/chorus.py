@@ -51,6 +51,11 @@ class Chorus:
         return [socket for socket, source in self._sources.items() if source.has_joined]
 
     @property
+    def delivered(self) -> list[StreamSocket]:
+        """Those of which what they say is delivered as it comes: one that is alone is not kept waiting."""
+        return self.joined if self._seam is not None else list(self._sources)
+
+    @property
     def carries(self) -> bool:
         """Whether any that has joined is there."""
         return any(socket.is_live for socket in self.joined)

@@ -140,7 +140,7 @@ class KeyCheck:
 
 
 def _after_all_others(call: Call[KeyInfo]) -> Call[KeyInfo]:
-    return Call(msgspec.structs.replace(call.endpoint, lane=Lane.MARKET), call.params, call.translate)
+    return Call(msgspec.structs.replace(call.endpoint, lane=max(Lane)), call.params, call.translate)
 
 
 def _warnings(info: KeyInfo, left_ms: int | None) -> Iterator[tuple[str, int | None]]:

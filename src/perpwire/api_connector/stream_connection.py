@@ -587,7 +587,7 @@ class StreamConnection:
 
     def _heard_ns(self, topic: str) -> int:
         """Of what was delivered."""
-        return max((socket.session.heard_ns(topic) for socket in self._sockets.joined), default=0)
+        return max((socket.session.heard_ns(topic) for socket in self._sockets.delivered), default=0)
 
     def _now_s(self) -> float:
         return self._clock.monotonic_ns() / 1e9

@@ -43,6 +43,7 @@ class Mender(Protocol):
 class _Away(NamedTuple):
     since_ns: int
     why: str
+    found_ns: int
 
 
 class TopicHoles:
@@ -86,12 +87,17 @@ class TopicHoles:
         Args:
             since_ns: Arrival of the last that was delivered of it; 0: of what it said last.
         """
-        if topic in self._away or not self.was_there(topic):
+        if not self.was_there(topic):
             return
         heard_ns = self._heard_ns(topic)
+        known = self._away.get(topic)
+        if known is not None:
+            if why is not LOST or heard_ns <= known.found_ns:
+                return
+            self.back(topic)  # it has spoken since, on a socket that is lost before it acknowledged it
         if heard_ns:
             self._spoke.add(topic)
-        self._away[topic] = _Away(since_ns or max(heard_ns, self._there_ns[topic]), why)
+        self._away[topic] = _Away(since_ns or max(heard_ns, self._there_ns[topic]), why, self._clock.time_ns())
         self._on_away(topic)
 
     def back(self, topic: str) -> None:

@@ -29,13 +29,12 @@ demo: $(VENV)/$(STAMP)
 	$(BIN)/perpwire demo
 
 # Three workers on two cores: tests over real sockets, in terminals and in the browser wait much of their time.
-# -v undoes the -q of pyproject.toml: the closing line in full. Whole files go to a worker, so module fixtures hold; in
-# their order, as else those with few but long tests would be the last.
+# -v undoes the -q of pyproject.toml: the closing line in full. Whole files go to a worker, so module fixtures hold.
 test: $(VENV)/$(STAMP)
-	$(BIN)/python -m pytest -v -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -v -n $(TEST_JOBS) --dist loadfile $(ARGS)
 
 test-313: $(VENV313)/$(STAMP)
-	$(VENV313)/bin/python -m pytest -v -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(VENV313)/bin/python -m pytest -v -n $(TEST_JOBS) --dist loadfile $(ARGS)
 
 chaos: $(VENV)/$(STAMP)
 	$(BIN)/python -m perpwire.scenarios --seeds $(SEEDS) --jobs $(JOBS) $(ARGS)

@@ -77,7 +77,7 @@ class IncidentLog:
     def __call__(self, incident: Incident) -> None:
         facts = facts_of(incident)
         text = text_of(incident, facts)
-        level = _LEVELS.get(text, logging.WARNING)
+        level = level_of(text)
         if not self._logger.isEnabledFor(level):
             return
         stack = getattr(incident, "stack", "")
@@ -94,9 +94,10 @@ class IncidentLog:
         self._logger.handle(record)
 
 
-def level_of(incident: Incident) -> int:
-    """INFO for what came right or only is so, ERROR for what somebody should look at now, WARNING for the rest."""
-    return _LEVELS.get(text_of(incident, facts_of(incident)), logging.WARNING)
+def level_of(text: str) -> int:
+    """Of what is said of an incident (perpwire.words): INFO for what came right or only is so, ERROR for what somebody
+    should look at now, WARNING for the rest."""
+    return _LEVELS.get(text, logging.WARNING)
 
 
 def _plain(value: object) -> object:

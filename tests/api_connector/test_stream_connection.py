@@ -15,6 +15,7 @@ import pytest
 from perpwire.api_connector.frame_path import FramePath
 from perpwire.api_connector.lifecycle import NEXT, Change, State, TopicState
 from perpwire.api_connector.stream_connection import StreamConnection
+from perpwire.api_connector.stream_holes import TopicHoles
 from perpwire.clock import ManualClock
 from perpwire.credentials import Credentials
 from perpwire.errors import AuthenticationFailed, NotSent, StreamRefused
@@ -186,9 +187,13 @@ class Scene:
         self.connection = StreamConnection(
             venue=cast(Venue, venue), hosts=HOSTS, route="public", address=address, transport=network, frames=frames,
             clock=clock, rng=random.Random(1), credentials=Credentials("key", "secret"), venue_ms=lambda: 0,
-            on_incident=self.incidents.append, on_state=self.states.append,
+            on_incident=self.incidents.append, holes=self._holes, on_state=self.states.append,
             on_topic=lambda topic, state: self.topics.append((topic, state)), **options,
         )  # fmt: skip
+
+    def _holes(self, heard_ns: Callable[[str], int]) -> TopicHoles:
+        """That nobody hears of."""
+        return TopicHoles(self.clock, heard_ns, lambda topic: None, lambda topic, since_ns, why: None)
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, Unknown):

@@ -104,8 +104,7 @@ class AccountReading:
         """
         asked_ns, asked_ms = self._clock.monotonic_ns(), self._sync.venue_ms()
         orders = await read_orders(self._requests, self._venue, self._state)
-        _, positions = await read_positions(self._requests, self._venue, self._state)
-        rest = [*positions, *await read_balances(self._requests, self._venue, self._state)]
+        rest = await self._positions_and_balances()
         await self._settings.read(rest)
         for order in orders:
             self._state.orders.on_event(order)
@@ -135,8 +134,7 @@ class AccountReading:
             since_ms=self._since_ms,
             symbols=self._to_ask(),
         )
-        _, positions = await read_positions(self._requests, self._venue, self._state)
-        rest = [*positions, *await read_balances(self._requests, self._venue, self._state)]
+        rest = await self._positions_and_balances()
         settings = await self._settings.read(rest)
         self.is_whole(asked_ms)
         before_ms = asked_ms - round(SETTLING_S * 1000) if settled else None
@@ -153,6 +151,10 @@ class AccountReading:
                 self._state.on_event(event)  # it says more of the same
         self.forget()
         return [_recovered(event) for event in found]
+
+    async def _positions_and_balances(self) -> list[Event]:
+        _, positions = await read_positions(self._requests, self._venue, self._state)
+        return [*positions, *await read_balances(self._requests, self._venue, self._state)]
 
     def all_again(self) -> list[Event]:
         """What the account is, for a consumer that has lost what it was told."""

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
-from typing import Any
+from collections.abc import Iterable
 
-from perpwire.api_connector.frame_path import FramePath
-from perpwire.api_connector.gap_telling import GapTeller
 from perpwire.api_connector.in_time import in_time
-from perpwire.api_connector.request_path import RequestPath
-from perpwire.api_connector.strands import AWAY, Hole, Mending, Strand, recovered
+from perpwire.api_connector.strands import AWAY, Hole, Means, Mending, Strand, recovered
 from perpwire.api_connector.trade_repair import HOLD_S
-from perpwire.clock import Clock
 from perpwire.errors import APIError
 from perpwire.model.market import Kline, PriceKind
-from perpwire.venues.base import Venue
 
 
 class Candles(Strand[Kline]):
@@ -30,19 +24,8 @@ class Candles(Strand[Kline]):
 class CandleRepair(Mending[Candles, Kline]):
     """Of all symbols and intervals of one connector."""
 
-    def __init__(
-        self,
-        venue: Venue,
-        requests: RequestPath,
-        frames: FramePath,
-        clock: Clock,
-        teller: GapTeller,
-        begin: Callable[[Coroutine[Any, Any, None]], None],
-    ) -> None:
-        super().__init__(frames, clock, begin)
-        self._venue = venue
-        self._requests = requests
-        self._teller = teller
+    def __init__(self, means: Means) -> None:
+        super().__init__(means)
         self._candles: dict[tuple[str, str], Candles] = {}
         """By symbol and interval."""
 

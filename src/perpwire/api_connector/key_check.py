@@ -7,8 +7,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 
-import msgspec
-
 from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.kept_up import kept_up
 from perpwire.api_connector.request_path import RequestPath
@@ -140,7 +138,7 @@ class KeyCheck:
 
 
 def _after_all_others(call: Call[KeyInfo]) -> Call[KeyInfo]:
-    return Call(msgspec.structs.replace(call.endpoint, lane=max(Lane)), call.params, call.translate)
+    return call.in_lane(max(Lane))
 
 
 def _warnings(info: KeyInfo, left_ms: int | None) -> Iterator[tuple[str, int | None]]:

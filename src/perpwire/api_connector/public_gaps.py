@@ -15,6 +15,7 @@ from perpwire.api_connector.candle_repair import CandleRepair
 from perpwire.api_connector.gap_telling import GapTeller
 from perpwire.api_connector.kept_up import told_of
 from perpwire.api_connector.request_path import RequestPath
+from perpwire.api_connector.strands import Means
 from perpwire.api_connector.trade_repair import Tape, TradeRepair
 from perpwire.api_connector.websocket_manager import WebSocketManager
 from perpwire.clock import Clock
@@ -41,8 +42,9 @@ class PublicGaps:
         self._off = streams.holes.mended_by(venue.name, self)
         self._on_incident = on_incident
         self._teller = GapTeller(venue.name, streams.frames, clock, on_incident)
-        self._trades = TradeRepair(venue, requests, streams.frames, clock, self._teller, self._begin)
-        self._candles = CandleRepair(venue, requests, streams.frames, clock, self._teller, self._begin)
+        means = Means(venue, requests, streams.frames, clock, self._teller, self._begin)
+        self._trades = TradeRepair(means)
+        self._candles = CandleRepair(means)
         self._followed: dict[str, dict[Said, None]] = {}
         """Topic -> what it was asked for."""
         self._offs: list[Callable[[], None]] = []

@@ -9,13 +9,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from msgspec.structs import force_setattr
 
 from perpwire.api_connector.frame_path import FramePath
+from perpwire.api_connector.gap_telling import GapTeller
+from perpwire.api_connector.request_path import RequestPath
 from perpwire.clock import Clock
 from perpwire.model.market import Event
+from perpwire.venues.base import Venue
 
 E = TypeVar("E", bound=Event)
 
@@ -86,25 +89,30 @@ class Strand(Generic[E]):
             found.append(one)
         return found
 
-    def is_cut_again(self) -> bool:
-        """There is another hole behind the first one."""
-        return sum(isinstance(one, Hole) for one in self.waiting) > 1
-
 
 S = TypeVar("S", bound=Strand[Any])
 
 
-class Mending(ABC, Generic[S, E]):
-    """Of all strands of one kind.
+class Means(NamedTuple):
+    """What the holes of one connector are mended with.
 
-    Args:
+    Attributes:
         begin: Does something in the background.
     """
 
-    def __init__(self, frames: FramePath, clock: Clock, begin: Callable[[Coroutine[Any, Any, None]], None]) -> None:
-        self._frames = frames
-        self._clock = clock
-        self._begin = begin
+    venue: Venue
+    requests: RequestPath
+    frames: FramePath
+    clock: Clock
+    teller: GapTeller
+    begin: Callable[[Coroutine[Any, Any, None]], None]
+
+
+class Mending(ABC, Generic[S, E]):
+    """Of all strands of one kind."""
+
+    def __init__(self, means: Means) -> None:
+        self._venue, self._requests, self._frames, self._clock, self._teller, self._begin = means
         self._is_closed = False
 
     # --- what each kind says --------------------------------------------------------------------------------------

@@ -72,12 +72,12 @@ class StreamConnection:
         credentials: Credentials | None,
         venue_ms: Callable[[], int],
         on_incident: Callable[[Incident], None],
+        holes: Callable[[Callable[[str], int]], TopicHoles],
         on_state: Callable[[bool], None] | None = None,
         on_silent: OnSilent | None = None,
         on_topic: OnTopic | None = None,
         on_failed: Callable[[], None] | None = None,
         on_given_up: Callable[[str], object] | None = None,
-        holes: Callable[[Callable[[str], int]], TopicHoles] | None = None,
         heartbeat_s: float | None = None,
         name: str | None = None,
         copies: int = 1,
@@ -113,7 +113,7 @@ class StreamConnection:
         self._sockets = Chorus(frames.deliver, self._is_torn, self._now_s)
         self._live: dict[StreamSocket, None] = {}
         self._rhythms: dict[str, Rhythm] = {}
-        self._holes = (holes or _unheard(clock))(self._heard_ns)
+        self._holes = holes(self._heard_ns)
         self._refused: dict[str, str] = {}
         self._told: set[str] = set()
         """Topics that were told to be silent or stale, and are."""
@@ -591,11 +591,6 @@ class StreamConnection:
 
     def _now_s(self) -> float:
         return self._clock.monotonic_ns() / 1e9
-
-
-def _unheard(clock: Clock) -> Callable[[Callable[[str], int]], TopicHoles]:
-    """Holes that nobody hears of."""
-    return lambda heard_ns: TopicHoles(clock, heard_ns, lambda topic: None, lambda topic, since_ns, why: None)
 
 
 _BEST_TOPIC_FIRST = (

@@ -8,20 +8,14 @@ far from where it should be is where the numbers begin anew.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, cast
+from collections.abc import Callable, Iterable
+from typing import cast
 
-import msgspec
-
-from perpwire.api_connector.frame_path import FramePath
-from perpwire.api_connector.gap_telling import GapTeller
 from perpwire.api_connector.in_time import in_time
-from perpwire.api_connector.request_path import RequestPath
-from perpwire.api_connector.strands import AWAY, Hole, Mending, Strand, recovered
-from perpwire.clock import Clock
+from perpwire.api_connector.strands import AWAY, Hole, Means, Mending, Strand, recovered
 from perpwire.errors import APIError
 from perpwire.model.market import AggTrade, Trade
-from perpwire.venues.base import Call, Lane, Venue
+from perpwire.venues.base import Call, Lane
 
 HOLD_S = 10.0
 """Longest that what the stream says waits for what it missed."""
@@ -82,21 +76,10 @@ class Tape(Strand[Trade]):
 class TradeRepair(Mending[Tape, Trade]):
     """Of all symbols of one connector."""
 
-    def __init__(
-        self,
-        venue: Venue,
-        requests: RequestPath,
-        frames: FramePath,
-        clock: Clock,
-        teller: GapTeller,
-        begin: Callable[[Coroutine[Any, Any, None]], None],
-    ) -> None:
-        super().__init__(frames, clock, begin)
-        self._venue = venue
-        self._name = venue.name
-        self._is_numbered = venue.numbers_trades
-        self._requests = requests
-        self._teller = teller
+    def __init__(self, means: Means) -> None:
+        super().__init__(means)
+        self._name = self._venue.name
+        self._is_numbered = self._venue.numbers_trades
         self._aggregated: dict[str, Tape] = {}
         self._single: dict[str, Tape] = {}
         self._further_ns: deque[int] = deque(maxlen=FURTHER_A_MINUTE)
@@ -252,8 +235,7 @@ class TradeRepair(Mending[Tape, Trade]):
 
     def _question(self, tape: Tape, last: Trade) -> Call[tuple[Trade, ...]]:
         """After all else that is asked of the market: books wait for it."""
-        call = self._venue.trades_from(tape.symbol, last)
-        return Call(msgspec.structs.replace(call.endpoint, lane=Lane.HISTORY), call.params, call.translate)
+        return self._venue.trades_from(tape.symbol, last).in_lane(Lane.HISTORY)
 
     def _may_go_on(self) -> bool:
         """Whether a hole that one question did not close may have another one."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
+from perpwire.api_connector.handlers import Handlers
 from perpwire.api_connector.kept_up import kept_up
 from perpwire.api_connector.retry import reconnect_pause_s
 from perpwire.api_connector.stream_methods import OF_THE_ACCOUNT
@@ -117,7 +118,7 @@ class Fanout:
         self._backlog = Backlog({"account": account, "incidents": INCIDENTS, "market": market})
         self._names: set[str] = set()
         self._offs: list[Callable[[], None]] = []
-        self._incident_handlers: list[Callable[[Incident], None]] = [IncidentLog()]
+        self._on_incident: Handlers[[Incident]] = Handlers("incidents", IncidentLog())
         self.producer = f"{self._clock.time_ns() // 1_000_000}-{self._rng.getrandbits(32):08x}"
         """This life of this program: its start (Unix milliseconds) and a random number."""
         self._batch = 0
@@ -204,7 +205,7 @@ class Fanout:
 
     def on_incident(self, handler: Callable[[Incident], None]) -> None:
         """Call `handler` with FanoutFailing, FanoutRecovered, and TaskFailed."""
-        self._incident_handlers.append(handler)
+        self._on_incident.add(handler)
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -310,11 +311,7 @@ class Fanout:
         self._tell(FanoutRecovered(venue="", time_ns=self._clock.time_ns(), failed_s=failed_s, dropped=dropped))
 
     def _tell(self, incident: Incident) -> None:
-        for handler in tuple(self._incident_handlers):
-            try:
-                handler(incident)
-            except Exception:
-                log.exception("a handler of incidents failed on %s", type(incident).__name__)
+        self._on_incident.tell(incident)
 
     # --- what is so -------------------------------------------------------------------------------------------------
 

@@ -21,11 +21,9 @@ from perpwire.config.streams import CANDLES, KINDS
 from perpwire.errors import PerpwireError
 from perpwire.model.incident import Incident, SetUpDone, SetUpFailing
 from perpwire.model.market import Kline
+from perpwire.monitoring.reading import WORDS
 
 log = logging.getLogger("perpwire.gateway")
-
-WORDS = 300
-"""Longest reason that is shown."""
 
 
 class Step(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from perpwire.model.market import Event, Gap
+from perpwire.model.market import Event, Gap, kind_of
 
 
 class Hole:
@@ -15,7 +15,7 @@ class Hole:
     __slots__ = ("_first", "_is_of_one", "_last", "count", "kind")
 
     def __init__(self, first: Event, kind: str = "") -> None:
-        self.kind = kind or next(one.__name__ for one in type(first).__mro__ if not one.__name__.startswith("_"))
+        self.kind = kind or kind_of(type(first)).__name__
         self._first = self._last = first
         self._is_of_one = True
         self.count = 1

@@ -149,7 +149,7 @@ class Observer:
             name=name,
             venue=incident.venue,
             kind=kind,
-            severity=_SEVERITIES[logs.level_of(incident)],
+            severity=_SEVERITIES[logs.level_of(text)],
             detail=sentence(text, facts),
             facts={
                 fact: str(value)[:_FACT]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
+from copy import copy
 from enum import Enum, IntEnum, StrEnum
 from typing import Any, Generic, Literal, TypeVar
 
@@ -156,3 +157,9 @@ class Call(Generic[T]):
         self.otherwise = otherwise
         self.then = then
         self.follow = follow
+
+    def in_lane(self, lane: Lane) -> Call[T]:
+        """The same, as urgent as calls of that lane are."""
+        other = copy(self)
+        other.endpoint = msgspec.structs.replace(self.endpoint, lane=lane)
+        return other

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -199,8 +199,3 @@ def filled(template: str, facts: Mapping[str, str]) -> str:
 def named(template: str) -> set[str]:
     """The facts that a template names."""
     return {name for _, name, _, _ in string.Formatter().parse(template) if name}
-
-
-def all_named(texts: Iterable[str]) -> set[str]:
-    """Those that several name."""
-    return set().union(*map(named, texts))

@@ -32,18 +32,6 @@ def test_lost_answers_bad_answers_and_the_life_of_a_stop_hold_over_sockets(capfd
 
 
 @pytest.mark.slow
-def test_a_dead_key_and_fills_in_the_gap_hold_over_sockets(capfd: pytest.CaptureFixture[str]) -> None:
-    failed = main(["listen_key", "fills_in_the_gap", "--sockets", "--seeds", "1", "--jobs", "4"])
-    assert failed == 0, capfd.readouterr().out
-
-
-@pytest.mark.slow
-def test_bursts_slow_consumers_and_failing_handlers_hold_over_sockets(capfd: pytest.CaptureFixture[str]) -> None:
-    failed = main(["burst", "--sockets", "--seeds", "1", "--jobs", "2"])
-    assert failed == 0, capfd.readouterr().out
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("venue", VENUES)
 def test_what_does_not_hold_over_sockets_is_found(venue: str) -> None:
     async def trial(run: Run) -> None:

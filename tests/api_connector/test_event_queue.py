@@ -10,8 +10,12 @@ from perpwire.api_connector.event_queue import ConsumerTooSlow, EventQueue, Over
 from perpwire.model.market import Gap, Kline, Trade
 
 
+class _RawTrade(Trade, frozen=True, kw_only=True):
+    """Venues deliver classes of their own; what is said of them names the model's."""
+
+
 def trade(number: int, symbol: str = "BTCUSDT") -> Trade:
-    return Trade(symbol=symbol, trade_id=number, price=Decimal(1), quantity=Decimal(1), buyer_is_maker=False)
+    return _RawTrade(symbol=symbol, trade_id=number, price=Decimal(1), quantity=Decimal(1), buyer_is_maker=False)
 
 
 def queue(limit: int, overflow: Overflow) -> tuple[EventQueue[Trade], list[str]]:

@@ -15,12 +15,16 @@ from perpwire.model.incident import HandlerFailed, Incident
 from perpwire.model.market import Event, MarkPrice, Trade
 
 
+class _RawTrade(Trade, frozen=True, kw_only=True):
+    """Venues deliver classes of their own."""
+
+
 class Numbers:
     """A decoder whose frames are so many trades: b"3" has three."""
 
     def on_frame(self, frame: bytes, received_ns: int) -> Sequence[Event] | None:
         return [
-            Trade(symbol="BTCUSDT", trade_id=number, price=Decimal(1), quantity=Decimal(1), buyer_is_maker=False)
+            _RawTrade(symbol="BTCUSDT", trade_id=number, price=Decimal(1), quantity=Decimal(1), buyer_is_maker=False)
             for number in range(int(frame))
         ]
 

@@ -10,7 +10,7 @@ from typing import Generic, Literal, TypeVar, cast
 from perpwire.api_connector.stream_arguments import check_count, check_one_of
 from perpwire.errors import BadInput, PerpwireError
 from perpwire.model.hole import Hole
-from perpwire.model.market import Event
+from perpwire.model.market import Event, kind_of
 
 E = TypeVar("E", bound=Event)
 
@@ -123,7 +123,7 @@ class EventQueue(Generic[E]):
         self._wake.set()
 
     def _end(self, event: E) -> None:
-        waiting, kind = len(self._buffer), type(event).__name__.lstrip("_")
+        waiting, kind = len(self._buffer), kind_of(type(event)).__name__
         self._ended = ConsumerTooSlow(f"{waiting} {kind} events wait; the consumer is too slow")
         self._detach()
         self._wake.set()

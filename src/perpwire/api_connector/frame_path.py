@@ -292,7 +292,7 @@ class FramePath:
                 handler=name,
                 event=event,
                 raised=type(error).__name__,
-                on=type(event).__name__,
+                on=kind_of(type(event)).__name__,
                 stack=stack_of(error),
             )
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from perpwire.api_connector.websocket_manager import WebSocketManager
 from perpwire.clock import Clock, Every
 from perpwire.model.incident import Incident, StreamLagging
-from perpwire.model.market import Event
+from perpwire.model.market import Event, kind_of
 
 LOOK_S = 1.0
 
@@ -73,7 +73,7 @@ class LagWatch:
         taken = {key: busy_s - self._busy.get(key, 0.0) for key, busy_s in self._times().items()}
         (handler, _), busy_s = max(taken.items(), key=lambda one: one[1], default=(("", ""), 0.0))
         waiting = max((queue.waiting for queue in self._streams.queues), default=0)
-        kind = type(event).__name__.lstrip("_")
+        kind = kind_of(type(event)).__name__
         self._on_incident(
             StreamLagging(
                 venue=self._venue,

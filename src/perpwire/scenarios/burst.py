@@ -8,7 +8,7 @@ from typing import Any
 
 from perpwire.api_connector.event_queue import EventQueue
 from perpwire.model.incident import ConnectionLost, HandlerFailed, UnknownSeen
-from perpwire.model.market import BookTicker, Event, Gap, MarkPrice, Trade, Unknown
+from perpwire.model.market import BookTicker, Event, Gap, MarkPrice, Trade, Unknown, kind_of
 from perpwire.model.order import Fill
 from perpwire.scenarios.a_day import memory_mb
 from perpwire.scenarios.invariants import ON_PURPOSE
@@ -114,7 +114,7 @@ async def _market(run: Run) -> None:
     newest: dict[tuple[str, str], Event] = {}
 
     def note(event: BookTicker | MarkPrice) -> None:
-        newest[type(event).__name__.lstrip("_"), event.symbol] = event
+        newest[kind_of(type(event)).__name__, event.symbol] = event
 
     offs = [run.connector.on(Trade, heard.append, SYMBOL)]
     offs += [run.connector.on(BookTicker, note), run.connector.on(MarkPrice, note)]
@@ -130,7 +130,7 @@ async def _market(run: Run) -> None:
             events = await _drain(queue)
             delivered[id(queue)] = delivered.get(id(queue), 0) + len(events)
             for event in events:
-                key = (type(event).__name__.lstrip("_"), event.symbol)
+                key = (kind_of(type(event)).__name__, event.symbol)
                 run.check(event is newest.get(key), f"what was delivered of {key} is not the newest")
     for queue in merging:
         received, replaced = at[id(queue)]

@@ -24,13 +24,20 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\
 
 
 class Terminal:
-    """Runs `perpwire ARGUMENTS`. Ends it at the end of the block, whatever it does.
+    """Runs `perpwire ARGUMENTS`, or another `program` of Python. Ends it at the end of the block, whatever it does.
 
     Attributes:
         raw: All that it has written, with its escapes.
     """
 
-    def __init__(self, *arguments: str, columns: int = 120, lines: int = 40, **environment: str) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        program: tuple[str, str] = ("-m", "perpwire"),
+        columns: int = 120,
+        lines: int = 40,
+        **environment: str,
+    ) -> None:
         ours, theirs = os.openpty()
         self._fd = ours
         self.raw = ""
@@ -39,7 +46,7 @@ class Terminal:
         kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "LINES")}
         self.process = subprocess.Popen(
             # apprise asks for imghdr, which Python 3.11 and 3.12 have and warn of.
-            [sys.executable, "-W", "error", "-W", "ignore:'imghdr' is", "-m", "perpwire", *arguments],
+            [sys.executable, "-W", "error", "-W", "ignore:'imghdr' is", *program, *arguments],
             env={**kept, "TERM": "xterm-256color", **environment},
             preexec_fn=lambda: os.login_tty(theirs),
             pass_fds=(theirs,),

@@ -182,6 +182,13 @@ def test_a_key_goes_into_the_keyring_without_being_shown(ring: Ring) -> None:
     assert run("keys", "forget", "--venue", "bybit").exit_code == 1
 
 
+def test_an_empty_line_is_no_key(ring: Ring) -> None:
+    said = run("keys", "store", "--venue", "bybit", text="canary-key\n\n")
+    assert said.exit_code == 1
+    assert "nothing was stored" in said.output
+    assert ring.kept == {}
+
+
 def test_a_private_key_goes_into_the_keyring_as_text(ring: Ring, tmp_path: Path) -> None:
     (tmp_path / "key.pem").write_text("-----BEGIN PRIVATE KEY-----\nx\n")
     said = run("keys", "store", "--venue", "binance", "--env", "live", "--private-key", "key.pem", text="k\n")

@@ -15,7 +15,8 @@ from rich.text import Text
 from perpwire.api_connector.guards import Guards
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.cli.connecting import Plan, Target, plan
-from perpwire.cli.interrupts import INTERRUPTED, raising
+from perpwire.cli.interrupts import INTERRUPTED
+from perpwire.cli.questions import ask
 from perpwire.cli.running import FAILED, errors, telling
 from perpwire.errors import BadInput
 from perpwire.model.facts import facts
@@ -70,14 +71,12 @@ def show(lines: Sequence[tuple[str, str]], screen: Console = errors) -> None:
 def confirm(question: str) -> None:
     """
     Raises:
-        typer.Exit: The answer is no, or Ctrl-C; nothing was sent.
+        typer.Exit: The answer is anything but a yes, or Ctrl-C; nothing was sent.
     """
     try:
-        with raising():
-            agreed, code = typer.confirm(question, default=False, err=True), FAILED
-    except typer.Abort:  # which has not ended the line
+        agreed, code = ask(f"{question} [y/N]: ").strip().lower() in ("y", "yes"), FAILED
+    except typer.Abort:
         agreed, code = False, INTERRUPTED
-        errors.print()
     if not agreed:
         errors.print("nothing was sent", highlight=False)
         raise typer.Exit(code)

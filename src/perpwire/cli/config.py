@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from perpwire.cli.interrupts import raising
+from perpwire.cli.questions import ask, unseen
 from perpwire.cli.running import MISTAKEN, console, fail
 from perpwire.config import keys as key_store
 from perpwire.config.example import example
@@ -127,12 +127,14 @@ def store(
 ) -> None:
     """Put a key into the keyring; key and secret are asked for, and not shown."""
     _known(venue, env)
-    with raising():
-        api_key = typer.prompt("API key", hide_input=True)
+    with unseen():
+        api_key = ask("API key: ", hidden=True)
         if private_key is None:
-            api_secret = typer.prompt("API secret", hide_input=True)
+            api_secret = ask("API secret: ", hidden=True)
         else:
             api_secret = private_key.read_text(encoding="utf-8")
+    if not api_key.strip() or not api_secret.strip():
+        fail("an empty line is no key; nothing was stored", 1)
     try:
         key_store.store(venue, env, api_key.strip(), api_secret.strip())
     except BadInput as error:

@@ -44,6 +44,7 @@ _LEVELS: Mapping[str, int] = {
     "order_resolved": logging.INFO,
     "instrument_changed": logging.INFO,
     "budget_eased": logging.INFO,
+    "rate_limit_lifted": logging.INFO,
     "route_found": logging.INFO,
     "stream_gap_repaired": logging.INFO,
     "account_unread": logging.ERROR,

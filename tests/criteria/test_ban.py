@@ -12,7 +12,7 @@ from tests.criteria.tapped import CANCEL, PLACE, Scene, play
 
 from perpwire.errors import APIError, RateLimited
 from perpwire.http_message import HttpRequest
-from perpwire.model.incident import RateLimitHit
+from perpwire.model.incident import RateLimitHit, RateLimitLifted
 from perpwire.simulator.dialect import IncomingRequest
 from perpwire.simulator.faults import Act, Answer
 from perpwire.venues.base import Lane
@@ -160,9 +160,12 @@ def test_ban_2_during_a_ban_nothing_leaves_and_its_end_can_be_read(venue: str) -
         await scene.sleep(start_s + seconds - 0.5 - scene.now_s)
         assert scene.tap.between(start_s, scene.now_s) == []
         assert len(scene.of(RateLimitHit)) == 1
+        assert scene.of(RateLimitLifted) == []
         assert scene.connector.states == dict.fromkeys(scene.connector.states, "live") or scene.connector.states
         await scene.sleep(3)
         assert scene.connector.banned_until_ms is None
+        (lifted,) = scene.of(RateLimitLifted)
+        assert abs(lifted.held_s - seconds) < 2
         await depth(scene, 5)
 
     play(scenario, venue)

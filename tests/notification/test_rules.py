@@ -19,6 +19,7 @@ from perpwire.model.incident import (
     OrderFailed,
     OrderResolved,
     RateLimitHit,
+    RateLimitLifted,
     SubscriptionRefused,
     UnknownCode,
 )
@@ -86,6 +87,8 @@ def test_a_rate_limit_of_a_minute_or_longer_is_critical(seconds: float, severity
     hit = told(RateLimitHit(**BASE, retry_after_s=seconds))  # type: ignore[arg-type]
     assert hit.severity is severity
     assert hit.key == told(RateLimitHit(**BASE, retry_after_s=1)).key  # type: ignore[arg-type]
+    assert hit.can_end
+    assert told(RateLimitLifted(**BASE, held_s=seconds)).resolves == hit.key  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

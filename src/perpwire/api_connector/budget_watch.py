@@ -1,4 +1,4 @@
-"""Whether a rate limit is nearly used up for some time: before calls have to wait, or the venue says no."""
+"""Whether a rate limit is nearly used up for some time, before the venue says no; and when its no is over."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from perpwire.api_connector.ledger import RateLedger
 from perpwire.clock import Clock, Every
-from perpwire.model.incident import BudgetEased, BudgetPressed, Incident
+from perpwire.model.incident import BudgetEased, BudgetPressed, Incident, RateLimitHit, RateLimitLifted
 
 LOOK_S = 1.0
 
@@ -29,6 +29,8 @@ class BudgetWatch:
         self._every = Every(clock, LOOK_S, self._look)
         self._pressed: dict[str, tuple[int, float]] = {}
         """Window -> looks in a row at which it was nearly used up, the least share at these."""
+        self._held_since_ns: int | None = None
+        """When calls began to be held back, as it was told; monotonic."""
 
     def start(self) -> None:
         self._every.start()
@@ -36,8 +38,17 @@ class BudgetWatch:
     def stop(self) -> None:
         self._every.stop()
 
+    def on_incident(self, incident: Incident) -> None:
+        """Whoever told that calls are held back is to tell the end of it: others draw on the same windows."""
+        if isinstance(incident, RateLimitHit) and self._held_since_ns is None:
+            self._held_since_ns = self._clock.monotonic_ns()
+
     def _look(self) -> None:
-        for use in self._ledger.windows(self._clock.monotonic_ns()):
+        windows = self._ledger.windows(self._clock.monotonic_ns())
+        if self._held_since_ns is not None and not any(use.stopped_s for use in windows):
+            self._tell_lifted(self._held_since_ns)
+            self._held_since_ns = None
+        for use in windows:
             looks, least = self._pressed.get(use.name, (0, 1.0))
             if use.share >= SHARE:
                 looks, least = looks + 1, min(least, use.share)
@@ -46,6 +57,15 @@ class BudgetWatch:
                     self._tell_pressed(use.name, least, looks * LOOK_S)
             elif self._pressed.pop(use.name, None) is not None and looks * LOOK_S >= AFTER_S:
                 self._tell_eased(use.name, looks * LOOK_S)
+
+    def _tell_lifted(self, since_ns: int) -> None:
+        self._on_incident(
+            RateLimitLifted(
+                venue=self._venue,
+                time_ns=self._clock.time_ns(),
+                held_s=(self._clock.monotonic_ns() - since_ns) / 1e9,
+            )
+        )
 
     def _tell_pressed(self, budget: str, share: float, pressed_s: float) -> None:
         self._on_incident(

@@ -206,6 +206,7 @@ class ConnectorCore(Arguments):
         """How long the event loop has stood still. It watches while the connector runs, by the machine's own time."""
         self._lag_watch = LagWatch(venue.name, self.streams, self.lag_ms, self._clock, self._tell)
         self._budget_watch = BudgetWatch(venue.name, self.ledger, self._clock, self._tell)
+        self._on_incident.add(self._budget_watch.on_incident)
         alarms = AccountAlarms(self._clock, self._tell)
         self.streams.on(MarginCall, alarms.on_margin_call)
         self.streams.on(Order, alarms.on_order)

@@ -301,6 +301,16 @@ class RateLimitHit(Incident, frozen=True, kw_only=True):
     call: str = ""
 
 
+class RateLimitLifted(Incident, frozen=True, kw_only=True):
+    """No call is held back any more, after RateLimitHit.
+
+    Attributes:
+        held_s: For how long calls were.
+    """
+
+    held_s: float
+
+
 class BudgetPressed(Incident, frozen=True, kw_only=True):
     """Much of a rate limit has been used for some time; calls may soon have to wait. Told again while it lasts.
 

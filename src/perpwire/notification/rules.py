@@ -41,6 +41,7 @@ from perpwire.model.incident import (
     PositionLiquidated,
     PositionMismatch,
     RateLimitHit,
+    RateLimitLifted,
     RouteFound,
     SetUpDone,
     SetUpFailing,
@@ -130,8 +131,8 @@ def _alert(
 _OWN = ("venue", "why", "incident")
 """Facts that have fields of their own in an alert."""
 
-_CAN_END = (ConnectionLost, ConnectionFailing, BookGap, OrderDoubtful, BudgetPressed, AccountUnread, SetUpFailing,
-            FanoutFailing)  # fmt: skip
+_CAN_END = (ConnectionLost, ConnectionFailing, BookGap, OrderDoubtful, RateLimitHit, BudgetPressed, AccountUnread,
+            SetUpFailing, FanoutFailing)  # fmt: skip
 """What is told to be over, when it is."""
 
 
@@ -314,8 +315,17 @@ def _fills_recovered(rules: Rules, incident: FillsRecovered) -> Alert:
 
 def _rate_limit_hit(rules: Rules, incident: RateLimitHit) -> Alert:
     if incident.retry_after_s >= rules.ban_from_s:
-        return _alert(incident, Severity.CRITICAL, f"rate limit {incident.venue}", "banned")
-    return _alert(incident, Severity.WARNING, f"rate limit {incident.venue}")
+        return _alert(incident, Severity.CRITICAL, _held_key(incident), "banned")
+    return _alert(incident, Severity.WARNING, _held_key(incident))
+
+
+def _rate_limit_lifted(rules: Rules, incident: RateLimitLifted) -> Alert:
+    key = _held_key(incident)
+    return _alert(incident, Severity.INFO, key, resolves=key)
+
+
+def _held_key(incident: RateLimitHit | RateLimitLifted) -> str:
+    return f"rate limit {incident.venue}"
 
 
 def _budget_pressed(rules: Rules, incident: BudgetPressed) -> Alert | None:
@@ -415,6 +425,7 @@ _RULES: Mapping[type, Callable[[Rules, Any], Alert | None]] = {
     FanoutRecovered: _fanout_recovered,
     FillsRecovered: _fills_recovered,
     RateLimitHit: _rate_limit_hit,
+    RateLimitLifted: _rate_limit_lifted,
     BudgetPressed: _budget_pressed,
     BudgetEased: _budget_eased,
     ClockStepped: _clock_stepped,

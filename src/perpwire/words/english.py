@@ -127,6 +127,7 @@ TEXTS: Mapping[str, Text] = {
         "Banned for {retry_after_s} seconds",
         "the venue takes no calls for {retry_after_s} s; [{call}|a call] was refused",
     ),
+    "rate_limit_lifted": Text("Calls go again", "no call is held back any more, after {held_s} s"),
     "budget_pressed": Text(
         "Rate limit {budget} nearly used up",
         "{share} or more of the rate limit {budget} has been used for {pressed_s} s",

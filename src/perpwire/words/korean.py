@@ -153,6 +153,7 @@ TEXTS: Mapping[str, Text] = {
         "거래소가 [{call}|호출]을 거부하고 이 IP 또는 계정의 요청을 {retry_after_s}초 동안 차단했습니다. 차단이 풀릴 "
         "때까지 호출하지 않습니다.",
     ),
+    "rate_limit_lifted": Text("요청 제한 해제", "{held_s}초 만에 요청 제한이 풀려 호출을 다시 보냅니다."),
     "budget_pressed": Text(
         "요청 한도 임박: {budget}",
         "{budget} 한도의 {share} 이상을 {pressed_s}초 동안 쓰고 있습니다. 호출을 줄이세요.",
@@ -235,6 +236,7 @@ FACTS: Mapping[str, str] = {
     "failing_s": "실패 시간(초)",
     "guard": "한도",
     "handler": "핸들러",
+    "held_s": "제한 시간(초)",
     "how": "변경 유형",
     "instead": "대체 경로",
     "interval": "캔들 간격",

@@ -6,11 +6,14 @@ import re
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.words.incidents import KINDS, NOW_NS, every, made
 
 import perpwire
 from perpwire.model.incident import (
+    AccountReadAgain,
+    AccountUnread,
     BalanceInsufficient,
     BudgetPressed,
     ConnectionLost,
@@ -104,6 +107,16 @@ def test_a_line_of_the_log_can_stand_alone() -> None:
     assert gone.detail == "the dead man's switch of BTCUSDT has fired, as it could not be renewed: no answer in time"
     soon = KeyWarning(venue="bybit", time_ns=NOW_NS, what="expiry", days_left=3)
     assert soon.detail == "the key expires in 3 days"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_account_that_is_refused_at_the_first_try_is_not_said_to_be_unread_for_no_time(language: str) -> None:
+    base = {"venue": "bybit", "time_ns": NOW_NS, "unread_s": 0.0004}
+    told = [AccountUnread(**base, attempts=1), AccountReadAgain(**base)]  # type: ignore[arg-type]
+    for text in (said(one, language) for one in told):
+        assert not re.search(r"\b0\b|0초|\s\s|^\s", text), text
+    for one in told:
+        assert "12" in said(msgspec.structs.replace(one, unread_s=12.0), language)
 
 
 def test_korean_reads_as_a_trader_would_say_it_and_quotes_the_venue() -> None:

@@ -23,10 +23,10 @@ TEXTS: Mapping[str, Text] = {
     ),
     "account_unread": Text(
         "The account can't be read",
-        "positions, balances and open orders are not proven: for {unread_s} s they can't be read (tries: {attempts})",
+        "positions, balances and open orders are not proven: [for {unread_s} s ]they can't be read (tries: {attempts})",
     ),
     "account_read_again": Text(
-        "The account is read again", "positions, balances and open orders are read, after {unread_s} s"
+        "The account is read again", "positions, balances and open orders are read[, after {unread_s} s]"
     ),
     "set_up_failing": Text(
         "Not followed yet: {step}[ of {symbol}]",
@@ -182,6 +182,7 @@ TEXTS: Mapping[str, Text] = {
 
 VALUES: Mapping[str, Mapping[str, str]] = {
     "days_left": {"0": ""},
+    "unread_s": {"0": ""},
     "step": {
         "start": "the venue as a whole",
         "account": "the account's stream",

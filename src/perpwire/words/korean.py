@@ -28,10 +28,10 @@ TEXTS: Mapping[str, Text] = {
     ),
     "account_unread": Text(
         "계정 조회 불가",
-        "{unread_s}초 동안 {attempts}회 시도했지만 포지션, 잔고, 미체결 주문을 조회하지 못해 현재 상태가 실제와 다를 "
+        "[{unread_s}초 동안 ]{attempts}회 시도했지만 포지션, 잔고, 미체결 주문을 조회하지 못해 현재 상태가 실제와 다를 "
         "수 있습니다. 조회를 계속합니다.",
     ),
-    "account_read_again": Text("계정 조회 복구", "{unread_s}초 만에 포지션, 잔고, 미체결 주문을 다시 조회했습니다."),
+    "account_read_again": Text("계정 조회 복구", "[{unread_s}초 만에 ]포지션, 잔고, 미체결 주문을 다시 조회했습니다."),
     "set_up_failing": Text(
         "시작 실패: [{symbol} ]{step}",
         "{venue} [{symbol} ]{step}: {attempts}회 시도했지만 아직 시작하지 못했습니다. 계속 시도합니다.",
@@ -288,6 +288,7 @@ SEVERITIES: Mapping[str, str] = {"info": "정보", "warning": "경고", "critica
 
 VALUES: Mapping[str, Mapping[str, str]] = {
     "days_left": {"0": ""},
+    "unread_s": {"0": ""},
     "step": {
         "start": "거래소 연결", "account": "계정 스트림", "streams": "시세 스트림", "candles": "캔들 스트림",
         "book": "호가창",

@@ -51,6 +51,8 @@ def test_check_as_json_says_where_each_value_comes_from() -> None:
     assert "canary" not in said.output
     changed = run("config", "check", "--json", "--changed", PERPWIRE_PAGE_PORT="1")
     assert [json.loads(line)["name"] for line in changed.stdout.splitlines()] == ["page.port"]
+    said_again = run("config", "check", "--json", "--changed", PERPWIRE_PAGE_PORT="8787", PERPWIRE_PAGE_LANGUAGE="ko")
+    assert [json.loads(line)["name"] for line in said_again.stdout.splitlines()] == ["page.language"]
 
 
 def test_what_is_wrong_is_one_line_and_exit_code_2(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def check(
     code 2 where something is wrong with it, or `perpwire serve` would refuse it, and then what."""
     found = loaded(config)
     _try_out(found)
-    rows = [row for row in explained(found, _tables()) if not changed or row.origin != DEFAULT]
+    rows = [row for row in explained(found, _tables()) if not changed or row.value != row.default]
     if as_json:
         for row in rows:
             console.out(msgspec.json.encode(row._asdict()).decode(), highlight=False)

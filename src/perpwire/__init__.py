@@ -54,7 +54,7 @@ _NAMES = {
     ),
     "perpwire.model.incident": (
         "AccountReadAgain", "AccountUnread", "BalanceInsufficient", "BookGap", "BookRecovered", "BudgetEased",
-        "BudgetPressed", "ClockStepped", "ConnectionFailing",
+        "BudgetPressed", "ChangeUnresolved", "ClockStepped", "ConnectionFailing",
         "ConnectionLost", "ConnectionRecovered", "ConsumerBehind", "DeadManFailed", "FanoutFailing", "FanoutRecovered",
         "FillsRecovered",
         "FrameGarbled", "GuardTripped", "HandlerFailed", "TaskFailed", "Incident", "InstrumentChanged",
@@ -201,6 +201,7 @@ if TYPE_CHECKING:
         BookRecovered as BookRecovered,
         BudgetEased as BudgetEased,
         BudgetPressed as BudgetPressed,
+        ChangeUnresolved as ChangeUnresolved,
         ClockStepped as ClockStepped,
         ConnectionFailing as ConnectionFailing,
         ConnectionLost as ConnectionLost,

@@ -52,6 +52,7 @@ _LEVELS: Mapping[str, int] = {
     "login_refused": logging.ERROR,
     "order_doubtful": logging.ERROR,
     "order_unresolved": logging.ERROR,
+    "change_unresolved": logging.ERROR,
     "dead_man_failed": logging.ERROR,
     "margin_called": logging.ERROR,
     "position_liquidated": logging.ERROR,

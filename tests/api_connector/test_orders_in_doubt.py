@@ -13,7 +13,9 @@ from tests.criteria.tapped import CANCEL, PLACE, VENUES, Scene, play
 
 from perpwire.api_connector.batch_methods import NewOrder
 from perpwire.errors import NotSent, OutcomeUnknown, UnknownOrder
+from perpwire.model.incident import ChangeUnresolved
 from perpwire.model.order import Fill, Order, OrderStatus
+from perpwire.scenarios.lost_response import READ
 from perpwire.simulator.faults import (
     Answer,
     Delay,
@@ -317,6 +319,55 @@ def test_an_order_that_the_venue_has_forgotten_is_not_open_for_ever(venue: str) 
                 await other.cancel_order("BTCUSDT", order.order_id)
         await scene.sleep(40)
         assert connector.account_state.open_orders == ()
+
+    play(scenario, venue)
+
+
+AMEND = {"binance": ("PUT", "/fapi/v1/order"), "bybit": ("POST", "/v5/order/amend")}
+
+
+@both
+@pytest.mark.parametrize("change", ["AMEND", "CANCEL"])
+def test_a_change_whose_outcome_can_not_be_learnt_is_told_once(venue: str, change: str) -> None:
+    async def scenario(scene: Scene) -> None:
+        order = await resting(scene, "mine-1")
+        await scene.sleep(1)
+        method, path = (AMEND if change == "AMEND" else CANCEL)[venue]
+        scene.host.faults.add(LoseAnswer(method=method, path=path, how="reset", count=None))
+        first = 2 if change == "AMEND" else 1  # it is read before it is amended
+        scene.host.faults.add(Answer(method="GET", path=READ[venue], status=503, nth=first, count=None))
+        assert order.price is not None
+        amend, cancel = scene.connector.amend_order, scene.connector.cancel_order
+        changing = (
+            amend("BTCUSDT", client_order_id="mine-1", price=order.price - 100) if change == "AMEND"
+            else cancel("BTCUSDT", client_order_id="mine-1")
+        )  # fmt: skip
+        with pytest.raises(OutcomeUnknown) as caught:
+            await changing
+        (told,) = scene.of(ChangeUnresolved)
+        assert isinstance(told, ChangeUnresolved)
+        assert (told.change, told.orders, told.symbol) == (change, ("mine-1",), "BTCUSDT")
+        assert told.why == caught.value.reason
+
+    play(scenario, venue)
+
+
+@both
+def test_orders_that_stay_open_after_all_were_cancelled_are_told(venue: str) -> None:
+    async def scenario(scene: Scene) -> None:
+        await resting(scene, "stays")
+        await scene.sleep(1)
+        done = (
+            '{"code":200,"msg":"done"}' if venue == "binance"
+            else '{"retCode":0,"retMsg":"OK","result":{"list":[],"success":"1"},"time":1}'
+        )  # fmt: skip
+        for path in ("*/allOpenOrders", "*/cancel-all"):
+            scene.host.faults.add(Answer(path=path, status=200, body=done, count=None))
+        with pytest.raises(OutcomeUnknown, match="1 orders are still open"):
+            await scene.connector.cancel_all("BTCUSDT")
+        (told,) = scene.of(ChangeUnresolved)
+        assert isinstance(told, ChangeUnresolved)
+        assert (told.change, told.orders) == ("CANCEL", ("stays",))
 
     play(scenario, venue)
 

@@ -7,15 +7,19 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from tests.notification.receivers import SECRET, Webhook, until
+from typer.testing import CliRunner
 
+from perpwire.cli.connecting import Plan
 from perpwire.cli.hand_alerts import SEND_S, SPOOL
+from perpwire.cli.main import app
 from perpwire.config.loading import load
+from perpwire.model.incident import ChangeUnresolved, Incident
 from perpwire.notification.notifier import Notifier
 from perpwire.notification.setting_up import notifier_from
 from perpwire.simulator.faults import LoseAnswer
@@ -98,6 +102,33 @@ async def test_an_order_in_doubt_ends_with_its_own_code_and_an_alert(
     (text,) = hook.texts
     assert "주문 결과 확인 불가" in text
     assert "mine-9" in text
+
+
+@pytest.mark.parametrize("change", ["amend", "cancel"])
+def test_a_change_whose_outcome_is_not_known_is_told_to_the_sinks(
+    exchange: ThreadedExchange, tmp_path: Path, hook: Webhook, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    told: list[Incident] = []
+
+    async def send(_made: Plan, heard: Sequence[Incident]) -> None:
+        told.extend(heard)
+
+    monkeypatch.setattr("perpwire.cli.hand_alerts._send", send)
+    for pauses in ("LOST_ANSWER_S", "CHANGED_S"):
+        monkeypatch.setattr(f"perpwire.api_connector.order_changes.{pauses}", (0.0,))
+    where = ["BTCUSDT", "--client-order-id", f"mine-{change}", f"--url={exchange.urls['bybit']}", "--venue=bybit",
+             f"--config={configured(tmp_path, hook.sink['url'])}"]  # fmt: skip
+    placed = CliRunner().invoke(app, ["order", "place", *where, "buy", "0.01", "--price", "60000"])
+    assert placed.exit_code == 0, placed.stderr
+    exchange.bybit.faults.add(LoseAnswer(method="POST", path=f"*/order/{change}", how="reset", count=None))
+    first = 3 if change == "amend" else 1  # before it is amended it is read, and for the guards what is open
+    exchange.bybit.faults.add(LoseAnswer(method="GET", path="*/order/realtime", how="reset", count=None, nth=first))
+    said = CliRunner().invoke(app, ["order", change, *where, *(["--price", "59000"] if change == "amend" else [])])
+    exchange.bybit.faults.clear()
+    assert said.exit_code == 3, said.stderr
+    (one,) = told
+    assert isinstance(one, ChangeUnresolved)
+    assert one.orders == (f"mine-{change}",)
 
 
 async def test_a_sink_that_hangs_holds_nobody_up_and_what_it_missed_is_told_by_serve(

@@ -7,6 +7,7 @@ from perpwire.model import incident as incidents
 from perpwire.model.incident import (
     BookGap,
     BookRecovered,
+    ChangeUnresolved,
     ClockStepped,
     DeadManFailed,
     FillsRecovered,
@@ -117,6 +118,16 @@ def test_troubles_of_different_origin_never_share_a_key() -> None:
     ]
     assert len({alert.key for alert in alerts}) == len(alerts)
     assert {alert.resolves for alert in alerts} == {None}
+
+
+def test_a_change_of_unknown_outcome_is_critical_each_by_itself() -> None:
+    alerts = [
+        told(ChangeUnresolved(**BASE, change=change, orders=(name,), symbol="BTCUSDT"))  # type: ignore[arg-type]
+        for change in ("AMEND", "CANCEL")
+        for name in ("c1", "c2")
+    ]
+    assert {one.severity for one in alerts} == {Severity.CRITICAL}
+    assert len({one.key for one in alerts}) == 4
 
 
 def test_a_kind_without_a_rule_is_told_as_a_warning_rather_than_not_at_all() -> None:

@@ -55,6 +55,7 @@ from perpwire.errors import APIError, BadInput
 from perpwire.logs import IncidentLog
 from perpwire.model.account import KeyInfo, MarginCall, Position
 from perpwire.model.incident import (
+    ChangeUnresolved,
     FrameGarbled,
     HandlerFailed,
     Incident,
@@ -75,7 +76,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("perpwire.api_connector")
 
-TOLD_AT_THE_END = (OrderDoubtful, OrderFailed, OrderResolved, HandlerFailed)
+TOLD_AT_THE_END = (ChangeUnresolved, OrderDoubtful, OrderFailed, OrderResolved, HandlerFailed)
 """While a connector is closed: what became of orders, and what goes wrong in programs that still hear of it. All else
 is our own doing."""
 

@@ -6,7 +6,7 @@ and questions tell (reconcile.py).
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +16,7 @@ from perpwire.api_connector.reconcile import LAG_S, LOST_ANSWER_S, MARGIN_MS, De
 from perpwire.api_connector.sending import Sending
 from perpwire.data_processor.order_tracker import Key
 from perpwire.errors import APIError, Garbled, NoChange, NotSent, OutcomeUnknown, UnknownOrder
+from perpwire.model.incident import ChangeUnresolved, Incident
 from perpwire.model.order import Order, OrderStatus
 from perpwire.venues.base import Road
 
@@ -35,13 +36,14 @@ class OrderChanges:
         patience_s: How long a caller waits for the outcome of an order; the search goes on after that.
     """
 
-    def __init__(self, desk: Desk, patience_s: float) -> None:
+    def __init__(self, desk: Desk, patience_s: float, on_incident: Callable[[Incident], None]) -> None:
         self._desk = desk
         self._venue = desk.venue
         self._requests = desk.requests
         self._orders = desk.orders
         self._clock = desk.clock
         self._patience_s = patience_s
+        self._on_incident = on_incident
         self._unresolved: dict[Key, Resolution] = {}
         """Orders whose outcome is searched for, by symbol and client order id: one id may serve on several symbols."""
 
@@ -103,11 +105,13 @@ class OrderChanges:
                 venue=self._venue.name, call="amend_order", code=doubt.code,
                 advice="It is certain that the order was not changed: amending it again is safe.",
             ) from doubt  # fmt: skip
-        raise OutcomeUnknown(
+        unknown = OutcomeUnknown(
             f"order {name} does not show the change yet ({reasons(doubt, seen)})",
             venue=self._venue.name, call="amend_order", code="NOT_SEEN" if doubt is None else doubt.code,
             client_order_id=order.client_order_id or None,
-        ) from doubt  # fmt: skip
+        )  # fmt: skip
+        self._tell_unresolved("AMEND", order.symbol, name, unknown)
+        raise unknown from doubt
 
     # --- cancel -------------------------------------------------------------------------------------------------------
 
@@ -154,7 +158,23 @@ class OrderChanges:
             seen = await watch(ENDED_S)
         if seen.order is not None and seen.is_so:
             return seen.order
-        raise self._not_cancelled(client_order_id or order_id or "", answer, seen, sending)
+        name = client_order_id or order_id or ""
+        error = self._not_cancelled(name, answer, seen, sending)
+        if isinstance(error, OutcomeUnknown):
+            self._tell_unresolved("CANCEL", symbol, name, error)
+        raise error
+
+    def _tell_unresolved(self, change: str, symbol: str, name: str, error: OutcomeUnknown) -> None:
+        self._on_incident(
+            ChangeUnresolved(
+                venue=self._venue.name,
+                time_ns=self._clock.time_ns(),
+                why=error.reason,
+                change=change,
+                symbol=symbol,
+                orders=(name,),
+            )
+        )
 
     async def _was_in_doubt(self, symbol: str, order_id: str | None, client_order_id: str | None) -> bool:
         """Whether the venue could not know it yet: it may be on its way. Returns once it is known that it was placed.

@@ -67,11 +67,10 @@ class OrderDesk(OrderChanges):
         patience_s: float,
         on_incident: Callable[[Incident], None],
     ) -> None:
-        super().__init__(desk, patience_s)
+        super().__init__(desk, patience_s, on_incident)
         self._modes = modes
         self._journal = journal
         self._guard = guard
-        self._on_incident = on_incident
         self._is_closed = False
 
     @property

@@ -11,7 +11,8 @@ from perpwire.api_connector.account_methods import AccountMethods
 from perpwire.api_connector.history import History
 from perpwire.api_connector.market_methods import MarketMethods
 from perpwire.api_connector.reconcile import LAG_S
-from perpwire.errors import BadInput, OutcomeUnknown, VenueRefused
+from perpwire.errors import BadInput, Garbled, OutcomeUnknown, VenueRefused
+from perpwire.model.incident import ChangeUnresolved
 from perpwire.model.instrument import Rounding
 from perpwire.model.numbers import Number
 from perpwire.model.order import (
@@ -278,15 +279,33 @@ class OrderMethods(MarketMethods, AccountMethods):
         Source: Binance Cancel-All-Open-Orders, Cancel-All-Algo-Open-Orders; Bybit order/cancel-all.
         """
         name = self._symbol_or_none(symbol)
+        found: dict[tuple[str, str], Order] = {}
+        try:
+            await self._cancel_in_rounds(name, found)
+        except (OutcomeUnknown, Garbled) as error:
+            self._tell(
+                ChangeUnresolved(
+                    venue=self.venue.name,
+                    time_ns=self._clock.time_ns(),
+                    why=error.reason,
+                    change="CANCEL",
+                    symbol=name or "",
+                    orders=tuple(order.client_order_id or order.order_id for order in found.values()),
+                )
+            )
+            raise
+        return tuple(found.values())
+
+    async def _cancel_in_rounds(self, name: str | None, found: dict[tuple[str, str], Order]) -> None:
+        """Puts into `found` what was open."""
         # The venue's list may not show yet what was placed a moment ago.
         known = [one for one in self.account_state.orders.open_of_late(LAG_S) if name in (None, one.symbol)]
-        found: dict[tuple[str, str], Order] = {}
         for n in range(CANCEL_ROUNDS):
             if n > 1:
                 await self._clock.sleep(0.2 * n)  # nor show at once that it is gone
             still_open = await self._path.run(self.venue.open_orders(name))
             if n and not still_open:
-                return tuple(found.values())
+                return
             for order in still_open:
                 found.setdefault((order.symbol, order.order_id), order)
             symbols: list[str | None] = [name]
@@ -295,7 +314,7 @@ class OrderMethods(MarketMethods, AccountMethods):
             calls = [call for one in symbols for call in self.venue.cancel_all(one)]
             await asyncio.gather(*(self._path.run(call) for call in calls))
             if not still_open and not known:
-                return ()
+                return
         raise OutcomeUnknown(
             f"{len(still_open)} orders are still open: {', '.join(order.order_id for order in still_open[:10])}",
             venue=self.venue.name,

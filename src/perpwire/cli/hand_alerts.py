@@ -12,14 +12,14 @@ from contextlib import asynccontextmanager
 from perpwire.cli.connecting import Plan
 from perpwire.cli.interrupts import hurry
 from perpwire.cli.printing import note, tell_incident
-from perpwire.model.incident import Incident, OrderDoubtful, OrderFailed, OrderResolved
+from perpwire.model.incident import ChangeUnresolved, Incident, OrderDoubtful, OrderFailed, OrderResolved
 
 SEND_S = 3.0
 
 SPOOL = "alerts-by-hand.spool"
 """In state_dir; not that of `perpwire serve`, which has its own open."""
 
-ABOUT_ORDERS = (OrderFailed, OrderResolved)
+ABOUT_ORDERS = (ChangeUnresolved, OrderFailed, OrderResolved)
 """What an order by hand came to. The rest (a key that ends soon, a limit that is pressed) is told of by what runs all
 day: here it would be told anew with each order."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
@@ -197,12 +197,18 @@ def _print_preview(here: OneVenue, preview: Preview) -> None:
     )
 
 
-async def _place(here: OneVenue, order: NewOrder, road: str | None) -> Order:
+@asynccontextmanager
+async def sending(here: OneVenue) -> AsyncIterator[VenueConnector]:
+    """A connector for what is sent: whom the configuration names hears of what goes wrong."""
     async with (
         alerting(here.made) as on_incident,
         connectors(here.made, private=True, on_incident=on_incident) as started,
     ):
-        connector = started[here.target.venue]
+        yield started[here.target.venue]
+
+
+async def _place(here: OneVenue, order: NewOrder, road: str | None) -> Order:
+    async with sending(here) as connector:
         options = cast(dict[str, Any], order)
         return await ended(connector, await connector.place_order(**options, road=road, wait="accepted"))
 
@@ -264,8 +270,7 @@ def amend(
             return
 
     async def work() -> Order:
-        async with connectors(here.made, private=True, on_incident=tell_incident) as started:
-            connector = started[here.target.venue]
+        async with sending(here) as connector:
             amended = await connector.amend_order(
                 symbol,
                 order_id,
@@ -313,8 +318,7 @@ def cancel(hand: Hand, symbol: str, order_id: str | None, client_order_id: str |
             return
 
     async def work() -> Order:
-        async with connectors(here.made, private=True, on_incident=tell_incident) as started:
-            connector = started[here.target.venue]
+        async with sending(here) as connector:
             cancelled = await connector.cancel_order(symbol, order_id, client_order_id=client_order_id, road=road)
             return await ended(connector, cancelled)
 
@@ -359,8 +363,7 @@ def cancel_all(hand: Hand, symbol: str | None) -> None:
         confirm(f"Cancel {'this order' if len(open_now) == 1 else f'these {len(open_now)} orders'}?")
 
     async def work() -> Sequence[Order]:
-        async with connectors(here.made, private=True, on_incident=tell_incident) as started:
-            connector = started[here.target.venue]
+        async with sending(here) as connector:
             were_open = await connector.cancel_all(symbol)
             return await asyncio.gather(*(_as_it_ended(connector, order) for order in were_open))
 

@@ -456,6 +456,20 @@ class OrderResolved(Incident, frozen=True, kw_only=True):
     quantity: Decimal | None = None
 
 
+class ChangeUnresolved(Incident, frozen=True, kw_only=True):
+    """Whether open orders were amended or cancelled could not be learnt; nobody goes on asking.
+
+    Attributes:
+        change: "AMEND" or "CANCEL".
+        orders: Their client order ids, or the venue's where these are not known.
+        symbol: Theirs; "" where they may be of several.
+    """
+
+    change: str
+    orders: tuple[str, ...]
+    symbol: str = ""
+
+
 class UnknownCode(Incident, frozen=True, kw_only=True):
     """The venue used an error code that our table does not have."""
 

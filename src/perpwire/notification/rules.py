@@ -15,6 +15,7 @@ from perpwire.model.incident import (
     BookRecovered,
     BudgetEased,
     BudgetPressed,
+    ChangeUnresolved,
     ClockStepped,
     ConnectionFailing,
     ConnectionLost,
@@ -281,6 +282,11 @@ def _order_resolved(rules: Rules, incident: OrderResolved) -> Alert:
     return _alert(incident, Severity.INFO, key, resolves=key)
 
 
+def _change_unresolved(rules: Rules, incident: ChangeUnresolved) -> Alert:
+    orders = " ".join(incident.orders)
+    return _alert(incident, Severity.CRITICAL, f"change {incident.change} {incident.venue} {incident.symbol} {orders}")
+
+
 def _mode_changed(rules: Rules, incident: ModeChanged) -> Alert:
     return _alert(incident, Severity.WARNING, f"mode {incident.venue}")
 
@@ -417,6 +423,7 @@ _RULES: Mapping[type, Callable[[Rules, Any], Alert | None]] = {
     BalanceInsufficient: _balance_insufficient,
     OrderDoubtful: _order_doubtful,
     OrderResolved: _order_resolved,
+    ChangeUnresolved: _change_unresolved,
     ModeChanged: _mode_changed,
     UnknownCode: _unknown_code,
     DeadManFailed: _dead_man_failed,

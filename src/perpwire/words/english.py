@@ -99,6 +99,10 @@ TEXTS: Mapping[str, Text] = {
         "the order [{side} {quantity} {symbol}|of {symbol}] ({client_order_id}) was {outcome}, which is known after "
         "{after_s} s",
     ),
+    "change_unresolved": Text(
+        "[{symbol} order|Orders]: not known whether {change}",
+        "whether [{orders}|the orders][ of {symbol}] was {change} could not be learnt: look at the venue",
+    ),
     "mode_changed": Text("Position mode is {mode}", "[{symbol}|the account] is in {mode} mode"),
     "unknown_code": Text(
         "Code {code} of {call} is not known",
@@ -189,6 +193,7 @@ VALUES: Mapping[str, Mapping[str, str]] = {
         "streams": "market data",
         "book": "the book",
     },
+    "change": {"AMEND": "amended", "CANCEL": "cancelled"},
     "outcome": {"ACCEPTED": "accepted", "NOT_PLACED": "not placed", "UNRESOLVED": "unresolved"},
     "how": {"LISTED": "listed", "DELISTED": "delisted", "CHANGED": "changed"},
 }

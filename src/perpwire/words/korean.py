@@ -117,6 +117,11 @@ TEXTS: Mapping[str, Text] = {
         "[{symbol} {side} {quantity}|{symbol}] 주문({client_order_id})의 결과가 {after_s}초 만에 확인되었습니다: "
         "{outcome}.[ 거래소 답변: {why}]",
     ),
+    "change_unresolved": Text(
+        "[{symbol} 주문|주문] {change} 결과 확인 불가",
+        "[{symbol} 주문|주문][({orders})]의 {change} 여부를 확인하지 못했습니다. 거래소에서 미체결 주문을 직접 "
+        "확인하세요.",
+    ),
     "mode_changed": Text(
         "포지션 모드: {mode}", "[{symbol}|계정]의 포지션 모드는 {mode}입니다. 예상과 달라 실제 모드를 따릅니다."
     ),
@@ -225,6 +230,7 @@ FACTS: Mapping[str, str] = {
     "by_fills": "체결 기준 수량",
     "by_venue": "거래소 기준 수량",
     "call": "호출",
+    "change": "변경 종류",
     "client_order_id": "클라이언트 주문 ID",
     "code": "코드",
     "connection": "연결",
@@ -251,6 +257,7 @@ FACTS: Mapping[str, str] = {
     "offset_ms": "시계 오차(ms)",
     "on": "처리 대상",
     "order_id": "주문 ID",
+    "orders": "주문",
     "outage_s": "중단 시간(초)",
     "outcome": "주문 결과",
     "position_side": "포지션 방향",
@@ -294,6 +301,7 @@ VALUES: Mapping[str, Mapping[str, str]] = {
         "book": "호가창",
     },
     "is_refused": {"True": "예", "False": "아니요"},
+    "change": {"AMEND": "정정", "CANCEL": "취소"},
     "outcome": {"ACCEPTED": "접수됨", "NOT_PLACED": "접수되지 않음", "UNRESOLVED": "확인 불가"},
     "mode": {"ONE_WAY": "단방향", "HEDGE": "헤지"},
     "how": {"LISTED": "신규 상장", "DELISTED": "상장폐지", "CHANGED": "조건 변경"},

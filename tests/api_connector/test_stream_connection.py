@@ -15,7 +15,7 @@ import pytest
 from perpwire.api_connector.frame_path import FramePath
 from perpwire.api_connector.lifecycle import NEXT, Change, State, TopicState
 from perpwire.api_connector.stream_connection import StreamConnection
-from perpwire.api_connector.stream_holes import TopicHoles
+from perpwire.api_connector.stream_holes import LOST, TopicHoles
 from perpwire.clock import ManualClock
 from perpwire.credentials import Credentials
 from perpwire.errors import AuthenticationFailed, NotSent, StreamRefused
@@ -112,8 +112,8 @@ class Server:
         self.received.append([])
         return Ear(self, peer, self.received[-1])
 
-    def say(self, data: str, to: int = -1) -> None:
-        self.peers[to].send(json.dumps({"data": data}).encode())
+    def say(self, data: str, to: int = -1, number: int = 0) -> None:
+        self.peers[to].send(json.dumps({"data": data, "n": number}).encode())
 
     @property
     def alive(self) -> list[MemoryPeer]:
@@ -165,6 +165,10 @@ class Scene:
         self.states: list[bool] = []
         self.events: list[str] = []
         self.unknown: list[Unknown] = []
+        self.stamps: list[int] = []
+        """Arrivals of what was delivered."""
+        self.holes: list[tuple[str, int, str]] = []
+        """Of topics that are back: since when they were away, and why."""
         network = MemoryNetwork(clock)
         network.serve("venue", self.server)
         frames = FramePath(clock, self.incidents.append)
@@ -191,15 +195,20 @@ class Scene:
             on_topic=lambda topic, state: self.topics.append((topic, state)), **options,
         )  # fmt: skip
 
-    def _holes(self, heard_ns: Callable[[str], int]) -> TopicHoles:
-        """That nobody hears of."""
-        return TopicHoles(self.clock, heard_ns, lambda topic: None, lambda topic, since_ns, why: None)
+    def _holes(self, told_ns: Callable[[str], int]) -> TopicHoles:
+        return TopicHoles(
+            self.clock,
+            told_ns,
+            lambda topic: None,
+            lambda topic, since_ns, why: self.holes.append((topic, since_ns, why)),
+        )
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, Unknown):
             self.unknown.append(event)
         else:
             self.events.append(event.symbol)
+            self.stamps.append(event.received_ns)
 
     @property
     def is_live(self) -> bool:
@@ -638,6 +647,81 @@ def test_of_two_copies_either_may_be_lost_and_nothing_is_lost_or_doubled() -> No
     assert scene.states == [True]
     assert scene.connection.reconnects == 6
     assert "ConnectionLost" not in scene.kinds()
+
+
+def test_two_copies_that_are_cut_at_once_are_one_loss_with_one_hole_a_topic() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connection.start(["a"])
+        await scene.later(5)
+        scene.server.say("a", 0)
+        await scene.later(1)
+        for peer in scene.server.alive:
+            peer.close()
+        await scene.later(5)
+        assert scene.is_live
+
+    scene = play(scenario, copies=2)
+    assert scene.kinds() == ["ConnectionLost", "ConnectionRecovered"]
+    assert scene.states == [True, False, True]
+    assert scene.holes == [("a", scene.stamps[0], LOST)]
+
+
+def test_what_waits_on_a_copy_when_all_are_cut_has_the_hole_before_it() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connection.start(["a"])
+        await scene.later(5)
+        for number, copies in ((1, (0, 1)), (2, (0,)), (3, (1,))):  # the second copy has missed the second
+            for copy in copies:
+                scene.server.say("a", copy, number)
+            await scene.later(0.1)
+        assert len(scene.events) == 2
+        for peer in scene.server.alive:
+            peer.close()
+        await scene.later(5)
+
+    scene = play(scenario, copies=2)
+    _, second_ns, third_ns = scene.stamps
+    assert scene.holes == [("a", second_ns, LOST), ("a", third_ns, LOST)]
+
+
+def test_what_a_copy_said_before_it_was_answered_ends_the_hole_before_it() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connection.start(["a"])
+        await scene.later(5)
+        scene.server.say("a", 0, 1)
+        await scene.later(1)
+        scene.server.mute = True
+        for peer in scene.server.alive:
+            peer.close()
+        await scene.later(1)
+        scene.server.say("a", -1, 2)
+        await scene.later(1)
+        for peer in scene.server.alive:
+            peer.close()
+        scene.server.mute = False
+        await scene.later(10)
+        assert scene.is_live
+
+    scene = play(scenario, copies=2)
+    first_ns, second_ns = scene.stamps
+    assert scene.holes == [("a", first_ns, LOST), ("a", second_ns, LOST)]
+
+
+def test_a_mute_topic_that_one_copy_has_just_said_again_has_one_hole() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connection.start(["steady", "b"])
+        await scene.later(2)
+        for copy in (0, 1):
+            scene.server.say("steady", copy, 1)
+        while not scene.topics:  # what else is there speaks
+            scene.server.say("b", 0, scene.clock.time_ns())
+            scene.server.say("b", 1, scene.clock.time_ns())
+            await scene.later(0.1)
+        scene.server.say("steady", 1, 2)
+        await scene.later(3)
+
+    scene = play(scenario, copies=2)
+    assert [one[0] for one in scene.holes] == ["steady"]
 
 
 def test_a_socket_is_replaced_before_the_venue_ends_it_without_a_gap() -> None:

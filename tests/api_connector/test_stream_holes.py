@@ -10,7 +10,7 @@ import pytest
 
 from perpwire import StreamSettings, WebSocketManager, venues
 from perpwire.api_connector.lifecycle import State
-from perpwire.api_connector.stream_holes import LOST, TopicHoles
+from perpwire.api_connector.stream_holes import LOST, MUTE, TORN, TopicHoles
 from perpwire.clock import ManualClock
 from perpwire.errors import BadInput, NotSent, StreamRefused
 from perpwire.model.market import (
@@ -86,27 +86,29 @@ def test_a_book_and_trades_on_a_connection_that_a_native_name_made_know_of_its_l
     play(scenario, venue)
 
 
-def test_a_topic_that_spoke_on_a_socket_that_was_lost_before_it_acknowledged_it_has_two_holes() -> None:
+@pytest.mark.parametrize("why", [LOST, MUTE, TORN])
+def test_a_topic_that_spoke_unseen_while_it_was_away_and_is_away_again_has_two_holes(why: str) -> None:
     clock = ManualClock()
-    heard_ns, told = 0, list[tuple[str, int]]()
+    told_ns, told = 0, list[tuple[str, int]]()
     holes = TopicHoles(
         clock,
-        lambda topic: heard_ns,
+        lambda topic: told_ns,
         lambda topic: told.append(("away", clock.time_ns())),
         lambda topic, since_ns, why: told.append(("back", since_ns)),
     )
     holes.acknowledged("trades")
     clock.advance(5)
-    heard_ns = first_ns = clock.time_ns()
+    told_ns = first_ns = clock.time_ns()
     clock.advance(5)
     holes.away("trades", LOST)
     lost_ns = clock.time_ns()
     clock.advance(5)
-    holes.away("trades", LOST)  # a try that brought nothing
+    holes.away("trades", why)  # a try that brought nothing
+    told_ns = 0  # nor is the lost socket known any more
+    holes.away("trades", why)
     assert told == [("away", lost_ns)]
-    heard_ns = second_ns = clock.time_ns()
-    clock.advance(5)
-    holes.away("trades", LOST)
+    told_ns = second_ns = lost_ns - 1  # it had waited
+    holes.away("trades", why)
     assert told == [("away", lost_ns), ("back", first_ns), ("away", clock.time_ns())]
     holes.back("trades")
     assert told[-1] == ("back", second_ns)

@@ -39,6 +39,8 @@ class Chorus:
         self._now_s = now_s
         self._sources: dict[StreamSocket, Source] = {}
         self._seam: Seam | None = None
+        self._told_ns: dict[str, int] = {}
+        """While there is a seam: topic -> arrival of the last that was delivered of it."""
         self._alone_since_s = 0.0
 
     def __iter__(self) -> Iterator[StreamSocket]:
@@ -51,11 +53,6 @@ class Chorus:
         return [socket for socket, source in self._sources.items() if source.has_joined]
 
     @property
-    def delivered(self) -> list[StreamSocket]:
-        """Those of which what they say is delivered as it comes: one that is alone is not kept waiting."""
-        return self.joined if self._seam is not None else list(self._sources)
-
-    @property
     def carries(self) -> bool:
         """Whether any that has joined is there."""
         return any(socket.is_live for socket in self.joined)
@@ -65,16 +62,17 @@ class Chorus:
         source = self._sources[socket] = Source()
         if self._seam is None and len(self._sources) > 1:
             self._seam = Seam()
+            self._told_ns.clear()
             for other, others in self._sources.items():
                 if other is not socket:
+                    self._told_ns |= {topic: other.session.heard_ns(topic) for topic in other.confirmed}
                     self._sift(other, others, self._seam)
         if self._seam is not None:
             self._sift(socket, source, self._seam)
 
-    @staticmethod
-    def _sift(socket: StreamSocket, source: Source, seam: Seam) -> None:
+    def _sift(self, socket: StreamSocket, source: Source, seam: Seam) -> None:
         seam.enter(source)
-        socket.decoder = Sieve(socket.session, seam, source)
+        socket.decoder = Sieve(socket.session, seam, source, self._told_ns)
 
     def leave(self, socket: StreamSocket) -> None:
         """It says nothing any more."""
@@ -97,6 +95,13 @@ class Chorus:
     def holds(self, topic: str) -> bool:
         """Whether anything of this topic waits, on any of them."""
         return self._seam is not None and self._seam.holds(topic)
+
+    def told_ns(self, topic: str) -> int:
+        """Arrival of the last that was delivered of this topic, Unix nanoseconds; what waits was not. 0: nothing, by
+        sockets that are there."""
+        if self._seam is not None:
+            return self._told_ns.get(topic, 0)
+        return max((socket.session.heard_ns(topic) for socket in self._sources), default=0)
 
     def forget(self, topic: str) -> None:
         """It is not subscribed on any of them: what comes of it later begins anew."""
@@ -134,6 +139,7 @@ class Chorus:
                 self._on_torn(rest.topic, rest.since_ns, True)
             for event in rest.events:
                 self._deliver(event)
+            self._told_ns[rest.topic] = rest.events[-1].received_ns
             if rest.has_ended:
-                last_ns = rest.events[-1].received_ns
-                self._on_torn(rest.topic, last_ns, any(rest.topic in socket.confirmed for socket in self._sources))
+                is_there = any(rest.topic in socket.confirmed for socket in self._sources)
+                self._on_torn(rest.topic, self._told_ns[rest.topic], is_there)

@@ -52,7 +52,7 @@ class StreamConnection:
         on_silent, on_topic: See OnSilent, OnTopic.
         on_failed: Called when the first start was in vain: nothing goes on then, and it is of no more use.
         on_given_up: Called with a topic that is refused and never was accepted: it is not asked for any more.
-        holes: What remembers its holes, given the arrival of what a topic said last.
+        holes: What remembers its holes, given the arrival of what was delivered of a topic last.
         copies: So many sockets say the same at once; each event is delivered once.
         life_s: Replace sockets before they are so old; None: before the venue ends them.
         gate: Says when a socket may be opened.
@@ -113,7 +113,7 @@ class StreamConnection:
         self._sockets = Chorus(frames.deliver, self._is_torn, self._now_s)
         self._live: dict[StreamSocket, None] = {}
         self._rhythms: dict[str, Rhythm] = {}
-        self._holes = holes(self._heard_ns)
+        self._holes = holes(self._sockets.told_ns)
         self._refused: dict[str, str] = {}
         self._told: set[str] = set()
         """Topics that were told to be silent or stale, and are."""
@@ -401,10 +401,12 @@ class StreamConnection:
             if self._on_state is not None:
                 self._on_state(False)
         self._sockets.leave(socket)
+        # Those that were lost at the same time are yet to be told so.
         for one in self._sockets:
-            for topic in one.confirmed:
-                self._holes.back(topic)
-        other = next(iter(self._live), None)
+            if not one.ended.done():
+                for topic in one.confirmed:
+                    self._holes.back(topic)
+        other = next((one for one in self._live if one.is_live), None)
         if other is not None:
             # It has not proved that it heard what the lost one did: what lies between is not known.
             self._is_back(other)
@@ -582,12 +584,7 @@ class StreamConnection:
 
     def _speaks(self, topic: str) -> bool:
         """And what it says is delivered."""
-        speaks = any(socket.watch.state(topic) is TopicState.LIVE for socket in self._live)
-        return speaks and not self._sockets.holds(topic)
-
-    def _heard_ns(self, topic: str) -> int:
-        """Of what was delivered."""
-        return max((socket.session.heard_ns(topic) for socket in self._sockets.delivered), default=0)
+        return any(socket.speaks(topic) for socket in self._live) and not self._sockets.holds(topic)
 
     def _now_s(self) -> float:
         return self._clock.monotonic_ns() / 1e9

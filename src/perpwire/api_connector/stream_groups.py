@@ -404,7 +404,7 @@ class StreamGroups:
             on_topic=lambda topic, state: self._on_topic.tell(venue.name, topic, state),
             on_failed=lambda: self._forget(connection),
             on_given_up=lambda topic: self._end_soon(venue, self._uses.drop(venue.name, Topic(route, topic))),
-            holes=lambda heard_ns: self.holes.of_connection(venue, route, heard_ns),
+            holes=lambda told_ns: self.holes.of_connection(venue, route, told_ns),
             heartbeat_s=self._heartbeat_s,
             copies=self._settings.copies,
             life_s=self._settings.socket_life_s,

@@ -43,32 +43,32 @@ class Mender(Protocol):
 class _Away(NamedTuple):
     since_ns: int
     why: str
-    found_ns: int
+    told_ns: int
 
 
 class TopicHoles:
     """Of the topics of one connection: which are away, and since when. It ends with the connection.
 
     Args:
-        heard_ns: Topic -> arrival of the last that it said on a socket that is still known; 0: nothing.
+        told_ns: Topic -> arrival of the last that was delivered of it, by a socket that is still known; 0: nothing.
     """
 
     def __init__(
         self,
         clock: Clock,
-        heard_ns: Callable[[str], int],
+        told_ns: Callable[[str], int],
         on_away: Callable[[str], None],
         on_back: Callable[[str, int, str], None],
     ) -> None:
         self._clock = clock
-        self._heard_ns = heard_ns
+        self._told_ns = told_ns
         self._on_away = on_away
         self._on_back = on_back
         self._away: dict[str, _Away] = {}
         self._there_ns: dict[str, int] = {}
         """Topic -> when it was acknowledged last."""
         self._spoke: set[str] = set()
-        """Have said something on a socket that was lost."""
+        """Have said something before they were away."""
 
     def acknowledged(self, topic: str) -> None:
         self._there_ns[topic] = self._clock.time_ns()
@@ -79,25 +79,25 @@ class TopicHoles:
 
     def has_spoken(self, topic: str) -> bool:
         """At any time, on any socket."""
-        return topic in self._spoke or self._heard_ns(topic) > 0
+        return topic in self._spoke or self._told_ns(topic) > 0
 
     def away(self, topic: str, why: str, since_ns: int = 0) -> None:
         """What was never there can't be away.
 
         Args:
-            since_ns: Arrival of the last that was delivered of it; 0: of what it said last.
+            since_ns: Arrival of the last before it, where it is another than the last that was delivered.
         """
         if not self.was_there(topic):
             return
-        heard_ns = self._heard_ns(topic)
+        told_ns = self._told_ns(topic)
         known = self._away.get(topic)
         if known is not None:
-            if why is not LOST or heard_ns <= known.found_ns:
+            if told_ns in (0, known.told_ns):
                 return
-            self.back(topic)  # it has spoken since, on a socket that is lost before it acknowledged it
-        if heard_ns:
+            self.back(topic)  # it has spoken since, and nobody has seen that yet: this is another hole
+        if told_ns:
             self._spoke.add(topic)
-        self._away[topic] = _Away(since_ns or max(heard_ns, self._there_ns[topic]), why, self._clock.time_ns())
+        self._away[topic] = _Away(since_ns or max(told_ns, self._there_ns[topic]), why, told_ns)
         self._on_away(topic)
 
     def back(self, topic: str) -> None:
@@ -145,7 +145,7 @@ class StreamHoles:
         """All connections have ended."""
         self._away.clear()
 
-    def of_connection(self, venue: Venue, route: str, heard_ns: Callable[[str], int]) -> TopicHoles:
+    def of_connection(self, venue: Venue, route: str, told_ns: Callable[[str], int]) -> TopicHoles:
         """The memory of a new connection."""
 
         def away(name: str) -> None:
@@ -167,7 +167,7 @@ class StreamHoles:
             if self._uses.is_held_by(venue.name, topic, BY_NAME):
                 self._mark(venue, topic, since_ns, why, seen_to)
 
-        return TopicHoles(self._clock, heard_ns, away, back)
+        return TopicHoles(self._clock, told_ns, away, back)
 
     def _mark(self, venue: Venue, topic: Topic, since_ns: int, why: str, seen_to: Collection[type[Event]]) -> None:
         teller = GapTeller(venue.name, self._frames, self._clock, self._tell)

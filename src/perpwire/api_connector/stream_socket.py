@@ -332,6 +332,9 @@ class StreamSocket:
         """Whether its topics speak."""
         return self.watch.look(now_s, self._clock.time_ns(), self.session.heard_ns)
 
+    def speaks(self, topic: str) -> bool:
+        return self.watch.speaks(topic, self.session.heard_ns(topic))
+
     # --- sending ----------------------------------------------------------------------------------------------------
 
     async def _send(self, frames: Iterable[bytes]) -> None:

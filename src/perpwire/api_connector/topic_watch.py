@@ -212,6 +212,17 @@ class TopicWatch:
         watched = self._watched.get(topic)
         return watched is not None and watched.heard_s is not None
 
+    def speaks(self, topic: str, heard_ns: int) -> bool:
+        """It is live, or has said something since the last look.
+
+        Args:
+            heard_ns: Stamp of its last frame.
+        """
+        watched = self._watched.get(topic)
+        if watched is None or watched.state in (TopicState.ASKED, TopicState.REFUSED):
+            return False
+        return watched.state is TopicState.LIVE or watched.heard_ns != heard_ns
+
     def spoke_since(self, topic: str, since_s: float) -> bool:
         watched = self._watched.get(topic)
         return watched is not None and watched.heard_s is not None and watched.heard_s >= since_s

@@ -347,18 +347,27 @@ class Seam:
 
 
 class Sieve:
-    """Decodes for one socket in its session's place, and lets through what is new."""
+    """Decodes for one socket in its session's place, and lets through what is new.
 
-    def __init__(self, session: Session, seam: Seam, source: Source) -> None:
+    Args:
+        told_ns: Where it notes, by topic, the arrival of the last that it let through.
+    """
+
+    def __init__(self, session: Session, seam: Seam, source: Source, told_ns: dict[str, int]) -> None:
         self.source = source
         self._session = session
         self._seam = seam
+        self._told_ns = told_ns
 
     def on_frame(self, frame: bytes, received_ns: int) -> Sequence[Event] | None:
         events = self._session.on_frame(frame, received_ns)
         if not events:
             return events
-        return self._seam.fresh(self.source, self._session.topic_of(frame), events)
+        topic = self._session.topic_of(frame)
+        fresh = self._seam.fresh(self.source, topic, events)
+        if fresh:
+            self._told_ns[topic] = fresh[-1].received_ns
+        return fresh
 
 
 # --- what makes two events the same ---------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 
 
@@ -56,3 +57,14 @@ class TopicState(Enum):
     LIVE = "live"
     STALE = "stale"  # was live, and is silent for longer than it may be
     REFUSED = "refused"
+
+
+_BEST_FIRST = (
+    TopicState.LIVE, TopicState.STALE, TopicState.SILENT, TopicState.ACKNOWLEDGED, TopicState.ASKED, TopicState.REFUSED
+)  # fmt: skip
+
+
+def best_of(states: Iterable[TopicState]) -> TopicState:
+    """Of what several sockets know of one topic, what tells most."""
+    known = set(states)
+    return next((state for state in _BEST_FIRST if state in known), TopicState.WANTED)

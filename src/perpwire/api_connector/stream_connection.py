@@ -10,15 +10,17 @@ from perpwire.api_connector.chorus import Chorus
 from perpwire.api_connector.connect_gate import ConnectGate
 from perpwire.api_connector.frame_path import FramePath
 from perpwire.api_connector.kept_up import tell_failed
-from perpwire.api_connector.lifecycle import State, TopicState
+from perpwire.api_connector.lifecycle import State, TopicState, best_of
+from perpwire.api_connector.quiet_topics import OnSilent, OnTopic, QuietTopics
 from perpwire.api_connector.retry import is_refused_key, is_told
-from perpwire.api_connector.stream_holes import LOST, MUTE, TORN, TopicHoles
+from perpwire.api_connector.stream_holes import LOST, TORN, TopicHoles
 from perpwire.api_connector.stream_line import StreamLine
 from perpwire.api_connector.stream_socket import StreamSocket
-from perpwire.api_connector.topic_watch import Rhythm, TopicWatch, Verdict
+from perpwire.api_connector.subscriptions import Subscriptions
+from perpwire.api_connector.topic_watch import TopicWatch, Verdict
 from perpwire.clock import Clock
 from perpwire.credentials import Credentials
-from perpwire.errors import NotSent, StreamRefused
+from perpwire.errors import NotSent
 from perpwire.model.incident import (
     ConnectionFailing,
     ConnectionLost,
@@ -30,15 +32,9 @@ from perpwire.model.incident import (
     SubscriptionRefused,
 )
 from perpwire.transport.base import SocketTransport, TransportFailed
-from perpwire.venues.base import Control, Feed, Hosts, Topic, Venue
+from perpwire.venues.base import Control, Hosts, Venue
 
 _BEST_FIRST = (State.LIVE, State.SUBSCRIBING, State.LOGGING_IN, State.CONNECTING)
-
-OnTopic = Callable[[str, TopicState], None]
-"""Told of a topic that has become SILENT or STALE, and of its being LIVE again."""
-
-OnSilent = Callable[[str], bool]
-"""Told once of a topic that was acknowledged and does not speak; True: it is tried elsewhere."""
 
 
 class StreamConnection:
@@ -49,7 +45,7 @@ class StreamConnection:
         credentials: For routes with a login.
         venue_ms: The venue's time, for the login's expiry.
         on_state: Called with True each time the group becomes live, with False each time the last socket is lost.
-        on_silent, on_topic: See OnSilent, OnTopic.
+        on_silent, on_topic: See quiet_topics.py.
         on_failed: Called when the first start was in vain: nothing goes on then, and it is of no more use.
         on_given_up: Called with a topic that is refused and never was accepted: it is not asked for any more.
         holes: What remembers its holes, given the arrival of what was delivered of a topic last.
@@ -88,8 +84,6 @@ class StreamConnection:
         self.venue = venue
         self.route = route
         self.heartbeat_s = heartbeat_s if heartbeat_s is not None else venue.heartbeat_s
-        self.topics: dict[str, None] = {}
-        """What shall be subscribed, in order of asking; kept over reconnects."""
         self.reconnects = 0
         self.trouble = ""
         """Why it was lost, or can't be kept; "" while it is live."""
@@ -103,30 +97,29 @@ class StreamConnection:
         self._venue_ms = venue_ms
         self._on_incident = on_incident
         self._on_state = on_state
-        self._on_silent = on_silent
-        self._on_topic: OnTopic = on_topic or (lambda topic, state: None)
         self._on_failed = on_failed
-        self._on_given_up = on_given_up
         self._gate = gate or ConnectGate(clock, venue.connects)
         self._lines = [StreamLine(self, clock, rng, life_s or venue.socket_life_s) for _ in range(max(1, copies))]
         self._tasks: list[asyncio.Task[None]] = []
         self._sockets = Chorus(frames.deliver, self._is_torn, self._now_s)
         self._live: dict[StreamSocket, None] = {}
-        self._rhythms: dict[str, Rhythm] = {}
         self._holes = holes(self._sockets.told_ns)
-        self._refused: dict[str, str] = {}
-        self._told: set[str] = set()
-        """Topics that were told to be silent or stale, and are."""
-        self._elsewhere: set[str] = set()
-        """Silent ones that are tried on another route just now."""
+        self._subscriptions = Subscriptions(
+            venue, route, self.name, self._holes.was_there,
+            lambda topic, why: self._tell(SubscriptionRefused, why, topic=topic), on_given_up,
+        )  # fmt: skip
+        self.topics = self._subscriptions.wanted
+        """What shall be subscribed, in order of asking; kept over reconnects."""
+        self._quiet = QuietTopics(
+            self.topics, self._holes, self._speaks, on_topic, on_silent,
+            lambda topic: self._tell(StreamSilent, topic=topic, route=route),
+            lambda topics, silent_s: self._tell(StreamStale, topics=topics, silent_s=silent_s),
+        )  # fmt: skip
         self._lost_since_s: float | None = None
         self._attempts = 0
         self._failing: type[ConnectionFailing] | None = None
         """What was told of the tries since it was live."""
         self._first_outcome: asyncio.Future[None] | None = None
-        self._asking: dict[str, asyncio.Future[None]] = {}
-        """Topics that are being asked for on sockets that are live -> done when they are answered."""
-        self._askers: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
     # --- for the owner --------------------------------------------------------------------------------------------
@@ -173,16 +166,14 @@ class StreamConnection:
 
     def want(self, topics: Iterable[str]) -> None:
         """Have these subscribed, too: at once, and whenever a socket is replaced. The first call connects."""
-        new = [topic for topic in topics if topic not in self.topics]
-        self.topics.update(dict.fromkeys(new))
+        new = self._subscriptions.want(topics)
         for topic in new:
-            self._refused.pop(topic, None)
-            self._told.discard(topic)
+            self._quiet.begin_anew(topic)
         if self._first_outcome is None:
             self._first_outcome = asyncio.get_running_loop().create_future()
             self._begin(self._lines[0])
         elif new and self._live:
-            self._ask(new)
+            self._subscriptions.ask(new, tuple(self._live))
 
     def _begin(self, line: StreamLine) -> None:
         self._tasks.append(asyncio.create_task(line.run(), name=f"perpwire {self.name}"))
@@ -201,63 +192,22 @@ class StreamConnection:
         if self._first_outcome is not None:
             await asyncio.shield(self._first_outcome)
         if self._is_closed:
-            raise self._closed()
-        answers = {self._asking[topic] for topic in names if topic in self._asking}
-        await asyncio.gather(*(asyncio.shield(answer) for answer in answers))
-        self.raise_refusals(names)
-
-    def _ask(self, topics: list[str]) -> None:
-        """On each socket that is live. It belongs to the connection: whoever wants the same waits for the same."""
-        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._asking.update(dict.fromkeys(topics, answer))
-
-        async def ask() -> None:
-            try:
-                await asyncio.gather(*(self._add_to(socket, topics) for socket in tuple(self._live)))
-                answer.set_result(None)
-            except Exception as error:
-                answer.set_exception(error)
-            finally:
-                for topic in topics:
-                    if self._asking.get(topic) is answer:
-                        del self._asking[topic]
-                self._end_unanswered(answer)
-
-        task = asyncio.create_task(ask(), name=f"perpwire {self.name} more")
-        self._askers.add(task)
-        task.add_done_callback(self._askers.discard)
-
-    async def _add_to(self, socket: StreamSocket, topics: list[str]) -> None:
-        try:
-            if socket.canary in topics:
-                await self._dismiss_canary(socket)
-            await self._subscribe(socket, topics)
-        except TransportFailed:
-            pass  # the socket was lost meanwhile: they are subscribed with the rest
-        except TimeoutError:
-            socket.end("a subscription was not answered")
+            raise self._subscriptions.closed()
+        await self._subscriptions.answered(names)
 
     def raise_refusals(self, topics: Iterable[str]) -> None:
         """
         Raises:
             StreamRefused: Some of these were refused; the others stand.
         """
-        refused = [f"{topic} ({self._refused[topic]})" for topic in topics if topic in self._refused]
-        if refused:
-            raise StreamRefused(
-                f"{self.name} refused {', '.join(refused)}", venue=self.venue.name, call="subscribe", code="REFUSED"
-            )
+        self._subscriptions.raise_refusals(topics)
 
     async def drop(self, topics: Iterable[str]) -> None:
         """Unsubscribe; unknown topics are ignored."""
-        gone = [topic for topic in topics if topic in self.topics]
+        gone = self._subscriptions.drop(topics)
         for topic in gone:
-            del self.topics[topic]
             self._holes.forget(topic)
-            self._rhythms.pop(topic, None)
-            self._refused.pop(topic, None)
-            self._told.discard(topic)
-            self._elsewhere.discard(topic)
+            self._quiet.forget(topic)
         if gone:
             await asyncio.gather(*(socket.unsubscribe(gone) for socket in tuple(self._sockets)))
 
@@ -271,7 +221,7 @@ class StreamConnection:
             await socket.unsubscribe([topic])
         self._sockets.forget(topic)
         for socket in sockets:
-            await self._add_to(socket, [topic])
+            await self._subscriptions.add_to(socket, [topic])
         self.raise_refusals([topic])
 
     async def ask(self) -> None:
@@ -293,25 +243,16 @@ class StreamConnection:
     async def close(self) -> None:
         """End it for good; returns when its tasks and sockets are gone."""
         self._is_closed = True
-        tasks, self._tasks = [*self._tasks, *self._askers], []
+        tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, *self._subscriptions.end_asking(), return_exceptions=True)
         await asyncio.gather(*(line.close() for line in self._lines))
         for socket in tuple(self._sockets):
             socket.close()
         self._live.clear()
         if self._first_outcome is not None:
-            self._end_unanswered(self._first_outcome)
-
-    def _end_unanswered(self, answer: asyncio.Future[None]) -> None:
-        if not answer.done():
-            answer.set_exception(self._closed())
-        if not answer.cancelled():
-            answer.exception()  # nobody may be waiting
-
-    def _closed(self) -> NotSent:
-        return NotSent("the stream was closed", venue=self.venue.name, call=self.route, code="CLOSED")
+            self._subscriptions.end_unanswered(self._first_outcome)
 
     # --- for its lines ------------------------------------------------------------------------------------------------
 
@@ -328,7 +269,7 @@ class StreamConnection:
             credentials=self._credentials,
             venue_ms=self._venue_ms,
             heartbeat_s=self.heartbeat_s,
-            watch=TopicWatch(self._feed, self._rhythms),
+            watch=TopicWatch(self._subscriptions.feed, self._quiet.rhythms),
             on_control=self._on_control,
         )
         self._sockets.enter(socket)
@@ -339,24 +280,12 @@ class StreamConnection:
         self._attempts += 1
         await self._gate.enter(again=again)
         await socket.open(await self._address())
-        wanted = list(self.topics)
-        tried: set[str] = set()
-        # More may be asked for while the first are on their way.
-        while missing := [topic for topic in self.topics if topic not in socket.confirmed and topic not in tried]:
-            tried.update(missing)
-            await self._subscribe(socket, missing)
-        if wanted and not socket.confirmed:
-            self.raise_refusals(wanted)
-        await self._bring_canary(socket)
+        await self._subscriptions.furnish(socket)
         socket.became_live()
 
     async def ask_again(self, socket: StreamSocket) -> None:
         """See stream_line.Owner."""
-        if missing := [topic for topic in self.topics if topic not in socket.confirmed]:
-            await self._subscribe(socket, missing)
-        if gone := [topic for topic in socket.confirmed if topic not in self.topics and topic != socket.canary]:
-            await socket.unsubscribe(gone)  # dropped while it was being subscribed
-        await self._bring_canary(socket)
+        await self._subscriptions.put_right(socket)
 
     def is_live(self, socket: StreamSocket) -> None:
         """See stream_line.Owner."""
@@ -440,33 +369,11 @@ class StreamConnection:
 
     def is_bad(self, socket: StreamSocket, verdict: Verdict) -> Collection[str]:
         """See stream_line.Owner."""
-        for topic in verdict.bad:
-            # What has never said anything yet may have had nothing to say.
-            if topic in self.topics and not self._speaks(topic) and self._holes.has_spoken(topic):
-                self._holes.away(topic, MUTE)
-        if not verdict.is_dead or any(_is_helpless(self._rhythms.get(topic)) for topic in verdict.silent):
-            for topic in verdict.silent:
-                self._see_to_silent(topic)
-        # What another copy of the socket says is not mute.
-        stale = tuple(topic for topic in verdict.stale if not self._speaks(topic))
-        if stale and not self._told.issuperset(stale):
-            for topic in stale:
-                self._note(topic, TopicState.STALE)
-            self._tell(StreamStale, topics=stale, silent_s=verdict.silent_s)
-        return [topic for topic in verdict.bad if topic not in self._elsewhere]
-
-    def _see_to_silent(self, topic: str) -> None:
-        """Tell of it, and have it tried elsewhere; both once."""
-        if topic in self._told or topic not in self.topics:
-            return
-        self._note(topic, TopicState.SILENT)
-        self._tell(StreamSilent, topic=topic, route=self.route)
-        if self._on_silent is not None and self._on_silent(topic):
-            self._elsewhere.add(topic)
+        return self._quiet.take(verdict)
 
     def stays(self, topic: str) -> None:
         """It speaks here, or elsewhere neither."""
-        self._elsewhere.discard(topic)
+        self._quiet.stays(topic)
 
     async def pause(self, seconds: float, *, may_be_cut_short: bool) -> None:
         """See stream_line.Owner."""
@@ -475,18 +382,7 @@ class StreamConnection:
     def tend(self) -> None:
         """See stream_line.Owner."""
         self._sockets.tend(stays_alone=len(self._lines) == 1)
-        for topic in self._holes.topics:
-            if self._speaks(topic):
-                self._holes.back(topic)
-        for topic in tuple(self._told):
-            if self._speaks(topic):
-                self._told.discard(topic)
-                self._on_topic(topic, TopicState.LIVE)
-
-    def _note(self, topic: str, state: TopicState) -> None:
-        if topic not in self._told:
-            self._told.add(topic)
-            self._on_topic(topic, state)
+        self._quiet.tend()
 
     def join(self, socket: StreamSocket) -> None:
         """See stream_line.Owner."""
@@ -499,9 +395,8 @@ class StreamConnection:
         self._holes.away(topic, TORN, since_ns)
         if is_there:
             self._holes.back(topic)
-        if self._sockets.carries and topic not in self._told:
-            self._on_topic(topic, TopicState.STALE)
-            self._on_topic(topic, TopicState.LIVE)
+        if self._sockets.carries:
+            self._quiet.was_torn(topic)
 
     def waits(self, socket: StreamSocket, beside: Collection[str]) -> bool:
         """See stream_line.Owner."""
@@ -513,46 +408,6 @@ class StreamConnection:
         self._sockets.leave(socket)
 
     # --- inside ---------------------------------------------------------------------------------------------------
-
-    def _feed(self, topic: str) -> Feed:
-        return self.venue.feed(Topic(self.route, topic))
-
-    async def _subscribe(self, socket: StreamSocket, topics: list[str]) -> None:
-        """Subscribe and wait for each answer; refused topics are told of and forgotten."""
-        refused = await socket.subscribe(topics)
-        for topic in topics:
-            if topic in refused:
-                self._on_refusal(topic, refused[topic])
-            else:
-                self._refused.pop(topic, None)
-
-    def _on_refusal(self, topic: str, why: str) -> None:
-        """A topic that never was accepted is a mistake, and forgotten. One that was is asked for again at each
-        heartbeat: the venue has a bad moment, or the contract is gone, and then it stays refused and told of."""
-        self._refused[topic] = why
-        self._tell(SubscriptionRefused, why, topic=topic)
-        if not self._holes.was_there(topic) and topic in self.topics:
-            del self.topics[topic]
-            if self._on_given_up is not None:
-                self._on_given_up(topic)
-
-    async def _bring_canary(self, socket: StreamSocket) -> None:
-        """So that its silence says something, a socket carries at least one topic that always speaks."""
-        canary = self.venue.canary(self.route)
-        if canary is None or socket.canary is not None or not socket.confirmed:
-            return
-        if canary.name in socket.confirmed or any(self._feed(topic).every_s is not None for topic in socket.confirmed):
-            return
-        socket.canary = canary.name
-        socket.session.ignore(canary.name)
-        await socket.subscribe([canary.name])  # where it is refused, there is none
-
-    async def _dismiss_canary(self, socket: StreamSocket) -> None:
-        """It is wanted for itself now."""
-        canary, socket.canary = socket.canary, None
-        if canary is not None:
-            await socket.unsubscribe([canary])
-            socket.session.heed(canary)
 
     def _on_control(self, socket: StreamSocket, control: Control) -> None:
         if control.kind == "subscribed":
@@ -588,18 +443,3 @@ class StreamConnection:
 
     def _now_s(self) -> float:
         return self._clock.monotonic_ns() / 1e9
-
-
-_BEST_TOPIC_FIRST = (
-    TopicState.LIVE, TopicState.STALE, TopicState.SILENT, TopicState.ACKNOWLEDGED, TopicState.ASKED, TopicState.REFUSED
-)  # fmt: skip
-
-
-def _is_helpless(rhythm: Rhythm | None) -> bool:
-    return rhythm is not None and rhythm.helpless > 0
-
-
-def best_of(states: Iterable[TopicState]) -> TopicState:
-    """Of what several sockets know of one topic, what tells most."""
-    known = set(states)
-    return next((state for state in _BEST_TOPIC_FIRST if state in known), TopicState.WANTED)

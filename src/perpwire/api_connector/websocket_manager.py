@@ -8,10 +8,9 @@ from typing import Any, TypeVar
 from perpwire import venues
 from perpwire.api_connector.event_queue import EventQueue, Overflow
 from perpwire.api_connector.frame_path import Tap
-from perpwire.api_connector.lifecycle import State, TopicState
+from perpwire.api_connector.lifecycle import State, TopicState, best_of
 from perpwire.api_connector.listener import HandlerStats
 from perpwire.api_connector.stream_arguments import texts
-from perpwire.api_connector.stream_connection import best_of
 from perpwire.api_connector.stream_groups import (
     StreamGroups,
     StreamSettings as StreamSettings,

@@ -189,6 +189,8 @@ async def test_a_page_that_has_lost_its_server_says_so_and_comes_back_by_itself(
         await expect(page.locator("#stale-age")).to_have_text(re.compile(r"is \d+\ss old"))
         assert float(await page.locator("main").evaluate("main => getComputedStyle(main).opacity")) < 1
         await expect(page).to_have_title(re.compile("stale"))
+        await expect(page.locator("#verdict")).to_have_attribute("data-state", "unknown")
+        await expect(page.locator("#verdict-words")).to_have_text(re.compile(r"^Not known since \d\d:\d\d:\d\d$"))
         # Another process, at the same address: nothing of the first is left.
         clock = SystemClock()
         again = Pages(Shown(Observer(clock), clock), lambda: (b"", ""), clock, port=port)
@@ -210,8 +212,10 @@ async def test_a_server_that_says_nothing_any_more_is_as_good_as_lost(chromium: 
         # The connection stands; only nothing comes.
         await expect(page.locator("#stale")).to_be_visible()
         assert feed.visitors == 1
+        await expect(page.locator("#verdict")).to_have_attribute("data-state", "unknown")
         feed.start()
         await expect(page.locator("#stale")).to_be_hidden()
+        await all_well(page)
 
 
 async def test_what_happened_while_a_page_was_cut_off_is_told_once_when_it_is_back(chromium: Browser) -> None:

@@ -3,7 +3,7 @@
 import { drawBars } from "./bars.js";
 import { h, list, say, set } from "./dom.js";
 import { Feed } from "./feed.js";
-import { number, span } from "./format.js";
+import { number, span, when } from "./format.js";
 import { History } from "./history.js";
 import { Incidents } from "./incidents.js";
 import { Venue, anchor } from "./venue.js";
@@ -108,6 +108,11 @@ function title() {
 }
 
 function fresh(isIt, quietMs) {
+  // How things are is told again by what comes; until then it is not known.
+  if (!isIt && isFresh && quietMs !== null) {
+    set(byId("verdict"), "data-state", "unknown");
+    say(byId("verdict-words"), word("not_known", { time: when(Date.now() - quietMs) }));
+  }
   isFresh = isIt;
   document.body.classList.toggle("is-stale", !isIt);
   set(byId("stale"), "hidden", isIt);

@@ -6,6 +6,7 @@ const WORDS = {
   skip: ["Skip to the content", "본문으로 건너뛰기"],
   starting: ["Connecting to perpwire …", "perpwire에 연결하는 중 …"],
   all_well: ["All streams are live and in sync", "모든 스트림이 정상이며 동기화되어 있습니다"],
+  not_known: ["Not known since {time}", "{time} 이후 상태를 알 수 없습니다"],
   missing_one: ["1 thing is not as it should be", "비정상 항목 1개"],
   missing_many: ["{n} things are not as they should be", "비정상 항목 {n}개"],
   book_of: ["order book of {symbol}", "{symbol} 호가창"],

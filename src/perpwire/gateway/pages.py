@@ -5,6 +5,7 @@ Everything is read; nothing can be changed from here.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from perpwire.errors import BadInput
 from perpwire.gateway.assets import Asset, assets, takes_gzip
 from perpwire.gateway.door import HEADERS, OPEN, Door
 from perpwire.gateway.live_feed import LiveFeed
+from perpwire.gateway.server_log import ServerLog
 from perpwire.gateway.showing import Shown
 
 _SHUTDOWN_S = 0.2
@@ -60,6 +62,7 @@ class Pages:
         self.feed = LiveFeed(
             shown, clock, run=f"{clock.time_ns():x}", period_s=period_s, most=most_visitors, patience_s=patience_s
         )
+        self._log = ServerLog(logging.getLogger("perpwire.gateway"), clock)
         self._runner: web.AppRunner | None = None
         self.address = ""
         """Where it is, such as http://127.0.0.1:8787, once started."""
@@ -80,7 +83,9 @@ class Pages:
         app.router.add_get("/health/live", self._live)
         app.router.add_get("/health/ready", self._ready)
         app.router.add_get("/metrics", self._exposition)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S, handler_cancellation=True)
+        runner = web.AppRunner(
+            app, access_log=None, logger=self._log, shutdown_timeout=_SHUTDOWN_S, handler_cancellation=True
+        )
         await runner.setup()
         try:
             await web.TCPSite(runner, self._host, self._port).start()

@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from perpwire.cli.printing import json_line, lines, moment, rows, table
+from perpwire.cli.report import Report, VenueReport, render
 from perpwire.cli.running import FAILED, MISTAKEN, UNKNOWN, code_of, say, telling
 from perpwire.errors import APIError, BadInput, InsufficientBalance, OutcomeUnknown
 from perpwire.model.facts import facts
@@ -136,3 +137,20 @@ def test_what_is_nobodys_mistake_is_not_hidden() -> None:
     assert ended.value.exit_code == MISTAKEN
     with pytest.raises(KeyError), telling():
         raise KeyError("a bug")
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_the_report_of_the_demo_cuts_no_word(width: int) -> None:
+    figures = dict.fromkeys(("p50", "p95", "p99", "max"), 1234.5)
+    venues = [
+        VenueReport(venue=venue, events_sent=30, faults=2, response_ms=figures, stream_ms=figures)
+        for venue in ("binance", "bybit")
+    ]
+    report = Report(seconds=3, seed=7, replay=None, venues=venues, alerts=[], book=None)
+    out = Console(width=width, file=io.StringIO())
+    out.print(render(report, width))
+    assert isinstance(out.file, io.StringIO)
+    text = out.file.getvalue()
+    assert "…" not in text
+    assert text.count("MISSED") == sum(not bar.holds for bar in report.bars) > 0
+    assert max(map(len, text.splitlines())) <= width

@@ -21,6 +21,12 @@ from perpwire.model.market import BookTicker
 from perpwire.monitoring.bars import Bar
 from perpwire.testing import World, offline
 
+BARS = [
+    Bar(name="response_time", wanted=0.1, value=0.0123, unit="s", holds=True, samples=3, how=""),
+    Bar(name="stability", wanted=0.999, value=0.98, unit="share", holds=False, samples=3, how=""),
+    Bar(name="recovery", wanted=0.95, value=None, unit="share", holds=None, samples=0, how=""),
+]
+
 
 async def watching(world: World, clock: ManualClock, symbols: Sequence[str]) -> list[Row]:
     """Rows of both venues after some seconds of market."""
@@ -97,7 +103,7 @@ def test_a_row_tells_what_the_streams_said_exactly(clock: ManualClock) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("width", "height"), [(60, 12), (80, 24), (100, 60), (200, 50), (40, 8)])
+@pytest.mark.parametrize(("width", "height"), [(60, 12), (80, 24), (100, 60), (200, 50), (40, 12), (40, 50), (34, 50)])
 def test_what_has_room_is_shown_and_nothing_is_cut_off(clock: ManualClock, width: int, height: int) -> None:
     async def scenario() -> None:
         async with offline(clock=clock, rate=20.0) as world:
@@ -106,21 +112,24 @@ def test_what_has_room_is_shown_and_nothing_is_cut_off(clock: ManualClock, width
             screen.incidents.append(
                 ConnectionLost(venue="bybit", time_ns=clock.time_ns(), why="it ended [b]" * 30, connection="x")
             )
+            screen.bars = BARS
             lines = drawn(screen.shown(rows, ConsoleDimensions(width, height)), width, height)
             text = "\n".join(lines)
             assert max(map(len, lines)) <= width
             assert "perpwire watch" in text
-            if width >= 60:
-                for part in ("binance", "bybit", "BTCUSDT", "ETHUSDT", "bid", "live"):
-                    assert part in text
+            assert "…" not in text
+            for row in rows:
+                assert row.ticker is not None
+                for part in (row.venue, row.symbol, "live", row.ticker.bid_price, row.ticker.ask_price):
+                    assert str(part) in text
             if height >= 12:
                 assert len(lines) <= height
             if height >= 24:
                 assert "incidents" in text
-                assert "trades" in text or "spread" in text
+                assert "stability 98 % MISSED" in text
+                assert ("trades" in text or "spread" in text) == (width >= 40)
             if height >= 50:
-                assert "spread 0." in text
-                assert "trades" in text
+                assert ("spread 0." in text) == ("trades" in text) == (width >= 40)
             assert ("events/s" in text) == (width >= 200)
 
     clock.run(scenario())
@@ -128,11 +137,7 @@ def test_what_has_room_is_shown_and_nothing_is_cut_off(clock: ManualClock, width
 
 def test_the_quality_bars_stand_on_one_line_and_a_missed_one_is_told_by_word() -> None:
     screen = Screen(levels=0)
-    screen.bars = [
-        Bar(name="response_time", wanted=0.1, value=0.0123, unit="s", holds=True, samples=3, how=""),
-        Bar(name="stability", wanted=0.999, value=0.98, unit="share", holds=False, samples=3, how=""),
-        Bar(name="recovery", wanted=0.95, value=None, unit="share", holds=None, samples=0, how=""),
-    ]
+    screen.bars = BARS
     lines = drawn(screen.shown([], ConsoleDimensions(120, 30)), 120, 30)
     (line,) = [line for line in lines if line.startswith("quality bars")]
     assert "response time 12.3 ms   stability 98 % MISSED   recovery -" in line

@@ -41,6 +41,9 @@ from perpwire.venues.base import Road
 STEP_TIMEOUT_S = 20.0
 """No step waits longer than this for what it expects; then the demo fails and says so."""
 
+BESIDE = 24
+"""Columns of what stands beside a bar of progress."""
+
 JOURNAL = 3_000_000
 """Entries kept: everything of an hour's run."""
 
@@ -407,7 +410,9 @@ async def demo(
             await everything()
         else:
             with Live(console=console, refresh_per_second=8) as live:
-                showing = asyncio.create_task(_show(live, rows, steps, lambda: _progress(jobs, elapsed_s(), seconds)))
+                showing = asyncio.create_task(
+                    _show(live, rows, steps, lambda: _progress(jobs, elapsed_s(), seconds, console.width))
+                )
                 try:
                     await everything()
                 finally:
@@ -426,19 +431,22 @@ async def demo(
     else:
         if not console.is_terminal:
             console.print("\n".join(steps), highlight=False)
-        console.print(render(report))
+        console.print(render(report, console.width))
     return report.holds
 
 
-def _progress(jobs: Sequence[VenueJob], elapsed_s: float, seconds: float) -> RenderableType:
+def _progress(jobs: Sequence[VenueJob], elapsed_s: float, seconds: float, width: int) -> RenderableType:
     """How far each venue is, and how long it shall go on at least."""
     grid = Table.grid(padding=(0, 1))
+    length = max(5, min(40, width - BESIDE))
     for job in jobs:
         done, total = job.steps_done, len(job.steps)
-        grid.add_row(job.name, ProgressBar(total=total, completed=done, width=40), f"{done} of {total} steps")
+        grid.add_row(job.name, ProgressBar(total=total, completed=done, width=length), f"{done} of {total} steps")
     if seconds:
         shown_s = min(elapsed_s, seconds)
-        grid.add_row("time", ProgressBar(total=seconds, completed=shown_s, width=40), f"{shown_s:.0f} of {seconds:g} s")
+        grid.add_row(
+            "time", ProgressBar(total=seconds, completed=shown_s, width=length), f"{shown_s:.0f} of {seconds:g} s"
+        )
     return grid
 
 

@@ -162,8 +162,10 @@ def table(rows: Sequence[Row], title: str = "", width: int | None = None, captio
         width: Columns of the terminal; None: all is shown.
     """
     found = [row.facts(rows) for row in rows]
-    shown = Table(title=title or None, caption=caption, expand=False)
     columns = _fitting(found, width)
+    if not columns:
+        return _narrow(found, title, caption)
+    shown = Table(title=title or None, caption=caption, expand=False)
     for column in columns:
         shown.add_column(_head(column), justify="left" if column in TEXTS else "right", no_wrap=True)
     for facts in found:
@@ -171,17 +173,31 @@ def table(rows: Sequence[Row], title: str = "", width: int | None = None, captio
     return shown
 
 
+def _narrow(found: Sequence[Facts], title: str, caption: str | None) -> Table:
+    """Two lines a row: whose it is and its state, then bid, ask and edge."""
+    shown = Table(title=title or None, caption=caption, box=None, show_header=False, pad_edge=False)
+    for _ in range(2):
+        shown.add_column(overflow="fold")
+    for facts in found:
+        bid, ask, edge = (_cell(column, facts[column]) for column in ("bid", "ask", "edge_bp"))
+        shown.add_row(f"{facts['venue']} {facts['symbol']}", _cell("state", facts["state"]))
+        shown.add_row(Text.assemble("  ", bid, " / ", ask), Text("") if edge.plain == "-" else edge.append(" bp"))
+    return shown
+
+
 def _fitting(found: Sequence[Facts], width: int | None) -> list[str]:
-    """The columns for which there is room."""
+    """The columns for which there is room; none where there is not enough for those that a row needs."""
     widths = {
         column: max(map(len, [_head(column), *(str(facts[column]) for facts in found)])) + len(" | ")
         for column in COLUMNS
     }
-    for column in DROPPED if width is not None else ():
-        if sum(widths.values()) + 1 <= (width or 0):
-            break
-        del widths[column]
-    return list(widths)
+    if width is None:
+        return list(widths)
+    for column in (*DROPPED, ""):
+        if sum(widths.values()) + 1 <= width:
+            return list(widths)
+        widths.pop(column, None)
+    return []
 
 
 def _head(column: str) -> str:

@@ -133,8 +133,12 @@ class Report(msgspec.Struct):
         return {**msgspec.to_builtins(self), "bars": msgspec.to_builtins(self.bars), "holds": self.holds}
 
 
-def render(report: Report) -> RenderableType:
-    """The report as tables."""
+NARROW = 72
+"""Columns of a terminal below which words of a table of bars would be cut: each is a list then."""
+
+
+def render(report: Report, width: int = NARROW) -> RenderableType:
+    """The report as tables, for so many columns."""
     figures = Table(title=f"perpwire demo: {report.seconds:.1f} s, seed {report.seed}"
                     + (f", replaying {report.replay}" if report.replay else ""))  # fmt: skip
     figures.add_column("")
@@ -154,14 +158,26 @@ def render(report: Report) -> RenderableType:
     row("requests", [f"{v.requests}" for v in report.venues])
     row("response time p50 / p95 / p99 / max, ms", [_figures(v.response_ms) for v in report.venues])
     row("stream latency p50 / p95 / p99 / max, ms", [_figures(v.stream_ms, 3) for v in report.venues])
-    bars = Table(title="quality bars")
-    for column in ("bar", "wanted", "measured", ""):
-        bars.add_column(column)
-    for bar in report.bars:
-        bars.add_row(bar.name, bar.wanted, bar.measured, "[green]holds[/]" if bar.holds else "[bold red]MISSED[/]")
+    if width < NARROW:
+        bars = Table(title="quality bars", box=None, show_header=False, pad_edge=False)
+        for _ in range(2):
+            bars.add_column(overflow="fold")
+        for bar in report.bars:
+            bars.add_row(_verdict(bar), bar.name)
+            bars.add_row("", f"{bar.measured} (wanted: {bar.wanted})")
+    else:
+        bars = Table(title="quality bars")
+        for column in ("bar", "wanted", "measured", ""):
+            bars.add_column(column)
+        for bar in report.bars:
+            bars.add_row(bar.name, bar.wanted, bar.measured, _verdict(bar))
     wrong = [line for v in report.venues for line in v.differences] + (report.book.wrong if report.book else [])
     notes = Text("\n".join([*wrong[:20], f"alerts: {len(report.alerts)}", *(f"  {one}" for one in report.alerts)]))
     return Group(figures, bars, notes)
+
+
+def _verdict(bar: Bar) -> str:
+    return "[green]holds[/]" if bar.holds else "[bold red]MISSED[/]"
 
 
 def _figures(by_name: dict[str, float], digits: int = 1) -> str:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from perpwire.api_connector.kept_up import Work
 from perpwire.clock import Clock, Timer
 from perpwire.errors import APIError, NotSent
+from perpwire.model.market import Event
 
 FASTEST_DRIFT_PPM = 100.0
 """Two clocks run apart no faster: those of machines are good to 100 ppm, mostly to 50."""
@@ -76,6 +77,12 @@ class ClockSync:
     def offset_ms(self) -> float:
         """How far the venue's clock is ahead of this machine's wall clock, milliseconds."""
         return (self._venue_ns() - self._clock.time_ns()) / 1e6
+
+    def lag_ms(self, event: Event) -> float | None:
+        """From the venue making the event to its frame being readable here; None where it does not say when."""
+        if not event.venue_time_ms:
+            return None
+        return event.received_ns / 1e6 + self.offset_ms - event.venue_time_ms
 
     @property
     def error_ms(self) -> float:

@@ -11,8 +11,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
-import msgspec
-
 from perpwire.api_connector.account_alarms import AccountAlarms
 from perpwire.api_connector.arguments import Arguments
 from perpwire.api_connector.batch_desk import BatchDesk
@@ -36,7 +34,7 @@ from perpwire.api_connector.overlaps import Overlaps
 from perpwire.api_connector.position_modes import PositionModes
 from perpwire.api_connector.private_stream import PrivateStream
 from perpwire.api_connector.public_gaps import PublicGaps
-from perpwire.api_connector.reconcile import Desk, Resolution
+from perpwire.api_connector.reconcile import Desk
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.retry import RetryPolicy
 from perpwire.api_connector.routes import HttpRoute
@@ -48,7 +46,6 @@ from perpwire.api_connector.websocket_manager import StreamSettings, WebSocketMa
 from perpwire.clock import Clock, SystemClock
 from perpwire.credentials import Credentials
 from perpwire.data_processor.account_state import AccountState
-from perpwire.data_processor.local_book import LocalBook
 from perpwire.data_processor.order_tracker import OrderTracker
 from perpwire.entropy import system_random
 from perpwire.errors import APIError, BadInput
@@ -65,7 +62,7 @@ from perpwire.model.incident import (
     PositionMismatch,
 )
 from perpwire.model.instrument import Instrument
-from perpwire.model.market import ContractChanged, Event, MarkPrice
+from perpwire.model.market import ContractChanged, MarkPrice
 from perpwire.model.order import Fill, Order
 from perpwire.transport.base import HttpTransport, SocketTransport
 from perpwire.transport.proxy import Proxy
@@ -205,7 +202,7 @@ class ConnectorCore(Arguments):
         self.streams.belong_to(self._tell)
         self.loop_watch = LoopWatch(venue.name, self._clock, self._tell)
         """How long the event loop has stood still. It watches while the connector runs, by the machine's own time."""
-        self._lag_watch = LagWatch(venue.name, self.streams, self.lag_ms, self._clock, self._tell)
+        self._lag_watch = LagWatch(venue.name, self.streams, self._sync.lag_ms, self._clock, self._tell)
         self._budget_watch = BudgetWatch(venue.name, self.ledger, self._clock, self._tell)
         self._on_incident.add(self._budget_watch.on_incident)
         alarms = AccountAlarms(self._clock, self._tell)
@@ -420,44 +417,6 @@ class ConnectorCore(Arguments):
     def _orders(self) -> BatchDesk:
         return self._running.orders
 
-    @property
-    def env(self) -> str:
-        """ "live", "testnet", "demo", "sim", or "custom"."""
-        return self._hosts.env
-
-    @property
-    def is_started(self) -> bool:
-        return self._parts is not None
-
-    @property
-    def local_books(self) -> tuple[LocalBook, ...]:
-        """The local books that are open; see open_book."""
-        return () if self._parts is None else self._parts.books.books
-
-    @property
-    def clock_offset_ms(self) -> float:
-        """Milliseconds that the venue's clock is ahead of this machine's."""
-        return self._sync.offset_ms
-
-    @property
-    def banned_until_ms(self) -> int | None:
-        """Until when the venue takes no calls from this address, Unix milliseconds of its clock; None: it takes them.
-        Open streams go on meanwhile."""
-        return self.ledger.banned_until_ms(self._clock.monotonic_ns())
-
-    @property
-    def journal(self) -> OrderJournal | None:
-        """The journal while the connector runs, if it has one."""
-        return None if self._parts is None else self._parts.journal
-
-    @property
-    def start_up_report(self) -> StartUpReport:
-        """What the journal's unsettled orders came to at the last start; empty without a journal."""
-        report = self._start_up_report
-        if self._parts is None:
-            return report
-        return msgspec.structs.replace(report, fills_recovered=self._parts.private.fills_at_start)
-
     def on_incident(self, handler: Callable[[Incident], None]) -> Callable[[], None]:
         """Call `handler` with each fact about connections, orders and limits (model/incident.py). Returns a function
         that ends it."""
@@ -467,45 +426,6 @@ class ConnectorCore(Arguments):
         """Have an incident of whoever drives the connector heard where its own are: in the log, by its handlers; also
         before it has started, and where it could not."""
         self._on_incident.tell(incident)
-
-    @property
-    def trade_route(self) -> TradeRoute | None:
-        """The trading socket; None where the venue has none here, or while the connector is not started."""
-        return None if self._parts is None else self._parts.trade
-
-    @property
-    def is_trade_socket_live(self) -> bool:
-        """Whether orders that shall go by the trading socket do so now; else they go by REST."""
-        return self.trade_route is not None and self.trade_route.is_live
-
-    @property
-    def is_account_stream_live(self) -> bool:
-        """Whether the account's stream is there, logged in, and not known to hold anything back. While it is not, the
-        account and its fills are read over REST every half minute."""
-        return self._parts is not None and self._parts.private.is_live
-
-    @property
-    def why_account_stream_not_live(self) -> str:
-        """In words, where it is wanted and not live; else ""."""
-        return "" if self._parts is None else self._parts.private.why_not_live
-
-    @property
-    def is_account_stream_open(self) -> bool:
-        """Whether the account's stream is wanted; see is_account_stream_live for whether it is there."""
-        return self._parts is not None and self._parts.private.is_open
-
-    @property
-    def unresolved_orders(self) -> tuple[Resolution, ...]:
-        """Orders whose outcome is not known yet, and is being searched for: await one for its order. What is left when
-        the connector is closed is told as an incident (OrderResolved, UNRESOLVED) and stays open in the journal."""
-        return () if self._parts is None else self._parts.orders.unresolved
-
-    def lag_ms(self, event: Event) -> float | None:
-        """Milliseconds from the venue making the event to its frame being readable here, the clocks' difference taken
-        out; None where the event does not say when it was made. Its error is at most half a round trip."""
-        if not event.venue_time_ms:
-            return None
-        return event.received_ns / 1e6 + self._sync.offset_ms - event.venue_time_ms
 
     # --- inside ---------------------------------------------------------------------------------------------------
 

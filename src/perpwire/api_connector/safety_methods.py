@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from perpwire.api_connector.order_methods import OrderMethods
+from perpwire.api_connector.status_methods import StatusMethods
 from perpwire.errors import BadInput
 from perpwire.model.order import Order
 
 
-class SafetyMethods(OrderMethods):
+class SafetyMethods(OrderMethods, StatusMethods):
     """See guards.py for what else can hold an order back."""
 
     async def kill(self, reason: str = "by hand") -> tuple[Order, ...]:

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar, Unpack
 from perpwire.api_connector.book_watch import BookWatch
 from perpwire.api_connector.lifecycle import State
 from perpwire.api_connector.market_methods import MarketMethods
+from perpwire.api_connector.status_methods import StatusMethods
 from perpwire.api_connector.stream_arguments import check_kind, listed
 from perpwire.api_connector.topic_uses import Use
 from perpwire.data_processor.local_book import LocalBook
@@ -52,7 +53,7 @@ class Wanted(NamedTuple):
         return Use(holder, self.topic)
 
 
-class StreamMethods(MarketMethods):
+class StreamMethods(MarketMethods, StatusMethods):
     """Streams that come back by themselves, with what was subscribed, for as long as the connector runs.
     Sources: Binance websocket-market-streams and user-data-streams; Bybit websocket/public and websocket/private.
 

@@ -33,5 +33,5 @@ class VenueConnector(PositionMethods, SafetyMethods, WatchMethods, NativeMethods
     market_methods.py: instruments, candles, trades, prices. account_methods.py: balances, positions, settings.
     order_methods.py: orders and fills. batch_methods.py: several orders at once. position_methods.py: closing, stops.
     safety_methods.py: kill switch, dead man's switch. stream_methods.py: events, the account's stream, local books.
-    native_methods.py: every other call of the venue.
+    status_methods.py: what it knows of itself. native_methods.py: every other call of the venue.
     """

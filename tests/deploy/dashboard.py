@@ -77,12 +77,14 @@ ROWS: list[tuple[str, list[tuple[str, str, str, int, list[Query]]]]] = [
           (f"perpwire_budget_stopped_seconds{{{CHOSEN}}} > 0", "{{connector}} {{limit}}")]),
     ]),
     ("Account", [
-        ("Open orders and positions", "timeseries", "none", 8,
+        ("Open orders and positions", "timeseries", "none", 6,
          [(f"perpwire_orders_open{{{CHOSEN}}}", "{{connector}} orders"),
           (f"perpwire_positions_open{{{CHOSEN}}}", "{{connector}} positions")]),
-        ("Nearest liquidation", "timeseries", "percentunit", 8,
+        ("Events of orders that came late", "timeseries", "none", 6,
+         [(f"increase(perpwire_order_events_late_total{{{CHOSEN}}}[$__rate_interval])", "{{connector}}")]),
+        ("Nearest liquidation", "timeseries", "percentunit", 6,
          [(f"perpwire_liquidation_distance_ratio{{{CHOSEN}}}", "{{connector}}")]),
-        ("Account's stream", "state-timeline", "none", 8, [(f"perpwire_account_live{{{CHOSEN}}}", "{{connector}}")]),
+        ("Account's stream", "state-timeline", "none", 6, [(f"perpwire_account_live{{{CHOSEN}}}", "{{connector}}")]),
     ]),
     ("This program", [
         ("Event loop stood still", "timeseries", "s", 6,

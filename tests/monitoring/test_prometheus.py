@@ -56,6 +56,10 @@ def test_figures_are_those_of_the_snapshot_and_of_the_journal(venue: str) -> Non
         connector = world.connectors[venue]
         said, one = samples(observer), observer.snapshot().venues[0]
         assert said["perpwire_events_total"][()] == connector.streams.frames.events_delivered == one.events
+        assert said["perpwire_order_events_late_total"][()] == 0
+        (order,) = connector.account_state.open_orders
+        connector.account_state.orders.hear(order)
+        assert samples(observer)["perpwire_order_events_late_total"][()] == 1
         opened = [entry for entry in world.simulation.journal[venue].entries() if entry.kind == "opened"]
         assert sum(said["perpwire_connection_reconnects_total"].values()) == len(one.connections) == len(opened) / 2
         assert said["perpwire_requests_total"][("place_order",)] == 2

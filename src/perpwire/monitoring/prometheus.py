@@ -87,6 +87,8 @@ METRICS: dict[str, Row] = {
         Row("perpwire_incidents", "counter", ("incident",), "Incidents by kind."),
         Row("perpwire_orders_open", "gauge", (), "Open orders of the account."),
         Row("perpwire_orders_in_doubt", "gauge", (), "Orders whose outcome is not known."),
+        Row("perpwire_order_events_late", "counter", (), "Events of orders that came when they, or what came after "
+            "them, had been told, and were not delivered: the stream is behind the answers, or repeats itself."),
         Row("perpwire_positions_open", "gauge", (), "Positions that are not flat."),
         Row("perpwire_liquidation_distance_ratio", "gauge", (), "The least that a mark price may still move before a "
             "liquidation, as a share of it."),
@@ -254,6 +256,7 @@ def _of_account(venue: VenueSnapshot) -> Iterator[tuple[str, _Labels, _Number]]:
     yield "perpwire_account_live", (), venue.is_account_live
     yield "perpwire_orders_open", (), len(venue.orders)
     yield "perpwire_orders_in_doubt", (), len(venue.doubts)
+    yield "perpwire_order_events_late", (), venue.late_orders
     yield "perpwire_positions_open", (), len(venue.positions)
     rooms = [one.liquidation_share for one in venue.positions if one.liquidation_share is not None]
     yield "perpwire_liquidation_distance_ratio", (), min(rooms, default=None)

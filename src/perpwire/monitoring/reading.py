@@ -73,6 +73,7 @@ def snapshot_of(observed: Observed, now_ns: int) -> VenueSnapshot:
         frames_garbled=streams.frames.frames_garbled,
         unknown_codes=dict(metrics.unknown_codes),
         incidents=dict(observed.incidents),
+        late_orders=state.late_orders,
         outages=outages.begun,
         recovered=outages.recovered,
         open_outages=outages.open(),

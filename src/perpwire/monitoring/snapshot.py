@@ -151,6 +151,8 @@ class VenueSnapshot(msgspec.Struct, frozen=True, kw_only=True):
             the newest of each kind, once a second.
         journal_backlog: Lines of the order journal that are not in its database yet; None: no journal.
         incidents: Kind -> how often.
+        late_orders: Events of orders that came when they, or what came after them, had been told, and were not
+            delivered.
         clock_offset_ms: The venue's clock less this machine's.
         banned_until_ms: Until when the venue takes no calls, its clock; None: it does.
         key_expires_ms: None: never, or not known.
@@ -183,6 +185,7 @@ class VenueSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     frames_garbled: int
     unknown_codes: Mapping[str, int]
     incidents: Mapping[str, int]
+    late_orders: int
     outages: int
     recovered: int
     open_outages: int

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from perpwire import logs
+from perpwire.api_connector.handlers import Handlers
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.clock import Clock, Every
 from perpwire.errors import BadInput
@@ -41,7 +42,7 @@ class Observer:
         self._clock = clock
         self._observed: dict[str, Observed] = {}
         self._incidents: deque[SeenIncident] = deque(maxlen=incidents_kept)
-        self._handlers: list[Callable[[SeenIncident], None]] = []
+        self._on_incident: Handlers[[SeenIncident]] = Handlers("incidents")
         self.fanout: Callable[[], FanoutSnapshot] | None = None
         """Says how the fan-out goes, where there is one."""
         self._last_id = 0
@@ -134,12 +135,12 @@ class Observer:
         newer = [one for one in self._incidents if one.id > after_id]
         return newer[max(len(newer) - limit, 0) :]
 
-    def on_incident(self, handler: Callable[[SeenIncident], None]) -> None:
-        self._handlers.append(handler)
+    def on_incident(self, handler: Callable[[SeenIncident], None]) -> Callable[[], None]:
+        """Returns a function that ends it."""
+        return self._on_incident.add(handler)
 
     def tell(self, incident: Incident, name: str = "") -> None:
         """Remember an incident: of the connector of that name, or of none."""
-        kind = logs.event_name(type(incident))
         self._last_id += 1
         facts = facts_of(incident)
         text = text_of(incident, facts)
@@ -148,7 +149,7 @@ class Observer:
             time_ns=incident.time_ns,
             name=name,
             venue=incident.venue,
-            kind=kind,
+            kind=logs.event_name(type(incident)),
             severity=_SEVERITIES[logs.level_of(text)],
             detail=sentence(text, facts),
             facts={
@@ -162,8 +163,4 @@ class Observer:
             },
         )
         self._incidents.append(seen)
-        for handler in tuple(self._handlers):
-            try:
-                handler(seen)
-            except Exception:
-                log.exception("a handler of incidents failed on %s", kind)
+        self._on_incident.tell(seen)

@@ -14,7 +14,8 @@ from perpwire.clock import ManualClock
 from perpwire.model.incident import BookRecovered, StreamGap
 from perpwire.model.market import AggTrade, Gap, Kline, MarkPrice, Trade
 from perpwire.scenarios.run import Run
-from perpwire.scenarios.trades_heard import Told, unseen
+from perpwire.scenarios.trades_heard import Told, unsaid
+from perpwire.scenarios.unheard import taken
 from perpwire.simulator.faults import (
     Answer,
     CorruptMessage,
@@ -46,8 +47,13 @@ class Lossy:
         """Those that are there now."""
         self.spared = set(self.host.connections)
 
+    @property
+    def others(self) -> set[int]:
+        """Sockets of the other connector."""
+        return set(self.host.connections) - self.spared
+
     def cut(self, away_s: float) -> None:
-        for number in set(self.host.connections) - self.spared:
+        for number in self.others:
             self.host.faults.add(Cut(connection=number))
         self.host.faults.add(Refuse(seconds=away_s))
 
@@ -114,6 +120,58 @@ def test_a_second_outage_while_candles_are_being_read_back_loses_none_that_close
         assert had == wanted[wanted.index(had[0]) :]
 
     two(venue, scenario, rate=10.0)
+
+
+CLOSED = {"binance": '"x":true', "bybit": '"confirm":true'}
+
+
+def _candles(ears: Ears) -> list[Kline]:
+    return [one for one in ears.heard["Kline BTCUSDT"] if isinstance(one, Kline) and one.is_closed]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_a_closed_candle_that_its_stream_left_out_is_read_back_or_said_to_be_missing(
+    is_answered: bool, venue: str
+) -> None:
+    async def scenario(world: World, ours: Ears, truth: Ears, lossy: Lossy) -> None:
+        await ours.connector.subscribe([Kline], "BTCUSDT", interval="1m")
+        await world.clock.sleep(90)
+        faults = world.simulation.faults[venue]
+        for number in lossy.others:
+            faults.add(DropMessage(topic="*kline*", contains=CLOSED[venue], connection=number))
+        if not is_answered:
+            faults.add(Answer(method="GET", path=CANDLES[venue], status=503, count=None, for_s=90))
+        await world.clock.sleep(120)
+        had, wanted = ([one.open_time_ms for one in _candles(ears)] for ears in (ours, truth))
+        (gap,) = ours.gaps("BTCUSDT", "Kline")
+        assert gap.repaired is is_answered
+        assert [one.recovered for one in _candles(ours)].count(True) == is_answered
+        if not is_answered:
+            assert len(set(wanted) - set(had)) == 1
+            wanted = [one for one in wanted if one in had]
+        assert had == wanted
+
+    two(venue, scenario, rate=1.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_closed_candle_that_comes_after_the_next_one_is_told_once_and_in_its_turn(venue: str) -> None:
+    async def scenario(world: World, ours: Ears, truth: Ears, lossy: Lossy) -> None:
+        await ours.connector.subscribe([Kline], "BTCUSDT", interval="1m")
+        await world.clock.sleep(90)
+        for number in lossy.others:
+            late = ReorderMessage(topic="*kline*", contains=CLOSED[venue], connection=number, behind=4, at_most_s=9.0)
+            world.simulation.faults[venue].add(late)
+        await world.clock.sleep(120)
+        had, wanted = ([one.open_time_ms for one in _candles(ears)] for ears in (ours, truth))
+        assert had == wanted
+        opens = [one.open_time_ms for one in ours.heard["Kline BTCUSDT"] if isinstance(one, Kline)]
+        assert opens == sorted(opens)
+
+    two(venue, scenario, rate=1.0)
 
 
 @pytest.mark.slow
@@ -308,7 +366,7 @@ def test_whatever_befalls_sockets_and_questions_each_trade_is_told_once_in_order
                         run.fault(Answer(method="GET", path=TRADES[venue], status=503, count=None, for_s=for_s))
                     await clock.sleep(chance.choice((0.2, 1, 3, 6, 15)))
                 await clock.sleep(120)
-                assert list(unseen(run)) == []
+                assert list(unsaid(run, taken(run.host.journal.entries(kind="sent")))) == []
                 heard = [one for told in run.trades.heard.values() for one in told]
                 assert any(isinstance(one, Gap) for one in heard)
                 assert sum(isinstance(one, Told) for one in heard) > 200

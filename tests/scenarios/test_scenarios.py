@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -12,12 +12,13 @@ import msgspec
 import pytest
 
 from perpwire.errors import NotSent
-from perpwire.model.market import Gap, Trade
-from perpwire.model.order import OrderType, Side, TimeInForce
-from perpwire.scenarios import kill
+from perpwire.model.market import Gap, Kline, Trade
+from perpwire.model.order import OrderStatus, OrderType, Side, TimeInForce
+from perpwire.scenarios import candles_heard, fills_heard, kill, marks_heard, orders_heard, quotes_heard
 from perpwire.scenarios.registry import Scenario, scenarios
 from perpwire.scenarios.run import KEY, Attempt, Run, play
 from perpwire.scenarios.runner import main, play_twice
+from perpwire.scenarios.states_heard import GapTold, Told
 from perpwire.simulator.intents import OrderIntent
 
 ALL = scenarios()
@@ -184,6 +185,126 @@ def test_a_hole_among_trades_is_well_where_a_gap_says_so_and_only_where_it_is_no
     assert hole(repaired=False) == []
     (found,) = hole(repaired=True)
     assert "are missing, and no Gap says so" in found
+
+
+def spoilt(heard: list[Any], spoil: Callable[[list[Any]], Any], check: Callable[[], Iterable[str]]) -> str:
+    """What a check says of what was heard, were it so."""
+    kept = list(heard)
+    spoil(heard)
+    problems = list(check())
+    heard[:] = kept
+    return "; ".join(problems)
+
+
+def swap(heard: list[Any], one: int, other: int) -> None:
+    heard[one], heard[other] = heard[other], heard[one]
+
+
+def make_up(heard: list[Any]) -> None:
+    """One more state, which was never one."""
+    heard.insert(5, Told(heard[4].time_ms, tuple(number + 1 for number in heard[4].state)))
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_price_that_was_left_out_or_made_up_or_told_after_a_newer_one_is_found(venue: str) -> None:
+    async def trial(run: Run) -> None:
+        await run.follow("BTCUSDT")
+        await run.clock.sleep(25)
+        for states, unsaid in ((run.quotes.states, quotes_heard.unsaid), (run.marks.states, marks_heard.unsaid)):
+            heard = states.heard["BTCUSDT"]
+            assert len(heard) > 15
+
+            def told(
+                spoil: Callable[[list[Any]], Any], heard: list[Any] = heard, unsaid: Callable[..., Any] = unsaid
+            ) -> str:
+                return spoilt(heard, spoil, lambda: unsaid(run, ()))
+
+            def leave_out(heard: list[Any], instead: Sequence[Any] = ()) -> None:
+                heard[5:9] = instead
+
+            assert told(lambda heard: None) == ""
+            assert "are missing, and no Gap says so" in told(leave_out)
+            assert told(lambda heard: leave_out(heard, [GapTold(at_ns=0)])) == ""
+            assert "are missing, and no Gap says so" in told(lambda heard: heard.__delitem__(slice(6, None)))
+            assert "which is newer" in told(lambda heard: heard.insert(12, heard[4]))
+            assert "which is newer" in told(lambda heard: heard.append(heard[4]))
+            assert "which the exchange never had" in told(make_up)
+
+    assert problems(trial, venue) == []
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_candle_that_was_left_out_or_told_otherwise_is_found(venue: str) -> None:
+    async def trial(run: Run) -> None:
+        await run.connector.subscribe(Kline, "BTCUSDT", interval="1m")
+        await run.clock.sleep(270)
+        heard = run.candles.heard["BTCUSDT", "1m"]
+        first, second, third, *_ = [
+            place for place, one in enumerate(heard) if isinstance(one, Kline) and one.is_closed
+        ]
+
+        def told(spoil: Callable[[list[Any]], Any]) -> str:
+            return spoilt(heard, spoil, lambda: candles_heard.unsaid(run))
+
+        def put(**instead: Any) -> Callable[[list[Any]], None]:
+            def spoil(heard: list[Any]) -> None:
+                heard[second] = msgspec.structs.replace(heard[second], **instead)
+
+            return spoil
+
+        def gap(*, repaired: bool) -> Gap:
+            return Gap(kind="Kline", symbol="BTCUSDT", interval="1m", since_ns=0, until_ns=0, repaired=repaired)
+
+        assert told(lambda heard: None) == ""
+        assert "are missing, and no Gap says so" in told(lambda heard: heard.pop(second))
+        assert told(lambda heard: heard.__setitem__(second, gap(repaired=False))) == ""
+        assert "are missing, and no Gap says so" in told(lambda heard: heard.__setitem__(second, gap(repaired=True)))
+        assert "is told again" in told(lambda heard: heard.insert(second, heard[second]))
+        assert "is told after that of" in told(lambda heard: swap(heard, first, third))
+        assert "and was told as" in told(put(close=Decimal(1)))
+        assert "is marked as read back" in told(put(recovered=True))
+        assert "is not marked as read back" in told(put(received_ns=0))
+        assert "none is told any more" in told(lambda heard: heard.__delitem__(slice(second, None)))
+
+    assert problems(trial, venue) == []
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_fill_or_an_order_that_was_left_out_or_told_otherwise_is_found(venue: str) -> None:
+    async def trial(run: Run) -> None:
+        await run.follow()
+        for _ in range(3):
+            await run.place("BTCUSDT", "BUY", "0.01")
+        await run.clock.sleep(2)
+
+        def told(spoil: Callable[[list[Any]], Any]) -> str:
+            return spoilt(run.fills, spoil, lambda: fills_heard.unsaid(run))
+
+        assert told(lambda fills: None) == ""
+        assert "that were not told" in told(lambda fills: fills.pop(1))
+        assert "was told again" in told(lambda fills: fills.append(fills[1]))
+        assert "was told after a later one" in told(lambda fills: swap(fills, 0, 1))
+        dearer = msgspec.structs.replace(run.fills[1], price=Decimal(1))
+        assert "and told as" in told(lambda fills: fills.__setitem__(1, dearer))
+        unheard_of = msgspec.structs.replace(run.fills[1], trade_id="77")
+        assert "and never booked" in told(lambda fills: fills.append(unheard_of))
+
+        order_id = next(iter(run.orders.heard))
+        heard = run.orders.heard[order_id]
+
+        def told_of_order(spoil: Callable[[list[Any]], Any]) -> str:
+            return spoilt(heard, spoil, lambda: orders_heard.unsaid(run))
+
+        less = msgspec.structs.replace(heard[-1], status=OrderStatus.PARTIALLY_FILLED, filled_quantity=Decimal("0.001"))
+        assert told_of_order(lambda heard: None) == ""
+        assert "after it was FILLED" in told_of_order(lambda heard: heard.append(heard[-1]))
+        assert "and was told with 0.001" in told_of_order(lambda heard: heard.append(less))
+        assert "was last told as" in told_of_order(lambda heard: heard.__setitem__(-1, less))
+        kept = run.orders.heard.pop(order_id)
+        assert "was never told" in "".join(orders_heard.unsaid(run))
+        run.orders.heard[order_id] = kept
+
+    assert problems(trial, venue) == []
 
 
 def test_a_task_that_is_left_and_an_exception_that_nobody_retrieved() -> None:

@@ -1,4 +1,5 @@
-"""Candles that closed while their stream was away are read back: delivered in order, once, marked `recovered`."""
+"""Candles that closed while their stream was away, or that it left out, are read back: delivered in order, once, marked
+`recovered`."""
 
 from __future__ import annotations
 
@@ -12,13 +13,18 @@ from perpwire.model.market import Kline, PriceKind
 
 
 class Candles(Strand[Kline]):
-    """Those of one symbol and interval."""
+    """Those of one symbol and interval.
 
-    __slots__ = ("interval",)
+    Attributes:
+        is_sought: What closed between the last one that was told and the next was looked for: whatever that is.
+    """
+
+    __slots__ = ("interval", "is_sought")
 
     def __init__(self, symbol: str, interval: str) -> None:
         super().__init__(symbol)
         self.interval = interval
+        self.is_sought = False
 
 
 class CandleRepair(Mending[Candles, Kline]):
@@ -55,10 +61,14 @@ class CandleRepair(Mending[Candles, Kline]):
 
     def _step(self, candles: Candles, candle: Kline) -> bool:
         last = candles.last
-        if last is not None and last.is_closed and candle.open_time_ms <= last.open_time_ms:
-            return False  # the last word on it was told
-        if last is None or candle.open_time_ms >= last.open_time_ms:
-            candles.last = candle
+        if last is not None:
+            if candle.open_time_ms < _next_ms(last):
+                return False  # the last word on it was told
+            if candle.open_time_ms > _next_ms(last) and not candles.is_sought:
+                self.tear(candles, candle, "one was left out")
+                return False
+        candles.last = candle
+        candles.is_sought = False
         return True
 
     async def _read(self, candles: Candles, hole: Hole) -> None:
@@ -68,24 +78,28 @@ class CandleRepair(Mending[Candles, Kline]):
             self._tell_missing(candles, hole)
             return
         question = self._venue.klines(last.symbol, last.interval, last.open_time_ms, None, PriceKind.LAST)
+        rows: tuple[Kline, ...] = ()
+        is_asked = False
         try:
             rows = await in_time(self._requests.run(question), HOLD_S, self._clock)
+            is_asked = True
         except (APIError, TimeoutError) as error:
             hole.add(f"they can't be read back: {error}")
-            if not candles.is_dropped:
-                self._tell_missing(candles, hole)
-            return
         if candles.is_dropped:
             return
-        closed = [row for row in rows if row.is_closed and (row.open_time_ms > last.open_time_ms or not last.is_closed)]
-        if closed:
-            self._tell(candles, hole, is_repaired=True)
+        closed = [row for row in rows if row.is_closed and row.open_time_ms >= _next_ms(last)]
+        behind = candles.behind()
+        is_whole = is_asked and not (behind and behind[0].open_time_ms > _next_ms(closed[-1] if closed else last))
+        if closed or not is_whole:
+            self._tell(candles, hole, is_repaired=is_whole)
+        candles.is_sought = bool(behind) or not is_whole
         for row in closed:
             candles.last = row
             candles.heard_ns = self._clock.time_ns()
             self._frames.pass_on(recovered(row))
 
     def _tell_missing(self, candles: Candles, hole: Hole) -> None:
+        candles.is_sought = True
         self._tell(candles, hole, is_repaired=False)
 
     def _tell(self, candles: Candles, hole: Hole, *, is_repaired: bool) -> None:
@@ -93,3 +107,8 @@ class CandleRepair(Mending[Candles, Kline]):
             Kline, candles.symbol, hole.since_ns, hole.why or AWAY, is_repaired=is_repaired,
             interval=candles.interval,
         )  # fmt: skip
+
+
+def _next_ms(last: Kline) -> int:
+    """When the candle opened that comes after this one; it itself, while it is open."""
+    return last.close_time_ms + 1 if last.is_closed else last.open_time_ms

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from perpwire.cli.journal_check import Key, Stream, sent, sent_once
 from perpwire.errors import BadInput, NotSent, OutcomeUnknown
 from perpwire.model.order import Order, Side
-from perpwire.scenarios import trades_heard
+from perpwire.scenarios import candles_heard, fills_heard, marks_heard, orders_heard, quotes_heard, trades_heard
+from perpwire.scenarios.unheard import taken
 from perpwire.simulator.journal import Entry
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ LONGEST_DELAY_NS = 15_000_000_000
 
 async def of_state(run: Run) -> list[str]:
     """Of exchange and connector while both still run."""
+    nobody_could_hear = taken(run.host.journal.entries(kind="sent"))
     return [
         *_books_are_live(run),
         *_each_order_was_placed_at_most_once(run),
@@ -36,9 +38,13 @@ async def of_state(run: Run) -> list[str]:
         *(_the_connector_knows_the_positions(run) if run.follows_account else ()),
         *_positions_are_the_sum_of_fills(run),
         *_cash_is_the_sum_of_its_bookings(run),
-        *_every_fill_was_delivered_once(run),
         *(_what_was_delivered_is_what_was_sent(run) if run.is_compared else ()),
-        *trades_heard.unseen(run),
+        *fills_heard.unsaid(run),
+        *orders_heard.unsaid(run),
+        *trades_heard.unsaid(run, nobody_could_hear),
+        *quotes_heard.unsaid(run, nobody_could_hear),
+        *marks_heard.unsaid(run, nobody_could_hear),
+        *candles_heard.unsaid(run),
     ]
 
 
@@ -124,18 +130,6 @@ def _books_are_live(run: Run) -> Iterable[str]:
     for name, state in run.connector.states.items():
         if state.name != "LIVE":
             yield f"{name} is {state.name}"
-
-
-def _every_fill_was_delivered_once(run: Run) -> Iterable[str]:
-    """Whatever befell the account's stream meanwhile: doubled, lost, or read back over REST."""
-    delivered = Counter((fill.trade_id, fill.is_maker) for fill in run.fills)
-    for (trade_id, _), count in delivered.items():
-        if count > 1:
-            yield f"fill {trade_id} was delivered {count} times"
-    if run.follows_account:
-        booked = len(run.host.exchange.fills(ACCOUNT, None)) - run.fills_before
-        if booked != len(delivered):
-            yield f"the exchange has booked {booked} fills, and {len(delivered)} were delivered"
 
 
 def _what_was_delivered_is_what_was_sent(run: Run) -> Iterable[str]:

@@ -21,9 +21,13 @@ from perpwire.data_processor.local_book import LocalBook
 from perpwire.errors import APIError, NotSent, OutcomeUnknown, VenueRefused
 from perpwire.model.account import Balance, Position
 from perpwire.model.incident import Incident, OrderDoubtful, OrderResolved
-from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, MarkPrice, Trade
+from perpwire.model.market import BookDelta, BookSnapshot, BookTicker, Event, Kline, MarkPrice, Trade
 from perpwire.model.order import Fill, Order
 from perpwire.scenarios import invariants
+from perpwire.scenarios.candles_heard import CandlesHeard
+from perpwire.scenarios.marks_heard import MarksHeard
+from perpwire.scenarios.orders_heard import OrdersHeard
+from perpwire.scenarios.quotes_heard import QuotesHeard
 from perpwire.scenarios.registry import Scenario
 from perpwire.scenarios.tapping import Tap
 from perpwire.scenarios.trades_heard import TradesHeard
@@ -69,7 +73,7 @@ class Run:
         follows_account: Whether the account stream was opened: then the connector has to know the account.
         is_compared: What was delivered is compared with what was sent; False: the scenario does so itself.
         tap: What the connector sends.
-        trades: What the connector told of the market's trades.
+        trades, quotes, marks, candles, orders: What the connector told of them, and what the exchange had.
         broken: What a scenario found not to hold; see `check`.
     """
 
@@ -95,6 +99,7 @@ class Run:
         self.wanted: set[str] = set()
         """Topics that others than the connector have subscribed."""
         self.fills_before = 0
+        self.orders_before = 0
         """Of the exchange, when the account's stream was opened."""
         self.facts: dict[str, int] = {}
         """What a scenario counted, to be told with what everybody is told."""
@@ -103,6 +108,10 @@ class Run:
         self.recovered_orders: set[str] = set()
         """Ids of orders that were read back: what the stream says of them later may be told already."""
         self.trades = TradesHeard(self.connector)
+        self.quotes = QuotesHeard(self.host.exchange, self.connector, self.clock)
+        self.marks = MarksHeard(self.host.exchange, self.connector, self.clock)
+        self.candles = CandlesHeard(self.connector)
+        self.orders = OrdersHeard(self.connector)
         self._ids = 0
         for kind in (*PUBLIC, *PRIVATE):
             self.connector.on(kind, self.delivered.on_event)
@@ -143,10 +152,12 @@ class Run:
         """Open the account stream, the symbols' public streams, and local books."""
         self.symbols = symbols
         self.fills_before = len(self.host.exchange.fills(KEY.name, None))
+        self.orders_before = len(self.host.exchange.orders(KEY.name, None))
         await self.connector.open_account_stream()
         self.follows_account = True
         if symbols:
             await self.connector.subscribe((Trade, BookTicker, MarkPrice), symbols)
+            await self.connector.subscribe(Kline, symbols, interval="1m")
         for symbol in books:
             self.books[symbol] = await self.connector.open_book(symbol)
 

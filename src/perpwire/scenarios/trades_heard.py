@@ -12,16 +12,13 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from perpwire.model.market import AggTrade, Gap, Trade
+from perpwire.scenarios.unheard import TOLD_BY_NS, wanted
 from perpwire.simulator.journal import Entry
-from perpwire.venues.base import Topic
 from perpwire.venues.bybit.sim.numbers import TAKER_EXECUTION, number_of
 
 if TYPE_CHECKING:
     from perpwire.api_connector.venue_connector import VenueConnector
     from perpwire.scenarios.run import Run
-
-TOLD_BY_NS = 30_000_000_000
-"""The newest may still be on their way, or behind a hole that is being read back."""
 
 
 class Told(NamedTuple):
@@ -55,10 +52,9 @@ class TradesHeard:
             self.heard[gap.symbol].append(gap)
 
 
-def unseen(run: Run) -> Iterable[str]:
+def unsaid(run: Run, taken: Iterable[Entry]) -> Iterable[str]:
     """What is missing, told twice or out of order, and no Gap says so."""
-    journal = run.host.journal
-    entries = journal.entries(kind="event", topic="Traded")
+    entries = run.host.journal.entries(kind="event", topic="Traded")
     matched: defaultdict[str, list[int]] = defaultdict(list)
     due: dict[str, int] = {}
     for entry in entries:
@@ -66,17 +62,16 @@ def unseen(run: Run) -> Iterable[str]:
         matched[trade["symbol"]].append(trade["trade_id"])
         if entry.time_ns < entries[-1].time_ns - TOLD_BY_NS:
             due[trade["symbol"]] = trade["trade_id"]
-    hidden = _unknowable(journal.entries(kind="sent", topic="publicTrade.*"))
-    carried = (run.connector.venue.carries(Topic("", name)) for _, name in run.connector.streams.topics)
-    wanted = {said.symbol for one in carried for said in one if issubclass(said.kind, Trade)}
+    hidden = {number for entry in taken if entry.topic.startswith("publicTrade.") for number in _numbers(entry)}
+    followed = {said.symbol for said in wanted(run, Trade)}
     for symbol, heard in run.trades.heard.items():
         yield from _in_turn(symbol, heard, matched[symbol], hidden)
         newest = max((one.last for one in heard if isinstance(one, Told)), default=0)
-        if symbol in wanted and newest and newest < due.get(symbol, 0):
+        if symbol in followed and newest and newest < due.get(symbol, 0):
             yield f"trades of {symbol} are no more told: the newest is {newest}, and {due[symbol]} is long past"
 
 
-def _in_turn(symbol: str, heard: list[Told | Gap], matched: list[int], hidden: Collection[int]) -> Iterable[str]:
+def _in_turn(symbol: str, heard: list[Told | Gap], matched: list[int], hidden: Collection[int | None]) -> Iterable[str]:
     newest: int | None = None
     is_marked = False
     told: set[int] = set()
@@ -87,7 +82,9 @@ def _in_turn(symbol: str, heard: list[Told | Gap], matched: list[int], hidden: C
         if one.first in told:
             yield f"trade {one.first} of {symbol} was told twice"
         told.update((one.first, one.last))
-        if newest is not None and one.first <= newest and one.first not in hidden:
+        if one.first in hidden:
+            continue  # wherever it was put
+        if newest is not None and one.first <= newest:
             yield f"trade {one.first} of {symbol} was told after {newest}"
         if newest is not None and not is_marked:
             between = matched[bisect_right(matched, newest) : bisect_left(matched, one.first)]
@@ -98,15 +95,5 @@ def _in_turn(symbol: str, heard: list[Told | Gap], matched: list[int], hidden: C
             is_marked = False
 
 
-def _unknowable(entries: Iterable[Entry]) -> set[int]:
-    """Trades that a venue without numbers has said on a socket that lived on, and a fault took: nobody can know."""
-    hidden: set[int] = set()
-    lost: defaultdict[tuple[int, str], set[int]] = defaultdict(set)
-    for entry in entries:
-        where = (entry.connection, entry.topic)
-        if entry.done in ("lost", "corrupted", "reordered"):
-            numbers = (number_of(TAKER_EXECUTION, row["i"]) for row in json.loads(entry.text)["data"])
-            lost[where].update(number for number in numbers if number is not None)
-        if not entry.is_lost:
-            hidden |= lost.pop(where, set())
-    return hidden
+def _numbers(entry: Entry) -> Iterable[int | None]:
+    return (number_of(TAKER_EXECUTION, row["i"]) for row in json.loads(entry.text)["data"])

@@ -1,5 +1,5 @@
 """Each fill of the account was told once, in order and unchanged: whatever befell its stream meanwhile, which may have
-doubled it, or lost it, so that it was read back over REST."""
+doubled it, or lost it, so that it was read back over REST, and marked where that was after later ones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def unsaid(run: Run) -> Iterable[str]:
         numbers = (of_exchange.price, of_exchange.quantity, of_exchange.fee)
         if (fill.price, fill.quantity, numbers[2] if fill.fee is None else fill.fee) != numbers:
             yield f"fill {fill.trade_id} was booked as {numbers}, and told as {fill}"
-        if places[key] < newest.get(fill.symbol, -1):
+        if places[key] < newest.get(fill.symbol, -1) and not fill.recovered:  # else it could not be read sooner
             yield f"fill {fill.trade_id} of {fill.symbol} was told after a later one"
         newest[fill.symbol] = max(places[key], newest.get(fill.symbol, -1))
     if run.follows_account:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import ssl
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from tests.words.incidents import KINDS, NOW_NS, every, made
 
 import perpwire
+from perpwire.errors import APIError, AuthenticationFailed
 from perpwire.model.incident import (
     AccountReadAgain,
     AccountUnread,
@@ -18,12 +21,14 @@ from perpwire.model.incident import (
     BudgetPressed,
     ConnectionLost,
     DeadManFailed,
+    FanoutFailing,
     Incident,
     InstrumentEnding,
     KeyWarning,
     OrderDoubtful,
     StreamStale,
 )
+from perpwire.transport.certificates import failure_words
 from perpwire.words import english, korean
 from perpwire.words.said import (
     LANGUAGES,
@@ -139,15 +144,49 @@ def test_reasons_of_ours_are_said_in_korean_and_all_of_them_are_given_somewhere(
         "스트림에 데이터가 없음, 다시 조회하지 못함(“no (503)”)"
     )
     source = "".join(
-        path.read_text(encoding="utf-8") for part in ("api_connector", "data_processor", "transport")
-        for path in sorted((SRC / part).rglob("*.py"))
-    )  # fmt: skip
+        path.read_text(encoding="utf-8") for path in sorted(SRC.rglob("*.py")) if path.parent.name != "words"
+    )
     for ours, theirs in korean.REASONS.items():
         assert HANGUL.search(theirs)
         assert named(ours) == named(theirs)
         for fixed in re.split(r"{\w+}", ours):
             # Longer ones are written in two lines of source.
             assert fixed.strip(" :,;()")[:30] in source, ours
+
+
+def test_a_reason_within_a_reason_is_said_in_korean_too() -> None:
+    def why(text: str) -> str:
+        return reason(korean, text)
+
+    refused = AuthenticationFailed("Invalid API-key.", venue="binance", call="get_account_info", code=-2015)
+    assert why(str(refused)) == (
+        "binance get_account_info 오류(AuthenticationFailed -2015): “Invalid API-key.” → 키와 시크릿이 맞는지, "
+        "이 환경(live, testnet, demo, sim)의 것인지 확인하세요."
+    )
+    lost = "the answer was lost (https://api.bybit.com: no answer within 10 s), and the connector was closed"
+    assert why(lost) == "응답을 받지 못함(https://api.bybit.com 연결: 10초 안에 응답이 없음), 커넥터가 종료됨"
+    untrusted = ssl.SSLCertVerificationError()
+    untrusted.verify_message = "self-signed certificate"
+    for own in (None, ssl.create_default_context()):
+        words = why(failure_words(untrusted, own))
+        assert "“self-signed certificate”" in words
+        assert not re.search("Trusted|authorities|network|listening", words), words
+
+
+def test_what_to_do_about_an_error_is_said_in_korean() -> None:
+    def kinds(of: type[APIError]) -> Iterator[type[APIError]]:
+        yield of
+        for kind in of.__subclasses__():
+            yield from kinds(kind)
+
+    for kind in kinds(APIError):
+        assert HANGUL.search(reason(korean, kind.default_advice)), kind.default_advice
+
+
+def test_why_redis_takes_nothing_is_said_in_korean_and_its_own_words_are_quoted() -> None:
+    failing = FanoutFailing(venue="", time_ns=NOW_NS, reason="redis at 10.0.0.7:6379 takes less than comes", waiting=7)
+    assert "(redis at 10.0.0.7:6379가 들어오는 만큼 받지 못함)" in said(failing, "ko")
+    assert "(“OOM”)" in said(msgspec.structs.replace(failing, reason="OOM"), "ko")
 
 
 def test_figures_are_as_exact_as_a_reader_needs_them() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from perpwire.words.korean_reasons import REASONS as REASONS
 from perpwire.words.said import Language, Text
 
 NAME: Language = "ko"
@@ -141,7 +142,7 @@ TEXTS: Mapping[str, Text] = {
     ),
     "fanout_failing": Text(
         "Redis 전송 장애",
-        "수신한 데이터를 Redis로 보내지 못하고 있습니다(“{reason}”). {waiting}건이 대기 중이며 전송을 계속 시도합니다.",
+        "수신한 데이터를 Redis로 보내지 못하고 있습니다({reason}). {waiting}건이 대기 중이며 전송을 계속 시도합니다.",
     ),
     "fanout_recovered": Text(
         "Redis 전송 복구", "{failed_s}초 만에 전송이 복구되었습니다. 그동안 {dropped}건이 폐기되었습니다."
@@ -331,44 +332,5 @@ VALUES: Mapping[str, Mapping[str, str]] = {
 VENUES: Mapping[str, str] = {"binance": "바이낸스", "bybit": "바이비트"}
 
 WHY = "[ 사유: {why}]"
-
-REASONS: Mapping[str, str] = {
-    "{why}; they can't be read back: {error}": "{why}, 다시 조회하지 못함(“{error}”)",
-    "it can't be built yet: {error}": "아직 다시 구성하지 못함(“{error}”)",
-    "the connection was lost": "연결이 끊김",
-    "connection lost": "연결이 끊김",
-    "the socket is lost": "연결이 끊김",
-    "the stream is being opened": "스트림을 여는 중",
-    "the stream is {state}: {why}": "스트림이 아직 연결되지 않음({state}): {why}",
-    "the stream is {state}": "스트림이 아직 연결되지 않음({state})",
-    "not all that tells of the account is subscribed": "계정 토픽이 아직 모두 구독되지 않음",
-    "no snapshot yet": "아직 스냅숏이 없음",
-    "lost before the login": "로그인 전에 연결이 끊김",
-    "closed by the server ({words})": "거래소가 연결을 닫음(“{words}”)",
-    "closed by the server": "거래소가 연결을 닫음",
-    "connection to {host} refused": "{host} 연결이 거부됨",
-    "its stream is mute": "스트림에 데이터가 없음",
-    "the topic was mute": "스트림에 데이터가 없음",
-    "one socket went on where the other had not come to": "한 소켓의 데이터가 다른 소켓의 데이터와 이어지지 않음",
-    "no data for {seconds} s": "{seconds}초 동안 데이터가 없음",
-    "silent for {seconds} s, pings unanswered": "{seconds}초 동안 데이터도 핑 응답도 없음",
-    "a subscription was not answered": "구독 요청에 응답이 없음",
-    "no answer in time": "제시간에 응답이 없음",
-    "no answer within {seconds} s": "{seconds}초 안에 응답이 없음",
-    "not open within {seconds} s": "{seconds}초 안에 연결되지 않음",
-    "no handshake within {seconds} s": "{seconds}초 안에 연결되지 않음",
-    "update {update} does not follow {last}": "{last}번 다음에 {update}번 업데이트가 와서 순서가 맞지 않음",
-    "sequence {sequence} comes after {last}": "{last}번 다음에 {sequence}번이 와서 순서가 맞지 않음",
-    "updates are numbered from {update} again": "업데이트 번호가 {update}번부터 다시 시작됨",
-    "the price has left the range that the snapshot covered": "가격이 스냅숏 범위를 벗어남",
-    "the venue shows what the stream has not told of: {words}": "스트림이 알리지 않은 변경이 있음(“{words}”)",
-    "the caller gave up while it was under way": "전송 중에 호출이 취소됨",
-    "the program ended before the answer came": "응답이 오기 전에 프로그램이 종료됨",
-    "sent by the run before": "이전 실행에서 보낸 주문",
-    "the answer was lost ({words}), and {rest}": "응답을 받지 못함(“{words}; {rest}”)",
-    "its position and fills did not add up: only closing orders pass": "포지션과 체결이 맞지 않아 청산 주문만 허용",
-    "its notional {notional} is above {most}": "주문 금액 {notional}이 한도 {most} 초과",
-    "{count} orders were sent within {seconds} s": "{seconds}초 동안 {count}건 전송",
-}
 
 FOREIGN = "“{why}”"

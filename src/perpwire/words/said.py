@@ -25,6 +25,9 @@ UNFORESEEN = "unforeseen"
 UNSAID = ("time_ns", "event", "stack")
 """Fields that are no facts to be told: long, or told otherwise."""
 
+REASONS_WITHIN = {"why", "then", "advice"}
+"""What a reason names so is itself one."""
+
 LISTED = 5
 """Of a fact that is many, so many are named."""
 
@@ -156,24 +159,25 @@ def said_in(tongue: Tongue, facts: Mapping[str, str]) -> dict[str, str]:
     said = {name: tongue.VALUES.get(name, {}).get(fact, fact) for name, fact in facts.items()}
     if "venue" in said:
         said["venue"] = tongue.VENUES.get(said["venue"], said["venue"])
-    if "why" in said:
-        said["why"] = reason(tongue, said["why"])
+    for name in said.keys() & {"why", "reason"}:
+        said[name] = reason(tongue, said[name])
     return {name: fact for name, fact in said.items() if fact}
 
 
 def reason(tongue: Tongue, why: str) -> str:
-    """Why, in the words of a language where they are ours; a reason within a reason, too."""
+    """Why, in the words of a language where they are ours; reasons within a reason, too."""
     for pattern, template in _patterns(tongue.NAME):
         if (found := pattern.fullmatch(why)) is not None:
             parts = found.groupdict()
-            return template.format_map(parts | ({"why": reason(tongue, parts["why"])} if "why" in parts else {}))
+            within = {name: reason(tongue, parts[name]) for name in parts.keys() & REASONS_WITHIN}
+            return template.format_map(parts | within)
     return tongue.FOREIGN.format(why=why)
 
 
 @cache
 def _patterns(language: Language) -> tuple[tuple[re.Pattern[str], str], ...]:
     return tuple(
-        (re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(ours)), re.DOTALL), said)
+        (re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(ours)), re.DOTALL), said)
         for ours, said in language_of(language).REASONS.items()
     )
 

@@ -257,6 +257,7 @@ def test_a_candle_that_was_left_out_or_told_otherwise_is_found(venue: str) -> No
 
         assert told(lambda heard: None) == ""
         assert "are missing, and no Gap says so" in told(lambda heard: heard.pop(second))
+        assert "are missing, and no Gap says so" in told(lambda heard: heard.pop(first))
         assert told(lambda heard: heard.__setitem__(second, gap(repaired=False))) == ""
         assert "are missing, and no Gap says so" in told(lambda heard: heard.__setitem__(second, gap(repaired=True)))
         assert "is told again" in told(lambda heard: heard.insert(second, heard[second]))

@@ -48,16 +48,16 @@ def unsaid(run: Run) -> Iterable[str]:
         closed = {one.open_ms: one for one in candles if one.is_closed}
         for problem in _in_turn(heard, closed):
             yield f"{name}: {problem}"
-        newest = max((one.open_time_ms for one in heard if isinstance(one, Kline) and one.is_closed), default=0)
+        newest = max((one.open_time_ms for one in heard if isinstance(one, Kline) and one.is_closed), default=first - 1)
         by_ms = exchange.now_ms() - TOLD_BY_NS // 1_000_000
         due = max((one.open_ms for one in closed.values() if one.close_ms < by_ms), default=0)
-        if (symbol, interval) in followed and newest and newest < due:
+        if (symbol, interval) in followed and first and newest < due:
             yield f"{name}: none is told any more, the newest is of {newest}, and one of {due} is closed for long"
 
 
 def _in_turn(heard: Sequence[Kline | Gap], closed: dict[int, Candle]) -> Iterable[str]:
     order = sorted(closed)
-    newest: int | None = None
+    newest: int | None = None  # of those that were closed; before them the one before the first that was told
     latest = 0
     is_marked = False
     for one in heard:
@@ -70,6 +70,7 @@ def _in_turn(heard: Sequence[Kline | Gap], closed: dict[int, Candle]) -> Iterabl
         elif opened == newest:
             yield f"that of {opened} is told again, after the last word on it"
         latest = max(latest, opened)
+        newest = opened - 1 if newest is None else newest
         if not one.is_closed:
             continue
         if one.recovered is bool(one.received_ns):
@@ -78,9 +79,9 @@ def _in_turn(heard: Sequence[Kline | Gap], closed: dict[int, Candle]) -> Iterabl
             yield f"that of {opened} is told as closed, and is not"
         elif (said := _numbers_told(one)) != (last := _numbers_of(closed[opened], one)):
             yield f"that of {opened} is {last}, and was told as {said}"
-        if newest is not None and not is_marked and (missing := [at for at in order if newest < at < opened]):
+        if not is_marked and (missing := [at for at in order if newest < at < opened]):
             yield f"{len(missing)} are missing, and no Gap says so: {missing[:5]}"
-        newest = opened if newest is None else max(newest, opened)
+        newest = max(newest, opened)
         if not one.recovered:
             is_marked = False
 

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from tests.criteria.tapped import CANCEL, PLACE, Scene, play
 
+from perpwire.api_connector.lifecycle import State
 from perpwire.errors import APIError, RateLimited
 from perpwire.http_message import HttpRequest
 from perpwire.model.incident import RateLimitHit, RateLimitLifted
+from perpwire.model.order import Fill
 from perpwire.simulator.dialect import IncomingRequest
-from perpwire.simulator.faults import Act, Answer
+from perpwire.simulator.faults import Act, Answer, Cut, FillOrder
 from perpwire.venues.base import Lane
 
 DEPTH_WEIGHTS = {5: 2, 100: 5, 500: 10, 1000: 20}
@@ -133,6 +135,26 @@ def test_ban_2_after_a_429_nothing_leaves_for_as_long_as_it_says_and_then_in_ord
             read.cancel()
 
     play(scenario, "binance")
+
+
+def test_ban_2_a_stream_that_is_lost_during_a_ban_of_calls_is_back_before_its_end() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connector.open_account_stream()
+        order = await resting(scene)
+        scene.host.faults.add(Act(do="ban", args={"seconds": "600"}))
+        with pytest.raises(RateLimited):
+            await depth(scene, 5)
+        scene.host.faults.add(Cut())
+        await scene.sleep(20)
+        assert set(scene.connector.states.values()) == {State.LIVE}
+        heard: list[Fill] = []
+        scene.connector.on(Fill, heard.append)
+        scene.host.faults.add(FillOrder())
+        await scene.sleep(5)
+        assert [fill.order_id for fill in heard] == [order.order_id]
+        assert scene.connector.banned_until_ms is not None
+
+    play(scenario, "bybit")
 
 
 @pytest.mark.parametrize("venue", ["binance", "bybit"])

@@ -76,6 +76,10 @@ def test_reasons_are_told_in_both_languages_and_the_words_of_others_as_they_are(
     ]
     (unsaid,) = missing(replace(whole, venues=(replace(venue, is_up=False),)))
     assert unsaid.said == {"en": "", "ko": ""}
+    first, *others = venue.connections
+    for one in (replace(first, state="waiting"), replace(first, not_live=("waiting",))):
+        (name,) = missing(replace(whole, venues=(replace(venue, connections=(one, *others)),)))
+        assert name.said == {"en": "waiting", "ko": "waiting"}  # nobody's words: not quoted
 
 
 Trouble = Callable[[Host], None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from contextlib import suppress
 
 from perpwire.api_connector.account_watch import AccountWatch
 from perpwire.api_connector.clock_sync import ClockSync
@@ -18,7 +19,7 @@ from perpwire.api_connector.websocket_manager import WebSocketManager
 from perpwire.clock import Clock
 from perpwire.credentials import Credentials
 from perpwire.data_processor.account_state import AccountState
-from perpwire.errors import AuthenticationFailed
+from perpwire.errors import AuthenticationFailed, RateLimited
 from perpwire.model.account import AccountEvent, Balance, Position
 from perpwire.model.incident import Incident, StreamStale
 from perpwire.model.market import Event
@@ -223,8 +224,10 @@ class PrivateStream:
         if self._token is not None:
             key = await self._token.create()
         elif self._was_live:
-            # A login is refused for a clock that has moved.
-            await self._requests.measure_clock()
+            # A login is refused for a clock that has moved. A ban of HTTP calls does not concern sockets: what is known
+            # of the clock does, while it lasts.
+            with suppress(RateLimited):
+                await self._requests.measure_clock()
         return self._venue.stream_url(self._hosts, self._venue.private_route, key)
 
     def _on_state(self, connection: str, live: bool) -> None:

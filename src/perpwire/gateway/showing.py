@@ -107,7 +107,8 @@ def missing(snapshot: Snapshot) -> Iterator[Missing]:
 
 def _missing(venue: VenueSnapshot) -> Iterator[Missing]:
     def one(kind: str, what: str, why: str) -> Missing:
-        said = {language: reason(language_of(language), why) if why else "" for language in LANGUAGES}
+        is_name = not why or kind in ("connection", "topics")  # of a state, or of topics: no reason
+        said = {language: why if is_name else reason(language_of(language), why) for language in LANGUAGES}
         return Missing(name=venue.name, kind=kind, what=what, why=why, said=said)
 
     for step, why in venue.missing.items():

@@ -62,6 +62,10 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     assert said.stdout == ""
     assert "other.toml: page.prot is not known: did you mean 'port'?" in said.stderr
     assert len(said.stderr.splitlines()) == 1
+    for verb in (("config", "check"), ("serve",)):
+        told = run(*verb, "--config", "other.toml", "--json")
+        assert told.exit_code == 2
+        assert json.loads(told.stderr)["reason"] == "other.toml: page.prot is not known: did you mean 'port'?"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from typing import Any
@@ -42,6 +43,16 @@ def test_a_mistake_of_usage_is_one_line_with_the_way_to_the_help_page(
 ) -> None:
     assert code_of(monkeypatch, typer.BadParameter("no such\nthing [x]")) == MISTAKEN
     assert capsys.readouterr().err == "error: Invalid value: no such thing [x]; see perpwire --help\n"
+
+
+def test_for_programs_a_mistake_of_usage_is_an_object(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["perpwire", "account", "--json", "--venue", "nope"])
+    assert code_of(monkeypatch, typer.BadParameter("no venue 'nope'")) == MISTAKEN
+    assert json.loads(capsys.readouterr().err) == {
+        "error": "BadParameter", "reason": "Invalid value: no venue 'nope'", "advice": "see perpwire --help",
+    }  # fmt: skip
 
 
 def test_without_its_extra_the_command_says_what_to_install() -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from perpwire.cli.questions import ask, unseen
-from perpwire.cli.running import MISTAKEN, console, fail
+from perpwire.cli.running import MISTAKEN, console, fail, say
 from perpwire.config import keys as key_store
 from perpwire.config.example import example
 from perpwire.config.loading import DEFAULT, FILE, Loaded, Tables, explained, load
@@ -33,14 +33,6 @@ TABLE_FROM = 110
 Env = Annotated[str, typer.Option(help="live, testnet or demo.")]
 
 
-def loaded(path: Path | None) -> Loaded:
-    """For every verb: the settings, or one line that says what is wrong with them and exit code 2."""
-    try:
-        return load(path)
-    except BadInput as error:
-        fail(f"{error.reason} ({error.advice})" if error.code != "BAD_SETTING" else error.reason, MISTAKEN)
-
-
 @config.command()
 def check(
     config: Config = None,
@@ -49,8 +41,14 @@ def check(
 ) -> None:
     """Every setting: its value and default, where it comes from, what it means and the variable that sets it. Exit
     code 2 where something is wrong with it, or `perpwire serve` would refuse it, and then what."""
-    found = loaded(config)
-    _try_out(found)
+    try:
+        found = load(config)
+        _try_out(found)
+    except BadInput as error:
+        if as_json:
+            say(error, as_json=True)
+            raise typer.Exit(MISTAKEN) from None
+        fail(f"{error.reason} ({error.advice})" if error.advice != error.default_advice else error.reason, MISTAKEN)
     rows = [row for row in explained(found, _tables()) if not changed or row.value != row.default]
     if as_json:
         for row in rows:
@@ -97,7 +95,7 @@ def _try_out(found: Loaded) -> None:
             check_url(redis.url.reveal())
     except BadInput as error:
         where = "" if found.file is None else f"{found.file.name}: "
-        fail(f"{where}{error.reason}" + (f" ({error.advice})" if error.code != "BAD_ALERTS" else ""), MISTAKEN)
+        raise BadInput(f"{where}{error.reason}", code=error.code, advice=error.advice) from None
 
 
 @config.command()

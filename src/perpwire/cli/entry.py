@@ -14,7 +14,7 @@ def main() -> None:
         import typer
 
         from perpwire.cli.main import app
-        from perpwire.cli.running import MISTAKEN, say_error
+        from perpwire.cli.running import MISTAKEN, say_as_object, say_error
     except ModuleNotFoundError as error:
         if error.name not in ("typer", "rich"):
             raise
@@ -31,7 +31,10 @@ def main() -> None:
             raise
         help_page = f"see {context.command_path} --help" if context else "see perpwire --help"
         # With no arguments at all the message is the help page itself, and has been printed.
-        if text := words().strip().rstrip("."):
+        text = words().strip().rstrip(".")
+        if text and "--json" in sys.argv:
+            say_as_object({"error": type(error).__name__, "reason": text, "advice": help_page})
+        elif text:
             say_error(f"{text}; {help_page}")
         code = MISTAKEN
     leave(code)

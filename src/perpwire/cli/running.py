@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
@@ -101,6 +101,11 @@ def say(error: Exception, *, as_json: bool = False) -> None:
         }
     if isinstance(error, OutcomeUnknown):
         told["client_order_id"] = error.client_order_id
+    say_as_object(told)
+
+
+def say_as_object(told: Mapping[str, Any]) -> None:
+    """An error for programs, on one line of the standard error."""
     errors.out(msgspec.json.encode(told).decode(), highlight=False)
 
 

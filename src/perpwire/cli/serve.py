@@ -53,9 +53,9 @@ def serve(
     import perpwire.gateway.gateway  # noqa: F401
     from perpwire.cli.connecting import plan
 
-    with telling():
+    with telling(as_json=as_json):
         made = plan(venue, env, url, config)
-    run(_serve(made, host=host, port=port, as_json=as_json), ended_by_signal=0)
+    run(_serve(made, host=host, port=port, as_json=as_json), ended_by_signal=0, as_json=as_json)
 
 
 async def _serve(made: Plan, *, host: str | None, port: int | None, as_json: bool) -> None:

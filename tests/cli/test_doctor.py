@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import json
+import re
 import socket
 import time
 import urllib.request
@@ -12,13 +14,16 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from tests.transport.peers import certified
 from typer.testing import CliRunner
 
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.cli.checks import Check, Mark
+from perpwire.cli.connecting import Target
 from perpwire.cli.connector_checks import connector_checks
 from perpwire.cli.doctor import examine, redacted
+from perpwire.cli.doctor_lines import Lines
 from perpwire.cli.main import app
 from perpwire.cli.network_checks import doors, network_checks
 from perpwire.clock import SystemClock
@@ -407,3 +412,20 @@ def test_addresses_do_not_stand_in_the_report() -> None:
 def test_a_report_that_can_not_be_written_is_told_before_anything_is_looked_at(tmp_path: Path) -> None:
     code, out = run("--venue", "bybit", "--url", "http://127.0.0.1:1", "--out", str(tmp_path / "no" / "report.json"))
     assert (code, out) == (1, "")
+
+
+@pytest.mark.parametrize("width", [120, 80, 40])
+def test_on_a_terminal_what_is_told_of_a_check_is_folded_beside_or_below_its_name(width: int) -> None:
+    target = Target("bybit", "sim", None)
+    found = "this machine's clock is 9000 ms behind the venue's, and the venue takes no stamp that is so old"
+    mend = "Set this machine's clock by its time service (NTP), and look what sets it back again."
+    out = io.StringIO()
+    with Lines(Console(width=width, file=out, force_terminal=True, no_color=True), is_silent=False) as lines:
+        lines.tell(target, "here", Check(name="clock", mark=Mark.WRONG, found=found, mend=mend))
+    text = re.sub(r"\x1b\[\d*m", "", out.getvalue())
+    told = [line.rstrip() for line in text.splitlines()[2:-2]]
+    assert max(map(len, told)) <= width
+    assert re.match(r"wrong +clock", told[0])
+    indent = told[0].index("this") if width > 40 else 2
+    assert all(line[:indent].isspace() and not line[indent].isspace() for line in told[1:])
+    assert " ".join(" ".join(told).split()).endswith(f"{found} to mend: {mend}")

@@ -6,9 +6,10 @@ from collections import Counter
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.status import Status
+from rich.table import Table
 from rich.text import Text
 
 from perpwire.cli.checks import Check, Mark
@@ -18,6 +19,8 @@ from perpwire.cli.running import errors
 STYLES = {Mark.OK: "green", Mark.WARNING: "yellow", Mark.WRONG: "bold red", Mark.SKIPPED: "dim"}
 WIDTH = max(map(len, Mark))
 NAME_WIDTH = 18
+LEAST_BESIDE = 40
+"""Columns of a terminal that must be left for what is told of a check, for it to stand beside its name."""
 
 
 class Lines:
@@ -53,12 +56,21 @@ class Lines:
             where = "an embedded exchange of this command's own" if target.is_fleeting else address
             self._console.print(Text(f"\n{what}{where}", style="bold"), highlight=False, soft_wrap=True)
         mark = Text(f"{check.mark:<{WIDTH}}", style=STYLES[check.mark])
-        line = Text.assemble(mark, "  ", (f"{check.name:<{NAME_WIDTH}}", "bold"), "  ", check.found)
-        self._console.print(line, highlight=False, soft_wrap=not self._console.is_terminal)
-        if check.mend and check.mark is not Mark.OK:
-            mend = Text.assemble(("to mend: ", "italic"), check.mend)
-            indent = WIDTH + 2
-            if self._console.is_terminal:
-                self._console.print(Padding(mend, (0, 0, 0, indent)), highlight=False)
-            else:
-                self._console.print(Text(" " * indent) + mend, highlight=False, soft_wrap=True)
+        head = Text.assemble(mark, "  ", (f"{check.name:<{NAME_WIDTH}}", "bold"))
+        mends = check.mend and check.mark is not Mark.OK
+        told = [Text(check.found), *([Text.assemble(("to mend: ", "italic"), check.mend)] if mends else [])]
+        if self._console.is_terminal:
+            self._console.print(self._folded(head, told), highlight=False)
+            return
+        self._console.print(Text("  ").join([head, told[0]]), highlight=False, soft_wrap=True)
+        for text in told[1:]:
+            self._console.print(Text(" " * (WIDTH + 2)) + text, highlight=False, soft_wrap=True)
+
+    def _folded(self, head: Text, told: list[Text]) -> RenderableType:
+        """What is told stands beside the head, and its further lines below it; on a narrow terminal under the head."""
+        if self._console.width < head.cell_len + LEAST_BESIDE:
+            return Group(head, *(Padding(text, (0, 0, 0, 2)) for text in told))
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(no_wrap=True)
+        grid.add_row(head, Group(*told))
+        return grid

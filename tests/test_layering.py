@@ -21,6 +21,7 @@ FOUNDATION = (
     "perpwire.entropy",
     "perpwire.http_message",
     "perpwire.model",
+    "perpwire.raised",
     "perpwire.signer",
     "perpwire.words",
 )
@@ -33,6 +34,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "perpwire.signer": ("perpwire.errors",),
     "perpwire.entropy": (),
     "perpwire.http_message": (),
+    "perpwire.raised": (),
     "perpwire.model": ("perpwire.errors", "perpwire.words"),
     "perpwire.words": (),
     "perpwire.venues": (*FOUNDATION, "perpwire.venues.base"),

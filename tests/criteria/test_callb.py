@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -22,7 +24,7 @@ from perpwire.model.market import BookTicker, Event, MarkPrice, Trade
 from perpwire.model.order import Fill
 from perpwire.scenarios.invariants import ON_PURPOSE
 from perpwire.scenarios.run import Run
-from perpwire.simulator.faults import Delay, DropMessage
+from perpwire.simulator.faults import Cut, Delay, DropMessage, Refuse
 
 
 @pytest.mark.slow
@@ -74,6 +76,55 @@ def test_callb_1_the_connection_stays_and_the_others_lose_nothing(venue: str) ->
         run.check(not any(isinstance(one, ConnectionLost) for one in run.incidents), "a connection was lost")
 
     assert played(scenario, venue).problems == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_callb_2_handlers_of_all_sorts_that_look_at_their_own_cancelled_task_end_no_stream(
+    venue: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    called, heard = Counter[str](), Counter[str]()
+
+    async def scenario(scene: Scene) -> None:
+        connector = scene.connector
+        own: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        own.cancel()
+
+        def looks(name: str) -> Callable[..., Any]:
+            def handler(*_: object) -> Any:
+                called.update([name])
+                return own.result()
+
+            return handler
+
+        connector.on_incident(looks("incidents"))
+        connector.streams.on_state(looks("states"))
+        connector.streams.on_topic(looks("topics"))
+        connector.streams.on_raw(looks("raw frames"))
+        connector.on(Trade, looks("a kind"))
+        connector.streams.watch(Trade, where=looks("a condition"))
+        connector.on(Trade, lambda _: heard.update(["trade"]))
+        connector.on(Fill, lambda _: heard.update(["fill"]))
+        await connector.open_account_stream()
+        await connector.subscribe((Trade, BookTicker), ("BTCUSDT",))
+        book = await connector.open_book("BTCUSDT")
+        book.on_change(looks("a book"))
+        await scene.sleep(5)
+        scene.host.faults.add(Cut())
+        scene.host.faults.add(Refuse(seconds=3.0))
+        await scene.sleep(20)
+        heard.clear()
+        await connector.place_order("BTCUSDT", "BUY", "0.01")
+        await scene.sleep(5)
+        assert heard["trade"] > 5
+        assert heard["fill"] == 1
+        assert {state.name for state in connector.states.values()} == {"LIVE"}
+        assert book.is_in_sync
+        assert connector.is_account_stream_live
+
+    caplog.set_level(logging.CRITICAL)
+    tapped.play(scenario, venue, rate=5.0)
+    assert called.keys() >= {"incidents", "states", "raw frames", "a kind", "a condition", "a book"}
 
 
 @pytest.mark.parametrize("venue", VENUES)
@@ -147,8 +198,9 @@ KEPT = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("how", ["raises", "is cancelled"])
 def test_callb_2_any_task_that_dies_is_told_of_and_runs_again_and_all_is_as_before(
-    venue: str, caplog: pytest.LogCaptureFixture
+    how: str, venue: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each of them in turn, where it waits just then. A task that nobody has thought of here fails the test."""
 
@@ -167,11 +219,11 @@ def test_callb_2_any_task_that_dies_is_told_of_and_runs_again_and_all_is_as_befo
             for name in sorted(names):
                 told.clear()
                 (task,) = [one for one in ours() if one.get_name().strip() == name]
-                assert kill(task), f"{name} waits for {task!r}"
+                assert kill(task, by_cancelling=how == "is cancelled"), f"{name} waits for {task!r}"
                 await scene.sleep(1.0)
                 assert [one for one in told if BY_FORCE in one.detail], f"nobody was told of {name}: {told}"
                 assert name in {one.get_name().strip() for one in ours()}, f"{name} is gone"
-                await scene.sleep(40)
+                await scene.sleep(15)
                 assert {state.name for state in connector.states.values()} == {"LIVE"}, name
                 assert connector.is_account_stream_live, name
                 assert connector.is_trade_socket_live, name
@@ -186,6 +238,27 @@ def test_callb_2_any_task_that_dies_is_told_of_and_runs_again_and_all_is_as_befo
 
     caplog.set_level(logging.CRITICAL)
     tapped.play(scenario, venue, rate=3.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_callb_2_a_connection_whose_task_somebody_cancels_is_said_to_be_lost(
+    venue: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(scene: Scene) -> None:
+        book = await scene.connector.open_book("BTCUSDT")
+        (task,) = ours(f"perpwire {venue}/public")
+        task.cancel()
+        await scene.sleep(1.0)
+        assert not book.is_in_sync
+        assert scene.connector.states[f"{venue}/public"].name == "WAITING"
+        lost = [one.connection for one in scene.incidents if isinstance(one, ConnectionLost)]
+        assert lost == [f"{venue}/public"]
+        assert ours(f"perpwire {venue}/public") == []  # whom it is meant for it ends
+        assert scene.of(TaskFailed) == []
+
+    caplog.set_level(logging.CRITICAL)
+    tapped.play(scenario, venue, rate=5.0)
 
 
 @pytest.mark.slow

@@ -44,6 +44,25 @@ def test_a_lost_and_recovered_connection_is_told_as_both(clock: ManualClock, sin
     ]
 
 
+def test_rules_and_sinks_that_look_at_their_own_cancelled_task_reach_nobody(
+    clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(FlakySink):
+        async def close(self) -> None:
+            raise asyncio.CancelledError
+
+    def rules(incident: Incident) -> Alert | None:
+        raise asyncio.CancelledError
+
+    async def main() -> Notifier:
+        async with Notifier([Broken(clock)], clock, rules=rules) as notifier:
+            notifier.on_incident(lost())
+        return notifier
+
+    assert clock.run(main()).stats().failed_incidents == 1
+    assert "could not be closed (CancelledError)" in caplog.text
+
+
 def test_a_recovery_is_not_told_where_the_problem_was_not(clock: ManualClock, sink: FlakySink) -> None:
     async def story(notifier: Notifier) -> None:
         notifier.on_incident(failing(attempts=1))

@@ -235,7 +235,7 @@ class BookKeeper:
             whole = kept_up(lambda: self._renew(kept), name, self._venue.name, self._clock, self._on_incident)
             kept.fetching = asyncio.get_running_loop().create_task(whole, name=f"perpwire book {symbol}")
 
-        def failed(handler: Callable[[LocalBook], None], error: Exception) -> None:
+        def failed(handler: Callable[[LocalBook], None], error: BaseException) -> None:
             name = getattr(handler, "__qualname__", type(handler).__name__)
             self._on_incident(
                 HandlerFailed(

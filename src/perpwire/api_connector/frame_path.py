@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from perpwire.clock import Clock
 from perpwire.errors import BadInput
 from perpwire.model.incident import FrameGarbled, HandlerFailed, Incident
 from perpwire.model.market import Event, Unknown, kind_of
+from perpwire.raised import RAISED
 
 log = logging.getLogger("perpwire.api_connector")
 
@@ -195,7 +195,7 @@ class FramePath:
         if tap is not None:
             try:
                 tap(connection, frame, received_ns)
-            except Exception:
+            except RAISED:
                 self._tap_failed += 1
                 if is_told(self._tap_failed):
                     log.exception("the tap failed (times: %d)", self._tap_failed)
@@ -267,9 +267,7 @@ class FramePath:
                 if made is not None and inspect.iscoroutine(made):
                     made.close()
                     raise TypeError("it made a coroutine, which nobody awaits")
-            except (Exception, asyncio.CancelledError) as error:
-                # Nothing cancels a plain function: it looked at a task or future of its own that was cancelled. What
-                # ends the program (KeyboardInterrupt, SystemExit) passes.
+            except RAISED as error:
                 self._failed(listener, event, error)
             ended_ns = self._time_ns()
             took_ns = ended_ns - now_ns

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable
 from typing import Generic, ParamSpec
 
+from perpwire.raised import RAISED
+
 log = logging.getLogger("perpwire.api_connector")
 
 P = ParamSpec("P")
@@ -44,7 +46,7 @@ class Handlers(Generic[P]):
         for handler in tuple(self._handlers):
             try:
                 handler(*what, **more)
-            except Exception:
+            except RAISED:
                 log.exception("a handler of %s failed on %s", self._of, ", ".join(_named(one) for one in what))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from perpwire.clock import Clock
 from perpwire.model.incident import Incident, TaskFailed
+from perpwire.raised import RAISED, failure_of, is_our_end
 
 AGAIN_S = 0.8
 """Less than a second: CALLB-2."""
@@ -21,7 +22,9 @@ async def kept_up(work: Work, name: str, venue: str, clock: Clock, on_incident: 
     while True:
         try:
             return await work()
-        except Exception as error:
+        except RAISED as error:
+            if is_our_end(error):
+                raise
             tell_failed(error, name, venue, clock, on_incident)
             await clock.sleep(AGAIN_S)
 
@@ -32,14 +35,14 @@ def told_of(
     """Where `task` fails, say so: nobody waits for it who would hear."""
 
     def ended(task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+        if isinstance(error := failure_of(task), RAISED):
             tell_failed(error, name, venue, clock, on_incident, renewed=False)
 
     task.add_done_callback(ended)
 
 
 def tell_failed(
-    error: Exception,
+    error: BaseException,
     name: str,
     venue: str,
     clock: Clock,

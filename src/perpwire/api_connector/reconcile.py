@@ -17,6 +17,7 @@ from perpwire.clock import Clock
 from perpwire.data_processor.order_tracker import Evidence, Key, OrderTracker
 from perpwire.errors import APIError, Garbled, NotSent, OutcomeUnknown, UnknownOrder
 from perpwire.model.order import Fill, Order, OrderRequest, OrderStatus, OrderType, TimeInForce
+from perpwire.raised import failure_of
 from perpwire.venues.base import Venue
 
 MARGIN_MS = 2000
@@ -144,7 +145,7 @@ class Resolution:
 
     def _asked(self, asking: asyncio.Task[None]) -> None:
         """A search that failed in a way of its own must not leave its caller waiting."""
-        if not asking.cancelled() and (error := asking.exception()) is not None:
+        if (error := failure_of(asking)) is not None:
             self._end(self._unknown(f"asking for it failed: {type(error).__name__}: {error}", None))
 
     def _unknown(self, why: str, code: str | None) -> OutcomeUnknown:

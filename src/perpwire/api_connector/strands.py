@@ -18,6 +18,7 @@ from perpwire.api_connector.gap_telling import GapTeller
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.clock import Clock
 from perpwire.model.market import Event
+from perpwire.raised import RAISED, is_our_end
 from perpwire.venues.base import Venue
 
 E = TypeVar("E", bound=Event)
@@ -180,8 +181,9 @@ class Mending(ABC, Generic[S, E]):
     async def _mend(self, strand: S, hole: Hole) -> None:
         try:
             await self._read(strand, hole)
-        except Exception:  # whatever it is, there is a hole
-            self._tell_missing(strand, hole)
+        except RAISED as error:  # whatever it is, there is a hole
+            if not is_our_end(error):
+                self._tell_missing(strand, hole)
             raise
         finally:
             strand.mended = None

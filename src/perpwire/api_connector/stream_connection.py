@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from perpwire.api_connector.chorus import Chorus
 from perpwire.api_connector.connect_gate import ConnectGate
 from perpwire.api_connector.frame_path import FramePath
-from perpwire.api_connector.kept_up import tell_failed
+from perpwire.api_connector.kept_up import kept_up, tell_failed
 from perpwire.api_connector.lifecycle import State, TopicState, best_of
 from perpwire.api_connector.quiet_topics import OnSilent, OnTopic, QuietTopics
 from perpwire.api_connector.retry import is_refused_key, is_told
@@ -176,7 +176,17 @@ class StreamConnection:
             self._subscriptions.ask(new, tuple(self._live))
 
     def _begin(self, line: StreamLine) -> None:
-        self._tasks.append(asyncio.create_task(line.run(), name=f"perpwire {self.name}"))
+        name = f"the sockets of {self.name}"
+        whole = kept_up(lambda: self._run(line), name, self.venue.name, self._clock, self._on_incident)
+        self._tasks.append(asyncio.create_task(whole, name=f"perpwire {self.name}"))
+
+    async def _run(self, line: StreamLine) -> None:
+        try:
+            await line.run()
+        except BaseException as error:
+            if not self._is_closed:
+                line.cut(f"its task ended: {type(error).__name__}")
+            raise
 
     async def answered(self, topics: Iterable[str]) -> None:
         """Returns once the venue has acknowledged them, whoever wanted them first, or, while a lost socket is being
@@ -356,7 +366,7 @@ class StreamConnection:
             self._tell(kind, reason, attempts=failures)
         return True
 
-    def unforeseen(self, error: Exception) -> None:
+    def unforeseen(self, error: BaseException) -> None:
         """See stream_line.Owner."""
         tell_failed(error, f"a socket of {self.name}", self.venue.name, self._clock, self._on_incident)
 

@@ -19,6 +19,7 @@ from perpwire.api_connector.connect_gate import ConnectGate
 from perpwire.api_connector.consumers import Consumers
 from perpwire.api_connector.frame_path import FramePath
 from perpwire.api_connector.handlers import Handlers
+from perpwire.api_connector.kept_up import told_of
 from perpwire.api_connector.lifecycle import TopicState
 from perpwire.api_connector.route_search import LOOK_S, RouteSearch
 from perpwire.api_connector.stream_arguments import check_count, check_one_of, check_seconds
@@ -253,6 +254,7 @@ class StreamGroups:
         task = asyncio.get_running_loop().create_task(self._end(venue, unwanted), name="perpwire release")
         self._releasing.add(task)
         task.add_done_callback(self._releasing.discard)
+        told_of(task, "the ending of streams that nobody wants", venue.name, self._clock, self._tell)
         return task
 
     async def _end(self, venue: Venue, topics: Iterable[Topic]) -> None:

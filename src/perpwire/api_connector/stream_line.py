@@ -14,6 +14,7 @@ from perpwire.api_connector.topic_watch import Verdict
 from perpwire.clock import Clock
 from perpwire.data_processor.seam import LATE_S
 from perpwire.errors import APIError
+from perpwire.raised import RAISED, is_our_end
 from perpwire.transport.base import TransportFailed
 
 log = logging.getLogger("perpwire.api_connector")
@@ -74,7 +75,7 @@ class Owner(Protocol):
         """A try was in vain. False: there is to be no other."""
         ...
 
-    def unforeseen(self, error: Exception) -> None:
+    def unforeseen(self, error: BaseException) -> None:
         """It ended a socket; nobody foresaw it."""
         ...
 
@@ -157,6 +158,17 @@ class StreamLine:
         if self.socket is not None:
             self.socket.close()
 
+    def cut(self, reason: str) -> None:
+        """`run` has ended, and nobody wanted that: nothing that it had goes on unwatched."""
+        heir, self._heir = self._heir, None
+        if heir is not None and not heir.cancel() and not heir.cancelled() and not heir.exception():
+            successor = heir.result()
+            if successor is not None:
+                self._put_away(successor, reason)
+        if self.socket is not None:
+            self.socket.end(reason)
+            self._owner.is_lost(self.socket, reason)
+
     def replace_soon(self, why: str) -> None:
         """The venue says that the socket will end: have a successor ready."""
         self._leave = why
@@ -231,18 +243,20 @@ class StreamLine:
             if await self._proves_itself(heir, old, free):
                 return heir
             reason = "it hears less than the one before it"
-        except Exception as error:
+        except RAISED as error:
+            if is_our_end(error):
+                self._put_away(heir, "not wanted any more")
+                raise
             reason = self._reason(error)
-        except asyncio.CancelledError:
-            heir.end("not wanted any more")
-            self._owner.discard(heir)
-            raise
         log.info("the successor of %s is given up: %s", old.name, reason)
         self._in_vain += 1
         self._not_before_s = self._now_s() + reconnect_pause_s(self._in_vain, self._rng)
+        self._put_away(heir, reason)
+        return None
+
+    def _put_away(self, heir: StreamSocket, reason: str) -> None:
         heir.end(reason)
         self._owner.discard(heir)
-        return None
 
     async def _proves_itself(self, heir: StreamSocket, old: StreamSocket, free: Collection[str]) -> bool:
         began_s = self._now_s()
@@ -302,7 +316,7 @@ class StreamLine:
     def _now_s(self) -> float:
         return self._clock.monotonic_ns() / 1e9
 
-    def _reason(self, error: Exception) -> str:
+    def _reason(self, error: BaseException) -> str:
         if isinstance(error, TransportFailed | APIError):
             return error.reason
         if isinstance(error, TimeoutError):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from perpwire.api_connector.stream_socket import StreamSocket
 from perpwire.errors import NotSent, StreamRefused
+from perpwire.raised import RAISED, is_our_end
 from perpwire.transport.base import TransportFailed
 from perpwire.venues.base import Feed, Topic, Venue
 
@@ -78,7 +79,9 @@ class Subscriptions:
             try:
                 await asyncio.gather(*(self.add_to(socket, topics) for socket in sockets))
                 answer.set_result(None)
-            except Exception as error:
+            except RAISED as error:
+                if is_our_end(error):
+                    raise
                 answer.set_exception(error)
             finally:
                 for topic in topics:

@@ -27,6 +27,7 @@ from perpwire.model.incident import (
     Incident,
     LoginRefused,
 )
+from perpwire.raised import RAISED, is_our_end
 from perpwire.transport.base import SocketTransport, TransportFailed
 from perpwire.venues.base import Costs, Endpoint, Hosts, Params, Venue
 
@@ -188,7 +189,9 @@ class TradeRoute:
             except (TransportFailed, APIError, TimeoutError) as error:
                 refused = is_refused_key(error)
                 reason = str(error) if refused else getattr(error, "reason", "") or "no answer in time"
-            except Exception as error:  # whatever it is, the socket must not stay away by it
+            except RAISED as error:  # whatever it is, the socket must not stay away by it
+                if is_our_end(error):
+                    raise
                 tell_failed(error, f"the socket {self.name}", self._venue.name, self.clock, self._on_incident)
                 reason = f"{type(error).__name__}: {error}"
                 if self._line is not None:

@@ -37,7 +37,7 @@ class BookSync:
         changed: Callable[[bool, str], None],
         depth: int | None = None,
         limit: int | None = None,
-        failed: Callable[[ChangeHandler, Exception], None] | None = None,
+        failed: Callable[[ChangeHandler, BaseException], None] | None = None,
     ) -> None:
         self.book = LocalBook(symbol, failed)
         self._limit = limit

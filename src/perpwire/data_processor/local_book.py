@@ -11,6 +11,7 @@ from perpwire.data_processor.order_book import OrderBook
 from perpwire.errors import BadInput, BeyondHorizon, BookNotInSync
 from perpwire.model.market import Level
 from perpwire.model.order import Side
+from perpwire.raised import RAISED
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class LocalBook:
         rebuilds: How often it had to be built again.
     """
 
-    def __init__(self, symbol: str, failed: Callable[[ChangeHandler, Exception], None] | None = None) -> None:
+    def __init__(self, symbol: str, failed: Callable[[ChangeHandler, BaseException], None] | None = None) -> None:
         self.symbol = symbol
         self.update_id = 0
         self.sequence = 0
@@ -77,7 +78,7 @@ class LocalBook:
         for handler in self._handlers:
             try:
                 handler(self)
-            except Exception as error:
+            except RAISED as error:
                 if self._failed is not None:
                     self._failed(handler, error)
                 else:

@@ -22,6 +22,7 @@ from perpwire.errors import PerpwireError
 from perpwire.model.incident import Incident, SetUpDone, SetUpFailing
 from perpwire.model.market import Kline
 from perpwire.monitoring.reading import WORDS
+from perpwire.raised import RAISED, is_our_end
 
 log = logging.getLogger("perpwire.gateway")
 
@@ -98,7 +99,9 @@ class Following:
             except PerpwireError as error:
                 refusals = refusals + 1 if is_refused_key(error) else 0
                 why = str(error)[:WORDS]
-            except Exception as error:
+            except RAISED as error:
+                if is_our_end(error):
+                    raise
                 refusals, why = 0, f"{type(error).__name__} (see the log)"
                 if is_told(failures + 1):
                     log.exception("%s: %s failed in a way that was not foreseen", self._venue, step.name)

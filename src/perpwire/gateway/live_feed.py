@@ -18,6 +18,7 @@ from aiohttp import web
 from perpwire.clock import Clock
 from perpwire.gateway.assets import takes_gzip
 from perpwire.gateway.showing import About, Shown
+from perpwire.raised import RAISED
 
 log = logging.getLogger("perpwire.gateway")
 
@@ -79,7 +80,7 @@ class LiveFeed:
             if self._visitors:
                 try:
                     self._message = _message("snapshot", self._shown.now())
-                except Exception:  # a page that stands still says so by itself; it must not end for ever
+                except RAISED:  # a page that stands still says so by itself; it must not end for ever
                     log.exception("the page's look failed")
                 else:
                     look, self._look = self._look, asyncio.Event()

@@ -18,6 +18,7 @@ from perpwire.monitoring.bars import bars
 from perpwire.monitoring.observed import LOOK_S, Observed
 from perpwire.monitoring.reading import snapshot_of
 from perpwire.monitoring.snapshot import FanoutSnapshot, History, SeenIncident, Snapshot, Words
+from perpwire.raised import RAISED
 from perpwire.words.said import LANGUAGES, UNSAID, facts_of, sentence, text_of, title
 
 log = logging.getLogger("perpwire.monitoring")
@@ -100,7 +101,7 @@ class Observer:
         for one in tuple(self._observed.values()):
             try:
                 one.look()
-            except Exception:
+            except RAISED:
                 log.exception("%s could not be looked at", one.name)
 
     # --- what -----------------------------------------------------------------------------------------------------

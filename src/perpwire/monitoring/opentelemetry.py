@@ -16,6 +16,7 @@ from perpwire.clock import Clock, Every
 from perpwire.errors import BadInput
 from perpwire.monitoring.observer import Observer
 from perpwire.monitoring.prometheus import BUCKETS_S, METRICS, histograms, values
+from perpwire.raised import RAISED
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
@@ -96,7 +97,7 @@ class _Written:
             for name, labels, value in _measured(self._observer):
                 page.setdefault(name, []).append((labels, value))
             self.page = page
-        except Exception:
+        except RAISED:
             self.page = {}  # rather nothing than what was true a while ago
             log.exception("metrics could not be read")
 

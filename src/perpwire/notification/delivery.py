@@ -12,6 +12,7 @@ from perpwire.notification.alert import Alert, Severity
 from perpwire.notification.outlet import Outlet
 from perpwire.notification.sinks import Sink, SinkFailed
 from perpwire.notification.spool import Spool
+from perpwire.raised import RAISED, is_our_end
 
 _log = logging.getLogger("perpwire.notification")
 
@@ -192,7 +193,12 @@ class Delivery:
         else:
             self._kept += len(self._queue)
         self._queue.clear()
-        await self._sink.close()
+        try:
+            await self._sink.close()
+        except RAISED as error:
+            if is_our_end(error):
+                raise
+            _log.warning("alert sink %s could not be closed (%s)", self.name, type(error).__name__)
 
     def stats(self) -> SinkStats:
         return SinkStats(
@@ -235,10 +241,9 @@ class Delivery:
             self._asked_pause_s = 0.0
             async with asyncio.timeout(self._pacing.attempt_timeout_s):
                 await self._sink.deliver(alert)
-        except (Exception, asyncio.CancelledError) as error:
-            task = asyncio.current_task()
-            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-                raise  # it is us who are to end, not something inside the sink
+        except RAISED as error:
+            if is_our_end(error):
+                raise
             if isinstance(error, SinkFailed):
                 self._asked_pause_s = min(error.retry_after_s, _LONGEST_ASKED_S)
             # Only the class: an error's text may hold the address, which is a secret.

@@ -22,6 +22,7 @@ from perpwire.notification.outlet import Outlet
 from perpwire.notification.rules import Rules
 from perpwire.notification.sinks import Sink
 from perpwire.notification.spool import Spool
+from perpwire.raised import RAISED
 
 INBOX_S = 20.0
 """From one look into the inbox to the next."""
@@ -110,9 +111,9 @@ class Notifier:
                 if self._escalator is not None:
                     self._escalator.note(alert, self._clock.monotonic_ns())
                     self._escalate_later(alert.resolves or alert.key)
-        except Exception:
+        except RAISED:
             self._failed_incidents += 1
-            with contextlib.suppress(Exception):  # not even a logging handler's error may reach the read callback
+            with contextlib.suppress(*RAISED):  # not even a logging handler's error may reach the read callback
                 _log.exception("no alert could be made of an incident of class %s", type(incident).__name__)
 
     async def start(self) -> None:

@@ -212,6 +212,7 @@ def test_a_throttled_socket_delivers_in_order_at_its_pace() -> None:
         await one.clock.sleep(5)
         await say(one, "quick")
         assert len(heard.frames) == 6
+        assert [done for _, done in journal(one)] == ["", "late", "late", "late", "late", ""]  # after 1 s and later
 
     in_world(test)
 

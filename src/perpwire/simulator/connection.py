@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger("perpwire.simulator")
 
 
+THROTTLED_S = 1.0
+"""What a throttled socket sends is late when it waits for longer."""
+
 _PINGS_KEPT = 10
 """So many of the latest pings may still be answered."""
 
@@ -219,6 +222,8 @@ class Connection:
         match self._host.faults.for_outgoing(self.number, self.path, topic, account, text):
             case None:
                 self._pipe.put(parcel)
+                if self._pipe.bytes_per_s is not None and self._pipe.behind_s > THROTTLED_S:
+                    mark(raw, "late")
             case DropMessage():
                 mark(raw, "lost")
             case DelayMessage(seconds=seconds, overtaken=True):

@@ -57,6 +57,11 @@ class Pipe:
         """Whether what is sent now may go straight out."""
         return not self._waiting and not self._aside and self.bytes_per_s is None
 
+    @property
+    def behind_s(self) -> float:
+        """Seconds until all that waits has gone out."""
+        return max(0, self._free_at_ns - self._clock.monotonic_ns()) / 1e9
+
     def put(self, parcel: Parcel, delay_s: float = 0.0, pause_s: float = 0.0) -> None:
         """Send it after so many seconds, and so long after everything that waits."""
         now_ns = self._clock.monotonic_ns()

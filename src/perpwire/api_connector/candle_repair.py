@@ -1,13 +1,18 @@
 """Candles that closed while their stream was away, or that it left out, are read back: delivered in order, once, marked
-`recovered`."""
+`recovered`.
+
+A candle that a list ends with may be an old state of it, whatever the clock says: its last word is the one that has
+another candle behind it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec.structs import force_setattr
+
 from perpwire.api_connector.in_time import in_time
-from perpwire.api_connector.strands import AWAY, Hole, Means, Mending, Strand, recovered
-from perpwire.api_connector.trade_repair import HOLD_S
+from perpwire.api_connector.strands import AWAY, HOLD_S, SETTLED_S, Hole, Means, Mending, Strand, recovered
 from perpwire.errors import APIError
 from perpwire.model.market import Kline, PriceKind
 
@@ -77,25 +82,49 @@ class CandleRepair(Mending[Candles, Kline]):
         if last is None:
             self._tell_missing(candles, hole)
             return
-        question = self._venue.klines(last.symbol, last.interval, last.open_time_ms, None, PriceKind.LAST)
-        rows: tuple[Kline, ...] = ()
-        is_asked = False
-        try:
-            rows = await in_time(self._requests.run(question), HOLD_S, self._clock)
-            is_asked = True
-        except (APIError, TimeoutError) as error:
-            hole.add(f"they can't be read back: {error}")
-        if candles.is_dropped:
-            return
-        closed = [row for row in rows if row.is_closed and row.open_time_ms >= _next_ms(last)]
-        behind = candles.behind()
-        is_whole = is_asked and not (behind and behind[0].open_time_ms > _next_ms(closed[-1] if closed else last))
+        await self._hear(candles, hole, SETTLED_S)
+        closed: list[Kline] = []
+        is_whole = False
+        failure = ""
+        tries = 0
+        while True:
+            behind = candles.behind()
+            if behind and behind[0].open_time_ms <= _next_ms(closed[-1] if closed else last):
+                is_whole = True
+                break
+            asked_ns = self._clock.monotonic_ns()
+            question = self._venue.klines(last.symbol, last.interval, last.open_time_ms, None, PriceKind.LAST)
+            rows: tuple[Kline, ...] = ()
+            try:
+                rows = await in_time(self._requests.run(question), min(HOLD_S, self._left_s(hole)), self._clock)
+            except (APIError, TimeoutError) as error:
+                failure = f"they can't be read back: {error}"
+            if candles.is_dropped:
+                return
+            if rows:
+                closed = [row for row in rows[:-1] if row.open_time_ms >= _next_ms(last)]
+                behind = candles.behind()
+                if (
+                    rows[-1].open_time_ms >= behind[0].open_time_ms
+                    if behind
+                    else self._is_settled(candles, hole, asked_ns)
+                ):
+                    is_whole = True
+                    break
+            tries += 1
+            if not await self._again(hole, tries):
+                break
+        if failure and not is_whole:
+            hole.add(failure)
+        if behind:  # the stream says the others itself
+            closed = [row for row in closed if row.open_time_ms < behind[0].open_time_ms]
         if closed or not is_whole:
             self._tell(candles, hole, is_repaired=is_whole)
         candles.is_sought = bool(behind) or not is_whole
         for row in closed:
             candles.last = row
             candles.heard_ns = self._clock.time_ns()
+            force_setattr(row, "is_closed", True)
             self._frames.pass_on(recovered(row))
 
     def _tell_missing(self, candles: Candles, hole: Hole) -> None:

@@ -1,7 +1,11 @@
 """Events of one stream in their order, with the holes in it.
 
-What comes behind a hole waits for it. Holes are mended one after the other, each read for by itself: a stream that is
-lost again while it is being mended has one more hole behind what came between, and nothing passes it.
+What comes behind a hole waits for it, each event at most HOLD_S. Holes are mended one after the other, each read for by
+itself: a stream that is lost again while it is being mended has one more hole behind what came between, and nothing
+passes it.
+
+What a venue's list does not reach it says nothing about: lists lag behind streams. A list is whole where it leads up to
+what waits, or, while nothing waits, where it was asked for SETTLED_S after the stream was there again.
 """
 
 from __future__ import annotations
@@ -27,6 +31,21 @@ E = TypeVar("E", bound=Event)
 AWAY = "the stream was away"
 """Why there is a hole, where it is not known better."""
 
+HOLD_S = 10.0
+"""Longest that an event waits for what its stream missed."""
+
+SETTLED_S = 10.0
+"""What is so old a venue's lists have: they lag behind its streams by a second or two."""
+
+QUIET_S = 60.0
+"""While nothing has come behind a hole nothing waits for it either, and it can wait for the budget."""
+
+TRIES = 5
+AGAIN_S = 1.0
+"""Before the second question; and so much longer before each further one."""
+
+LOOK_S = 0.25
+
 
 class Hole:
     """Something is, or may be, missing here.
@@ -35,14 +54,18 @@ class Hole:
         since_ns: Arrival of the last event before it, Unix nanoseconds; 0: there was none.
         why: Such as "the connection was lost"; "" before that is known.
         is_over: The stream is there again.
+        begun_ns: Since when it is being read for; monotonic.
+        held_ns: Since when something waits behind it, monotonic; 0: nothing does.
     """
 
-    __slots__ = ("is_over", "since_ns", "why")
+    __slots__ = ("begun_ns", "held_ns", "is_over", "since_ns", "why")
 
     def __init__(self, since_ns: int, why: str = "", *, is_over: bool = False) -> None:
         self.since_ns = since_ns
         self.why = why
         self.is_over = is_over
+        self.begun_ns = 0
+        self.held_ns = 0
 
     def add(self, more: str) -> None:
         """To the reason."""
@@ -57,10 +80,11 @@ class Strand(Generic[E]):
         heard_ns: When something that was read back was last delivered; it bears no arrival of its own.
         waiting: Holes and what came behind them, oldest first; where it is not empty it begins with a hole.
         mended: The hole that is just being read for.
+        held_ns: Since when what is just being handed on has waited, at most, monotonic; 0: it has not.
         is_dropped: Nobody wants it any more.
     """
 
-    __slots__ = ("heard_ns", "is_dropped", "last", "mended", "symbol", "waiting")
+    __slots__ = ("heard_ns", "held_ns", "is_dropped", "last", "mended", "symbol", "waiting")
 
     def __init__(self, symbol: str) -> None:
         self.symbol = symbol
@@ -68,6 +92,7 @@ class Strand(Generic[E]):
         self.heard_ns = 0
         self.waiting: deque[E | Hole] = deque()
         self.mended: Hole | None = None
+        self.held_ns = 0
         self.is_dropped = False
 
     @property
@@ -157,14 +182,18 @@ class Mending(ABC, Generic[S, E]):
         """An event that came while there is a hole before it."""
         newest = strand.waiting[-1]
         strand.waiting.append(event)
-        if isinstance(newest, Hole) and not newest.is_over:
-            newest.is_over = True  # it speaks
-            self._see_to(strand)
+        if isinstance(newest, Hole):
+            newest.held_ns = self._clock.monotonic_ns()
+            if not newest.is_over:
+                newest.is_over = True  # it speaks
+                self._see_to(strand)
 
     def tear(self, strand: S, event: E, why: str) -> None:
         """There is a hole right before this one."""
+        hole = Hole(strand.told_ns, why, is_over=True)
+        hole.held_ns = strand.held_ns or self._clock.monotonic_ns()
         strand.waiting.appendleft(event)
-        strand.waiting.appendleft(Hole(strand.told_ns, why, is_over=True))
+        strand.waiting.appendleft(hole)
         self._see_to(strand)
 
     def drop(self, strand: S) -> None:
@@ -176,6 +205,7 @@ class Mending(ABC, Generic[S, E]):
         first = strand.waiting[0] if strand.waiting else None
         if isinstance(first, Hole) and first.is_over and strand.mended is None and not self._is_closed:
             strand.mended = first
+            first.begun_ns = self._clock.monotonic_ns()
             self._begin(self._mend(strand, first))
 
     async def _mend(self, strand: S, hole: Hole) -> None:
@@ -189,7 +219,9 @@ class Mending(ABC, Generic[S, E]):
             strand.mended = None
             if strand.waiting and not self._is_closed:
                 strand.waiting.popleft()
+                strand.held_ns = hole.held_ns
                 self._release(strand)
+                strand.held_ns = 0
 
     def _release(self, strand: S) -> None:
         """Hand on what waits, up to the next hole."""
@@ -201,6 +233,32 @@ class Mending(ABC, Generic[S, E]):
                 return
             if self._step(strand, event):
                 self._frames.pass_on(event)
+
+    # --- for reading back -----------------------------------------------------------------------------------------
+
+    def _left_s(self, hole: Hole) -> float:
+        """Seconds for which it may still be read for."""
+        until_ns = hole.held_ns + HOLD_S * 1e9 if hole.held_ns else hole.begun_ns + QUIET_S * 1e9
+        return (until_ns - self._clock.monotonic_ns()) / 1e9
+
+    async def _hear(self, strand: S, hole: Hole, at_most_s: float) -> None:
+        """Wait until something has come behind the hole, be it another one: then it is known where it ends."""
+        until_ns = self._clock.monotonic_ns() + round(min(at_most_s, self._left_s(hole)) * 1e9)
+        while len(strand.waiting) == 1 and self._clock.monotonic_ns() < until_ns:
+            await self._clock.sleep(LOOK_S)
+
+    def _is_settled(self, strand: S, hole: Hole, asked_ns: int) -> bool:
+        """Whether a list that was asked for then has all that came before anything is heard again: it was asked for
+        late enough, or what it lacks lies in the hole behind."""
+        return len(strand.waiting) > 1 or asked_ns - hole.begun_ns >= SETTLED_S * 1e9
+
+    async def _again(self, hole: Hole, tries: int) -> bool:
+        """Wait before another question, where there may be one."""
+        pause_s = tries * AGAIN_S
+        if tries >= TRIES or self._left_s(hole) <= pause_s:
+            return False
+        await self._clock.sleep(pause_s)
+        return True
 
     def close(self) -> None:
         """Hand on what waits: no hole is read for any more."""

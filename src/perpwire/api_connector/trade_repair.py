@@ -12,26 +12,14 @@ from collections.abc import Callable, Iterable
 from typing import cast
 
 from perpwire.api_connector.in_time import in_time
-from perpwire.api_connector.strands import AWAY, Hole, Means, Mending, Strand, recovered
+from perpwire.api_connector.strands import AWAY, HOLD_S, SETTLED_S, Hole, Means, Mending, Strand, recovered
 from perpwire.errors import APIError
 from perpwire.model.market import AggTrade, Trade
 from perpwire.venues.base import Call, Lane
 
-HOLD_S = 10.0
-"""Longest that what the stream says waits for what it missed."""
-
 FIRST_S = 3.0
 """So long a numbered trade is waited for that says whether anything is missing, before that is asked: of a hundred
 contracts that were lost for a moment most have missed nothing."""
-
-LOOK_S = 0.25
-
-QUIET_S = 60.0
-"""While nothing has come behind a hole nothing waits for it either, and it can wait for the budget."""
-
-TRIES = 3
-AGAIN_S = 1.0
-"""The venue's lists may lag behind its streams."""
 
 MOST_PAGES = 10
 """Questions for the trades of one hole."""
@@ -162,9 +150,7 @@ class TradeRepair(Mending[Tape, Trade]):
         if last is None or before is None:
             self._tell_missing(tape, hole)  # nothing that could be joined to
             return
-        left_s = self._patience(tape)
-        if self._is_numbered:
-            await self._hear(tape, FIRST_S)
+        await self._hear(tape, hole, FIRST_S if self._is_numbered else SETTLED_S)
         missing: list[Trade] = []
         is_whole = is_gone = False
         failure = ""
@@ -178,9 +164,10 @@ class TradeRepair(Mending[Tape, Trade]):
                     if step < 1 and not missing:
                         hole.add("the numbers begin anew")
                     break
+            asked_ns = self._clock.monotonic_ns()
             try:
                 question = self._requests.run(self._question(tape, last))
-                rows = await in_time(question, min(HOLD_S, left_s()), self._clock)
+                rows = await in_time(question, min(HOLD_S, self._left_s(hole)), self._clock)
             except (APIError, TimeoutError) as error:
                 rows, failure = (), f"they can't be read back: {error}"
                 if isinstance(error, TimeoutError):
@@ -195,43 +182,23 @@ class TradeRepair(Mending[Tape, Trade]):
                 missing += rows if at is None else rows[at + 1 :]
                 last = rows[-1]
                 behind = self._behind(tape)
-                reaches = self._meets(missing, tape, behind) if behind else not is_full
-                is_whole = reaches and not is_gone
-                if reaches or (is_gone and not is_full):
+                # A number that is missing says later what a list lacked.
+                is_end = not is_full and (self._is_numbered or self._is_settled(tape, hole, asked_ns))
+                if self._meets(missing, tape, behind) if behind else is_end:
+                    is_whole = not is_gone
                     break
             if is_full:
                 if pages < MOST_PAGES and self._may_go_on():
                     continue
                 break
             tries += 1
-            if tries == TRIES or left_s() <= AGAIN_S:
+            if not await self._again(hole, tries):
                 break
-            await self._clock.sleep(AGAIN_S)
         if not is_whole:  # so that it is known where the hole ends, which is not looked into again
-            await self._hear(tape, min(HOLD_S, left_s()))
+            await self._hear(tape, hole, HOLD_S)
         if failure and not is_whole:
             hole.add(failure)
         await self._deliver(tape, hole, missing, is_whole)
-
-    def _patience(self, tape: Tape) -> Callable[[], float]:
-        """Gives the seconds that are left for the hole."""
-        until_ns = self._clock.monotonic_ns() + round(QUIET_S * 1e9)
-        is_held = False
-
-        def left_s() -> float:
-            nonlocal until_ns, is_held
-            now_ns = self._clock.monotonic_ns()
-            if not is_held and len(tape.waiting) > 1:
-                is_held, until_ns = True, now_ns + round(HOLD_S * 1e9)
-            return (until_ns - now_ns) / 1e9
-
-        return left_s
-
-    async def _hear(self, tape: Tape, at_most_s: float) -> None:
-        """Wait until something has come behind the hole, be it another one."""
-        until_ns = self._clock.monotonic_ns() + round(at_most_s * 1e9)
-        while len(tape.waiting) == 1 and self._clock.monotonic_ns() < until_ns:
-            await self._clock.sleep(LOOK_S)
 
     def _question(self, tape: Tape, last: Trade) -> Call[tuple[Trade, ...]]:
         """After all else that is asked of the market: books wait for it."""

@@ -93,7 +93,8 @@ class MarketCalls(_Offers, ABC):
 
     def trades_from(self, symbol: str, last: Trade) -> Call[tuple[Trade, ...]]:
         """What was traded from `last` on, oldest first, as far as one question reaches: `last` itself is the first of
-        them, unless there were so many that it is not among them any more."""
+        them, unless there were so many that it is not among them any more; then only what is later. Nothing, where
+        the venue does not know `last` yet."""
         self.lacks("trades_from")
 
     def klines(

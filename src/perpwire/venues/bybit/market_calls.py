@@ -78,11 +78,15 @@ class BybitMarketCalls(MarketCalls):
         return call(endpoints.RECENT_TRADES, params, translate.trades)
 
     def trades_from(self, symbol: str, last: Trade) -> Call[tuple[Trade, ...]]:
-        """The venue tells the newest 1,000; from `last` on where it is among them."""
+        """The venue tells the newest 1,000; of those, from `last` on, or what is later: a list that lags ends before
+        it."""
 
         def from_last(rows: tuple[Trade, ...]) -> tuple[Trade, ...]:
-            at = next((n for n, row in enumerate(rows) if row.trade_id == last.trade_id), 0)
-            return rows[at:]
+            at = next((n for n, row in enumerate(rows) if row.trade_id == last.trade_id), None)
+            return tuple(filter(is_later, rows)) if at is None else rows[at:]
+
+        def is_later(row: Trade) -> bool:
+            return (row.venue_time_ms, row.sequence) > (last.venue_time_ms, last.sequence)
 
         params = {**LINEAR, "symbol": symbol, "limit": MOST_TRADES}
         return call(endpoints.RECENT_TRADES, params, lambda reply: from_last(translate.trades(reply)))

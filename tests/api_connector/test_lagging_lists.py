@@ -57,7 +57,7 @@ def test_trades_that_a_list_does_not_have_yet_are_asked_for_again_or_lie_in_a_ga
         assert (had == list(matched(host, had[0] or 0))) is is_whole
         assert len(set(had)) == len(had)
         bars.close()
-        first, *closed = [one async for one in bars if isinstance(one, Kline)]
+        _first, *closed = [one async for one in bars if isinstance(one, Kline)]
         assert all(one.is_complete for one in closed) is is_whole
 
     play("bybit", scenario, rate=2.0)

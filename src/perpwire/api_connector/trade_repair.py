@@ -8,7 +8,7 @@ far from where it should be is where the numbers begin anew.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import cast
 
 from perpwire.api_connector.in_time import in_time

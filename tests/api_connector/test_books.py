@@ -15,6 +15,7 @@ from perpwire.data_processor.local_book import LocalBook
 from perpwire.errors import BadInput, BookNotInSync
 from perpwire.model.incident import HandlerFailed, Incident
 from perpwire.model.market import BookDelta
+from perpwire.simulator.faults import DropMessage
 from perpwire.testing import offline
 
 VENUES = ("binance", "bybit")
@@ -167,6 +168,50 @@ def test_a_handler_of_a_book_that_fails_is_told_of_and_hurts_nobody() -> None:
         assert book.is_in_sync
 
     use("bybit", play)
+
+
+@pytest.mark.slow
+def test_a_book_of_few_levels_that_the_price_leaves_is_built_anew_with_more_of_them() -> None:
+    async def play(connector: VenueConnector, clock: ManualClock) -> None:
+        book = await connector.open_book("BTCUSDT", levels=5)
+        assert len(book.bids()) <= 5
+        await clock.sleep(20)
+        rebuilds = book.rebuilds
+        assert 1 <= rebuilds <= 3
+        await clock.sleep(20)
+        assert book.is_in_sync
+        assert book.rebuilds <= rebuilds + 1
+        assert len(book.bids()) > 5
+
+    use("binance", play)
+
+
+@pytest.mark.slow
+def test_a_book_that_does_not_stay_in_sync_is_built_after_pauses_and_at_once_when_it_has() -> None:
+    clock = ManualClock()
+
+    async def whole() -> None:
+        async with offline(clock=clock, venues=("binance",), rate=20.0) as world:
+            host, connector = world.simulation.hosts["binance"], world.connectors["binance"]
+            book = await connector.open_book("BTCUSDT")
+
+            def asked() -> int:
+                return sum("/depth" in one.text for one in host.journal.entries(kind="request"))
+
+            before = asked()
+            for _ in range(15):
+                host.faults.add(DropMessage(topic="btcusdt@depth@100ms"))
+                await clock.sleep(1)
+            assert 3 <= asked() - before <= 7
+            host.faults.clear()
+            await clock.sleep(22)
+            assert book.is_in_sync
+            host.faults.add(DropMessage(topic="btcusdt@depth@100ms"))
+            await clock.sleep(0.5)
+            assert book.is_in_sync
+            assert book.deltas_applied < 10
+
+    clock.run(whole())
 
 
 @pytest.mark.slow

@@ -72,6 +72,30 @@ async def test_overflow_latest_keeps_the_newest_of_each_symbol() -> None:
     assert events.replaced == 4
 
 
+async def test_overflow_latest_keeps_two_venues_apart() -> None:
+    events, _ = queue(2, "latest")
+    for number, venue in ((1, "binance"), (2, "bybit"), (3, "binance")):
+        events.put(replace(trade(number), venue=venue))
+    events.close()
+    assert [event.trade_id async for event in events] == [3, 2]
+
+
+async def test_a_gap_that_is_dropped_itself_is_part_of_the_gap_in_its_place() -> None:
+    events: EventQueue[Trade | Gap] = EventQueue(1, "drop_oldest", kind="Trade")
+    events.put(Gap(symbol="BTCUSDT", kind="AggTrade", repaired=True, since_ns=5, until_ns=9))
+    events.put(replace(trade(1), venue_time_ms=1, recovered=True))
+    events.put(trade(2))
+    gap = await anext(events)
+    assert isinstance(gap, Gap)
+    assert (gap.kind, gap.since_ns, gap.until_ns, gap.repaired) == ("AggTrade", 5, 1_000_000, False)
+    events.put(replace(trade(3), received_ns=7_000_000))
+    events.put(Gap(symbol="BTCUSDT", kind="Trade", since_ns=7_000_000, until_ns=8_000_000))
+    events.put(trade(4))
+    gap = await anext(events)
+    assert isinstance(gap, Gap)
+    assert (gap.kind, gap.since_ns, gap.until_ns) == ("Trade", 0, 8_000_000)
+
+
 async def test_what_was_dropped_stands_as_a_gap_in_its_place_with_its_ids() -> None:
     told: list[tuple[str, int]] = []
     events: EventQueue[Trade] = EventQueue(3, "drop_oldest", lambda kind, waiting: told.append((kind, waiting)))

@@ -33,19 +33,23 @@ IN_SYNC_WITHIN_S = 30.0
 PAUSE_S = 0.5
 """Before a snapshot is asked for again; doubles up to 10 s, so that a bad hour does not eat the budget."""
 
+STEADY_S = 10.0
+"""A book that goes out of sync sooner after it came in has not been mended: the next try has its pause, too."""
+
 
 class _Kept:
     """One symbol's book and the state of fetching for it.
 
     Attributes:
         subscribed: Brings its stream; None until it is begun.
+        tries: To bring it in sync, since it was for STEADY_S.
         waits: It waits for its turn, or for the budget, to ask for a snapshot.
         asked_ns: When it was asked for, or the stream; monotonic.
+        in_sync_ns: When it came in sync; monotonic.
     """
 
-    def __init__(self, sync: BookSync, topic: Topic, levels: int) -> None:
+    def __init__(self, sync: BookSync, topic: Topic) -> None:
         self.sync = sync
-        self.levels = levels
         self.topic = topic
         self.use = Use(self, topic)
         self.subscribed: asyncio.Task[None] | None = None
@@ -54,6 +58,7 @@ class _Kept:
         self.is_mute = False
         self.waits = False
         self.asked_ns = 0
+        self.in_sync_ns = 0
         self.became_in_sync = asyncio.Event()
         self.offs: list[Callable[[], None]] = []
 
@@ -220,10 +225,12 @@ class BookKeeper:
 
         def changed(in_sync: bool, why: str) -> None:
             if in_sync:
-                kept.tries = 0
+                kept.in_sync_ns = self._clock.monotonic_ns()
                 kept.became_in_sync.set()
             else:
                 kept.asked_ns = self._clock.monotonic_ns()
+                if kept.asked_ns - kept.in_sync_ns >= STEADY_S * 1e9:
+                    kept.tries = 0
                 kept.became_in_sync.clear()
             if in_sync and not kept.sync.book.rebuilds:
                 return  # the first time is no recovery
@@ -264,9 +271,10 @@ class BookKeeper:
             changed=changed,
             depth=rule.depth_of(topic.name),
             limit=levels if is_rest else None,
+            most=SNAPSHOT_LEVELS,
             failed=failed,
         )
-        kept = _Kept(sync, topic, levels)
+        kept = _Kept(sync, topic)
         kept.asked_ns = self._clock.monotonic_ns()
         self._books[symbol] = self._by_topic[topic.name] = kept
         kept.offs.append(self._streams.on(BookDelta, on_delta, symbol))
@@ -305,7 +313,7 @@ class BookKeeper:
             kept.asked_ns = self._clock.monotonic_ns()
 
         book = kept.sync.book
-        call = self._venue.book_snapshot(book.symbol, kept.levels)
+        call = self._venue.book_snapshot(book.symbol, kept.sync.limit or SNAPSHOT_LEVELS)
         is_lost = book.was_in_sync
         kept.waits = True
         try:

@@ -16,7 +16,7 @@ E = TypeVar("E", bound=Event)
 
 Overflow = Literal["raise", "drop_oldest", "latest"]
 """What to do with an event when a consumer is behind: end the iteration with ConsumerTooSlow; drop the oldest, count
-it, and put a Gap in its place; or keep only the newest event of each symbol (and interval) from the start."""
+it, and put a Gap in its place; or keep only the newest event of each venue's symbol (and interval) from the start."""
 
 
 class ConsumerTooSlow(PerpwireError):
@@ -109,7 +109,7 @@ class EventQueue(Generic[E]):
     def put(self, event: E) -> None:
         self.received += 1
         if self._overflow == "latest":
-            key = (type(event), event.symbol, getattr(event, "interval", ""))
+            key = (type(event), event.venue, event.symbol, getattr(event, "interval", ""))
             if key in self._newest:
                 self.replaced += 1
             self._newest[key] = event

@@ -170,7 +170,8 @@ class StreamMethods(MarketMethods, StatusMethods):
 
         Args:
             levels: A side, at least. Binance: that the book starts with, up to 1,000 (the usual); fewer cost less of
-                the budget (1,000 levels weight 20, 500 weight 10, 100 weight 5). Bybit: that its stream covers: 50 (the
+                the budget (1,000 levels weight 20, 500 weight 10, 100 weight 5), and more are asked for where the price
+                leaves them. Bybit: that its stream covers: 50 (the
                 usual), 200 or 1,000. Whoever opens it first decides.
             speed_ms: Between two updates, at Binance: 100 (the usual), 250 or 500. Bybit's follows from `levels`.
 

@@ -25,6 +25,7 @@ class BookSync:
         changed: Called with (in sync?, why) whenever that turns.
         depth: Levels a side that the feed covers, None for no bound.
         limit: Levels a side that snapshots are asked for: where so many come, there may be more behind them.
+        most: Of these there can be; each time that the price leaves those known, four times as many.
         failed: Called with (handler, what it raised) when one of the book's own handlers fails.
     """
 
@@ -37,10 +38,13 @@ class BookSync:
         changed: Callable[[bool, str], None],
         depth: int | None = None,
         limit: int | None = None,
+        most: int = 0,
         failed: Callable[[ChangeHandler, BaseException], None] | None = None,
     ) -> None:
         self.book = LocalBook(symbol, failed)
-        self._limit = limit
+        self.limit = limit
+        """Levels a side that the next snapshot is to have."""
+        self._most = most
         self._rule = rule
         self._renew = renew
         self._changed = changed
@@ -138,7 +142,7 @@ class BookSync:
         """False: it can't be read, or is crossed; the book begins again."""
         book = self.book
         try:
-            book._book.load(snapshot.bid_text, snapshot.ask_text, self._limit)
+            book._book.load(snapshot.bid_text, snapshot.ask_text, self.limit)
         except ValueError as error:
             self._start_over(f"a snapshot can't be read: {error}", None)
             return False
@@ -170,6 +174,8 @@ class BookSync:
         if levels.is_crossed:
             self._start_over(f"crossed after update {delta.update_id}", None)
         elif levels.is_out_of_sight:
+            if self.limit is not None:
+                self.limit = max(self.limit, min(4 * self.limit, self._most))
             self._start_over("the price has left the range that the snapshot covered", delta)
         elif book._handlers:
             book._tell()

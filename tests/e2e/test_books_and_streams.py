@@ -107,7 +107,7 @@ def test_an_unreadable_snapshot_or_delta_is_made_good(venue: str) -> None:
         hear = frames.on_frame
         garble = 1
 
-        def tampered(decoder: Decoder, connection: str, frame: bytes, received_ns: int) -> bool:
+        def tampered(decoder: Decoder, connection: str, frame: bytes, received_ns: int) -> bool | None:
             nonlocal garble
             if garble and (b'"depthUpdate"' in frame or b"orderbook.50" in frame):
                 garble -= 1

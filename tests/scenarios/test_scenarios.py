@@ -14,11 +14,12 @@ import pytest
 from perpwire.errors import NotSent
 from perpwire.model.market import Gap, Kline, Trade
 from perpwire.model.order import OrderStatus, OrderType, Side, TimeInForce
-from perpwire.scenarios import candles_heard, fills_heard, kill, marks_heard, orders_heard, quotes_heard
+from perpwire.scenarios import candles_heard, fills_heard, kill, marks_heard, orders_heard, quotes_heard, trades_heard
 from perpwire.scenarios.registry import Scenario, scenarios
 from perpwire.scenarios.run import KEY, Attempt, Run, play
 from perpwire.scenarios.runner import main, play_twice
 from perpwire.scenarios.states_heard import GapTold, Told
+from perpwire.simulator.faults import AnyFault, CorruptMessage, DropMessage
 from perpwire.simulator.intents import OrderIntent
 
 ALL = scenarios()
@@ -144,6 +145,24 @@ def test_an_event_that_was_not_delivered_as_it_was_sent(how: str, venue: str) ->
 
     (found,) = problems(trial, venue)
     assert found.startswith("Trade DOGEUSDT: delivered but never sent" if how == "made up" else "Trade BTCUSDT: ")
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_known"), [(CorruptMessage(topic="publicTrade.*"), True), (DropMessage(topic="publicTrade.*"), False)]
+)
+def test_a_trade_is_hidden_where_nobody_could_know_that_it_was_lost_and_not_where_its_frame_was_unreadable(
+    fault: AnyFault, is_known: bool
+) -> None:
+    async def trial(run: Run) -> None:
+        await run.follow("BTCUSDT")
+        await run.clock.sleep(20)
+        run.fault(fault)
+        await run.clock.sleep(20)
+        heard = run.trades.heard["BTCUSDT"]
+        heard[:] = [one for one in heard if isinstance(one, trades_heard.Told) and not one.is_recovered]
+
+    found = problems(trial, "bybit")
+    assert [" are missing, and no Gap says so" in one for one in found] == [True] * is_known
 
 
 @pytest.mark.parametrize("how", ["lost", "doubled", "swapped", "told no more"])

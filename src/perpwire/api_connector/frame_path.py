@@ -189,8 +189,9 @@ class FramePath:
 
         return off
 
-    def on_frame(self, decoder: Decoder, connection: str, frame: bytes, received_ns: int) -> bool:
-        """Returns False where the frame is no data: the connection asks session.on_control what it means."""
+    def on_frame(self, decoder: Decoder, connection: str, frame: bytes, received_ns: int) -> bool | None:
+        """Returns False where the frame is no data: the connection asks session.on_control what it means. None where it
+        can't be read: what it said is lost."""
         tap = self.tap
         if tap is not None:
             try:
@@ -206,7 +207,7 @@ class FramePath:
             self.garbled(connection, error)
             venue, text = connection.split("/", 1)[0], frame.decode(errors="replace")
             self.deliver(Unknown(venue=venue, received_ns=received_ns, name="", raw=text))
-            return True
+            return None
         if events is None:
             return False
         if events:

@@ -54,7 +54,7 @@ class GapTeller:
                 kind=kind.__name__,
                 interval=interval,
                 since_ns=since_ns,
-                until_ns=self._clock.time_ns(),
+                until_ns=max(since_ns, self._clock.time_ns()),  # the machine's clock may have been set back
                 first_missing=ids[0],
                 last_missing=ids[1],
                 repaired=is_repaired,

@@ -13,7 +13,7 @@ from perpwire.api_connector.kept_up import kept_up, tell_failed
 from perpwire.api_connector.lifecycle import State, TopicState, best_of
 from perpwire.api_connector.quiet_topics import OnSilent, OnTopic, QuietTopics
 from perpwire.api_connector.retry import is_refused_key, is_told
-from perpwire.api_connector.stream_holes import LOST, TORN, TopicHoles
+from perpwire.api_connector.stream_holes import GARBLED, LOST, TORN, TopicHoles
 from perpwire.api_connector.stream_line import StreamLine
 from perpwire.api_connector.stream_socket import StreamSocket
 from perpwire.api_connector.subscriptions import Subscriptions
@@ -281,6 +281,7 @@ class StreamConnection:
             heartbeat_s=self.heartbeat_s,
             watch=TopicWatch(self._subscriptions.feed, self._quiet.rhythms),
             on_control=self._on_control,
+            on_garbled=self._on_garbled,
         )
         self._sockets.enter(socket)
         return socket
@@ -434,6 +435,15 @@ class StreamConnection:
             for line in self._lines:
                 if line.socket is socket:
                     line.replace_soon(control.text or control.kind)
+
+    def _on_garbled(self, socket: StreamSocket, topic: str) -> None:
+        """What a frame said is lost: of its topic, or of any where that can't be read either. Another socket may have
+        said it; but if nobody can read it, its copies are no better."""
+        if topic and topic == socket.canary:
+            return
+        for name in (topic,) if topic in self.topics else tuple(socket.confirmed):
+            self._holes.away(name, GARBLED)
+            self._holes.back(name)
 
     def _tell(self, kind: Callable[..., Incident], why: str = "", **more: object) -> None:
         if self._is_closed:

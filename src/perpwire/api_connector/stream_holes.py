@@ -20,6 +20,7 @@ from perpwire.venues.base import Topic, Venue
 
 LOST = "the connection was lost"
 MUTE = "the topic was mute"
+GARBLED = "a frame could not be read"
 TORN = "one socket went on where the other had not come to"
 
 

@@ -35,6 +35,7 @@ class StreamSocket:
         name: Of the connection that it belongs to.
         watch: Judges whether its topics speak.
         on_control: Called with what a frame means that is no data, and answers no login.
+        on_garbled: Called with the topic of a frame that can't be read, as far as that can be: "" where it can't.
 
     Attributes:
         decoder: Decodes its frames: the session, or a sieve in its place while another socket says the same.
@@ -60,6 +61,7 @@ class StreamSocket:
         heartbeat_s: float,
         watch: TopicWatch,
         on_control: Callable[[StreamSocket, Control], None],
+        on_garbled: Callable[[StreamSocket, str], None],
     ) -> None:
         self.name = name
         self.route = route
@@ -84,6 +86,7 @@ class StreamSocket:
         self._venue_ms = venue_ms
         self._heartbeat_s = heartbeat_s
         self._on_control = on_control
+        self._on_garbled = on_garbled
         self._socket: Socket | None = None
         self._answers: dict[str, asyncio.Future[Control]] = {}
         self._logged_in: asyncio.Future[None] | None = None
@@ -259,14 +262,26 @@ class StreamSocket:
         if self._is_over:
             return  # what it still says concerns nobody
         self._was_heard = True
-        if not self._frames.on_frame(self.decoder, self.name, frame, received_ns):
-            try:
-                control = self.session.on_control(frame)
-            except Exception as error:
-                # As for data: no frame may end the stream by being unreadable.
-                self._frames.garbled(self.name, error)
-            else:
-                self._hear(control)
+        is_data = self._frames.on_frame(self.decoder, self.name, frame, received_ns)
+        if is_data:
+            return
+        if is_data is None:
+            self._on_garbled(self, self._topic_of(frame))
+            return
+        try:
+            control = self.session.on_control(frame)
+        except Exception as error:
+            # As for data: no frame may end the stream by being unreadable.
+            self._frames.garbled(self.name, error)
+            self._on_garbled(self, "")
+        else:
+            self._hear(control)
+
+    def _topic_of(self, frame: bytes) -> str:
+        try:
+            return self.session.topic_of(frame)
+        except Exception:
+            return ""  # not even that can be read
 
     def on_pong(self) -> None:
         self._was_heard = True

@@ -7,7 +7,7 @@ far from where it should be is where the numbers begin anew.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 from typing import cast
 
@@ -31,8 +31,8 @@ FAR = 10_000
 """A live stream does not lose so many trades without a sign: a number so far from the last one is of another count."""
 
 REMEMBERED = 256
-"""Ids of a symbol by which a trade that comes again is known, where the venue does not number them: enough for
-a frame that comes twice, but for the very largest, and for a venue's list that is ahead of its stream."""
+"""Ids of a symbol by which a trade that comes again is known, where the venue does not number them, and those that came
+with the newest of them: enough for a frame that comes twice, and for a venue's list that is ahead of its stream."""
 
 AT_ONCE = 500
 """Trades that are delivered in one go."""
@@ -42,23 +42,21 @@ class Tape(Strand[Trade]):
     """Trades of one symbol, aggregated or single.
 
     Attributes:
-        told, told_in_order: Ids of the newest, where they are not numbered.
+        told: Ids of the newest, oldest first, and when they arrived, where they are not numbered.
         is_sought: What is between the last one that was told and the next was looked for: whatever number that has.
     """
 
-    __slots__ = ("is_sought", "told", "told_in_order")
+    __slots__ = ("is_sought", "told")
 
     def __init__(self, symbol: str) -> None:
         super().__init__(symbol)
-        self.told: set[int | str] = set()
-        self.told_in_order: deque[int | str] = deque()
+        self.told: OrderedDict[int | str, int] = OrderedDict()
         self.is_sought = False
 
-    def remember(self, trade_id: int | str) -> None:
-        self.told.add(trade_id)
-        self.told_in_order.append(trade_id)
-        if len(self.told_in_order) > REMEMBERED:
-            self.told.discard(self.told_in_order.popleft())
+    def remember(self, trade: Trade) -> None:
+        self.told[trade.trade_id] = trade.received_ns
+        while len(self.told) > REMEMBERED and self.told[next(iter(self.told))] != trade.received_ns:
+            self.told.popitem(last=False)
 
 
 class TradeRepair(Mending[Tape, Trade]):
@@ -122,7 +120,7 @@ class TradeRepair(Mending[Tape, Trade]):
         if not self._is_numbered:
             if number in tape.told:
                 return False  # it was told before, or the venue's list was ahead of its stream
-            tape.remember(number)
+            tape.remember(trade)
         elif last is not None and number != last.trade_id + 1 and not self._is_in_place(tape, trade, last):  # type: ignore[operator]
             return False
         tape.last = trade
@@ -238,7 +236,7 @@ class TradeRepair(Mending[Tape, Trade]):
             tape.last = row
             tape.heard_ns = self._clock.time_ns()
             if not self._is_numbered:
-                tape.remember(row.trade_id)
+                tape.remember(row)
             self._frames.pass_on(recovered(row))
             if count % AT_ONCE == 0:
                 await self._clock.sleep(0)  # the loop is not ours alone

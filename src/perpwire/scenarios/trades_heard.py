@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from perpwire.model.market import AggTrade, Gap, Trade
-from perpwire.scenarios.unheard import TOLD_BY_NS, wanted
+from perpwire.scenarios.unheard import TOLD_BY_NS, is_unreadable, wanted
 from perpwire.simulator.journal import Entry
 from perpwire.venues.bybit.sim.numbers import TAKER_EXECUTION, number_of
 
@@ -62,7 +62,8 @@ def unsaid(run: Run, taken: Iterable[Entry]) -> Iterable[str]:
         matched[trade["symbol"]].append(trade["trade_id"])
         if entry.time_ns < entries[-1].time_ns - TOLD_BY_NS:
             due[trade["symbol"]] = trade["trade_id"]
-    hidden = {number for entry in taken if entry.topic.startswith("publicTrade.") for number in _numbers(entry)}
+    nobody_knows = [one for one in taken if one.topic.startswith("publicTrade.") and not is_unreadable(run, one)]
+    hidden = {number for entry in nobody_knows for number in _numbers(entry)}
     followed = {said.symbol for said in wanted(run, Trade)}
     for symbol, heard in run.trades.heard.items():
         yield from _in_turn(symbol, heard, matched[symbol], hidden)

@@ -35,3 +35,16 @@ def taken(sent: Iterable[Entry]) -> list[Entry]:
         if not entry.is_lost and where in pending:
             found += pending.pop(where)
     return found
+
+
+def is_unreadable(run: Run, entry: Entry) -> bool:
+    """What arrived in a message's place can't be read: then it is known that something was lost."""
+    if entry.done != "corrupted":
+        return False
+    session, frame = run.connector.venue.session("public"), entry.altered.encode()
+    try:
+        if session.on_frame(frame, 1) is None:
+            session.on_control(frame)
+    except Exception:
+        return True
+    return False

@@ -23,6 +23,7 @@ from perpwire.simulator.faults import (
     Delay,
     DropMessage,
     DuplicateMessage,
+    LagLists,
     Refuse,
     ReorderMessage,
     Silence,
@@ -314,6 +315,21 @@ def test_a_gap_begins_with_the_arrival_of_the_last_trade_before_it(venue: str) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("venue", VENUES)
+def test_a_gap_does_not_end_before_it_begins_where_the_machine_s_clock_was_set_back(venue: str) -> None:
+    async def scenario(world: World, ours: Ears, truth: Ears, lossy: Lossy) -> None:
+        await ours.connector.subscribe([Trade, MarkPrice], "BTCUSDT")
+        await world.clock.sleep(10)
+        world.clock.jump_wall(-600)  # type: ignore[attr-defined]
+        lossy.cut(8)
+        await world.clock.sleep(30)
+        (gap,) = ours.gaps("BTCUSDT")
+        assert 0 < gap.since_ns <= gap.until_ns
+
+    two(venue, scenario, rate=10.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
 def test_what_still_waits_at_the_end_is_handed_on_behind_its_gap(venue: str) -> None:
     async def scenario(world: World, ours: Ears, truth: Ears, lossy: Lossy) -> None:
         await ours.connector.subscribe([Trade], "BTCUSDT")
@@ -345,16 +361,19 @@ def test_whatever_befalls_sockets_and_questions_each_trade_is_told_once_in_order
     async def main() -> None:
         async with offline(clock=clock, venues=[venue], rate=10.0, seed=seed) as world:
             run = Run(world, venue, seed, "holes")
+            run.fault(LagLists(seconds=3600.0))
             async with run.connector as connector:
                 await connector.subscribe([Trade], ["BTCUSDT", "ETHUSDT"])
                 await clock.sleep(10)
                 for _ in range(12):
-                    match chance.randrange(6):
+                    match chance.randrange(7):
                         case 0 | 1 | 2:
                             run.fault(Cut(), Refuse(seconds=chance.choice((0.1, 1, 4, 12, 40))))
                         case 3:
                             run.fault(Silence(what="data", seconds=chance.uniform(5, 40)))
                         case 4:
+                            run.fault(CorruptMessage(topic="*rade*", how="cut", count=chance.randrange(1, 5)))
+                        case 5:
                             run.fault(DuplicateMessage(topic="*rade*", count=chance.randrange(1, 30)))
                         case _:
                             run.fault(DropMessage(topic="btcusdt@aggTrade", count=chance.randrange(1, 10)))

@@ -7,6 +7,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from random import Random
 
 import pytest
 
@@ -15,7 +16,9 @@ from perpwire.api_connector.candle_watch import CandleWatch
 from perpwire.clock import ManualClock
 from perpwire.model.incident import Incident, StreamGap
 from perpwire.model.market import AggTrade, BookTicker, Event, Gap, Kline, Liquidation, MarkPrice, Trade
-from perpwire.simulator.faults import Answer, Cut, DropMessage, Refuse, Silence
+from perpwire.scenarios import candles_heard, trades_heard
+from perpwire.scenarios.run import Run
+from perpwire.simulator.faults import Answer, Cut, DropMessage, LagLists, Refuse, Silence
 from perpwire.simulator.listing import Listing
 from perpwire.testing import World, offline
 from perpwire.venues.binance_futures.sim import agg_trades
@@ -111,6 +114,39 @@ def test_gaps_1_after_an_outage_each_hole_is_closed_from_rest_in_order_and_marke
         assert all(one.repaired for one in told)
 
     play(venue, scenario, seed=seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_gaps_1_lists_that_lag_and_closing_frames_that_are_lost_hide_nothing(seed: int, venue: str) -> None:
+    clock, chance = ManualClock(), Random(seed)
+
+    async def main() -> None:
+        async with offline(clock=clock, venues=[venue], rate=3.0, seed=seed) as world:
+            run = Run(world, venue, seed, "lists that lag")
+            async with run.connector as connector:
+                await connector.subscribe([Trade], SYMBOLS)
+                await connector.subscribe([Kline], SYMBOLS, interval="1m")
+                await clock.sleep(60)
+                closed = {"binance": '"x":true', "bybit": '"confirm":true'}[venue]
+                run.fault(LagLists(seconds=3600.0))
+                run.fault(DropMessage(topic="*kline*", contains=closed, count=None, probability=0.2))
+                for _ in range(8):
+                    before_s, away_s = chance.choice(((1, 1.5), (1, 1.5), (3, 12), (10, 5)))
+                    await clock.sleep(60 - clock.time_ns() / 1e9 % 60 - before_s)  # most candles close meanwhile
+                    run.fault(Cut(), Refuse(seconds=away_s))
+                    await clock.sleep(15)
+                await clock.sleep(120)
+                assert list(trades_heard.unsaid(run, [])) == []
+                assert list(candles_heard.unsaid(run)) == []
+                candles = [one for heard in run.candles.heard.values() for one in heard if isinstance(one, Kline)]
+                assert sum(one.recovered for one in candles) > 5
+                gaps = [one for heard in run.trades.heard.values() for one in heard if isinstance(one, Gap)]
+                assert len(gaps) > 5
+                assert sum(one.repaired for one in gaps) > 0.9 * len(gaps)
+
+    clock.run(main())
 
 
 @pytest.mark.slow

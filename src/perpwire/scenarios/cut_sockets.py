@@ -6,14 +6,15 @@ from typing import Literal
 
 from perpwire.scenarios.registry import scenario
 from perpwire.scenarios.run import Run
-from perpwire.simulator.faults import AnyFault, Close, Cut, Maintenance, Refuse, Reset, Restart, Silence
+from perpwire.simulator.faults import AnyFault, Close, Cut, LagLists, Maintenance, Refuse, Reset, Restart, Silence
 
 _WHICH: tuple[Literal["all", "one"], ...] = ("all", "one")
 
 
 @scenario()
 async def cut_sockets(run: Run) -> None:
-    """Two minutes of trading through sockets that are cut, reset, closed, half-open and refused."""
+    """Two minutes of trading through sockets that are cut, reset, closed, half-open and refused; lists lag."""
+    run.fault(LagLists(seconds=3600.0))
     await run.follow("BTCUSDT", "ETHUSDT", books=("BTCUSDT",))
     for _ in range(6):
         run.fault(_end(run))

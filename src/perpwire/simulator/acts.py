@@ -22,6 +22,7 @@ from perpwire.simulator.faults import (
     Deleverage,
     Drift,
     FillOrder,
+    LagLists,
     Liquidate,
     Maintenance,
     MovePrice,
@@ -88,6 +89,9 @@ class Acts:
             case Refuse():
                 host.refuse(fault.seconds)
                 return f"refusing connections for {fault.seconds:g} s"
+            case LagLists():
+                host.lag_lists(fault)
+                return f"lists are up to {fault.behind_s:g} s behind for {fault.seconds:g} s"
             case Skew():
                 wanted = fault.seconds + (host.venue_clock.skew_s if fault.is_step else 0.0)
                 host.skew(max(-LARGEST_SKEW_S, min(LARGEST_SKEW_S, wanted)))

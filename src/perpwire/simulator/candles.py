@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Literal, Unpack
 
@@ -171,6 +171,23 @@ class Candles:
         series = self._series[kind]
         return [series.candle(interval, one, now_ms) for one in interval.opens(self._listed_ms, now_ms, **span)]
 
+    def range_as_of(
+        self, as_of_ms: int, tape: Iterable[Traded], interval: Interval | str, **span: Unpack[Span]
+    ) -> list[Candle]:
+        """Candles of the last price as they were then, a moment ago.
+
+        Args:
+            tape: What was traded last, oldest first; of what it does not go back to, an open candle has nothing.
+        """
+        interval = Interval(interval)
+        self._advanced("last")
+        minute = as_of_ms // MINUTE_MS
+        bar = self._last.minute_of(minute, (one for one in tape if one.time_ms <= as_of_ms))
+        return [
+            self._last.candle(interval, one, as_of_ms, (minute, bar))
+            for one in interval.opens(self._listed_ms, as_of_ms, **span)
+        ]
+
     def day(self) -> Day:
         """The last 24 hours."""
         now_ms = self._advanced("last")
@@ -301,12 +318,29 @@ class _Series:
             return whole[number % parts]
         return bar
 
-    def candle(self, interval: Interval, open_ms: int, now_ms: int) -> Candle:
+    def minute_of(self, minute: int, trades: Iterable[Traded]) -> Bar:
+        """A minute that is made of these trades, and no others."""
+        made = _Series(self._past, self.get(_MINUTE, minute - 1).close, self._tick, self._step)
+        made.minute = minute
+        for one in trades:
+            if one.time_ms // MINUTE_MS == minute:
+                made.trade(one)
+        return made.open_bar()
+
+    def candle(self, interval: Interval, open_ms: int, now_ms: int, at_last: tuple[int, Bar] | None = None) -> Candle:
+        """
+        Args:
+            at_last: The minute that a candle which is still open ends with, and what it is.
+        """
         end_ms = interval.next_open(open_ms)
         level = _LEVELS[interval]
-        length_ms = LEVELS_MS[level]
-        last = min(end_ms - 1, self.minute * MINUTE_MS)
-        bars = [self.get(level, one) for one in range(open_ms // length_ms, last // length_ms + 1)]
+        if at_last is not None and now_ms < end_ms:
+            minute, bar = at_last
+            bars = [*(self.get(_MINUTE, one) for one in range(open_ms // MINUTE_MS, minute)), bar]
+        else:
+            length_ms = LEVELS_MS[level]
+            last = min(end_ms - 1, self.minute * MINUTE_MS)
+            bars = [self.get(level, one) for one in range(open_ms // length_ms, last // length_ms + 1)]
         bar = bars[0] if len(bars) == 1 else joined(bars)
         return Candle(
             open_ms=open_ms,

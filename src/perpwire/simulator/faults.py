@@ -25,6 +25,9 @@ LARGEST_SPAN_S = 1e9
 LARGEST_FALL, LARGEST_RISE = Decimal("-0.9"), Decimal(9)
 """By how much a price may jump at once, as a share of it."""
 
+LARGEST_LAG_S = 30.0
+"""So far back it is known what lists would have been."""
+
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 
@@ -176,6 +179,24 @@ class Drift(Fault, frozen=True, kw_only=True, tag="drift"):
 
     def __post_init__(self) -> None:
         check_drift(self.ppm)
+
+
+class LagLists(Fault, frozen=True, kw_only=True, tag="lag_lists"):
+    """For so long lists of trades, and of candles of the last price, come from a copy that is behind what the streams
+    tell: what was traded since is not in them, and the candle that one ends with is an old state.
+
+    Attributes:
+        behind_s: So far at most; it is drawn for each call. At most LARGEST_LAG_S.
+    """
+
+    seconds: float
+    behind_s: float = 3.0
+
+    def __post_init__(self) -> None:
+        _check_span("seconds", self.seconds)
+        _check_span("behind_s", self.behind_s)
+        if self.behind_s > LARGEST_LAG_S:
+            raise ValueError(f"behind_s {self.behind_s:g} is above {LARGEST_LAG_S:g}")
 
 
 class Maintenance(Fault, frozen=True, kw_only=True, tag="maintenance"):
@@ -519,7 +540,18 @@ AnyMessageFault = (
     | AnswerMessage
 )
 AnyVenueFault = (
-    CloseIdle | Refuse | Skew | Drift | Maintenance | Restart | Act | FillOrder | MovePrice | Liquidate | Deleverage
+    CloseIdle
+    | Refuse
+    | LagLists
+    | Skew
+    | Drift
+    | Maintenance
+    | Restart
+    | Act
+    | FillOrder
+    | MovePrice
+    | Liquidate
+    | Deleverage
 )
 AnyFault = AnySocketFault | AnyVenueFault | AnyCallFault | AnyMessageFault
 

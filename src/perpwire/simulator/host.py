@@ -21,6 +21,7 @@ from perpwire.simulator.faults import (
     CorruptMessage,
     Delay,
     How,
+    LagLists,
     LoseAnswer,
     LoseRequest,
     TruncateAnswer,
@@ -95,6 +96,8 @@ class Host:
         self._last_connection = 0
         self._last_request = 0
         self._refusing_until_ns = 0
+        self._lagging: LagLists | None = None
+        self._lagging_until_ns = 0
         self._refuse_timer: Timer | None = None
         self._down_until_ns = 0
         self._timers: set[Timer] = set()
@@ -186,7 +189,8 @@ class Host:
             old = armed.old_answers(request.path, request.query)
             if old is not None:
                 return old
-        reply = self.dialect.http(request)
+        with self.exchange.lists_behind(self._behind_ms()):
+            reply = self.dialect.http(request)
         if request.method == "GET" and reply.status == 200 and _is_public(request):
             self._answers.pop((request.path, request.query), None)
             self._answers[request.path, request.query] = reply
@@ -277,6 +281,16 @@ class Host:
         self.is_refusing = False
         self._refuse_timer = None
         self.listens(True)
+
+    def lag_lists(self, fault: LagLists) -> None:
+        """Let lists come from a copy that is behind; in place of what was said of that before."""
+        self._lagging = fault
+        self._lagging_until_ns = self.clock.monotonic_ns() + round(fault.seconds * 1e9)
+
+    def _behind_ms(self) -> int:
+        if self._lagging is None or self.clock.monotonic_ns() >= self._lagging_until_ns:
+            return 0
+        return round(self._noise.uniform(0.0, self._lagging.behind_s) * 1000)
 
     def skew(self, seconds: float) -> None:
         """Set how far the venue's clock is ahead of the true one.

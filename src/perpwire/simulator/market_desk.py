@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Unpack
 
@@ -40,6 +41,7 @@ class MarketDesk(AccountDesk):
     _funding_due: dict[str, int]
     _fundings: deque[FundingSettled]
     _liquidations: deque[Liquidated]
+    _behind_ms: int = 0
 
     # --- reference data -----------------------------------------------------------------------------------------------
 
@@ -73,9 +75,26 @@ class MarketDesk(AccountDesk):
     def last_price(self, symbol: str) -> Decimal:
         return self._market(symbol).last_price
 
+    @contextmanager
+    def lists_behind(self, behind_ms: int) -> Iterator[None]:
+        """What is asked meanwhile of trades, and of candles of the last price, is answered as it was so long ago."""
+        self._behind_ms = behind_ms
+        try:
+            yield
+        finally:
+            self._behind_ms = 0
+
+    @property
+    def lists_ms(self) -> int:
+        """Up to when lists tell."""
+        return self.now_ms() - self._behind_ms
+
     def recent_trades(self, symbol: str, limit: int) -> list[Traded]:
         """Newest last."""
-        return list(self._market(symbol).tape)[-limit:] if limit > 0 else []
+        trades = list(self._market(symbol).tape)
+        if self._behind_ms:
+            trades = [one for one in trades if one.time_ms <= self.lists_ms]
+        return trades[-limit:] if limit > 0 else []
 
     def book(self, symbol: str, depth: int) -> tuple[list[Level], list[Level], int, int]:
         """Bids and asks best first, the update id, and when it last changed (Unix ms).
@@ -119,7 +138,10 @@ class MarketDesk(AccountDesk):
 
     def candles(self, symbol: str, kind: Kind, interval: Interval | str, **span: Unpack[Span]) -> list[Candle]:
         """Candles by the time they open, in order of time."""
-        return self._market(symbol).candles.range(kind, interval, **span)
+        market = self._market(symbol)
+        if self._behind_ms and kind == "last":
+            return market.candles.range_as_of(self.lists_ms, market.tape, interval, **span)
+        return market.candles.range(kind, interval, **span)
 
     def candle(self, symbol: str, kind: Kind, interval: Interval | str) -> Candle:
         """The one that is open."""

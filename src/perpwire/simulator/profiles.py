@@ -21,6 +21,7 @@ from perpwire.simulator.faults import (
     DelayMessage,
     DropMessage,
     DuplicateMessage,
+    LagLists,
     LoseAnswer,
     LoseRequest,
     Maintenance,
@@ -109,6 +110,8 @@ STANDARD = (
     Rate(1, lambda rng: CorruptMessage(of="public", how=rng.choice(("cut", "garble")), for_s=60.0)),
     # the clock
     Rate(1, _step(0.2, 1.5)),
+    # copies that are behind
+    Rate(4, lambda rng: LagLists(seconds=_between(30, 120, rng))),
 )
 
 BRUTAL = (
@@ -142,6 +145,7 @@ BRUTAL = (
     Rate(30, lambda rng: SplitMessage(pieces=rng.randint(2, 20), pause_s=0.05, for_s=60.0)),
     Rate(20, lambda rng: CorruptMessage(of="public", how=rng.choice(("cut", "garble")), for_s=60.0)),
     Rate(6, _step(0.2, 4)),
+    Rate(20, lambda rng: LagLists(seconds=_between(30, 120, rng))),
 )
 
 PROFILES: dict[str, tuple[Rate, ...]] = {"mild": MILD, "standard": STANDARD, "brutal": BRUTAL}

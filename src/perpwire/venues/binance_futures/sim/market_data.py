@@ -118,7 +118,7 @@ class MarketDataCalls:
             raise Refusal(-4166, "Search window is restricted to recent 2 days only.")
         found = [
             one
-            for one in self._agg_trades[words.symbol].finished(self._exchange.now_ms())
+            for one in self._agg_trades[words.symbol].finished(self._exchange.lists_ms)
             if (first_id is None or one.agg_id >= first_id)
             and (start_ms is None or one.time_ms >= start_ms)
             and (end_ms is None or one.time_ms <= end_ms)

@@ -32,7 +32,6 @@ PLAYED_S = 600.0
 OTHER = {
     # What the connecting half of the package logs by itself. No incident tells it: add a line only for such, and make
     # an incident of what somebody should be alerted of.
-    "fills can't be read back yet (tries: %d): %s",
     "%s: the contracts can't be read at the start: %s",
     "%s can't be read at the start: %s",
     "the account can't be looked at (tries: %d): %s",

@@ -13,13 +13,15 @@ import pytest
 from tests.criteria.streamed import VENUES, played
 from tests.playing import play as play_world
 
+from perpwire.api_connector.lifecycle import State
 from perpwire.clock import SystemClock
-from perpwire.model.incident import Incident
+from perpwire.model.incident import AccountReadAgain, AccountUnread, Incident
 from perpwire.model.market import BookTicker, Trade
 from perpwire.scenarios import pong_alive_silence as silence
 from perpwire.scenarios.hearing import Hearing
 from perpwire.scenarios.registry import scenarios
 from perpwire.scenarios.run import Run, play
+from perpwire.simulator.faults import Cut, Delay, FillOrder, Refuse
 from perpwire.simulator.listing import Listing
 from perpwire.testing import World
 from perpwire.transport.websocket import PicowsTransport
@@ -73,6 +75,43 @@ def test_stall_2_a_test_market_in_which_even_bitcoin_stands_still_reconnects_not
         assert sum(connector.streams.reconnects.values()) == 0
 
     play_world(venue, scenario, rate=rate, symbols=[Listing(symbol="QUIETUSDT", start_price=Decimal(9))])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_stall_1_a_position_is_not_said_to_be_live_before_what_the_stream_missed_is_read(venue: str) -> None:
+    """REST takes 8 s a call, and an order is filled while the stream is away. That it takes long is told by then."""
+
+    async def scenario(world: World) -> None:
+        connector, host = world.connectors[venue], world.simulation.hosts[venue]
+        told: list[Incident] = []
+        connector.on_incident(told.append)
+        await connector.open_account_stream()
+        price = host.exchange.mark_price("BTCUSDT") * Decimal("0.97")
+        await connector.place_order("BTCUSDT", "BUY", "0.05", "LIMIT", price=price, round="nearest")
+        await world.clock.sleep(5)
+        host.faults.add(Delay(seconds=8.0, count=None, method="GET", for_s=60))
+        host.faults.add(Refuse(seconds=5))
+        host.faults.add(Cut())
+        await world.clock.sleep(1)
+        host.faults.add(FillOrder(symbol="BTCUSDT"))
+        was_read_s = 0.0
+        for _ in range(300):
+            await world.clock.sleep(0.25)
+            held = [one.quantity for one in connector.account_state.positions.values()]
+            if connector.is_account_stream_live:
+                assert held == [Decimal("0.05")]
+                assert connector.why_account_stream_not_live == ""
+            else:
+                assert connector.why_account_stream_not_live
+                was_read_s += set(connector.states.values()) == {State.LIVE}
+        assert was_read_s > 100
+        assert connector.is_account_stream_live
+        assert [type(one) for one in told if isinstance(one, AccountUnread | AccountReadAgain)] == [
+            AccountUnread, AccountReadAgain
+        ]  # fmt: skip
+
+    play_world(venue, scenario, rate=1.0)
 
 
 class Deaf:

@@ -64,6 +64,11 @@ class AccountReading:
         """Orders born from here on (venue's clock) are asked for: those before it were seen open, or told of."""
         self._next_ms = 0
         """Where that begins once the lists are surely whole up to there."""
+        self._doubts: dict[Hashable, int] = {}
+        """Positions and balances that the venue shows otherwise than we know them, and the stream has not told of since
+        -> when that was asked for first, monotonic."""
+        self.positions: tuple[Position, ...] = ()
+        """As they were read last."""
 
     # --- what the stream tells ----------------------------------------------------------------------------------------
 
@@ -71,17 +76,28 @@ class AccountReading:
         """The stream told of it."""
         if not isinstance(event, Fill):
             self._told_ns[subject(event)] = now_ns
+            self._doubts.pop(subject(event), None)
         for setting in self._settings.told_by(event):
             self._told_ns[setting] = now_ns
         if event.symbol and next(reversed(self._symbols), None) != event.symbol:
             self._symbols.pop(event.symbol, None)
             self._symbols[event.symbol] = None
 
-    def was_told(self, event: Event, since_ns: int) -> bool:
+    def _was_told(self, event: Event, since_ns: int) -> bool:
         """Whether the stream has told of its subject since then (monotonic)."""
         return self._told_ns.get(subject(event), -1) >= since_ns
 
-    def is_whole(self, asked_ms: int) -> None:
+    @property
+    def is_in_doubt(self) -> bool:
+        """Something was shown otherwise than we know it; whether that stands, `news` says SETTLING_S later."""
+        return bool(self._doubts)
+
+    def _stands(self, event: Position | Balance, asked_ns: int) -> bool:
+        """It was otherwise SETTLING_S ago, and the stream has said nothing of it since. No stamp decides this: what
+        venues stamp on such a list is not written down."""
+        return asked_ns - self._doubts.get(subject(event), asked_ns) >= round(SETTLING_S * 1e9)
+
+    def _is_whole(self, asked_ms: int) -> None:
         """All orders born up to then (venue's clock) that have not ended are known. Those that ended just before may
         turn up in the list LAG_MS later, so they are still asked for until it is so late."""
         if self._since_ms is None:
@@ -89,7 +105,7 @@ class AccountReading:
         elif asked_ms >= self._next_ms + LAG_MS:
             self._since_ms, self._next_ms = self._next_ms, asked_ms
 
-    def forget(self) -> None:
+    def _forget(self) -> None:
         before_ns = self._clock.monotonic_ns() - round(REMEMBERED_S * 1e9)
         for key in [key for key, told_ns in self._told_ns.items() if told_ns < before_ns]:
             del self._told_ns[key]
@@ -110,16 +126,35 @@ class AccountReading:
             self._state.orders.on_event(order)
         self._state.orders.untold()
         for event in rest:
-            if not self.was_told(event, asked_ns):
+            if not self._was_told(event, asked_ns):
                 self._state.on_event(event)
-        self.is_whole(asked_ms)
+        self._is_whole(asked_ms)
 
-    async def news(self, *, settled: bool, only_known: bool = False) -> list[Event]:
+    async def look(self) -> None:
+        """A small reading, by which nothing is told: does the venue show what we do not know, and the stream has not
+        told of in SETTLING_S? See is_in_doubt.
+
+        Raises:
+            APIError: Something could not be read.
+        """
+        asked_ns, asked_ms = self._clock.monotonic_ns(), self._sync.venue_ms()
+        since_ns = asked_ns - round(SETTLING_S * 1e9)
+        shown = await self._positions_and_balances()
+        if self._state.open_orders:
+            shown += await read_orders(self._requests, self._venue, self._state, only_known=True)
+        unsaid = [event for event in shown if not self._was_told(event, since_ns) and self._state.is_news(event)]
+        self._doubts = {one: self._doubts.get(one, asked_ns) for one in map(subject, unsaid)}
+        self._forget()
+        if not unsaid:
+            self._is_whole(asked_ms)
+
+    async def news(self, *, settled_ms: int | None = None, only_known: bool = False) -> list[Event]:
         """Read it, and give what handlers are to be told, `recovered`: orders in the order in which they came to be as
         they are, then positions, balances and settings.
 
         Args:
-            settled: The stream is there: what it may be about to tell is left to it.
+            settled_ms: The stream is there: orders that came to be so from then on (venue's clock) are left to it, and
+                positions and balances that have not been in doubt for SETTLING_S.
             only_known: See read_orders.
 
         Raises:
@@ -136,24 +171,28 @@ class AccountReading:
         )
         rest = await self._positions_and_balances()
         settings = await self._settings.read(rest)
-        self.is_whole(asked_ms)
-        before_ms = asked_ms - round(SETTLING_S * 1000) if settled else None
-        since_ns = asked_ns - round(SETTLING_S * 1e9) if settled else asked_ns
+        self._is_whole(asked_ms)
+        is_settled = settled_ms is not None
+        since_ns = asked_ns - round(SETTLING_S * 1e9) if is_settled else asked_ns
         for order in orders:
             self._state.orders.on_event(order)
-        found: list[Event] = [*self._state.orders.untold(before_ms)]
+        found: list[Event] = [*self._state.orders.untold(settled_ms)]
+        doubts: set[Hashable] = set()
         for event in (*rest, *settings):
-            if self.was_told(event, since_ns) or (before_ms is not None and event.venue_time_ms >= before_ms):
+            if self._was_told(event, since_ns):
                 continue
-            if self._state.is_news(event) if settled else self._state.is_untold(event):
-                found.append(event)
-            else:
+            if not (self._state.is_news(event) if is_settled else self._state.is_untold(event)):
                 self._state.on_event(event)  # it says more of the same
-        self.forget()
+            elif is_settled and isinstance(event, Position | Balance) and not self._stands(event, asked_ns):
+                doubts.add(subject(event))
+            else:
+                found.append(event)
+        self._doubts = {one: self._doubts.get(one, asked_ns) for one in doubts}
+        self._forget()
         return [_recovered(event) for event in found]
 
     async def _positions_and_balances(self) -> list[Event]:
-        _, positions = await read_positions(self._requests, self._venue, self._state)
+        self.positions, positions = await read_positions(self._requests, self._venue, self._state)
         return [*positions, *await read_balances(self._requests, self._venue, self._state)]
 
     def all_again(self) -> list[Event]:

@@ -1,15 +1,19 @@
 """The account is what we say it is: it is read back after each loss of its stream, and looked at while that is there.
 
 A socket can be mute and still answer pings, and a stream that speaks only when something happens can't be told from a
-mute one by listening. So every half minute a small question is asked: positions, and the open orders of the symbols
-that have any. What the venue shows twice, some seconds apart, and the stream has not told of, proves it mute.
+mute one by listening. So every half minute a small question is asked: positions, balances, the open orders of the
+symbols that have any, and fills. What the venue shows, is some seconds old, and the stream has not told of, proves it
+mute.
+
+One task reads, one reading after the other, and `Known` says what that makes of the account.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from enum import Enum
 from typing import Any, TypeVar
 
 from perpwire.api_connector.account_reading import SETTLING_S, AccountReading
@@ -17,11 +21,11 @@ from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.fill_keeper import FillKeeper
 from perpwire.api_connector.frame_path import FramePath
 from perpwire.api_connector.kept_up import kept_up
-from perpwire.api_connector.recovery import read_orders, read_positions, subject
+from perpwire.api_connector.recovery import subject
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.retry import is_told, reread_pause_s
 from perpwire.api_connector.settings_keeper import SettingsKeeper
-from perpwire.clock import Clock
+from perpwire.clock import Clock, Timer
 from perpwire.data_processor.account_state import AccountState
 from perpwire.data_processor.position_check import Mismatch, PositionCheck
 from perpwire.errors import APIError, AuthenticationFailed, NotAllowed
@@ -34,8 +38,7 @@ from perpwire.venues.base import Venue
 log = logging.getLogger("perpwire.api_connector")
 
 LATE_S = (2.5, 5.5)
-"""Pauses before the account is read again after a loss, as the venue's lists may be late; the fills are read at about
-the same times."""
+"""Pauses before account and fills are read again after a loss, as the venue's lists may be late."""
 
 LOOK_S = 30.0
 """Between two looks while the stream is there, and between two readings while it is not."""
@@ -43,19 +46,35 @@ LOOK_S = 30.0
 LOOKS = 10
 """Every so many looks everything is read."""
 
-CONFIRM_S = 3.0
-"""What a look found and the stream has not told of so much later, it does not tell."""
+SURE_MS = 1000
+"""So long after the stream is there, by the venue's clock as we know it, what happens must be told by it."""
 
 DOUBT_S = 10.0
 """Positions and fills that do not add up are read again, and told of where they still do not after so long."""
 
 UNREAD_S = 5.0
-"""For so long the account is tried to be read before it is told that it can't be."""
+"""For so long the account may be unread before that is told."""
+
+BURST_S = 1.0
+"""Frames that can't be read within so long, with nothing that can between them, are one gap."""
 
 SAME_GAP_S = 30.0
-"""What is found so soon after a gap was told belongs to it."""
+"""What is found so soon after a gap was told belongs to it, unless it happened after it."""
 
 T = TypeVar("T")
+
+
+class Known(Enum):
+    """What we know of the account."""
+
+    UNREAD = "unread"
+    """It was never read, or its stream is away."""
+    READING = "reading"
+    """The stream is there, or there again; what it missed is being read."""
+    ONCE_MORE = "once more"
+    """It has missed something since that was asked for: it is read once more afterwards."""
+    READ = "read"
+    """As far as we know, the stream has told the rest."""
 
 
 class AccountWatch:
@@ -96,57 +115,91 @@ class AccountWatch:
         """Arrival of the stream's last event, Unix nanoseconds."""
         self._lost_since_ns: int | None = None
         """The same, while the stream is away."""
-        self._is_repairing = False
-        """It is there again, and what was missed is not read yet."""
+        self._known = Known.UNREAD
+        self._whole_ms = 0
+        """What happened from here on (venue's clock), the stream must tell."""
         self._gap_told_s = float("-inf")
+        self._gap_last_ns = 0
+        """Arrival of the last event before the gap that was told last."""
+        self._gap_read_s = float("-inf")
+        """When it was told, or read back."""
+        self._read_back_s = float("-inf")
+        self._in_a_row = 0
+        """So often it was to be read back again soon after it had been."""
         self._unread_since_s: float | None = None
-        """When it was first tried in vain to read the account, since it was read last."""
+        """Since when it is being read in vain, or what was missed is not read."""
         self._unread_why = ""
+        self._unread_tries = 0
         self._unread_told = False
+        self._unread_timer: Timer | None = None
         self._looks_failed = 0
-        self._was_read = False
         self._task: asyncio.Task[None] | None = None
         self._offs: list[Callable[[], None]] = []
 
     @property
     def is_proven(self) -> bool:
-        """The account has been read, and no reading of it fails."""
-        return self._was_read and self._unread_since_s is None
+        """The account has been read since anything of it was missed, and no reading of it fails."""
+        return self._known is Known.READ and self._unread_since_s is None
 
     @property
     def why_not(self) -> str:
         """Why it is not proven."""
-        if self._unread_since_s is not None:
+        if self.is_proven:
+            return ""
+        if self._unread_why:
             return f"the account can't be read: {self._unread_why}"
-        return "" if self._was_read else "the account is being read"
+        return "the account is being read"
 
     # --- life -------------------------------------------------------------------------------------------------------
 
-    async def begin(self) -> None:
-        """The stream is there for the first time: read what the account holds now; it says only what changes."""
+    async def begin(self) -> int:
+        """The stream is there for the first time: read what the account holds now; it says only what changes. Gives how
+        many fills of the time before were delivered."""
         self._offs = [
             self._frames.on(Fill, self._on_fill),
             self._frames.on(Position, self._settings.on_position),
             self._frames.on(AccountEvent, self._settings.on_event),
         ]
-        self._fills.before_recovered = self._tell_gap
+        self._fills.before_recovered = self._before_fills
+        self._sure_from_now()
+        self._is_unread("")
         await self._at_last(self._reading.first)
+        fills = await self._at_last(self._fills.read)
         if self._task is None:
-            self._become(self._keep_looking)
+            if self._known is Known.UNREAD:
+                self._is_known()
+                self._become(self._keep_looking)
+            else:
+                self._become(self._read_back)
+        return len(fills)
 
     def lost(self) -> None:
         """The stream is away: read what becomes of the account meanwhile."""
-        self._lost_since_ns, self._is_repairing = self._last_ns, False
+        self._lost_since_ns, self._known = self._last_ns, Known.UNREAD
+        if not self._unread_told:
+            self._forget_unread()
         self._become(self._while_away)
-        self._fills.away()
 
-    def catch_up(self) -> None:
-        """The stream is there again, or may have missed something."""
-        self._settings.read_next_time()
-        self._tell_gap(is_back=self._lost_since_ns is not None)
-        self._lost_since_ns, self._is_repairing = None, True
-        self._become(self._after_loss)
-        self._fills.catch_up()
+    def back(self) -> None:
+        """The stream is there again."""
+        self._in_a_row, self._read_back_s = 0, float("-inf")
+        self._tell_gap()
+        self._lost_since_ns = None
+        self._is_missing()
+        self._become(self._read_back)
+
+    def missed(self) -> None:
+        """The stream is there, and has told something that could not be read."""
+        if self._lost_since_ns is not None:
+            return  # it is read when the stream is there again
+        if self._last_ns != self._gap_last_ns or self._now_s() >= self._gap_told_s + BURST_S:
+            self._tell_gap()
+        is_read = self._known is Known.READ
+        self._is_missing()
+        if is_read:
+            self._become(self._read_back)
+        else:
+            self._known = Known.ONCE_MORE
 
     def read_again(self) -> None:
         """A consumer has lost events that the stream did tell: no gap of it. While it is away it is read anyway."""
@@ -154,6 +207,7 @@ class AccountWatch:
             self._become(self._after_loss_of_a_consumer)
 
     async def close(self) -> None:
+        self._forget_unread()
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -189,15 +243,23 @@ class AccountWatch:
         whole = kept_up(work, name, self._venue.name, self._clock, self._on_incident)
         self._task = asyncio.get_running_loop().create_task(whole, name="perpwire account watch")
 
-    def _tell_gap(self, *, is_back: bool = False) -> None:
-        """Before what was missed is delivered; what is found of the same gap a little later belongs to it.
+    def _sure_from_now(self) -> None:
+        self._whole_ms = self._sync.venue_ms() + SURE_MS
 
-        Args:
-            is_back: The stream is there again, and this is the gap that it leaves.
-        """
-        if not is_back and (self._is_repairing or self._now_s() < self._gap_told_s + SAME_GAP_S):
-            return
-        self._gap_told_s = self._now_s()
+    def _is_missing(self) -> None:
+        """What the stream told before now is not all there was."""
+        self._settings.read_next_time()
+        self._sure_from_now()
+        self._known = Known.READING
+        self._is_unread("")
+        self._fills.hold()
+
+    # --- gaps -------------------------------------------------------------------------------------------------------
+
+    def _tell_gap(self) -> None:
+        """Before what was missed is delivered."""
+        self._gap_told_s = self._gap_read_s = self._now_s()
+        self._gap_last_ns = self._last_ns
         since_ns = self._last_ns if self._lost_since_ns is None else self._lost_since_ns
         for kind, repaired, more in self._reading.missing():
             self._frames.deliver(
@@ -212,48 +274,102 @@ class AccountWatch:
                 )
             )
 
-    # --- what it does -----------------------------------------------------------------------------------------------
+    def _tell_gap_of(self, found: Sequence[Event]) -> None:
+        """Before what a reading found is delivered, unless it belongs to a gap that was told."""
+        if not found or self._known in (Known.READING, Known.ONCE_MORE):
+            return
+        if self._now_s() >= self._gap_read_s + SAME_GAP_S or any(map(self._is_untold, found)):
+            self._tell_gap()
 
-    async def _after_loss(self) -> None:
-        self._tell(await self._at_last(lambda: self._reading.news(settled=False)))
-        self._is_repairing, self._gap_told_s = False, self._now_s()
+    def _before_fills(self, fills: list[Fill]) -> None:
+        self._tell_gap_of(fills)
+
+    def _is_untold(self, event: Event) -> bool:
+        """It happened when the stream was there, and must have told of it. A position is found when it stands, and
+        that the venue may have closed it is not stamped."""
+        is_new = isinstance(event, Position) or event.venue_time_ms >= self._whole_ms
+        return self._known is Known.READ and is_new
+
+    # --- readings ---------------------------------------------------------------------------------------------------
+
+    async def _read_back(self) -> None:
+        """Until all is read that was missed before it was asked for."""
+        while self._known is not Known.READ:
+            await self._pause()
+            self._known = Known.READING
+            await self._read(settled=False)
+            self._read_back_s = self._now_s()
+            if not self._is_once_more():
+                self._is_known()
+        self._gap_read_s = self._now_s()
         await self._keep_looking()
+
+    async def _pause(self) -> None:
+        """What is missed over and over is read back ever more seldom: a reading costs more than a look."""
+        self._in_a_row = self._in_a_row + 1 if self._now_s() < self._read_back_s + LOOK_S else 0
+        if self._in_a_row:
+            await self._clock.sleep(reread_pause_s(self._in_a_row - 1))
+
+    def _is_once_more(self) -> bool:
+        return self._known is Known.ONCE_MORE
 
     async def _after_loss_of_a_consumer(self) -> None:
         """It may have lost anything, so all is told anew, and to all: handlers are not told apart."""
-        found = await self._at_last(lambda: self._reading.news(settled=not self._is_repairing))
+        settled_ms = self._settled_ms() if self._known is Known.READ else None
+        found = await self._at_last(lambda: self._reading.news(settled_ms=settled_ms))
         self._tell(found)
         told = {subject(event) for event in found}
         self._tell([event for event in self._reading.all_again() if subject(event) not in told])
-        self._is_repairing = False
-        await self._keep_looking()
+        await (self._keep_looking() if self._known is Known.READ else self._read_back())
 
     async def _while_away(self) -> None:
         while True:
             await self._clock.sleep(LOOK_S)
-            found = await self._at_last(lambda: self._reading.news(settled=False))
-            if found:
-                self._tell_gap()
-            self._tell(found)
+            await self._read(settled=False)
+            self._is_read()
 
     async def _keep_looking(self) -> None:
         for pause_s in LATE_S:
             await self._clock.sleep(pause_s)
-            await self._tell_what_it_kept_back(only_known=True)
+            await self._read(settled=True, only_known=True)
+            self._is_read()
+            self._fills.release()
         looks = 0
         while True:
             await self._clock.sleep(LOOK_S)
             looks += 1
-            await self._look()
-            if looks % LOOKS == 0:
+            if looks % LOOKS:
+                await self._look()
+            else:
                 self._settings.read_next_time()
-                await self._tell_what_it_kept_back()
+                await self._read_all()
+            if self._reading.is_in_doubt:
+                await self._clock.sleep(SETTLING_S)
+                await self._read_all()
 
-    async def _tell_what_it_kept_back(self, *, only_known: bool = False) -> None:
-        found = await self._at_last(lambda: self._reading.news(settled=True, only_known=only_known))
-        if any(isinstance(event, Order | Position) for event in found):  # of all else, venues do not tell everything
-            self._tell_gap()
+    async def _read(self, *, settled: bool, only_known: bool = False) -> list[Event]:
+        """Account and fills, side by side, and tell what the stream has not. Gives what it must have told."""
+        settled_ms = self._settled_ms() if settled else None
+        fills = asyncio.get_running_loop().create_task(self._at_last(lambda: self._fills.read(settled_ms)))
+        try:
+            found = await self._at_last(lambda: self._reading.news(settled_ms=settled_ms, only_known=only_known))
+            proof = self._tell_found(found)
+            proof += [fill for fill in await fills if self._is_untold(fill)]
+        finally:
+            fills.cancel()
+        return proof
+
+    def _settled_ms(self) -> int:
+        """What happened from here on (venue's clock) is left to the stream, which may be about to tell it."""
+        return max(self._whole_ms, self._sync.venue_ms() - round(SETTLING_S * 1000))
+
+    def _tell_found(self, found: list[Event]) -> list[Event]:
+        """Gives what the stream must have told."""
+        # While the stream is there: of all else, venues do not tell everything.
+        lost = found if self._known is Known.UNREAD else [one for one in found if isinstance(one, Order | Position)]
+        self._tell_gap_of(lost)
         self._tell(found)
+        return [event for event in lost if self._is_untold(event)]
 
     def _tell(self, events: list[Event]) -> None:
         for event in events:
@@ -264,97 +380,106 @@ class AccountWatch:
         failures = 0
         while True:
             try:
-                read_at_last = await read()
+                return await read()
             except APIError as error:
                 failures += 1
-                self._is_unread(error, failures)
+                self._unread_tries += 1
+                self._is_unread(str(error), at_once=isinstance(error, AuthenticationFailed | NotAllowed))
                 await self._clock.sleep(reread_pause_s(failures - 1))
-            else:
-                self._is_read()
-                return read_at_last
 
-    def _is_unread(self, error: APIError, attempts: int) -> None:
-        now_s = self._now_s()
+    # --- whether it is read -------------------------------------------------------------------------------------------
+
+    def _is_unread(self, why: str, *, at_once: bool = False) -> None:
+        """It is being read, or that has failed; where it takes long, that is told."""
+        self._unread_why = why or self._unread_why
         if self._unread_since_s is None:
-            self._unread_since_s = now_s
-        self._unread_why = str(error)
-        unread_s = now_s - self._unread_since_s
-        if self._unread_told or (unread_s < UNREAD_S and not isinstance(error, AuthenticationFailed | NotAllowed)):
+            self._unread_since_s = self._now_s()
+            self._unread_timer = self._clock.call_later(UNREAD_S, self._tell_unread)
+        if at_once:
+            self._tell_unread()
+
+    def _tell_unread(self) -> None:
+        if self._unread_told or self._unread_since_s is None:
             return
         self._unread_told = True
         self._on_incident(
             AccountUnread(
                 venue=self._venue.name,
                 time_ns=self._clock.time_ns(),
-                why=str(error),
-                unread_s=unread_s,
-                attempts=attempts,
+                why=self._unread_why or "it is still being read",
+                unread_s=self._now_s() - self._unread_since_s,
+                attempts=self._unread_tries,
             )
         )
 
+    def _is_known(self) -> None:
+        """What was missed is read."""
+        self._known = Known.READ
+        self._is_read()
+
     def _is_read(self) -> None:
-        since_s, self._unread_since_s, self._was_read = self._unread_since_s, None, True
-        if self._unread_told and since_s is not None:
-            self._unread_told = False
-            unread_s = self._now_s() - since_s
+        since_s, was_told = self._unread_since_s, self._unread_told
+        self._forget_unread()
+        if was_told and since_s is not None:
             self._on_incident(
                 AccountReadAgain(
                     venue=self._venue.name,
                     time_ns=self._clock.time_ns(),
-                    unread_s=unread_s,
+                    unread_s=self._now_s() - since_s,
                 )
             )
+
+    def _forget_unread(self) -> None:
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+        self._unread_since_s, self._unread_why, self._unread_tries, self._unread_told = None, "", 0, False
 
     # --- looks ------------------------------------------------------------------------------------------------------
 
     async def _look(self) -> None:
-        asked_ns, asked_ms = self._clock.monotonic_ns(), self._sync.venue_ms()
-        unsaid = await self._unsaid(asked_ns - round(SETTLING_S * 1e9))
-        self._reading.forget()
-        if unsaid is not None and not unsaid:
-            self._reading.is_whole(asked_ms)
-        if not unsaid:
-            return
-        await self._clock.sleep(CONFIRM_S)
-        proof = unsaid & (await self._unsaid(asked_ns) or set())
-        if proof:
-            silent_s = (self._clock.monotonic_ns() - self._heard_ns) / 1e9
-            words = ", ".join(sorted({str(one) for one in proof})[:3])
-            self._on_mute(f"the venue shows what the stream has not told of: {words}", silent_s)
-
-    async def _unsaid(self, since_ns: int) -> set[Hashable] | None:
-        """What the venue shows otherwise than we know it, and the stream has not told of since (monotonic); None where
-        it can't be had."""
+        """A small question. One that fails is the next one's matter: nothing is known to be missing."""
+        asked_s, asked_ms = self._now_s(), self._sync.venue_ms()
         try:
-            asked_s, asked_ms = self._now_s(), self._sync.venue_ms()
-            positions, events = await read_positions(self._requests, self._venue, self._state)
-            self._compare(positions, asked_s, asked_ms)
-            if self._state.open_orders:
-                events += await read_orders(self._requests, self._venue, self._state, only_known=True)
+            await self._reading.look()
+            fills = [] if self._venue.fills_need_symbol else await self._fills.read(self._settled_ms())
         except APIError as error:
             self._looks_failed += 1
             if is_told(self._looks_failed):
                 log.warning("the account can't be looked at (tries: %d): %s", self._looks_failed, error)
-            return None
+            return
         self._looks_failed = 0
-        return {
-            subject(event)
-            for event in events
-            if not self._reading.was_told(event, since_ns) and self._state.is_news(event)
-        }
+        self._prove([fill for fill in fills if self._is_untold(fill)])
+        if self._compare(self._reading.positions, asked_s, asked_ms):
+            for pause_s in LATE_S:
+                await self._clock.sleep(pause_s)
+                await self._at_last(self._fills.read)
+            self._is_read()
 
-    def _compare(self, positions: tuple[Position, ...], asked_s: float, asked_ms: int) -> None:
-        """Do positions and fills add up?"""
+    async def _read_all(self) -> None:
+        self._prove(await self._read(settled=True))
+        self._is_read()
+
+    def _prove(self, proof: list[Event]) -> None:
+        """The stream is mute where there is something that it must have told."""
+        if proof:
+            silent_s = (self._clock.monotonic_ns() - self._heard_ns) / 1e9
+            words = ", ".join(sorted({str(subject(one)) for one in proof})[:3])
+            self._on_mute(f"the venue shows what the stream has not told of: {words}", silent_s)
+
+    def _compare(self, positions: tuple[Position, ...], asked_s: float, asked_ms: int) -> bool:
+        """Do positions and fills add up? Gives whether fills are to be read again for it."""
         found = self._check.compare(positions, asked_s=asked_s, asked_ms=asked_ms)
         self._doubted_s = {one.symbol: self._doubted_s.get(one.symbol, asked_s) for one in found}
+        is_new = False
         for mismatch in found:
             since_s = self._doubted_s[mismatch.symbol]
             if since_s == asked_s:
-                self._fills.read_again()
+                is_new = True
             elif asked_s - since_s >= DOUBT_S:
                 del self._doubted_s[mismatch.symbol]
                 self._check.accept(mismatch, asked_ms)
                 self._tell_mismatch(mismatch)
+        return is_new
 
     def _tell_mismatch(self, mismatch: Mismatch) -> None:
         self._on_incident(

@@ -1,15 +1,12 @@
 """Each fill is delivered once: what the account's stream doubles is dropped, what it missed is read back over REST.
 
 The stream has no sequence numbers, so nothing in it proves that it is whole. What proves it is a reading over REST of
-every fill since the last one; it is taken after each loss of the stream, some more times while the venue's lists may
-lag behind, and every few minutes, as a socket can be mute and still answer pings.
+every fill since the last one; account_watch.py says when one is due.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -17,10 +14,8 @@ import msgspec
 
 from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.frame_path import FramePath
-from perpwire.api_connector.kept_up import kept_up
 from perpwire.api_connector.recovery import read_fills
 from perpwire.api_connector.request_path import RequestPath
-from perpwire.api_connector.retry import is_told, reread_pause_s
 from perpwire.clock import Clock, Timer
 from perpwire.data_processor.account_state import AccountState
 from perpwire.data_processor.fill_log import FillLog, key_of
@@ -33,22 +28,11 @@ from perpwire.venues.base import Venue
 if TYPE_CHECKING:
     from perpwire.api_connector.order_journal import OrderJournal
 
-log = logging.getLogger("perpwire.api_connector")
-
 LAG_MS = 10_000
 """A fill's row may be so late: each reading begins so much before the last one."""
 
-READINGS_S = (0.0, 2.5, 8.0)
-"""When to read after the stream is live again, in seconds; rows usually show within two."""
-
 HOLD_S = 5.0
 """Longest that the stream's own fills wait for older ones to be read."""
-
-AUDIT_S = 300.0
-"""Between readings while nothing seems to be missing."""
-
-AWAY_S = 30.0
-"""Between readings while the stream is away."""
 
 KNOWN_ORDERS = 10_000
 
@@ -86,19 +70,15 @@ class FillKeeper:
         self._held: list[Fill] = []
         self._is_holding = False
         self._hold_timer: Timer | None = None
-        self._task: asyncio.Task[None] | None = None
         self._offs: list[Callable[[], None]] = []
-        self._resumes = False
         self._symbols: set[str] = set()
         """Those that we have seen traded."""
         self._orders: dict[Key, tuple[str, str]] = {}
         """Symbol and id that a fill may bear -> id and client order id of the order it belongs to."""
-        self.before_recovered: Callable[[], None] = _nothing
-        """Called before fills are delivered that the stream did not bring."""
+        self.before_recovered: Callable[[list[Fill]], None] = _nothing
+        """Called with fills that the stream did not bring, before they are delivered."""
         self.on_left_out: Callable[[Fill], None] = _nothing
         """Called with what is not delivered, as it has been: this one may bear words that the other did not."""
-        self.recovered_at_start = 0
-        """Fills since the journal's end that were delivered when the stream was opened."""
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -108,7 +88,6 @@ class FillKeeper:
             return
         journal = self._journal
         read_ms = None if journal is None else journal.fills_read_ms
-        self._resumes = read_ms is not None
         fill_log = FillLog(self._sync.venue_ms() if read_ms is None else read_ms)
         if journal is not None:
             for key, time_ms in journal.delivered_fills():
@@ -120,39 +99,12 @@ class FillKeeper:
             self._frames.gate(Fill, self._on_stream_fill),
             self._frames.on(Order, self._note_order),
         ]
-        if self._resumes:
-            self._hold()
+        if read_ms is not None:
+            self.hold()
 
-    async def opened(self) -> None:
-        """The stream is live for the first time. Where the journal is resumed, returns once what was missed has been
-        read and delivered."""
-        if self._resumes:
-            self.recovered_at_start = await self._read_at_last()
-        self._follow(READINGS_S[1:] if self._resumes else READINGS_S)
-
-    def catch_up(self) -> None:
-        """The stream is live after a loss, or may have missed something."""
-        if self._log is not None:
-            self._hold()
-            self._follow(READINGS_S)
-
-    def away(self) -> None:
-        """The stream is lost: until it is there again, what is read is all there is."""
-        if self._log is not None:
-            self._follow((), every_s=AWAY_S)
-
-    def read_again(self) -> None:
-        """Something may be missing, though the stream is there."""
-        if self._log is not None:
-            self._follow(READINGS_S)
-
-    async def close(self) -> None:
+    def close(self) -> None:
         """Hand on what is held, and end."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        self._release()
+        self.release()
         for off in self._offs:
             off()
         self._offs.clear()
@@ -179,13 +131,14 @@ class FillKeeper:
             self._journal.fill_delivered(fill)
         return True
 
-    def _hold(self) -> None:
-        self._is_holding = True
-        if self._hold_timer is not None:
-            self._hold_timer.cancel()
-        self._hold_timer = self._clock.call_later(HOLD_S, self._release)
+    def hold(self) -> None:
+        """Something may be missing: what the stream says from now on waits for it, HOLD_S at most."""
+        if self._log is not None and not self._is_holding:
+            self._is_holding = True
+            self._hold_timer = self._clock.call_later(HOLD_S, self.release)
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """What may be missing has been read, or does not come in time."""
         if self._hold_timer is not None:
             self._hold_timer.cancel()
             self._hold_timer = None
@@ -206,44 +159,12 @@ class FillKeeper:
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
-    def _follow(self, readings_s: Iterable[float], every_s: float = AUDIT_S) -> None:
-        if self._task is not None:
-            self._task.cancel()
-        at_s = tuple(readings_s)
-        whole = kept_up(
-            lambda: self._keep(at_s, every_s), "the reading of fills", self._venue.name, self._clock, self._on_incident
-        )
-        self._task = asyncio.get_running_loop().create_task(whole, name="perpwire fills")
-
-    async def _keep(self, readings_s: tuple[float, ...], every_s: float) -> None:
-        began_ns = self._clock.monotonic_ns()
-        for at_s in readings_s:
-            wait_s = at_s - (self._clock.monotonic_ns() - began_ns) / 1e9
-            if wait_s > 0:
-                await self._clock.sleep(wait_s)
-            await self._read_at_last()
-            if at_s and self._is_holding:
-                self._release()
-        while True:
-            await self._clock.sleep(every_s)
-            await self._read_at_last()
-
-    async def _read_at_last(self) -> int:
-        failures = 0
-        while True:
-            try:
-                return await self._read()
-            except NotOffered:
-                return 0
-            except APIError as error:
-                failures += 1
-                if is_told(failures):
-                    log.warning("fills can't be read back yet (tries: %d): %s", failures, error)
-                await self._clock.sleep(reread_pause_s(failures - 1))
-
-    async def _read(self) -> int:
+    async def read(self, settled_ms: int | None = None) -> list[Fill]:
         """Read every fill since the last reading, and deliver those that are new, with those that are held, in order.
-        Returns how many the stream had not brought.
+        Gives those that the stream had not brought.
+
+        Args:
+            settled_ms: The stream is there: what happened from then on (venue's clock) is left to it.
 
         Raises:
             APIError: They can't be read; nothing is delivered then.
@@ -254,31 +175,38 @@ class FillKeeper:
         for order in self._state.open_orders:
             self._note_order(order)
         self._symbols.update(symbol for (symbol, _) in self._state.positions)
-        rows = await read_fills(self._requests, self._venue, fill_log.read_ms, self._symbols)
+        try:
+            rows = await read_fills(self._requests, self._venue, fill_log.read_ms, self._symbols)
+        except NotOffered:
+            return []
+        if settled_ms is not None:
+            rows = [row for row in rows if row.venue_time_ms < settled_ms]
         await self._ask_whose([row for row in rows if not fill_log.has(row) and not row.client_order_id])
         live = {key_of(fill): fill for fill in self._held}
         fresh = [live.pop(key_of(row), row) for row in rows if not fill_log.has(row)]
         newest_ms = fresh[-1].venue_time_ms if fresh else 0
         # Of what is held, only what is not newer than what was read is sure to be next.
         fresh += (fill for fill in live.values() if fill.venue_time_ms <= newest_ms)
-        count = 0
-        if any(not fill.received_ns for fill in fresh):
-            self.before_recovered()
+        found = [fill for fill in fresh if not fill.received_ns]
+        if found:
+            self.before_recovered(found)
+        recovered = []
         for fill in sorted(fresh, key=_time_of):
             is_read = not fill.received_ns
-            count += self._deliver(msgspec.structs.replace(fill, recovered=True) if is_read else fill) and is_read
-        if count:
+            if self._deliver(msgspec.structs.replace(fill, recovered=True) if is_read else fill) and is_read:
+                recovered.append(fill)
+        if recovered:
             self._on_incident(
                 FillsRecovered(
                     venue=self._venue.name,
                     time_ns=self._clock.time_ns(),
-                    count=count,
+                    count=len(recovered),
                 )
             )
         fill_log.read_until(began_ms - LAG_MS)
         if self._journal is not None:
             self._journal.fills_read_until(fill_log.read_ms)
-        return count
+        return recovered
 
     async def _ask_whose(self, rows: list[Fill]) -> None:
         """Read the orders whose names the rows do not tell and we do not know."""
@@ -288,7 +216,7 @@ class FillKeeper:
                 self._note_order(await self._requests.run(self._venue.get_order(symbol, order_id, None)))
 
 
-def _nothing(*_: Fill) -> None:
+def _nothing(_: object) -> None:
     pass
 
 

@@ -72,6 +72,7 @@ class PrivateStream:
         self._offs: list[Callable[[], None]] = []
         self._opened = False
         self._was_live = False
+        self._fills_at_start = 0
 
     async def _keep_up(self, work: Callable[[], Awaitable[None]]) -> None:
         await kept_up(work, "the keeping of the stream's key", self._venue.name, self._clock, self._on_incident)
@@ -118,8 +119,7 @@ class PrivateStream:
         self._offs = offs
         if self._token is not None:
             self._token.keep()
-        await self._watch.begin()
-        await self._fills.opened()
+        self._fills_at_start = await self._watch.begin()
 
     async def watch_countdown(self) -> None:
         """Open the stream and subscribe what the venue's dead man's switch goes by, if it goes by the stream.
@@ -173,7 +173,7 @@ class PrivateStream:
         if self._token is not None:
             await self._token.close()
         await self._watch.close()
-        await self._fills.close()
+        self._fills.close()
         for off in self._offs:
             off()
         self._offs.clear()
@@ -211,13 +211,13 @@ class PrivateStream:
 
     @property
     def fills_at_start(self) -> int:
-        """How many fills of the time before it was opened have been read and delivered; see FillKeeper."""
-        return self._fills.recovered_at_start
+        """How many fills of the time before it was opened have been read and delivered."""
+        return self._fills_at_start
 
     def on_garbled(self, connection: str) -> None:
         """A frame could not be read. On our stream it may have told of anything, so all is read back."""
         if self._connection is not None and connection == self._connection.name:
-            self._watch.catch_up()
+            self._watch.missed()
 
     async def _address(self) -> str:
         key: str | None = None
@@ -234,7 +234,7 @@ class PrivateStream:
         if connection != f"{self._venue.name}/{self._venue.private_route}":
             return
         if live and self._was_live:
-            self._watch.catch_up()
+            self._watch.back()
         elif not live and self._was_live:
             self._watch.lost()
         self._was_live = self._was_live or live

@@ -178,7 +178,23 @@ async def _mute(run: Run, account: Account) -> None:
     run.fault(Silence(what="data", route=PATH[run.venue]))
     await run.clock.sleep(run.random.uniform(0, 120))
     run.check(not account.hearing.lost(NAME[run.venue]), "a stream that has nothing to tell was given up")
-    begins_s = account.fill(run.now_s + 1)[0]
+    await _replaced(run, account, account.fill(run.now_s + 1)[0])
+
+
+async def _mute_while_nothing_moves(run: Run, account: Account) -> None:
+    """As (e), and what is filled leaves the position as it was: another program buys, and sells back at once."""
+    await run.clock.sleep(run.random.uniform(60, 600))
+    async with run.world.connector(run.venue) as by_hand:
+        run.fault(Silence(what="data", route=PATH[run.venue]))
+        await run.clock.sleep(run.random.uniform(0, 60))
+        begins_s = run.now_s
+        for side in ("BUY", "SELL"):
+            await by_hand.place_order(SYMBOL, side, "0.05")
+        await _replaced(run, account, begins_s)
+
+
+async def _replaced(run: Run, account: Account, begins_s: float) -> None:
+    """The mute stream, within a minute of the first fill that it did not tell."""
     await run.until(begins_s + 70)
     live_s = account.live_after(begins_s)
     run.check(live_s <= begins_s + 60, f"replaced {live_s - begins_s:.1f} s after the first fill")
@@ -234,6 +250,6 @@ def calls_at(run: Run, method: str) -> list[float]:
 Part = Callable[[Run, Account], Awaitable[None]]
 
 PLAYS: dict[str, tuple[Part, ...]] = {
-    "binance": (_not_kept_alive, _told_to_expire, _same_key_again, _no_key_to_be_had, _mute),
-    "bybit": (_late_login, _refused, _mute),
+    "binance": (_not_kept_alive, _told_to_expire, _same_key_again, _no_key_to_be_had, _mute, _mute_while_nothing_moves),
+    "bybit": (_late_login, _refused, _mute, _mute_while_nothing_moves),
 }

@@ -1,0 +1,103 @@
+"""The reader of an account: what of it is said to be known, and what is found that its stream did not tell."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+from tests.criteria import tapped
+from tests.criteria.tapped import VENUES, Scene
+
+from perpwire.model.account import Balance
+from perpwire.model.incident import AccountReadAgain, AccountUnread
+from perpwire.model.market import Gap
+from perpwire.model.order import FastFill, Fill
+from perpwire.simulator.faults import CorruptMessage, DropMessage
+
+POSITION_FRAME = {"binance": '"ACCOUNT_UPDATE"', "bybit": '"topic":"position'}
+POSITIONS = {"binance": "/fapi/v3/positionRisk", "bybit": "/v5/position/list"}
+ORDERS = 80
+WALLET_FRAME = {"binance": '"ACCOUNT_UPDATE"', "bybit": "wallet"}
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_kind_of_frame_that_cannot_be_read_blinds_nothing_else_and_the_account_is_not_said_to_be_live(
+    venue: str,
+) -> None:
+    """Positions', while orders are filled four times a second. It is read back ever more seldom."""
+    late: list[float] = []
+
+    async def scenario(scene: Scene) -> None:
+        connector, exchange = scene.connector, scene.host.exchange
+
+        def on_fill(fill: Fill) -> None:
+            late.append((exchange.now_ms() - fill.venue_time_ms) / 1000)
+
+        connector.on(Fill, on_fill)
+        await connector.open_account_stream()
+        await scene.sleep(20)
+        scene.host.faults.add(CorruptMessage(of="private", how="cut", contains=POSITION_FRAME[venue], count=None))
+        lies, asked_before = 0, len(scene.tap.sent)
+        for _ in range(ORDERS):
+            await scene.connector.place_order("BTCUSDT", "BUY", "0.01")
+            await scene.sleep(0.25)
+            known = sum(one.quantity for one in connector.account_state.positions.values())
+            truth = sum(one.quantity for one in exchange.positions("main"))
+            lies += connector.is_account_stream_live and known != truth
+        assert lies == 0
+        assert scene.of(AccountUnread)
+        asked = [one.at_s for one in scene.tap.sent[asked_before:] if POSITIONS[venue] in one.path]
+        assert max(later - sooner for sooner, later in pairwise(asked)) > 7
+        assert len(asked) <= 12
+        await scene.sleep(40)
+        assert connector.is_account_stream_live
+        assert len(scene.of(AccountReadAgain)) == len(scene.of(AccountUnread))
+        assert sum(one.quantity for one in connector.account_state.positions.values()) == ORDERS * Decimal("0.01")
+        assert len(late) == len(exchange.fills("main", None))
+        assert max(late) <= 5.1
+
+    tapped.play(scenario, venue, rate=0.3, latency_s=0.05)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_each_hole_in_what_cannot_be_read_back_has_a_gap_of_its_own(venue: str) -> None:
+    """Of fast fills, twenty seconds apart."""
+
+    async def scenario(scene: Scene) -> None:
+        gaps: list[float] = []
+        scene.connector.on(Gap, lambda gap: gaps.append(scene.now_s) if gap.kind == "FastFill" else None)
+        fast: list[FastFill] = []
+        scene.connector.on(FastFill, fast.append)
+        await scene.connector.open_account_stream()
+        await scene.connector.watch_fast_fills()
+        await scene.sleep(30)
+        for number in (1, 2):
+            scene.host.faults.add(CorruptMessage(of="private", how="cut", count=None, for_s=3))
+            await scene.connector.place_order("BTCUSDT", "BUY", "0.01")
+            await scene.sleep(1)
+            assert len(gaps) == number
+            await scene.sleep(19)
+        assert not fast
+
+    tapped.play(scenario, venue, rate=0.3)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_balance_whose_only_frame_was_lost_is_right_within_a_minute(venue: str) -> None:
+    """And nothing but the wallet has changed. For both venues, whatever they stamp on the list."""
+
+    async def scenario(scene: Scene) -> None:
+        connector = scene.connector
+        told: list[Balance] = []
+        connector.on(Balance, told.append)
+        await connector.open_account_stream()
+        await scene.sleep(60)
+        scene.host.faults.add(DropMessage(of="private", contains=WALLET_FRAME[venue], count=None))
+        scene.host.exchange.deposit("main", "USDT", Decimal("12.5"))
+        await scene.sleep(45)
+        wallet = scene.host.exchange.wallet("main")["USDT"]
+        assert connector.account_state.balances["USDT"].wallet == wallet
+        assert [(one.wallet, one.recovered) for one in told if one.asset == "USDT"] == [(wallet, True)]
+
+    tapped.play(scenario, venue, rate=0.001)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 from tests.criteria.bookwork import Fed, Market, PlainBook
+from tests.sizes import size
 
 from perpwire.errors import BookNotInSync
 from perpwire.model.market import BookDelta, BookSnapshot
@@ -70,9 +70,9 @@ def replay(seed: int, messages: int) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(40 if os.environ.get("PERPWIRE_FULL") else 4))
+@pytest.mark.parametrize("seed", range(size(40, 4)))
 def test_bybk_1_after_every_message_the_book_is_the_reference(seed: int) -> None:
-    """A hundred thousand messages, a million of them where PERPWIRE_FULL is set (`make chaos`).
+    """A hundred thousand messages, a million of them in full.
 
     With snapshots in mid-stream, restarts at u = 1, deletions of what is not there, copies, and updates skipped."""
     assert replay(seed, 25_000) > 5

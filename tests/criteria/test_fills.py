@@ -9,6 +9,7 @@ import pytest
 from tests.criteria import tapped
 from tests.criteria.streamed import VENUES, played
 from tests.criteria.tapped import Scene
+from tests.sizes import size
 
 from perpwire.api_connector.guards import Guards
 from perpwire.errors import GuardRefused
@@ -31,7 +32,7 @@ TRADES = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("venue", VENUES)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(size(4, 2)))
 def test_fills_1_what_the_stream_missed_is_told_once_in_order_and_marked(seed: int, venue: str) -> None:
     assert play(scenarios()["fills_in_the_gap"], venue, seed).problems == []
 

@@ -153,7 +153,7 @@ def test_secret_1_nothing_shows_on_any_path_of_an_error(
         shown.append(repr(vars(connector)))
 
     async def main() -> None:
-        async with offline(clock=clock, venues=(venue,), accounts=(account,)) as world:
+        async with offline(clock=clock, venues=(venue,), accounts=(account,), rate=0.01) as world:
             await scene(world)
 
     clock.run(main())

@@ -142,10 +142,10 @@ def test_stalem_1_what_the_stream_tells_of_a_contract_has_them_read_at_once(venu
 def test_stalem_1_the_end_of_a_contract_that_is_used_is_told_a_day_ahead_once(venue: str) -> None:
     async def scenario(scene: Scene) -> None:
         await scene.connector.get_instrument(SYMBOL)
-        ends_ms = scene.clock.time_ns() // 1_000_000 + 30 * 3600 * 1000
+        ends_ms = scene.clock.time_ns() // 1_000_000 + 26 * 3600 * 1000
         await change(scene, delivery_ms=ends_ms)
         await scene.connector.get_instruments(refresh=True)
-        await scene.sleep(5 * 3600)
+        await scene.sleep(1 * 3600)
         assert scene.of(InstrumentEnding) == []
         await scene.sleep(2 * 3600)
         (told,) = scene.of(InstrumentEnding)

@@ -122,7 +122,7 @@ def test_a_listen_key_is_kept_alive_for_hours() -> None:
     async def scenario(world: World) -> None:
         connector = world.binance
         await connector.open_account_stream()
-        await asyncio.sleep(5 * 3600)  # the key lives one hour, and is kept alive
+        await asyncio.sleep(3 * 3600)  # the key lives one hour, and is kept alive
         assert sum(connector.streams.reconnects.values()) == 0
         orders: list[Order] = []
         connector.on(Order, orders.append)

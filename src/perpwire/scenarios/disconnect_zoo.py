@@ -189,7 +189,7 @@ LIFE_S = 3600.0
 
 
 @scenario(
-    options={"rate": 3.0, "options": DialectOptions(socket_lifetime_s=LIFE_S)}, one_in=10, settle_s=5.0
+    options={"rate": 1.0, "options": DialectOptions(socket_lifetime_s=LIFE_S)}, one_in=10, settle_s=5.0
 )  # fmt: skip
 async def sockets_grow_old(run: Run) -> None:
     """Sockets live for an hour; each is replaced before, at a moment of its own, and nothing is lost or doubled."""

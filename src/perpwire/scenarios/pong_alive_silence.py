@@ -115,7 +115,7 @@ async def _closed_inside_a_ping(run: Run, hearing: Hearing) -> None:
 
 @scenario(
     options={
-        "rate": 3.0,
+        "rate": 1.0,
         "symbols": (Listing(symbol="DULLUSDT", start_price=Decimal(3)),),
         "journal_capacity": 500_000,
     },

@@ -45,7 +45,8 @@ class Two:
     """An old socket and a new one on the same topic."""
 
     def __init__(self) -> None:
-        self.seam = Seam()
+        self.torn: list[tuple[str, int]] = []
+        self.seam = Seam(lambda topic, since_ns: self.torn.append((topic, since_ns)))
         self.old, self.new = Source(has_joined=True), Source(has_joined=False)
         self.seam.enter(self.old)
         self.seam.enter(self.new)
@@ -349,6 +350,37 @@ def test_what_the_only_other_socket_missed_while_it_was_mute_is_filled_in_by_one
     two.say(two.old, trade("e", 5000))  # of d it has heard nothing
     two.say(two.new, trade("f", 6000))
     assert two.ids == ["a", "d", "e", "f"]
+    assert two.torn == [("t", 0)]  # of b and c nobody has said anything
+
+
+def test_what_is_filled_in_by_one_that_was_there_before_the_other_fell_mute_is_whole() -> None:
+    two = Two()
+    two.say(two.old, trade("b", 2000), trade("c", 3000))
+    two.say(two.new, trade("a", 1000), trade("d", 4000), trade("e", 5000))
+    two.say(two.old, trade("e", 5000))
+    assert two.ids == ["b", "c", "d", "e"]
+    assert two.torn == []
+
+
+def test_what_one_that_waits_has_heard_meanwhile_is_filled_in_also_where_it_is_a_moment_behind() -> None:
+    two = Two()
+    two.say(two.old, trade("a", 1000))
+    two.say(two.new, trade("c", 3000), trade("d", 4000))
+    two.say(two.old, trade("e", 5000))  # of c and d it has heard nothing
+    two.say(two.new, trade("e", 5000), trade("f", 6000))
+    two.say(two.old, trade("f", 6000))
+    assert two.ids == ["a", "c", "d", "e", "f"]
+    assert two.torn == [("t", 0)]
+
+
+def test_one_that_was_mute_while_others_spoke_who_have_ended_is_told_to_be_torn() -> None:
+    two = of_two()
+    two.say(two.old, trade("a", 1000))
+    two.say(two.new, trade("a", 1000), trade("b", 2000))
+    two.go_on(two.seam.leave(two.new))
+    two.say(two.old, trade("e", 5000), trade("f", 6000))
+    assert two.ids == ["a", "b", "e", "f"]
+    assert two.torn == [("t", 0)]
 
 
 def test_a_repeat_of_the_last_does_not_make_the_other_socket_wait() -> None:

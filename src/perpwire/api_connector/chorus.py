@@ -61,7 +61,7 @@ class Chorus:
         """A socket is about to be opened."""
         source = self._sources[socket] = Source()
         if self._seam is None and len(self._sources) > 1:
-            self._seam = Seam()
+            self._seam = Seam(lambda topic, since_ns: self._on_torn(topic, since_ns, True))
             self._told_ns.clear()
             for other, others in self._sources.items():
                 if other is not socket:

@@ -10,11 +10,16 @@ A socket that says what nobody knows, and is not at the end, has missed somethin
 has just come, one that was mute, one that was told nonsense. What it says is held until they meet. It is let go unmet
 when there is nobody left to meet, or nobody says anything any more; then the topic is torn: what lies between is not
 known. What a socket holds that ends meanwhile is held on.
+
+One that has its place may have been mute all the same: it is found out when it goes past what it never said, or says
+what another has held with more before it. What is held is filled in then; where nobody knows what lies before that, the
+topic is torn, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -87,11 +92,29 @@ class _Held:
 
 
 class _Sequence:
-    """Events of one topic, kind and symbol."""
+    """Events of one topic, kind and symbol.
 
-    __slots__ = ("held", "is_ahead", "is_state", "key", "last_ms", "last_ns", "log", "places", "sources")
+    Args:
+        is_numbered: Each event has an id. Of others nobody is found out to have been mute: one socket may say the same
+            in other words than another.
+        tear: Told, before what comes next is added to what goes on, that something before it may be missing: with the
+            arrival of the last that went on.
+    """
 
-    def __init__(self, key: Callable[[Any], Any], is_state: bool, sources: Collection[Source]) -> None:
+    __slots__ = (
+        "held", "is_ahead", "is_numbered", "is_state", "key", "last_ms", "last_ns", "log", "places", "sources", "tear"
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        key: Callable[[Any], Any],
+        is_state: bool,
+        is_numbered: bool,
+        sources: Collection[Source],
+        tear: Callable[[int], None],
+    ) -> None:
+        self.is_numbered = is_numbered
+        self.tear = tear
         self.key = key
         self.is_state = is_state
         self.sources = sources
@@ -120,6 +143,8 @@ class _Sequence:
                     return
                 if self.is_ahead and self._is_overtaken(event):
                     return
+                if self.is_numbered and event.venue_time_ms > self.last_ms:
+                    self.tear(self.last_ns)  # it was mute while others spoke, who have ended
         else:
             met = self._after_last(key)
             if met is not None:
@@ -152,17 +177,27 @@ class _Sequence:
     def _fill_in(self, key: Any, event: Event, out: list[Event]) -> None:
         """What another socket holds from before `event`, and nobody has said: this one was mute then."""
         for held in tuple(self.held.values()):
-            if (at := self._last_of(held, key)) is None:
-                continue
+            at = self._last_of(held, key)
+            if at is None and not self.log:
+                continue  # what a new socket begins with, this one may have said before anybody took notice
+            # Of what was made in the same millisecond it is not known which came first.
+            until_ms = event.venue_time_ms + (at is not None)
             missed = [
                 one
                 for one in held.events[:at]
-                if self.last_ms < one.venue_time_ms <= event.venue_time_ms and not isinstance(one, BookSnapshot)
+                if self.last_ms < one.venue_time_ms < until_ms and not isinstance(one, BookSnapshot)
             ]
+            if missed and self.is_numbered and self.log and not self._continues(held.events[0]):
+                self.tear(self.last_ns)  # what was said before the other one came, while this one was mute
             for one in missed:
                 self.log.append(self.key(one))
             out += missed
-            return
+            if at is not None or missed:
+                return
+
+    def _continues(self, first: Event) -> bool:
+        """Whether what begins with it is known to leave out nothing of what follows the last that was delivered."""
+        return first.venue_time_ms < self.last_ms or self.key(first) in self.log
 
     def _meet(self, source: Source, key: Any, out: list[Event]) -> None:
         """What was just delivered, one that waits may have said: then it has found its place."""
@@ -267,9 +302,15 @@ class _Sequence:
 
 
 class Seam:
-    """See module docstring."""
+    """See module docstring.
 
-    def __init__(self) -> None:
+    Args:
+        on_torn: Told of a topic, from within `fresh`, before what it gives: something between that and the last that
+            was delivered may be missing, and nobody is going to bring it. With the arrival of that last one.
+    """
+
+    def __init__(self, on_torn: Callable[[str, int], None]) -> None:
+        self._on_torn = on_torn
         self._sequences: dict[tuple[str, Any, Any], _Sequence] = {}
         self._sources: dict[Source, None] = {}
 
@@ -285,7 +326,9 @@ class Seam:
             of = event.symbol if part is None else (event.symbol, part(event))
             sequence = self._sequences.get((topic, kind, of))
             if sequence is None:
-                sequence = self._sequences[topic, kind, of] = _Sequence(key, part is not None, self._sources)
+                sequence = self._sequences[topic, kind, of] = _Sequence(
+                    key, part is not None, isinstance(event, _NUMBERED), self._sources, partial(self._on_torn, topic)
+                )
             sequence.take(source, event, out)
         return out
 
@@ -373,6 +416,9 @@ class Sieve:
 # --- what makes two events the same ---------------------------------------------------------------------------------
 
 _Key = Callable[[Any], Any]
+
+_NUMBERED = (BookDelta, BookSnapshot, BookTicker, Trade)
+"""Their events have ids."""
 
 _KINDS: dict[type[Event], tuple[Any, _Key, _Key | None]] = {}
 """Class of event -> which sequence it is part of, the key by which it is known, and of what part of the account it is

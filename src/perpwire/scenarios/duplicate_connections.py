@@ -83,11 +83,12 @@ async def duplicate_connections(run: Run) -> None:
 
 @scenario(options={"rate": 8.0}, settle_s=1.0)
 async def duplicates_lost_together(run: Run) -> None:
-    """Both are lost within moments, in the middle of rotations, while the venue restarts or counts anew."""
-    await _play(run, run.random.choice(("together", "together", "rotating", "restarted", "anew", "miscounted")))
+    """Both are lost within moments, or one while the other is mute, in the middle of rotations, while the venue
+    restarts or counts anew."""
+    await _play(run, run.random.choice(("together", "mute beside", "rotating", "restarted", "anew", "miscounted")))
 
 
-How = Literal["apart", "together", "rotating", "restarted", "anew", "miscounted"]
+How = Literal["apart", "together", "mute beside", "rotating", "restarted", "anew", "miscounted"]
 
 
 async def _play(run: Run, how: How) -> None:
@@ -135,8 +136,9 @@ def _at_s(run: Run, incident: Incident) -> float:
 
 async def _befall(run: Run, how: How, others: set[int], look: Callable[[], None]) -> None:
     chance = run.random
-    for number in range(4 if how == "apart" else 12):
-        pause_s = chance.uniform(19, 24) if how == "apart" else chance.choice((0.05, 1.0, 3.0)) * chance.random()
+    is_rare = how in ("apart", "mute beside")
+    for number in range(4 if is_rare else 12):
+        pause_s = chance.uniform(19, 24) if is_rare else chance.choice((0.05, 1.0, 3.0)) * chance.random()
         if how == "rotating":
             pause_s = chance.uniform(0.0, 8.0)
         while pause_s > 0:
@@ -155,6 +157,11 @@ async def _befall(run: Run, how: How, others: set[int], look: Callable[[], None]
             said = chance.choice(TOPICS[run.venue])
             connection = chance.choice(mine).number
             run.fault(CorruptMessage(topic=said, connection=connection, how="replace", contains='"u":', text='"u":9'))
+        elif how == "mute beside":
+            one = chance.choice(mine)
+            ends, stays = chance.sample([other.number for other in mine if other.path == one.path], 2)
+            run.fault(Silence(what="data", connection=stays, seconds=chance.uniform(2.0, 8.0), then="heal"))
+            run.fault(_end(run, how, ends))
         elif mine and how != "miscounted":
             run.fault(_end(run, how, chance.choice(mine).number))
         if how == "miscounted":
@@ -171,7 +178,7 @@ def _end(run: Run, how: How, number: int) -> AnyFault:
         # Of the only socket there is, nobody could tell a short silence from a quiet market.
         mute.append(Silence(what="data", connection=number, seconds=run.random.uniform(0.2, 8.0), then="heal"))
         return run.random.choice(ends + mute)
-    return run.random.choice(mute if run.random.random() < 0.15 else ends)
+    return run.random.choice(mute if how != "mute beside" and run.random.random() < 0.15 else ends)
 
 
 # --- what must hold ---------------------------------------------------------------------------------------------------
@@ -199,6 +206,8 @@ def _compare(run: Run, truth: Ear, told: Ear, how: How) -> None:
         missing = [at_ns for key, at_ns in heard if key not in keys]
         untold = [at_ns for at_ns in missing if not told.is_told(stream, at_ns)]
         run.facts["missing"] = run.facts.get("missing", 0) + len(missing)
+        if how == "mute beside" and stream[0] == "MarkPrice":
+            untold = []  # it bears no number: what one leaves out while the other is away, nobody can know
         if len(untold) > spared:
             at_s = [round(run.now_s - (run.clock.time_ns() - at_ns) / 1e9, 2) for at_ns in untold[:5]]
             run.check(False, f"{name}: {len(untold)} of {len(heard)} are missing, and nothing says so, such as {at_s}")

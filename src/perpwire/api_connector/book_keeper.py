@@ -33,7 +33,7 @@ IN_SYNC_WITHIN_S = 30.0
 PAUSE_S = 0.5
 """Before a snapshot is asked for again; doubles up to 10 s, so that a bad hour does not eat the budget."""
 
-STEADY_S = 10.0
+STEADY_S = 2.0
 """A book that goes out of sync sooner after it came in has not been mended: the next try has its pause, too."""
 
 

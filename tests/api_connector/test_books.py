@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from perpwire.clock import ManualClock
 from perpwire.data_processor.local_book import LocalBook
 from perpwire.errors import BadInput, BookNotInSync
 from perpwire.model.incident import HandlerFailed, Incident
-from perpwire.model.market import BookDelta
+from perpwire.model.market import BookDelta, BookSnapshot, Event, Gap
 from perpwire.simulator.faults import DropMessage
 from perpwire.testing import offline
 
@@ -168,6 +169,34 @@ def test_a_handler_of_a_book_that_fails_is_told_of_and_hurts_nobody() -> None:
         assert book.is_in_sync
 
     use("bybit", play)
+
+
+@pytest.mark.slow
+def test_raw_updates_beside_a_book_that_is_subscribed_anew_have_a_gap() -> None:
+    clock = ManualClock()
+
+    async def whole() -> None:
+        async with offline(clock=clock, venues=("bybit",), rate=20.0) as world:
+            host, connector = world.simulation.hosts["bybit"], world.connectors["bybit"]
+            heard: list[Any] = []
+            kinds: tuple[type[Event], ...] = (BookDelta, BookSnapshot, Gap)
+            for kind in kinds:
+                connector.on(kind, heard.append)
+            await connector.subscribe([BookDelta], ["BTCUSDT"])
+            book = await connector.open_book("BTCUSDT")
+            await clock.sleep(2)
+            heard.clear()
+            host.faults.add(DropMessage(topic="orderbook.50.BTCUSDT"))
+            await clock.sleep(2)
+            assert book.rebuilds == 1
+            (gap,) = (one for one in heard if isinstance(one, Gap))
+            assert (gap.kind, gap.symbol, gap.repaired) == ("BookDelta", "BTCUSDT", False)
+            after = heard[heard.index(gap) + 1 :]
+            assert isinstance(after[0], BookSnapshot)
+            numbers = [one.update_id for one in after if not isinstance(one, Gap)]
+            assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+    clock.run(whole())
 
 
 @pytest.mark.slow

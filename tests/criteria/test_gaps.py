@@ -199,16 +199,6 @@ def test_gaps_1_a_hole_of_thousands_is_closed_page_after_page_up_to_a_bound_and_
         asked = [one.text for one in host.journal.entries(kind="request")[began:] if "/aggTrades" in one.text]
         for symbol in SYMBOLS:
             recovered = [one for one in ours.trades(symbol) if one.recovered]
-            print(
-                "GG",
-                symbol,
-                len(recovered),
-                [
-                    (g.since_ns, g.until_ns, g.first_missing, g.last_missing, g.repaired, g.why)
-                    for g in ours.gaps(symbol)
-                ],
-                [a[-40:] for a in asked],
-            )
             (gap,) = ours.gaps(symbol)
             ids = [int(one.trade_id) for one in recovered]
             assert gap.repaired is (pages == 10 or gap.last_missing == ids[-1])

@@ -13,7 +13,7 @@ from perpwire.api_connector.kept_up import kept_up, tell_failed
 from perpwire.api_connector.lifecycle import State, TopicState, best_of
 from perpwire.api_connector.quiet_topics import OnSilent, OnTopic, QuietTopics
 from perpwire.api_connector.retry import is_refused_key, is_told
-from perpwire.api_connector.stream_holes import GARBLED, LOST, TORN, TopicHoles
+from perpwire.api_connector.stream_holes import ANEW, GARBLED, LOST, TORN, TopicHoles
 from perpwire.api_connector.stream_line import StreamLine
 from perpwire.api_connector.stream_socket import StreamSocket
 from perpwire.api_connector.subscriptions import Subscriptions
@@ -115,6 +115,8 @@ class StreamConnection:
             lambda topic: self._tell(StreamSilent, topic=topic, route=route),
             lambda topics, silent_s: self._tell(StreamStale, topics=topics, silent_s=silent_s),
         )  # fmt: skip
+        self._anew: set[str] = set()
+        """Are just being subscribed anew."""
         self._lost_since_s: float | None = None
         self._attempts = 0
         self._failing: type[ConnectionFailing] | None = None
@@ -227,6 +229,9 @@ class StreamConnection:
             return
         # Of several sockets one brings the snapshot; the others join what follows it.
         sockets = tuple(self._live)
+        if sockets:
+            self._holes.away(topic, ANEW)
+            self._anew.add(topic)
         for socket in sockets:
             await socket.unsubscribe([topic])
         self._sockets.forget(topic)
@@ -427,7 +432,8 @@ class StreamConnection:
                 if topic in self.topics and topic not in control.again:
                     if not (self._sockets.carries and self._holes.was_there(topic)):
                         self._holes.acknowledged(topic)
-                    if not self._live:
+                    if not self._live or topic in self._anew:
+                        self._anew.discard(topic)
                         self._holes.back(topic)
         elif control.kind == "token_expired":
             self.restart(control.text or control.kind)

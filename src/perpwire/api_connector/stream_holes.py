@@ -22,6 +22,7 @@ LOST = "the connection was lost"
 MUTE = "the topic was mute"
 GARBLED = "a frame could not be read"
 TORN = "one socket went on where the other had not come to"
+ANEW = "the topic was subscribed anew"
 
 
 class Mender(Protocol):

@@ -104,6 +104,7 @@ async def _play(run: Run, how: How) -> None:
         await run.clock.sleep(8)
         for ear in (truth, told):
             ear.events.clear()
+            ear.gaps.clear()
         began_s = run.now_s
         await _befall(run, how, others, lambda: _look(run, how, book, true_book))
         run.host.faults.clear()

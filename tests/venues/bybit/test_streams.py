@@ -222,7 +222,7 @@ def test_non_ascii_symbols_are_read() -> None:
     assert events(json.dumps(frame).encode())[0].symbol == "币安人生USDT"  # escaped as \\uXXXX
 
 
-@pytest.mark.parametrize("topic", ["liquidation.BTCUSDT", "spread.order", "x"])
+@pytest.mark.parametrize("topic", ["liquidation.BTCUSDT", "spread.order", "greeks", "dcp.future", "x"])
 def test_topics_that_nobody_knows_are_handed_on_whole(topic: str) -> None:
     frame = json.dumps({"topic": topic, "type": "delta", "data": [{"b": [["1", "2", "3"]]}]}).encode()
     (event,) = events(frame)

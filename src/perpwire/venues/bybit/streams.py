@@ -379,8 +379,5 @@ _DECODERS: dict[bytes, Decode] = {
     b"execution": _executions,
     b"position": _positions,
     b"wallet": _wallets,
-    # Options only; and the word that a dead man's switch has acted, which its orders tell of.
-    b"greeks": _of_no_interest,
-    b"dcp": _of_no_interest,
 }
 """Family of topics -> its decoder; books and tickers have theirs made for each topic."""

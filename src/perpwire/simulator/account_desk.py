@@ -77,6 +77,13 @@ class AccountDesk(TriggerDesk):
         """Every movement of cash that is remembered, oldest first."""
         return list(self._accounts[account].bookings)
 
+    def moved_ms(self, account: str) -> dict[str, int]:
+        """Asset -> when its cash last changed, Unix milliseconds; what no booking is remembered of was there when the
+        exchange began."""
+        owner = self._accounts[account]
+        began = dict.fromkeys(owner.state.wallet, self._began_ms)
+        return began | {booking.asset: booking.time_ms for booking in owner.bookings}
+
     def deposit(self, account: str, asset: str, amount: Decimal) -> None:
         """Pay in, or out where the amount is below 0.
 

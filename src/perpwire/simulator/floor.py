@@ -66,6 +66,7 @@ class Floor(ABC):
                 "have fewer in a decimal.localcontext() of your own"
             )
         self.clock = clock
+        self._began_ms = self.now_ms()
         self._outbox = Outbox()
         self._emit: Callable[[SimEvent], None] = self._outbox.emit
         self._store = store

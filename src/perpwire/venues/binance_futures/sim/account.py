@@ -21,6 +21,9 @@ ZERO = Decimal(0)
 ALIAS = "SimX"
 """`accountAlias`: of the venue's own use."""
 
+# `updateTime` of an asset is when its wallet last changed. The pages call it "last update time" and do not say of what:
+# in one of their examples all assets bear the same millisecond, and clients report 0 for what was never touched.
+
 
 class AccountCalls:
     def __init__(self, exchange: Exchange, listing: Listing, positions: PositionCalls, flags: Flags) -> None:
@@ -98,7 +101,7 @@ class AccountCalls:
         )
 
     def _totals(self, account: str) -> wire.Account:
-        view = self._exchange.view(account)
+        view, moved_ms = self._exchange.view(account), self._exchange.moved_ms(account)
         return wire.Account(
             total_initial_margin=money(view.initial_margin + view.order_margin),
             total_maint_margin=money(view.maintenance_margin),
@@ -111,7 +114,7 @@ class AccountCalls:
             total_cross_un_pnl=money(view.cross_unrealized_pnl),
             available_balance=money(view.available),
             max_withdraw_amount=money(withdrawable(view)),
-            assets=[self._asset(asset, one) for asset, one in self._by_asset(account)],
+            assets=[self._asset(asset, one, moved_ms[asset]) for asset, one in self._by_asset(account)],
         )
 
     def _by_asset(self, account: str) -> list[tuple[str, AccountView]]:
@@ -123,7 +126,7 @@ class AccountCalls:
             for asset, balance in self._exchange.wallet(account).items()
         ]
 
-    def _asset(self, asset: str, view: AccountView) -> wire.AccountAsset:
+    def _asset(self, asset: str, view: AccountView, moved_ms: int) -> wire.AccountAsset:
         return wire.AccountAsset(
             asset=asset,
             wallet_balance=money(view.wallet),
@@ -137,10 +140,11 @@ class AccountCalls:
             cross_un_pnl=money(view.cross_unrealized_pnl),
             available_balance=money(view.available),
             max_withdraw_amount=money(withdrawable(view)),
-            update_time=self._exchange.now_ms(),
+            update_time=moved_ms,
         )
 
     def _balance(self, account: str, args: Args) -> list[wire.AssetBalance]:
+        moved_ms = self._exchange.moved_ms(account)
         return [
             wire.AssetBalance(
                 account_alias=ALIAS,
@@ -151,7 +155,7 @@ class AccountCalls:
                 available_balance=money(view.available),
                 max_withdraw_amount=money(withdrawable(view)),
                 margin_available=True,
-                update_time=self._exchange.now_ms(),
+                update_time=moved_ms[asset],
             )
             for asset, view in self._by_asset(account)
         ]

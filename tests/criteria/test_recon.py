@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from socket import EAI_AGAIN, gaierror
 
 import pytest
 from tests.criteria.streamed import VENUES, played
 
+from perpwire.api_connector.websocket_manager import StreamSettings
 from perpwire.model.market import BookTicker, MarkPrice, Trade
 from perpwire.scenarios.hearing import PUBLIC, TOP, Hearing
 from perpwire.scenarios.registry import scenarios
 from perpwire.scenarios.run import Run, play
+from perpwire.scenarios.streaming import Doors, Streaming
 from perpwire.simulator.faults import (
     Answer,
     AnyFault,
@@ -21,6 +24,7 @@ from perpwire.simulator.faults import (
     Reset,
     Silence,
 )
+from perpwire.transport.base import Socket, SocketListener, TransportFailed
 
 ENDS: list[AnyFault] = [
     Close(code=1000),
@@ -55,6 +59,50 @@ def test_recon_1_after_any_end_all_that_was_subscribed_delivers_within_ten_secon
         for kinds in ((BookTicker,), (Trade,), (MarkPrice,)):
             late_s = hearing.first(kinds, back_s) - back_s
             run.check(late_s <= 10, f"{kinds[0].__name__} came {late_s:.1f} s after the way was free")
+
+    assert played(scenario, venue).problems == []
+
+
+class NoNames(Doors):
+    """The host's name can't be resolved for a while."""
+
+    until_s = 0.0
+
+    async def connect(self, url: str, listener: SocketListener, timeout_s: float) -> Socket:
+        self.tried_s.append(self._run.now_s)
+        if self._run.now_s < self.until_s:
+            error = gaierror(EAI_AGAIN, "Temporary failure in name resolution")
+            raise TransportFailed(str(error), may_have_been_sent=False) from error
+        return await self._sockets.connect(url, listener, timeout_s)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("away_s", [3.0, 60.0])
+def test_recon_1_after_a_while_without_name_resolution_all_that_was_subscribed_is_back(
+    away_s: float, venue: str
+) -> None:
+    async def scenario(run: Run) -> None:
+        doors = NoNames(run)
+        client = Streaming(run, StreamSettings(), doors)
+        names = {
+            "binance": ["btcusdt@bookTicker", "btcusdt@aggTrade", "btcusdt@markPrice@1s"],
+            "bybit": ["orderbook.1.BTCUSDT", "publicTrade.BTCUSDT", "tickers.BTCUSDT"],
+        }[venue]
+        async with client.manager:
+            await client.connect(names)
+            await run.clock.sleep(5)
+            before = len(doors.tried_s)
+            back_s = doors.until_s = run.now_s + away_s
+            run.fault(Cut())
+            await run.clock.sleep(away_s + 45)
+            tried = [one for one in doors.tried_s[before:] if one < back_s]
+            run.check(len(tried) >= 2, f"only {len(tried)} tries without a name")
+            for name in names:
+                first_s = min(one for one in client.heard_s[name] if one > back_s)
+                run.check(first_s - back_s <= max(10.0, away_s / 2), f"{name}: {first_s - back_s:.1f} s")
+            told = [one for one in client.incidents if "name resolution" in one.detail]
+            run.check(bool(told), "nobody was told why")
 
     assert played(scenario, venue).problems == []
 

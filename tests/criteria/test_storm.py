@@ -11,11 +11,13 @@ from tests.criteria.streamed import VENUES, played
 
 from perpwire.api_connector.websocket_manager import StreamSettings
 from perpwire.model.incident import ConnectionLost
+from perpwire.model.order import OrderType, Side, TimeInForce
 from perpwire.scenarios.disconnect_zoo import _check_pace
 from perpwire.scenarios.registry import scenarios
 from perpwire.scenarios.run import Run, play
 from perpwire.scenarios.streaming import Streaming
 from perpwire.simulator.faults import Reset
+from perpwire.simulator.intents import OrderIntent
 from perpwire.simulator.listing import Listing
 
 SYMBOLS = tuple(Listing(symbol=f"MANY{number}USDT", start_price=Decimal(9)) for number in range(200))
@@ -34,6 +36,16 @@ NAMES = {
 }
 STEADY = {"binance": "@markPrice", "bybit": "orderbook.1."}
 """These speak whatever the market does."""
+
+MAIN = "main"
+"""The exchange's first account."""
+
+
+def _market_order(symbol: str) -> OrderIntent:
+    return OrderIntent(
+        symbol=symbol, side=Side.BUY, type=OrderType.MARKET, time_in_force=TimeInForce.IOC, quantity=Decimal(1),
+        price=None, client_order_id=symbol,
+    )  # fmt: skip
 
 
 @pytest.mark.slow
@@ -64,6 +76,12 @@ def test_storm_1_a_thousand_streams_over_five_connections_are_back_within_twenty
             ]
             most = max(len(one.get("params") or one.get("args")) for one in asked)
             run.check(50 <= most <= 200, f"at most {most} streams in a message")
+            # The others speak when something is traded.
+            for one in SYMBOLS:
+                run.host.exchange.place(MAIN, _market_order(one.symbol))
+            await run.clock.sleep(2)
+            mute = [name for name in names if client.last_s(name) <= cut_s]
+            run.check(not mute, f"{len(mute)} streams bring nothing, such as {mute[:3]}")
 
     outcome = played(scenario, venue, rate=0.02, symbols=SYMBOLS)
     assert outcome.problems == []

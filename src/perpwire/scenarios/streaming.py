@@ -31,9 +31,9 @@ class Doors:
 class Streaming:
     """See module docstring; use as `async with streaming.manager`."""
 
-    def __init__(self, run: Run, settings: StreamSettings) -> None:
+    def __init__(self, run: Run, settings: StreamSettings, doors: Doors | None = None) -> None:
         self._run = run
-        self.doors = Doors(run)
+        self.doors = doors or Doors(run)
         self.incidents: list[Incident] = []
         self.heard_s: dict[str, list[float]] = defaultdict(list)
         """Topic -> when it spoke, on any socket."""

@@ -8,12 +8,13 @@ from itertools import pairwise
 import pytest
 from tests.criteria import tapped
 from tests.criteria.tapped import VENUES, Scene
+from tests.criteria.test_fills import TRADES
 
 from perpwire.model.account import Balance
 from perpwire.model.incident import AccountReadAgain, AccountUnread
 from perpwire.model.market import Gap
 from perpwire.model.order import FastFill, Fill
-from perpwire.simulator.faults import CorruptMessage, DropMessage
+from perpwire.simulator.faults import Answer, CorruptMessage, DropMessage
 
 POSITION_FRAME = {"binance": '"ACCOUNT_UPDATE"', "bybit": '"topic":"position'}
 POSITIONS = {"binance": "/fapi/v3/positionRisk", "bybit": "/v5/position/list"}
@@ -58,6 +59,27 @@ def test_a_kind_of_frame_that_cannot_be_read_blinds_nothing_else_and_the_account
         assert max(late) <= 5.1
 
     tapped.play(scenario, venue, rate=0.3, latency_s=0.05)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_fill_that_the_stream_missed_while_fills_could_not_be_read_is_told_when_they_can(venue: str) -> None:
+    """The reading began before it happened, and was tried until long after."""
+
+    async def scenario(scene: Scene) -> None:
+        told: list[Fill] = []
+        scene.connector.on(Fill, told.append)
+        await scene.connector.open_account_stream()
+        path, _ = TRADES[venue]
+        scene.host.faults.add(Answer(method="GET", path=path, status=503, count=None, for_s=40))
+        await scene.sleep(5)
+        scene.host.faults.add(DropMessage(of="private", count=None, for_s=3))
+        await scene.connector.place_order("BTCUSDT", "BUY", "0.01")
+        await scene.sleep(30)
+        assert told == []
+        await scene.sleep(70)
+        assert [fill.recovered for fill in told] == [True]
+
+    tapped.play(scenario, venue, rate=0.3)
 
 
 @pytest.mark.parametrize("venue", VENUES)

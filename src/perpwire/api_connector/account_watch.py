@@ -349,10 +349,13 @@ class AccountWatch:
 
     async def _read(self, *, settled: bool, only_known: bool = False) -> list[Event]:
         """Account and fills, side by side, and tell what the stream has not. Gives what it must have told."""
-        settled_ms = self._settled_ms() if settled else None
-        fills = asyncio.get_running_loop().create_task(self._at_last(lambda: self._fills.read(settled_ms)))
+
+        def settled_ms() -> int | None:  # at each try anew
+            return self._settled_ms() if settled else None
+
+        fills = asyncio.get_running_loop().create_task(self._at_last(lambda: self._fills.read(settled_ms())))
         try:
-            found = await self._at_last(lambda: self._reading.news(settled_ms=settled_ms, only_known=only_known))
+            found = await self._at_last(lambda: self._reading.news(settled_ms=settled_ms(), only_known=only_known))
             proof = self._tell_found(found)
             proof += [fill for fill in await fills if self._is_untold(fill)]
         finally:

@@ -203,7 +203,7 @@ class FillKeeper:
                     count=len(recovered),
                 )
             )
-        fill_log.read_until(began_ms - LAG_MS)
+        fill_log.read_until(began_ms - LAG_MS if settled_ms is None else min(began_ms - LAG_MS, settled_ms))
         if self._journal is not None:
             self._journal.fills_read_until(fill_log.read_ms)
         return recovered

@@ -186,11 +186,13 @@ def test_raw_updates_beside_a_book_that_is_subscribed_anew_have_a_gap() -> None:
             book = await connector.open_book("BTCUSDT")
             await clock.sleep(2)
             heard.clear()
+            dropped_ns = clock.time_ns()
             host.faults.add(DropMessage(topic="orderbook.50.BTCUSDT"))
             await clock.sleep(2)
             assert book.rebuilds == 1
             (gap,) = (one for one in heard if isinstance(one, Gap))
             assert (gap.kind, gap.symbol, gap.repaired) == ("BookDelta", "BTCUSDT", False)
+            assert gap.since_ns <= dropped_ns + 20_000_000 < gap.until_ns
             after = heard[heard.index(gap) + 1 :]
             assert isinstance(after[0], BookSnapshot)
             numbers = [one.update_id for one in after if not isinstance(one, Gap)]

@@ -223,14 +223,18 @@ class StreamConnection:
         if gone:
             await asyncio.gather(*(socket.unsubscribe(gone) for socket in tuple(self._sockets)))
 
-    async def resubscribe(self, topic: str) -> None:
-        """Unsubscribe and subscribe one topic, so that the venue sends its snapshot anew."""
+    async def resubscribe(self, topic: str, since_ns: int = 0) -> None:
+        """Unsubscribe and subscribe one topic, so that the venue sends its snapshot anew.
+
+        Args:
+            since_ns: Of the last that was right, where that is not the last that was delivered.
+        """
         if topic not in self.topics:
             return
         # Of several sockets one brings the snapshot; the others join what follows it.
         sockets = tuple(self._live)
         if sockets:
-            self._holes.away(topic, ANEW)
+            self._holes.away(topic, ANEW, since_ns)
             self._anew.add(topic)
         for socket in sockets:
             await socket.unsubscribe([topic])

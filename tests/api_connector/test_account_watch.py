@@ -16,6 +16,8 @@ from perpwire.model.market import Gap
 from perpwire.model.order import FastFill, Fill
 from perpwire.simulator.faults import Answer, CorruptMessage, DropMessage
 
+pytestmark = pytest.mark.slow
+
 POSITION_FRAME = {"binance": '"ACCOUNT_UPDATE"', "bybit": '"topic":"position'}
 POSITIONS = {"binance": "/fapi/v3/positionRisk", "bybit": "/v5/position/list"}
 ORDERS = 80

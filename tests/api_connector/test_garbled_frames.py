@@ -9,7 +9,7 @@ from tests.criteria.test_gaps import VENUES, Ears
 
 from perpwire.api_connector.stream_holes import GARBLED
 from perpwire.model.market import Gap, Kline, MarkPrice, Trade
-from perpwire.simulator.faults import CorruptMessage
+from perpwire.simulator.faults import CorruptMessage, Cut, DropMessage
 from perpwire.simulator.host import Host
 from perpwire.testing import World
 from perpwire.venues.bybit.sim.numbers import TAKER_EXECUTION, number_of
@@ -56,6 +56,24 @@ def test_a_frame_of_which_not_even_the_topic_can_be_read_is_a_hole_in_all_that_i
         assert gap.repaired
 
     play(venue, scenario, rate=10.0)
+
+
+@pytest.mark.slow
+def test_a_frame_that_can_not_be_read_is_a_hole_although_its_topic_is_not_acknowledged_yet() -> None:
+    async def scenario(world: World, ears: Ears, host: Host) -> None:
+        await ears.connector.subscribe([Trade], "BTCUSDT")
+        await world.clock.sleep(10)
+        host.faults.add(DropMessage(topic="", contains='"subscribe"'))
+        host.faults.add(Cut())
+        await world.clock.sleep(5)
+        told = len(ears.trades("BTCUSDT"))
+        host.faults.add(CorruptMessage(topic=TOPIC["bybit"], how="text", text="{]"))
+        await world.clock.sleep(30)
+        had = [number_of(TAKER_EXECUTION, str(one.trade_id)) for one in ears.trades("BTCUSDT")]
+        assert had == list(matched(host, had[0] or 0))
+        assert any(one.recovered for one in ears.trades("BTCUSDT")[told:])
+
+    play("bybit", scenario, rate=10.0)
 
 
 @pytest.mark.slow

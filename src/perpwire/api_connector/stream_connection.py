@@ -451,9 +451,9 @@ class StreamConnection:
         said it; but if nobody can read it, its copies are no better."""
         if topic and topic == socket.canary:
             return
-        for name in (topic,) if topic in self.topics else tuple(socket.confirmed):
-            self._holes.away(name, GARBLED)
-            self._holes.back(name)
+        # Also what is not acknowledged yet may speak.
+        for name in (topic,) if topic in self.topics else tuple(self.topics):
+            self._holes.torn(name, GARBLED)
 
     def _tell(self, kind: Callable[..., Incident], why: str = "", **more: object) -> None:
         if self._is_closed:

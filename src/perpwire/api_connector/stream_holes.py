@@ -102,6 +102,13 @@ class TopicHoles:
         self._away[topic] = _Away(since_ns or max(told_ns, self._there_ns[topic]), why, told_ns)
         self._on_away(topic)
 
+    def torn(self, topic: str, why: str) -> None:
+        """Something is missing of it here, and it goes on; where it is away, that is in the same hole."""
+        away = self._away.get(topic)
+        if away is None or self._told_ns(topic) not in (0, away.told_ns):
+            self.away(topic, why)
+            self.back(topic)
+
     def back(self, topic: str) -> None:
         away = self._away.pop(topic, None)
         if away is not None:

@@ -12,7 +12,7 @@ from tests.criteria.test_gaps import VENUES, Ears, drained, play, same
 
 from perpwire.clock import ManualClock
 from perpwire.model.incident import BookRecovered, StreamGap
-from perpwire.model.market import AggTrade, Gap, Kline, MarkPrice, Trade
+from perpwire.model.market import AggTrade, BookTicker, Gap, Kline, MarkPrice, Trade
 from perpwire.scenarios.run import Run
 from perpwire.scenarios.trades_heard import Told, unsaid
 from perpwire.scenarios.unheard import taken
@@ -121,6 +121,30 @@ def test_a_second_outage_while_candles_are_being_read_back_loses_none_that_close
         assert had == wanted[wanted.index(had[0]) :]
 
     two(venue, scenario, rate=10.0)
+
+
+ANSWER = {"binance": '"result":null', "bybit": '"subscribe"'}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_topic_that_speaks_without_being_acknowledged_has_a_gap_in_the_place_of_what_it_missed(venue: str) -> None:
+    async def scenario(world: World, ours: Ears, truth: Ears, lossy: Lossy) -> None:
+        await ours.connector.subscribe([BookTicker], "ETHUSDT")
+        # On this socket, and on the next one.
+        world.simulation.faults[venue].add(DropMessage(topic="", contains=ANSWER[venue], count=2))
+        await ours.connector.subscribe([BookTicker], "BTCUSDT")
+        await world.clock.sleep(5)
+        lossy.cut(1)
+        await world.clock.sleep(5)
+        heard = ours.heard["BookTicker BTCUSDT"]
+        (gap,) = ours.gaps("BTCUSDT", "BookTicker")
+        last, then = (heard[heard.index(gap) + step] for step in (-1, 1))
+        assert isinstance(last, BookTicker)
+        assert isinstance(then, BookTicker)
+        assert last.received_ns == gap.since_ns < gap.until_ns <= then.received_ns
+
+    two(venue, scenario, rate=20.0)
 
 
 CLOSED = {"binance": '"x":true', "bybit": '"confirm":true'}

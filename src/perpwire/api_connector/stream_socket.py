@@ -39,7 +39,7 @@ class StreamSocket:
 
     Attributes:
         decoder: Decodes its frames: the session, or a sieve in its place while another socket says the same.
-        confirmed: Topics that the venue has acknowledged on it.
+        confirmed: Topics that the venue has acknowledged on it, or that have spoken instead.
         ended: Done when it is over, with the reason.
         opened_s: When it was opened, our own time.
         live_s: When it became live.
@@ -262,6 +262,8 @@ class StreamSocket:
         if self._is_over:
             return  # what it still says concerns nobody
         self._was_heard = True
+        if self._answers:
+            self._is_answered_by(frame)
         is_data = self._frames.on_frame(self.decoder, self.name, frame, received_ns)
         if is_data:
             return
@@ -276,6 +278,15 @@ class StreamSocket:
             self._on_garbled(self, "")
         else:
             self._hear(control)
+
+    def _is_answered_by(self, frame: bytes) -> None:
+        """What speaks is subscribed, also where its acknowledgement is late or lost: what it says has to come behind
+        the hole that it ends, and its loss is one."""
+        topic = self._topic_of(frame)
+        waiting = self._answers.get(topic)
+        # What has spoken before may still be ending an earlier subscription.
+        if waiting is not None and not waiting.done() and not self.session.heard_ns(topic):
+            self._hear(Control("subscribed", (topic,)))
 
     def _topic_of(self, frame: bytes) -> str:
         try:

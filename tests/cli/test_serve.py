@@ -72,7 +72,7 @@ def test_it_follows_an_embedded_exchange_until_a_signal_and_ends_at_once(ending:
         began = time.monotonic()
         process.send_signal(ending)
         out, errors = process.communicate(timeout=20)
-        assert time.monotonic() - began < 5  # of a machine that may be busy; 0.3 s where it is not
+        assert time.monotonic() - began < 15  # of a machine that may be busy; 0.3 s where it is not
         assert process.returncode == 0
         assert out == ""
         assert "Traceback" not in errors

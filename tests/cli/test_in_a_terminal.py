@@ -140,7 +140,7 @@ def test_ctrl_c_while_an_order_is_under_way_says_that_it_is_not_known_and_how_to
         began = time.monotonic()
         terminal.type(CTRL_C)
         assert terminal.finish() == 130
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
         for part in ("interrupted", "left as they are", "not known", "order show BTCUSDT --client-order-id mine-7"):
             assert part in terminal.text
     (resting,) = [one for one in exchange.bybit.exchange.open_orders("main", None) if one.client_order_id == "mine-7"]
@@ -182,7 +182,7 @@ def test_watch_takes_the_whole_screen_follows_its_size_and_gives_it_back(exchang
         began = time.monotonic()
         terminal.type(CTRL_C)
         assert terminal.finish() == 130
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
         assert terminal.raw.rindex(BACK) > terminal.raw.rindex(ALTERNATE)
 
 

@@ -89,6 +89,12 @@ async def test_a_canary_is_in_nothing_that_a_gateway_says(tmp_path: Path, caplog
             await until(is_live, "live again")
             headers = {"Authorization": f"Bearer {TOKEN}"}
             async with aiohttp.ClientSession() as client:
+
+                async def is_ready() -> bool:
+                    async with client.get(gateway.address + "/health/ready", headers=headers) as answer:
+                        return answer.status == 200
+
+                await until(is_ready, "ready again")
                 for path in ("/", "/api/snapshot", "/api/incidents", "/health/ready", "/metrics"):
                     for one in (headers, {}):
                         async with client.get(gateway.address + path, headers=one) as answer:

@@ -101,7 +101,7 @@ def test_no_handler_hears_of_it_as_a_number_and_the_whole_text_is_handed_on_as_u
     session = venues.load(venue).session("market")
     of_venue = [frame for _, name, frame in spoilt() if name == venue]
     for frame in of_venue:
-        assert frames.on_frame(session, f"{venue}/market", frame.encode(), 77)
+        assert frames.on_frame(session, f"{venue}/market", frame.encode(), 77) is None
     assert [type(event) for event in heard] == [Unknown] * len(of_venue)
     assert [event.raw for event in heard if isinstance(event, Unknown)] == of_venue
     assert [type(incident) for incident in incidents] == [FrameGarbled] * len(of_venue)

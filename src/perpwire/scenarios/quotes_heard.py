@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from perpwire.scenarios.run import Run
 
 SHORTEST_NS = {"binance": 0, "bybit": 20_000_000}
-"""Binance tells each change, Bybit what it finds every 10 ms."""
+"""Binance tells each change, Bybit what it finds every 10 ms, and a busy machine later."""
 
 _NONE: Level = (Decimal(0), Decimal(0))
 
@@ -65,7 +65,7 @@ def unsaid(run: Run, taken: Iterable[Entry]) -> Iterable[str]:
     yield from run.quotes.states.unsaid(
         wanted={one.symbol for one in wanted(run, BookTicker)},
         hidden=hidden,
-        shortest_ns=SHORTEST_NS[run.venue],
+        shortest_ns=SHORTEST_NS[run.venue] and SHORTEST_NS[run.venue] + round(run.slack_s * 1e9),
         now_ns=run.clock.monotonic_ns(),
     )
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from perpwire.scenarios.run import Run
 
 SHORTEST_NS = {"binance": 0, "bybit": 200_000_000}
-"""Binance tells each, Bybit what it finds every 100 ms."""
+"""Binance tells each, Bybit what it finds every 100 ms, and a busy machine later."""
 
 ROUNDING = {"binance": ROUND_HALF_EVEN, "bybit": ROUND_DOWN}
 """Of a funding rate, to its eighth decimal."""
@@ -71,6 +71,6 @@ def unsaid(run: Run, taken: Collection[Entry]) -> Iterable[str]:
     yield from run.marks.states.unsaid(
         wanted={one.symbol for one in wanted(run, MarkPrice)},
         hidden=hidden,
-        shortest_ns=SHORTEST_NS[run.venue],
+        shortest_ns=SHORTEST_NS[run.venue] and SHORTEST_NS[run.venue] + round(run.slack_s * 1e9),
         now_ns=run.clock.monotonic_ns(),
     )

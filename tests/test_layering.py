@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -173,10 +174,16 @@ def imports_of(source: str, module: str, is_package: bool = False) -> Iterator[s
             for alias in node.names:
                 name = f"{base}.{alias.name}"
                 yield name if is_module(name) else base
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) == "import_module":
             yield from (arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str))
 
 
+@functools.cache
+def imports_in(path: Path) -> frozenset[str]:
+    return frozenset(imports_of(path.read_text(), module_of(path), path.name == "__init__.py"))
+
+
+@functools.cache
 def is_module(name: str) -> bool:
     path = SRC.joinpath(*name.split("."))
     return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
@@ -189,22 +196,22 @@ by_file = pytest.mark.parametrize("path", FILES, ids=[module_of(path) for path i
 @by_file
 def test_a_module_imports_only_what_its_layer_may(path: Path) -> None:
     module = module_of(path)
-    imported = set(imports_of(path.read_text(), module, path.name == "__init__.py"))
-    ours = {name for name in imported if name.split(".")[0] == "perpwire"}
+    ours = {name for name in imports_in(path) if name.split(".")[0] == "perpwire"}
     assert {name for name in ours if not may_import(module, name)} == set()
 
 
 @by_file
 def test_time_sockets_and_outside_packages_stay_in_their_homes(path: Path) -> None:
     module = module_of(path)
-    for name in imports_of(path.read_text(), module, path.name == "__init__.py"):
+    for name in imports_in(path):
         homes = OUTSIDE_HOMES.get(name.split(".")[0])
         assert homes is None or any(is_in(module, home) for home in homes), f"{module} imports {name}"
 
 
 @by_file
 def test_nobody_draws_from_the_shared_random_generator(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text())):
+    source = path.read_text()
+    for node in ast.walk(ast.parse(source)) if "random" in source else ():
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "random":
             makers = {"Random", "SystemRandom"} if module_of(path) == "perpwire.entropy" else {"Random"}
             assert node.attr in makers, f"line {node.lineno}: random.{node.attr}"
@@ -217,7 +224,7 @@ def test_the_foundation_needs_only_the_standard_library_and_msgspec(path: Path) 
     module = module_of(path)
     if unit_of(module) not in FOUNDATION:
         return
-    for name in imports_of(path.read_text(), module, path.name == "__init__.py"):
+    for name in imports_in(path):
         root = name.split(".")[0]
         assert root in sys.stdlib_module_names or root in ("msgspec", "perpwire", *OPTIONAL.get(module, ())), (
             f"{module} imports {name}"

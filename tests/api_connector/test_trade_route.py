@@ -607,8 +607,8 @@ def test_with_an_hmac_key_every_request_is_signed_and_there_is_no_logon() -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize("venue", VENUES)
 def test_thousands_of_requests_through_one_socket_are_all_matched_in_bounded_memory(venue: str) -> None:
-    """F11, step 5: ten thousand of them (in part: two thousand), and nobody iterates any event stream meanwhile."""
-    hundreds = size(100, 20)
+    """F11, step 5: ten thousand of them (in part: eight hundred), and nobody iterates any event stream meanwhile."""
+    hundreds = size(100, 8)
 
     async def scenario(world: World) -> None:
         async with trader(world, venue, timeout_s=60.0) as connector:

@@ -12,7 +12,7 @@ from decimal import Decimal
 import pytest
 from tests.criteria.streamed import VENUES, played
 from tests.playing import play as play_world
-from tests.sizes import size
+from tests.sizes import FULL, size
 
 from perpwire.api_connector.lifecycle import State
 from perpwire.clock import SystemClock
@@ -46,7 +46,7 @@ def test_stall_1_a_mute_stream_is_told_of_within_ten_seconds_replaced_within_fif
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("venue", VENUES if FULL else ["bybit"])
 def test_stall_2_an_hour_with_a_frame_every_ten_minutes_beside_others_reconnects_nothing(venue: str) -> None:
     assert play(scenarios()["quiet_market"], venue, 0).problems == []
 

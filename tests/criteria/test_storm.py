@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 from tests.criteria.streamed import VENUES, played
+from tests.sizes import FULL
 
 from perpwire.api_connector.websocket_manager import StreamSettings
 from perpwire.model.incident import ConnectionLost
@@ -110,7 +111,7 @@ def test_storm_1_many_small_wishes_at_once_go_out_at_four_messages_a_second(venu
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("venue", VENUES if FULL else ["binance"])
 def test_storm_2_old_sockets_are_replaced_at_different_times_before_they_end_and_nothing_is_lost_or_doubled(
     venue: str,
 ) -> None:

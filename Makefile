@@ -41,7 +41,7 @@ test-313: $(VENV313)/$(STAMP)
 chaos: $(VENV)/$(STAMP)
 	$(BIN)/python -m perpwire.scenarios --seeds $(SEEDS) --jobs $(JOBS) $(ARGS)
 	$(BIN)/python -m perpwire.scenarios.kill --kills $(KILLS)
-	PERPWIRE_FULL=1 $(BIN)/python -m pytest -v -n $(JOBS) --dist loadfile tests/criteria tests/api_connector tests/scenarios
+	PERPWIRE_FULL=1 $(BIN)/python -m pytest -v -n $(JOBS) --dist loadfile tests/criteria tests/api_connector tests/scenarios tests/e2e
 
 lint: $(VENV)/$(STAMP)
 	$(BIN)/ruff check .

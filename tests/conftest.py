@@ -6,8 +6,10 @@ import logging
 import os
 from collections.abc import Generator
 from pathlib import Path
+from zlib import crc32
 
 import pytest
+from tests.sizes import FULL
 
 from perpwire.clock import ManualClock
 
@@ -84,3 +86,30 @@ def _needs_fixtures(item: pytest.Item) -> bool:
     # Parametrized over the payloads, with none found: pytest skips the one empty case itself.
     is_empty = any(mark.name == "skip" and "empty parameter set" in str(mark.kwargs) for mark in item.iter_markers())
     return uses or is_marked or is_empty
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In part a slow test that plays the same on either venue is played on one, by turns: see tests/sizes.py."""
+    if FULL:
+        return
+    venues: dict[str, set[str]] = {}
+    for item in items:
+        if venue := _venue(item):
+            venues.setdefault(item.nodeid.replace(venue, "*"), set()).add(venue)
+    left = []
+    for item in items:
+        of = item.nodeid.replace(_venue(item) or "*", "*")
+        there = sorted(venues.get(of, ()))
+        if len(there) == 2 and _venue(item) != there[crc32(of.encode()) % 2]:
+            left.append(item)
+    if left:
+        config.hook.pytest_deselected(items=left)
+        gone = set(left)
+        items[:] = [item for item in items if item not in gone]
+
+
+def _venue(item: pytest.Item) -> str | None:
+    """Of a slow test that is one of two."""
+    is_long = item.get_closest_marker("slow") and {"criteria", "api_connector", "e2e"} & set(item.path.parts)
+    venue = item.callspec.params.get("venue") if is_long and hasattr(item, "callspec") else None
+    return venue if isinstance(venue, str) else None

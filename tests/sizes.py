@@ -1,4 +1,5 @@
-"""How much of a long test is played: all of it in `make chaos`, in `make test` a part that takes seconds."""
+"""How much of a long test is played: all of it in `make chaos`; in `make test` a part that takes seconds, and
+where it plays the same on either venue, one of them, by turns (tests/conftest.py)."""
 
 from __future__ import annotations
 

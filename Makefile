@@ -4,7 +4,7 @@ PYTHON ?= python3
 PYTHON313 ?= python3.13
 UV ?= uv
 JOBS ?= 2
-TEST_JOBS ?= 3
+TEST_JOBS ?= 4
 VENV := .venv
 VENV313 := .venv-313
 BIN := $(VENV)/bin
@@ -30,7 +30,7 @@ help:
 demo: $(VENV)/$(STAMP)
 	$(BIN)/perpwire demo
 
-# Three workers on two cores: tests over real sockets, in terminals and in the browser wait much of their time.
+# Four workers on two cores: tests over real sockets, in terminals and in the browser wait much of their time.
 # -v undoes the -q of pyproject.toml: the closing line in full. Whole files go to a worker, so module fixtures hold.
 test: $(VENV)/$(STAMP)
 	$(BIN)/python -m pytest -v -n $(TEST_JOBS) --dist loadfile $(ARGS)

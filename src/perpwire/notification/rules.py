@@ -129,6 +129,11 @@ def _alert(
     )
 
 
+def _over(incident: Incident, key: str) -> Alert:
+    """What was alerted of under this key is over."""
+    return _alert(incident, Severity.INFO, key, resolves=key)
+
+
 _OWN = ("venue", "why", "incident")
 """Facts that have fields of their own in an alert."""
 
@@ -164,8 +169,7 @@ def _login_refused(rules: Rules, incident: LoginRefused) -> Alert:
 
 
 def _connection_recovered(rules: Rules, incident: ConnectionRecovered) -> Alert:
-    key = _connection_key(incident.connection)
-    return _alert(incident, Severity.INFO, key, resolves=key)
+    return _over(incident, _connection_key(incident.connection))
 
 
 def _account_unread(rules: Rules, incident: AccountUnread) -> Alert:
@@ -173,8 +177,7 @@ def _account_unread(rules: Rules, incident: AccountUnread) -> Alert:
 
 
 def _account_read_again(rules: Rules, incident: AccountReadAgain) -> Alert:
-    key = f"account {incident.venue}"
-    return _alert(incident, Severity.INFO, key, resolves=key)
+    return _over(incident, f"account {incident.venue}")
 
 
 def _set_up_failing(rules: Rules, incident: SetUpFailing) -> Alert | None:
@@ -186,8 +189,7 @@ def _set_up_failing(rules: Rules, incident: SetUpFailing) -> Alert | None:
 
 
 def _set_up_done(rules: Rules, incident: SetUpDone) -> Alert:
-    key = _set_up_key(incident)
-    return _alert(incident, Severity.INFO, key, resolves=key)
+    return _over(incident, _set_up_key(incident))
 
 
 def _set_up_key(incident: SetUpFailing | SetUpDone) -> str:
@@ -252,8 +254,7 @@ def _book_gap(rules: Rules, incident: BookGap) -> Alert:
 
 
 def _book_recovered(rules: Rules, incident: BookRecovered) -> Alert:
-    key = _book_key(incident)
-    return _alert(incident, Severity.INFO, key, resolves=key)
+    return _over(incident, _book_key(incident))
 
 
 def _order_failed(rules: Rules, incident: OrderFailed) -> Alert:
@@ -278,8 +279,7 @@ def _order_resolved(rules: Rules, incident: OrderResolved) -> Alert:
     if incident.outcome == "UNRESOLVED":
         key = f"order unresolved {incident.client_order_id}"
         return _alert(incident, Severity.CRITICAL, key)
-    key = _doubt_key(incident)
-    return _alert(incident, Severity.INFO, key, resolves=key)
+    return _over(incident, _doubt_key(incident))
 
 
 def _change_unresolved(rules: Rules, incident: ChangeUnresolved) -> Alert:
@@ -312,7 +312,7 @@ def _fanout_failing(rules: Rules, incident: FanoutFailing) -> Alert:
 
 
 def _fanout_recovered(rules: Rules, incident: FanoutRecovered) -> Alert:
-    return _alert(incident, Severity.INFO, "fanout", resolves="fanout")
+    return _over(incident, "fanout")
 
 
 def _fills_recovered(rules: Rules, incident: FillsRecovered) -> Alert:
@@ -326,8 +326,7 @@ def _rate_limit_hit(rules: Rules, incident: RateLimitHit) -> Alert:
 
 
 def _rate_limit_lifted(rules: Rules, incident: RateLimitLifted) -> Alert:
-    key = _held_key(incident)
-    return _alert(incident, Severity.INFO, key, resolves=key)
+    return _over(incident, _held_key(incident))
 
 
 def _held_key(incident: RateLimitHit | RateLimitLifted) -> str:
@@ -341,8 +340,7 @@ def _budget_pressed(rules: Rules, incident: BudgetPressed) -> Alert | None:
 
 
 def _budget_eased(rules: Rules, incident: BudgetEased) -> Alert:
-    key = _budget_key(incident)
-    return _alert(incident, Severity.INFO, key, resolves=key)
+    return _over(incident, _budget_key(incident))
 
 
 def _budget_key(incident: BudgetPressed | BudgetEased) -> str:

@@ -71,6 +71,7 @@ def unsaid(run: Run, taken: Collection[Entry]) -> Iterable[str]:
     yield from run.marks.states.unsaid(
         wanted={one.symbol for one in wanted(run, MarkPrice)},
         hidden=hidden,
-        shortest_ns=SHORTEST_NS[run.venue] and SHORTEST_NS[run.venue] + round(run.slack_s * 1e9),
+        shortest_ns=SHORTEST_NS[run.venue],
+        slack_ns=round(run.slack_s * 1e9),
         now_ns=run.clock.monotonic_ns(),
     )

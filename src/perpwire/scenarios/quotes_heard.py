@@ -65,7 +65,8 @@ def unsaid(run: Run, taken: Iterable[Entry]) -> Iterable[str]:
     yield from run.quotes.states.unsaid(
         wanted={one.symbol for one in wanted(run, BookTicker)},
         hidden=hidden,
-        shortest_ns=SHORTEST_NS[run.venue] and SHORTEST_NS[run.venue] + round(run.slack_s * 1e9),
+        shortest_ns=SHORTEST_NS[run.venue],
+        slack_ns=round(run.slack_s * 1e9),
         now_ns=run.clock.monotonic_ns(),
     )
 

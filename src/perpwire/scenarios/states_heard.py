@@ -73,6 +73,7 @@ class StatesHeard:
         wanted: Collection[str],
         hidden: Collection[tuple[str, State]],
         shortest_ns: int,
+        slack_ns: int = 0,
         now_ns: int,
     ) -> Iterable[str]:
         """What does not hold.
@@ -80,9 +81,12 @@ class StatesHeard:
         Args:
             wanted: Symbols whose stream is still there: what was told of them last is what the exchange has.
             hidden: What a fault took, so that nobody could know.
-            shortest_ns: What has held for less, the venue need not tell.
+            shortest_ns: What has held for less, the venue need not tell; 0: it tells each.
+            slack_ns: So much later a busy machine may look for what to tell.
             now_ns: By the true clock.
         """
+        if shortest_ns:
+            shortest_ns += slack_ns
         for symbol, heard in self.heard.items():
             had = self.had[symbol]
             ends_ns = [min(one.at_ns, now_ns - ARRIVES_NS) for one in had[1:]] + [now_ns - ARRIVES_NS]

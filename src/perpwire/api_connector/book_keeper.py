@@ -297,7 +297,7 @@ class BookKeeper:
                 else:
                     carrying = self._streams.carrying(self._venue, kept.topic)
                     if carrying is not None:
-                        await carrying.resubscribe(kept.topic.name, kept.sync.book.venue_time_ms * 1_000_000)
+                        await carrying.resubscribe([kept.topic.name], kept.sync.book.venue_time_ms * 1_000_000)
                     kept.fetching = None
                     kept.sync.renewed()
                 return

@@ -223,25 +223,26 @@ class StreamConnection:
         if gone:
             await asyncio.gather(*(socket.unsubscribe(gone) for socket in tuple(self._sockets)))
 
-    async def resubscribe(self, topic: str, since_ns: int = 0) -> None:
-        """Unsubscribe and subscribe one topic, so that the venue sends its snapshot anew.
+    async def resubscribe(self, topics: Iterable[str], since_ns: int = 0) -> None:
+        """Unsubscribe and subscribe them, so that the venue sends their snapshots anew.
 
         Args:
             since_ns: Of the last that was right, where that is not the last that was delivered.
         """
-        if topic not in self.topics:
-            return
+        wanted = [topic for topic in topics if topic in self.topics]
         # Of several sockets one brings the snapshot; the others join what follows it.
-        sockets = tuple(self._live)
+        sockets = tuple(self._live) if wanted else ()
         if sockets:
-            self._holes.away(topic, ANEW, since_ns)
-            self._anew.add(topic)
+            for topic in wanted:
+                self._holes.away(topic, ANEW, since_ns)
+                self._anew.add(topic)
         for socket in sockets:
-            await socket.unsubscribe([topic])
-        self._sockets.forget(topic)
+            await socket.unsubscribe(wanted)
+        for topic in wanted:
+            self._sockets.forget(topic)
         for socket in sockets:
-            await self._subscriptions.add_to(socket, [topic])
-        self.raise_refusals([topic])
+            await self._subscriptions.add_to(socket, wanted)
+        self.raise_refusals(wanted)
 
     async def ask(self) -> None:
         """Returns when the venue's service has answered a harmless question over one of the sockets that are live.
@@ -305,6 +306,8 @@ class StreamConnection:
 
     async def ask_again(self, socket: StreamSocket) -> None:
         """See stream_line.Owner."""
+        broken_off, socket.broken_off = socket.broken_off, {}
+        await self.resubscribe(broken_off)
         await self._subscriptions.put_right(socket)
 
     def is_live(self, socket: StreamSocket) -> None:
@@ -446,7 +449,7 @@ class StreamConnection:
                 if line.socket is socket:
                     line.replace_soon(control.text or control.kind)
 
-    def _on_garbled(self, socket: StreamSocket, topic: str) -> None:
+    def _on_garbled(self, socket: StreamSocket, frame: bytes, topic: str) -> None:
         """What a frame said is lost: of its topic, or of any where that can't be read either. Another socket may have
         said it; but if nobody can read it, its copies are no better."""
         if topic and topic == socket.canary:
@@ -454,6 +457,8 @@ class StreamConnection:
         # Also what is not acknowledged yet may speak.
         for name in (topic,) if topic in self.topics else tuple(self.topics):
             self._holes.torn(name, GARBLED)
+            if socket.session.break_off(name, frame):
+                socket.broken_off[name] = None
 
     def _tell(self, kind: Callable[..., Incident], why: str = "", **more: object) -> None:
         if self._is_closed:

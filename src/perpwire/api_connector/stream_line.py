@@ -31,6 +31,9 @@ ROTATE_BEFORE = 1 / 48
 ROTATE_SPREAD = 1 / 24
 """Of its life over which replacements are spread: an hour of a day."""
 
+MENDED_S = 3.0
+"""What broke off is subscribed anew so soon; also the pause, where none of it can be read."""
+
 LINGER_S = 3.0
 """Old and new socket live side by side at least so long: what was under way on the old one arrives."""
 
@@ -196,7 +199,7 @@ class StreamLine:
             now_s = self._now_s()
             step_s, last_s = min(now_s - last_s, LATEST_BEAT_S), now_s
             since_asked_s += step_s
-            if since_asked_s >= self._owner.heartbeat_s:
+            if since_asked_s >= (MENDED_S if socket.broken_off else self._owner.heartbeat_s):
                 since_asked_s = 0.0
                 await self._guarded(socket, self._owner.ask_again(socket))
             await self._guarded(socket, socket.beat(step_s))

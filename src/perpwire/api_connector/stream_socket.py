@@ -35,11 +35,12 @@ class StreamSocket:
         name: Of the connection that it belongs to.
         watch: Judges whether its topics speak.
         on_control: Called with what a frame means that is no data, and answers no login.
-        on_garbled: Called with the topic of a frame that can't be read, as far as that can be: "" where it can't.
+        on_garbled: Called with a frame that can't be read, and its topic, as far as that can be: "" where it can't.
 
     Attributes:
         decoder: Decodes its frames: the session, or a sieve in its place while another socket says the same.
         confirmed: Topics that the venue has acknowledged on it, or that have spoken instead.
+        broken_off: Topics of which nothing is made until they are subscribed anew; see Session.break_off.
         ended: Done when it is over, with the reason.
         opened_s: When it was opened, our own time.
         live_s: When it became live.
@@ -61,7 +62,7 @@ class StreamSocket:
         heartbeat_s: float,
         watch: TopicWatch,
         on_control: Callable[[StreamSocket, Control], None],
-        on_garbled: Callable[[StreamSocket, str], None],
+        on_garbled: Callable[[StreamSocket, bytes, str], None],
     ) -> None:
         self.name = name
         self.route = route
@@ -70,6 +71,7 @@ class StreamSocket:
         self.watch = watch
         self.state = State.IDLE
         self.confirmed: dict[str, None] = {}
+        self.broken_off: dict[str, None] = {}
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.opened_s = 0.0
         self.live_s = 0.0
@@ -268,14 +270,14 @@ class StreamSocket:
         if is_data:
             return
         if is_data is None:
-            self._on_garbled(self, self._topic_of(frame))
+            self._on_garbled(self, frame, self._topic_of(frame))
             return
         try:
             control = self.session.on_control(frame)
         except Exception as error:
             # As for data: no frame may end the stream by being unreadable.
             self._frames.garbled(self.name, error)
-            self._on_garbled(self, "")
+            self._on_garbled(self, frame, "")
         else:
             self._hear(control)
 

@@ -250,6 +250,11 @@ class Session(ABC):
         """The topic that a data frame is of; "" where it names none, or one that differs between sockets."""
         return ""
 
+    def break_off(self, topic: str, unread: bytes) -> bool:
+        """Told of a frame of this topic, or of one that may be, which can't be read. True: what follows builds on what
+        it said. Then nothing is made of the topic until it is told whole, for which it has to be subscribed anew."""
+        return False
+
 
 class StreamToken(msgspec.Struct, frozen=True, kw_only=True):
     """A key that must be fetched before a private socket is opened, and kept alive (Binance's listenKey).

@@ -24,7 +24,7 @@ from perpwire.venues.bybit import (
     wire,
     wire_streams,
 )
-from perpwire.venues.bybit.ticker_stream import MergedTicker
+from perpwire.venues.bybit.ticker_stream import MergedTicker, can_be_merged
 from perpwire.venues.finite import Amount, check_levels, not_finite
 from perpwire.venues.lenient import with_text_numbers
 
@@ -108,6 +108,14 @@ class StreamDecoder:
     def heed(self, topic: str) -> None:
         self._by_topic.pop(topic.encode(), None)
         self._by_head.clear()
+
+    def break_off(self, topic: str, unread: bytes) -> bool:
+        if not topic.startswith("tickers.") or can_be_merged(unread):
+            return False
+        heard = self._by_topic.get(topic.encode())
+        if heard is not None:
+            heard.decode = MergedTicker().decode
+        return True
 
     def topic_of(self, frame: bytes) -> str:
         if frame.startswith(_PREFIX):

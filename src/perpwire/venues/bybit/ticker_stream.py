@@ -14,6 +14,7 @@ from msgspec import UNSET
 from perpwire.model.market import Event, MarkPrice, OpenInterest, Ticker
 from perpwire.venues.bybit import wire_streams
 from perpwire.venues.bybit.translate import NAME, milliseconds, number, optional, percent, positive
+from perpwire.venues.lenient import with_text_numbers
 
 _MARK = ("markPrice", "indexPrice", "fundingRate", "nextFundingTime")
 _DAY = ("lastPrice", "prevPrice24h", "highPrice24h", "lowPrice24h", "volume24h", "turnover24h")
@@ -21,6 +22,15 @@ _MORE_OF_DAY = ("price24hPcnt", "bid1Price", "bid1Size", "ask1Price", "ask1Size"
 _OPEN = ("openInterest", "openInterestValue")
 
 _read = msgspec.json.Decoder(wire_streams.TickerFrame[wire_streams.Moving], strict=False).decode
+
+
+def can_be_merged(frame: bytes) -> bool:
+    """What changed could be taken over, though a word of it may be no number."""
+    try:
+        _read(with_text_numbers(frame))
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+    return True
 
 
 class MergedTicker:

@@ -216,67 +216,65 @@ class FramePath:
             else:
                 now_ns = self._time_ns()
                 self._read_ns = received_ns
-            late_ns: int | None = now_ns - received_ns
             self.latest[connection] = events[-1]
             self.events_delivered += len(events)
-            for event in events:
-                # As `deliver`, which would cost two calls for each event.
-                known = self._resolved.get(event.__class__)
-                gate, listeners, routes, kind = self._resolve(event.__class__) if known is None else known
-                if late_ns is not None:
-                    kind.newest = event
-                    if kind.until_sampled and late_ns <= kind.longest_ns:
-                        kind.until_sampled -= 1
-                    else:
-                        kind.count(late_ns)
-                    late_ns = None
-                if gate is None or self._passes(gate, event):
-                    if routes:
-                        listeners = _and_of_symbol(listeners, routes, event.symbol)
-                    now_ns = self._hand_to(listeners, event, now_ns)
-            self._ended_ns = now_ns
+            self._ended_ns = self._hand_round(events, now_ns, received_ns)
         return True
 
     def deliver(self, event: Event) -> None:
         """Hand one event to everybody who asked for its kind."""
         self.events_delivered += 1
-        known = self._resolved.get(type(event))
-        gate, listeners, routes, _ = self._resolve(type(event)) if known is None else known
-        if gate is None or self._passes(gate, event):
-            self._hand_to(_and_of_symbol(listeners, routes, event.symbol), event, self._time_ns())
+        self._hand_round((event,), self._time_ns())
 
     def pass_on(self, event: Event) -> None:
         """For gates: hand one event to the handlers of its kind."""
-        known = self._resolved.get(type(event))
-        _, listeners, routes, _ = self._resolve(type(event)) if known is None else known
-        self._hand_to(_and_of_symbol(listeners, routes, event.symbol), event, self._time_ns())
+        self._hand_round((event,), self._time_ns(), is_past_gate=True)
 
-    def _passes(self, gate: Gate, event: Event) -> bool:
-        try:
-            return bool(gate(event))
-        except Exception:
-            # It is ours, and must not lose the event.
-            log.exception("the gate before %s failed", type(event).__name__)
-            return True
+    def _hand_round(
+        self, events: Sequence[Event], now_ns: int, received_ns: int = 0, *, is_past_gate: bool = False
+    ) -> int:
+        """Hand events to their handlers. Gives the time after the last call: one look at the clock for each, from which
+        the next one is timed. Loops alone, as a call costs as much as most of what is done here.
 
-    def _hand_to(self, listeners: tuple[Listener, ...], event: Event, now_ns: int) -> int:
-        """Call them. Gives the time after the last call: one look at the clock for each, from which the next one is
-        timed."""
-        for listener in listeners:
-            try:
-                made = listener.handler(event)
-                if made is not None and inspect.iscoroutine(made):
-                    made.close()
-                    raise TypeError("it made a coroutine, which nobody awaits")
-            except RAISED as error:
-                self._failed(listener, event, error)
-            ended_ns = self._time_ns()
-            took_ns = ended_ns - now_ns
-            now_ns = ended_ns
-            listener.calls += 1
-            listener.busy_ns += took_ns
-            if took_ns > listener.longest_ns:
-                listener.longest_ns = took_ns
+        Args:
+            received_ns: When the frame arrived that they are of; 0: they are of none.
+        """
+        resolved, time_ns = self._resolved, self._time_ns
+        for event in events:
+            known = resolved.get(event.__class__)
+            gate, listeners, routes, kind = self._resolve(event.__class__) if known is None else known
+            if received_ns:
+                kind.newest = event
+                late_ns = now_ns - received_ns
+                if kind.until_sampled and late_ns <= kind.longest_ns:
+                    kind.until_sampled -= 1
+                else:
+                    kind.count(late_ns)
+                received_ns = 0  # those behind it have waited for its handlers
+            if gate is not None and not is_past_gate:
+                try:
+                    if not gate(event):
+                        continue
+                except Exception:
+                    # It is ours, and must not lose the event.
+                    log.exception("the gate before %s failed", type(event).__name__)
+            if routes:
+                listeners = _and_of_symbol(listeners, routes, event.symbol)
+            for listener in listeners:
+                try:
+                    made = listener.handler(event)
+                    if made is not None and inspect.iscoroutine(made):
+                        made.close()
+                        raise TypeError("it made a coroutine, which nobody awaits")
+                except RAISED as error:
+                    self._failed(listener, event, error)
+                ended_ns = time_ns()
+                took_ns = ended_ns - now_ns
+                now_ns = ended_ns
+                listener.calls += 1
+                listener.busy_ns += took_ns
+                if took_ns > listener.longest_ns:
+                    listener.longest_ns = took_ns
         return now_ns
 
     def _failed(self, listener: Listener, event: Event, error: BaseException) -> None:

@@ -7,7 +7,7 @@ far from where it should be is where the numbers begin anew.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterable
 from typing import cast
 
@@ -31,8 +31,9 @@ FAR = 10_000
 """A live stream does not lose so many trades without a sign: a number so far from the last one is of another count."""
 
 REMEMBERED = 256
-"""Ids of a symbol by which a trade that comes again is known, where the venue does not number them, and those that came
-with the newest of them: enough for a frame that comes twice, and for a venue's list that is ahead of its stream."""
+"""Ids of a symbol by which a trade that comes again is known, where the venue does not number them, at least, and those
+that came with the newest of them: enough for a frame that comes twice, and for a venue's list that is ahead of its
+stream."""
 
 AT_ONCE = 500
 """Trades that are delivered in one go."""
@@ -46,17 +47,26 @@ class Tape(Strand[Trade]):
         is_sought: What is between the last one that was told and the next was looked for: whatever number that has.
     """
 
-    __slots__ = ("is_sought", "told")
+    __slots__ = ("_forgets_at", "is_sought", "told")
 
     def __init__(self, symbol: str) -> None:
         super().__init__(symbol)
-        self.told: OrderedDict[int | str, int] = OrderedDict()
+        self.told: dict[int | str, int] = {}
+        self._forgets_at = 2 * REMEMBERED
         self.is_sought = False
 
     def remember(self, trade: Trade) -> None:
         self.told[trade.trade_id] = trade.received_ns
-        while len(self.told) > REMEMBERED and self.told[next(iter(self.told))] != trade.received_ns:
-            self.told.popitem(last=False)
+        if len(self.told) > self._forgets_at:
+            self._forget(trade.received_ns)
+
+    def _forget(self, newest_ns: int) -> None:
+        """Many at a time: one by one costs each trade more than it costs to be told."""
+        aged = len(self.told) - REMEMBERED
+        self.told = {
+            known: at_ns for n, (known, at_ns) in enumerate(self.told.items()) if n >= aged or at_ns == newest_ns
+        }
+        self._forgets_at = len(self.told) + REMEMBERED
 
 
 class TradeRepair(Mending[Tape, Trade]):

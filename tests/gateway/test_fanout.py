@@ -28,6 +28,7 @@ pytestmark = pytest.mark.slow
 PASSWORD = "canarycanary"
 
 
+@pytest.mark.asyncio(loop_scope="module")  # the browser's
 @pytest.mark.parametrize("lang", ["en", "ko"])
 async def test_page_metrics_incidents_and_health_say_how_it_goes_and_the_password_is_in_none(
     redis_server: RedisServer, chromium: Browser, caplog: pytest.LogCaptureFixture, lang: str

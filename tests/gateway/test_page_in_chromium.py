@@ -21,7 +21,7 @@ from perpwire.monitoring.observer import Observer
 from perpwire.simulator.faults import Cut, Refuse
 from perpwire.testing import World
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 WAIT_MS = 20_000
 expect.set_options(timeout=WAIT_MS)
@@ -30,16 +30,15 @@ expect.set_options(timeout=WAIT_MS)
 @asynccontextmanager
 async def opened(browser: Browser, address: str, **options: Any) -> AsyncIterator[Page]:
     """The page, in a window of its own. It must ask for nothing elsewhere, and have nothing to complain of."""
-    context = await browser.new_context(**({"locale": "en-GB"} | options))
-    page = await context.new_page()
-    asked: list[str] = []
-    complaints: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-    await page.goto(address)
-    yield page
-    await context.close()
+    async with await browser.new_context(**({"locale": "en-GB"} | options)) as context:
+        page = await context.new_page()
+        asked: list[str] = []
+        complaints: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+        await page.goto(address)
+        yield page
     at = re.match(r"https?://[^/]+", address)
     assert at is not None
     assert [url for url in asked if not url.startswith(at[0] + "/")] == []
@@ -240,15 +239,14 @@ async def test_what_happened_while_a_page_was_cut_off_is_told_once_when_it_is_ba
 async def test_many_pages_leave_the_later_ones_waiting_until_there_is_room(chromium: Browser) -> None:
     async with serving() as (_, gateway):
         gateway.pages.feed._most = 1
-        async with opened(chromium, gateway.address) as one:
-            await all_well(one)
-            context = await chromium.new_context()
-            other = await context.new_page()
-            await other.goto(gateway.address)
-            await expect(other.locator("#stale")).to_be_visible()
-        await all_well(other)
-        await expect(other.locator("#stale")).to_be_hidden()
-        await context.close()
+        async with await chromium.new_context() as context:
+            async with opened(chromium, gateway.address) as one:
+                await all_well(one)
+                other = await context.new_page()
+                await other.goto(gateway.address)
+                await expect(other.locator("#stale")).to_be_visible()
+            await all_well(other)
+            await expect(other.locator("#stale")).to_be_hidden()
 
 
 async def test_the_token_is_asked_for_and_leaves_the_address_line(chromium: Browser) -> None:
@@ -293,8 +291,8 @@ async def test_no_text_of_a_venue_becomes_markup(chromium: Browser) -> None:
 
 
 async def test_where_a_mistake_of_ours_would_make_markup_of_a_text_the_browser_refuses(chromium: Browser) -> None:
-    async with serving() as (_, gateway):
-        page = await chromium.new_page()
+    async with serving() as (_, gateway), await chromium.new_context() as context:
+        page = await context.new_page()
         await page.goto(gateway.address)
         await all_well(page)
         # Where a mistake of ours would make markup of it, the browser itself refuses.

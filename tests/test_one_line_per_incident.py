@@ -35,6 +35,7 @@ OTHER = {
     "%s: the contracts can't be read at the start: %s",
     "%s can't be read at the start: %s",
     "the account can't be looked at (tries: %d): %s",
+    "of a contract that is gone nothing can be read: %s",
     "what the account is set to can't be read yet (tries: %d): %s",
     "%s: the fundings of contracts can't be read: %s",
     "a handler of %s failed on %s",

@@ -41,7 +41,8 @@ _NAMES = {
         "APIError", "AuthenticationFailed", "BadInput", "BadRequest", "BeyondHorizon", "BookNotInSync", "Busy",
         "ClockSkewed", "DuplicateOrder", "Garbled", "GuardRefused", "InsufficientBalance", "NoChange", "NotAllowed",
         "NotOffered", "NotSent", "OrderRejected", "OutcomeUnknown", "Overloaded", "PerpwireError",
-        "PositionModeMismatch", "RateLimited", "StreamRefused", "UnknownOrder", "VenueRefused", "Verdict",
+        "PositionModeMismatch", "RateLimited", "StreamRefused", "UnknownOrder", "UnknownSymbol",
+        "VenueRefused", "Verdict",
     ),
     "perpwire.fanout.link": ("RedisFailed",),
     "perpwire.fanout.producer": ("Fanout",),
@@ -165,6 +166,7 @@ if TYPE_CHECKING:
         RateLimited as RateLimited,
         StreamRefused as StreamRefused,
         UnknownOrder as UnknownOrder,
+        UnknownSymbol as UnknownSymbol,
         VenueRefused as VenueRefused,
         Verdict as Verdict,
     )

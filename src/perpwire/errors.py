@@ -263,6 +263,12 @@ class BadRequest(VenueRefused):
     verdict = Verdict.CALLER_BUG
 
 
+class UnknownSymbol(BadRequest):
+    """The venue has no such contract, or has it no more."""
+
+    default_advice = "Correct the symbol; get_instruments lists those that there are now."
+
+
 class NoChange(VenueRefused):
     """Already in the state asked for."""
 

@@ -14,7 +14,7 @@ from perpwire.model.account import Balance
 from perpwire.model.incident import AccountReadAgain, AccountUnread
 from perpwire.model.market import Gap
 from perpwire.model.order import FastFill, Fill
-from perpwire.simulator.faults import Answer, CorruptMessage, DropMessage
+from perpwire.simulator.faults import Answer, CorruptMessage, Cut, Delay, DropMessage, FillOrder
 
 pytestmark = pytest.mark.slow
 
@@ -125,3 +125,34 @@ def test_a_balance_whose_only_frame_was_lost_is_right_within_a_minute(venue: str
         assert [(one.wallet, one.recovered) for one in told if one.asset == "USDT"] == [(wallet, True)]
 
     tapped.play(scenario, venue, rate=0.001)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_while_calls_fail_the_accounts_socket_is_opened_all_the_same(venue: str) -> None:
+    """Only its login needs a clock, and that is known."""
+
+    async def scenario(scene: Scene) -> None:
+        connector, host = scene.connector, scene.host
+        fills: list[Fill] = []
+        connector.on(Fill, fills.append)
+        await connector.open_account_stream()
+        price = host.exchange.mark_price("BTCUSDT") * Decimal("0.97")
+        await connector.place_order("BTCUSDT", "BUY", "0.1", order_type="LIMIT", price=price, round="nearest")
+        await scene.sleep(10)
+        for fault in (
+            Answer(method="GET", status=503, count=None, for_s=60.0),
+            Delay(method="GET", seconds=30.0, count=None, for_s=60.0),
+        ):
+            fills.clear()
+            host.faults.add(fault)
+            host.faults.add(Cut())
+            await scene.sleep(10)
+            assert connector.states[f"{venue}/private"].value == "live"
+            assert not connector.is_account_stream_live
+            host.faults.add(FillOrder(symbol="BTCUSDT", quantity=Decimal("0.05")))
+            await scene.sleep(6)
+            assert len(fills) == 1
+            await scene.sleep(100)
+            assert connector.is_account_stream_live
+
+    tapped.play(scenario, venue, rate=1.0)

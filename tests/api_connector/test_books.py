@@ -15,8 +15,8 @@ from perpwire.clock import ManualClock
 from perpwire.data_processor.local_book import LocalBook
 from perpwire.errors import BadInput, BookNotInSync
 from perpwire.model.incident import HandlerFailed, Incident
-from perpwire.model.market import BookDelta, BookSnapshot, Event, Gap
-from perpwire.simulator.faults import DropMessage
+from perpwire.model.market import BookDelta, BookSnapshot, Event, Gap, Liquidation
+from perpwire.simulator.faults import Cut, DropMessage, Refuse
 from perpwire.testing import offline
 
 VENUES = ("binance", "bybit")
@@ -245,6 +245,27 @@ def test_a_book_that_does_not_stay_in_sync_is_built_after_pauses_and_at_once_whe
     clock.run(whole())
 
 
+def test_a_line_that_is_lost_more_often_than_a_book_may_be_tried_keeps_no_book_untried() -> None:
+    """After a bad minute, in which the pauses grew."""
+    clock = ManualClock()
+
+    async def whole() -> None:
+        async with offline(clock=clock, venues=("binance",), rate=2.0) as world:
+            host, connector = world.simulation.hosts["binance"], world.connectors["binance"]
+            book = await connector.open_book("BTCUSDT")
+            host.faults.add(Cut(every_s=2.5))
+            await clock.sleep(60)
+            host.faults.clear()
+            host.faults.add(Cut(every_s=4.0))
+            in_sync = 0
+            for _ in range(120):
+                await clock.sleep(0.5)
+                in_sync += book.is_in_sync
+            assert in_sync > 40
+
+    clock.run(whole())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("venue", VENUES)
 @pytest.mark.parametrize("levels", [0, -1, 1001])
@@ -295,3 +316,28 @@ def test_a_pace_lets_no_more_through_than_its_period_allows() -> None:
     assert times[4] == 0
     assert all(times[at + 5] - times[at] >= 60 for at in range(len(times) - 5))
     assert times[-1] < 121
+
+
+def test_a_socket_that_is_lost_before_it_is_live_leaves_no_book_in_sync() -> None:
+    """Bybit's snapshot comes with the subscription, here before another topic's acknowledgement, which is lost."""
+    clock = ManualClock()
+
+    async def whole() -> None:
+        async with offline(clock=clock, venues=("bybit",), rate=6.0) as world:
+            faults, connector = world.simulation.faults["bybit"], world.connectors["bybit"]
+            await connector.subscribe([Liquidation], ["BTCUSDT", "ETHUSDT"])
+            book = await connector.open_book("BTCUSDT")
+            await clock.sleep(5)
+            faults.add(DropMessage(topic="", contains='"subscribe"', count=2, for_s=5.0))
+            faults.add(Cut())
+            await clock.sleep(0.5)
+            assert book.is_in_sync
+            assert connector.states["bybit/public"].value == "subscribing"
+            faults.add(Refuse(seconds=60.0))
+            faults.add(Cut())
+            await clock.sleep(0.1)
+            assert not book.is_in_sync
+            await clock.sleep(100)
+            assert book.is_in_sync
+
+    clock.run(whole())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -9,7 +10,7 @@ import pytest
 
 from perpwire.clock import ManualClock
 from perpwire.config.streams import KINDS
-from perpwire.errors import APIError
+from perpwire.errors import APIError, NotSent
 from perpwire.model.incident import ConnectionLost, ConnectionRecovered, Incident, OrderResolved
 from perpwire.model.market import Kline
 from perpwire.simulator.faults import Answer, Cut, Delay, LoseAnswer, Refuse, Silence
@@ -105,5 +106,21 @@ def test_a_connector_that_is_started_again_tells_again(clock: ManualClock) -> No
             await clock.sleep(5)
             assert [type(one) for one in told] == [ConnectionLost, ConnectionRecovered]
             await connector.close()
+
+    clock.run(scene())
+
+
+@pytest.mark.parametrize("venue", ["binance", "bybit"])
+def test_who_waits_for_the_accounts_stream_is_told_that_it_was_closed(venue: str, clock: ManualClock) -> None:
+    async def scene() -> None:
+        async with offline(clock=clock, venues=(venue,)) as world:
+            connector = world.connector(venue)
+            await connector.start()
+            world.simulation.faults[venue].add(Delay(seconds=300, method="GET", count=None))
+            opening = asyncio.get_running_loop().create_task(connector.open_account_stream())
+            await clock.sleep(3)
+            await connector.close()
+            with pytest.raises(NotSent, match="closed"):
+                await opening
 
     clock.run(scene())

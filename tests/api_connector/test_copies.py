@@ -13,7 +13,7 @@ from perpwire.api_connector.websocket_manager import StreamSettings
 from perpwire.clock import ManualClock
 from perpwire.model.incident import BookGap, ConnectionLost, Incident, StreamStale
 from perpwire.model.market import BookDelta, BookTicker, Event, Gap, Trade
-from perpwire.simulator.faults import AnyFault, CorruptMessage, Cut, Reset, Restart, Silence
+from perpwire.simulator.faults import AnyFault, CorruptMessage, Cut, Refuse, Reset, Restart, Silence
 from perpwire.testing import World, offline
 
 VENUES = ("binance", "bybit")
@@ -178,3 +178,21 @@ def test_the_loss_of_one_socket_is_told_to_nobody_once_the_other_has_proved_itse
         assert len(scene.trades) == len(set(scene.trades))
 
     play(venue, scenario)
+
+
+def test_what_a_fresh_socket_has_held_back_opens_no_book_where_both_are_lost() -> None:
+    """Bybit's stream brings the snapshot, and the fresh one has its own."""
+
+    async def scenario(scene: Scene) -> None:
+        book = await scene.connector.open_book("BTCUSDT")
+        first, second = scene.sockets()
+        scene.fault(Silence(connection=second), Cut(connection=first))
+        await scene.later(1.2)
+        scene.fault(Refuse(seconds=60.0), *(Cut(connection=one) for one in scene.sockets()))
+        await scene.later(1)
+        assert not book.is_in_sync
+        assert not scene.sockets()
+        await scene.later(90)
+        assert book.is_in_sync
+
+    play("bybit", scenario)

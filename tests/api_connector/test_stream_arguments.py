@@ -150,3 +150,16 @@ def test_an_iterator_says_what_is_missing_where_it_is_asked_to(overflow: Any, ga
         assert [event async for event in queue if isinstance(event, Gap)] == [gap] * told
 
     play("bybit", scenario)
+
+
+def test_an_accounts_stream_by_name_is_refused_while_none_is_open_and_then_is_not() -> None:
+    async def scenario(world: World) -> None:
+        connector = world.connectors["bybit"]
+        with pytest.raises(BadInput, match="open_account_stream"):
+            await connector.streams.connect("bybit", "dcp.future")
+        assert connector.streams.states == {}
+        await connector.open_account_stream()
+        await connector.streams.connect("bybit", "dcp.future")
+        assert ("bybit", "dcp.future") in connector.streams.topics
+
+    play("bybit", scenario)

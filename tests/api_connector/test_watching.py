@@ -19,7 +19,6 @@ VENUES = ["binance", "bybit"]
 BOTH: dict[str, tuple[tuple[Any, ...], str]] = {
     "watch_trades": (("BTCUSDT",), "Trade"),
     "watch_book_ticker": (("BTCUSDT",), "BookTicker"),
-    "watch_depth": (("BTCUSDT",), "BookSnapshot"),
     "watch_klines": (("BTCUSDT", "1m"), "Kline"),
     "watch_mark_prices": (("BTCUSDT",), "MarkPrice"),
     "watch_tickers": (("BTCUSDT",), "Ticker"),
@@ -35,6 +34,7 @@ ONE: dict[str, dict[str, tuple[tuple[Any, ...], str]]] = {
     "binance": {
         "watch_continuous_klines": (("BTCUSDT", "1m"), "ContinuousKline"),
         "watch_agg_trades": (("BTCUSDT",), "AggTrade"),
+        "watch_depth": (("BTCUSDT",), "BookSnapshot"),
         "watch_mini_tickers": ((None,), "MiniTicker"),
         "watch_book_ticker": ((None,), "BookTicker"),
     },
@@ -44,6 +44,7 @@ LACKING: dict[str, dict[str, tuple[str, ...]]] = {
     "binance": {"watch_open_interest": ("BTCUSDT",)},
     "bybit": {
         "watch_agg_trades": ("BTCUSDT",),
+        "watch_depth": ("BTCUSDT",),
         "watch_continuous_klines": ("BTCUSDT", "1m"),
         "watch_mini_tickers": (),
         "watch_liquidations": (),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 
 from perpwire.api_connector.kept_up import kept_up, stack_of
 from perpwire.api_connector.lifecycle import TopicState
@@ -31,7 +31,7 @@ NEW_BOOKS_PERCENT = 55
 
 IN_SYNC_WITHIN_S = 30.0
 PAUSE_S = 0.5
-"""Before a snapshot is asked for again; doubles up to 10 s, so that a bad hour does not eat the budget."""
+"""From one try to bring a book in sync to the next; doubles up to 10 s, so that a bad hour does not eat the budget."""
 
 STEADY_S = 2.0
 """A book that goes out of sync sooner after it came in has not been mended: the next try has its pause, too."""
@@ -43,6 +43,7 @@ class _Kept:
     Attributes:
         subscribed: Brings its stream; None until it is begun.
         tries: To bring it in sync, since it was for STEADY_S.
+        tried_ns: When that was tried last; monotonic.
         waits: It waits for its turn, or for the budget, to ask for a snapshot.
         asked_ns: When it was asked for, or the stream; monotonic.
         in_sync_ns: When it came in sync; monotonic.
@@ -55,6 +56,7 @@ class _Kept:
         self.subscribed: asyncio.Task[None] | None = None
         self.fetching: asyncio.Task[None] | None = None
         self.tries = 0
+        self.tried_ns = 0
         self.is_mute = False
         self.waits = False
         self.asked_ns = 0
@@ -89,7 +91,11 @@ class BookKeeper:
         self._paces = {
             limit.name: Pace(clock, limit.limit * NEW_BOOKS_PERCENT // 100, limit.period_s) for limit in venue.limits
         }
-        self._offs = [streams.on_state(self._on_state), streams.on_topic(self._on_topic)]
+        self._offs = [
+            streams.on_state(self._on_state),
+            streams.on_lost(self._on_lost),
+            streams.on_topic(self._on_topic),
+        ]
 
     async def open(self, symbols: Iterable[str], options: StreamOptions, holder: Hashable = BY_NAME) -> list[LocalBook]:
         """Books of all symbols, in their order, once all are in sync. Each is kept until `holder`, and everybody else
@@ -183,17 +189,21 @@ class BookKeeper:
         kept.became_in_sync.set()
 
     def _on_state(self, connection: str, live: bool) -> None:
-        """A public connection became live or was lost."""
+        for kept in self._carried_by(connection) if live else ():
+            kept.is_mute = False
+            kept.sync.start()
+
+    def _on_lost(self, connection: str) -> None:
+        for kept in self._carried_by(connection):
+            kept.is_mute = False
+            self._stop_fetching(kept)
+            kept.sync.lost("the connection was lost")
+
+    def _carried_by(self, connection: str) -> Iterator[_Kept]:
         for kept in tuple(self._books.values()):
             carrying = self._streams.carrying(self._venue, kept.topic)
-            if carrying is None or carrying.name != connection:
-                continue
-            kept.is_mute = False
-            if live:
-                kept.sync.start()
-            else:
-                self._stop_fetching(kept)
-                kept.sync.lost("the connection was lost")
+            if carrying is not None and carrying.name == connection:
+                yield kept
 
     def _on_topic(self, venue: str, topic: str, state: TopicState) -> None:
         """A book's stream is mute, or speaks again, while others on its socket go on."""
@@ -287,8 +297,11 @@ class BookKeeper:
         symbol = kept.sync.book.symbol
         while True:
             if kept.tries:
-                await self._clock.sleep(min(10.0, PAUSE_S * 2.0 ** (kept.tries - 1)))
+                pause_s = min(10.0, PAUSE_S * 2.0 ** (kept.tries - 1))
+                # Since it was tried, not from now: a line that is lost more often would leave it untried for ever.
+                await self._clock.sleep(max(0.0, pause_s - (self._clock.monotonic_ns() - kept.tried_ns) / 1e9))
             kept.tries += 1
+            kept.tried_ns = self._clock.monotonic_ns()
             try:
                 if self._venue.book_rule.source is SnapshotSource.REST:
                     snapshot = await self._snapshot(kept)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from perpwire.api_connector.account_watch import AccountWatch
 from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.fill_keeper import FillKeeper
+from perpwire.api_connector.in_time import in_time
 from perpwire.api_connector.kept_up import kept_up
 from perpwire.api_connector.lifecycle import State, TopicState
 from perpwire.api_connector.request_path import RequestPath
@@ -19,13 +20,17 @@ from perpwire.api_connector.websocket_manager import WebSocketManager
 from perpwire.clock import Clock
 from perpwire.credentials import Credentials
 from perpwire.data_processor.account_state import AccountState
-from perpwire.errors import AuthenticationFailed, RateLimited
+from perpwire.errors import APIError, AuthenticationFailed, NotSent
 from perpwire.model.account import AccountEvent, Balance, Position
 from perpwire.model.incident import Incident, StreamStale
 from perpwire.model.market import Event
 from perpwire.model.order import Fill, Order
+from perpwire.raised import is_our_end
 from perpwire.transport.base import TransportFailed
 from perpwire.venues.base import Hosts, Topic, Venue
+
+CLOCK_WITHIN_S = 2.0
+"""The venue's clock is measured again before a login within so long, or not at all."""
 
 _HEARD: tuple[type[Event], ...] = (Position, Balance, Fill)
 """What the account's state is made of, beside orders, which it is shown before any handler."""
@@ -78,11 +83,23 @@ class PrivateStream:
         await kept_up(work, "the keeping of the stream's key", self._venue.name, self._clock, self._on_incident)
 
     async def open(self) -> None:
-        """Returns once it is live and what was missed is read. A caller that is cancelled meanwhile does not end it."""
+        """Returns once it is live and what was missed is read. A caller that is cancelled meanwhile does not end it.
+
+        Raises:
+            NotSent: It can't be opened, or the connector was closed meanwhile.
+            AuthenticationFailed: There is no key, or the venue refuses it.
+        """
         if self._opening is None:
             self._opening = asyncio.get_running_loop().create_task(self._open(), name="perpwire account stream")
             self._opening.add_done_callback(self._opening_ended)
-        await asyncio.shield(self._opening)
+        try:
+            await asyncio.shield(self._opening)
+        except asyncio.CancelledError as error:
+            if is_our_end(error):
+                raise
+            raise NotSent(
+                "the connector was closed", venue=self._venue.name, call="open_account_stream", code="CLOSED"
+            ) from None
 
     def _opening_ended(self, opening: asyncio.Task[None]) -> None:
         if opening.cancelled() or opening.exception() is not None:
@@ -224,10 +241,10 @@ class PrivateStream:
         if self._token is not None:
             key = await self._token.create()
         elif self._was_live:
-            # A login is refused for a clock that has moved. A ban of HTTP calls does not concern sockets: what is known
-            # of the clock does, while it lasts.
-            with suppress(RateLimited):
-                await self._requests.measure_clock()
+            # A login is refused for a clock that has moved. A ban of HTTP calls, or their outage, does not concern
+            # sockets: what is known of the clock does, while it lasts.
+            with suppress(APIError, TimeoutError):
+                await in_time(self._requests.measure_clock(), CLOCK_WITHIN_S, self._clock)
         return self._venue.stream_url(self._hosts, self._venue.private_route, key)
 
     def _on_state(self, connection: str, live: bool) -> None:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Hashable, Iterable
 from contextlib import suppress
 from decimal import Decimal
+from typing import TypeVar
 
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.data_processor.account_settings import setting_of
 from perpwire.data_processor.account_state import AccountState
-from perpwire.errors import NotOffered, UnknownOrder
+from perpwire.errors import NotOffered, UnknownOrder, UnknownSymbol
 from perpwire.model.account import AccountEvent, Balance, Position
 from perpwire.model.market import Event
 from perpwire.model.order import Fill, Order
-from perpwire.venues.base import Venue
+from perpwire.venues.base import Call, Venue
+
+log = logging.getLogger("perpwire.api_connector")
 
 FEW = 10
+
+T = TypeVar("T")
 
 
 async def read_orders(
@@ -29,7 +35,7 @@ async def read_orders(
     symbols: Iterable[str] = (),
 ) -> list[Order]:
     """Orders as they are now. Those that were open before and are not any more are asked for one by one, so that their
-    end is told; what the venue does not know any more after a long outage is let go of.
+    end is told; what the venue does not know any more after a long outage, or as its contract is gone, is let go of.
 
     Args:
         only_known: Of the symbols alone that have open orders as far as we know, where these are few: that costs less.
@@ -44,7 +50,7 @@ async def read_orders(
         known_symbols = sorted({order.symbol for order in state.open_orders})
         if len(known_symbols) <= FEW:
             asked = [*known_symbols]
-    lists = await asyncio.gather(*(requests.run(venue.open_orders(symbol)) for symbol in asked))
+    lists = await asyncio.gather(*(_if_listed(requests, venue.open_orders(symbol)) for symbol in asked))
     found = [order for one in lists for order in one]
     if since_ms is not None:
         # Afterwards: what ends between the two questions is seen twice rather than not at all.
@@ -54,7 +60,7 @@ async def read_orders(
         if (known.symbol, known.order_id) not in seen:
             try:
                 found.append(await requests.run(venue.get_order(known.symbol, known.order_id, None)))
-            except UnknownOrder:
+            except (UnknownOrder, UnknownSymbol):
                 state.forget_if_old(known)  # the venue may not show it yet, or remember it no more
     return found
 
@@ -64,7 +70,17 @@ async def _placed_since(requests: RequestPath, venue: Venue, since_ms: int, symb
         calls = venue.orders_since(since_ms, tuple(symbols))
     except NotOffered:
         return []
-    return [order for one in await asyncio.gather(*map(requests.run, calls)) for order in one]
+    lists = await asyncio.gather(*(_if_listed(requests, call) for call in calls))
+    return [order for one in lists for order in one]
+
+
+async def _if_listed(requests: RequestPath, call: Call[tuple[T, ...]]) -> tuple[T, ...]:
+    """Rows of one contract; none where the venue does not know it any more, which must not hide those of others."""
+    try:
+        return await requests.run(call)
+    except UnknownSymbol as error:
+        log.warning("of a contract that is gone nothing can be read: %s", error)
+        return ()
 
 
 async def read_positions(
@@ -125,7 +141,7 @@ async def read_fills(requests: RequestPath, venue: Venue, since_ms: int, symbols
     """Every fill of the account from `since_ms` (Unix milliseconds, venue's clock) on, oldest first.
 
     Where the venue wants a symbol, those given are asked for, and those that had bookings since then: so are found
-    contracts that we do not know of, traded by hand or by another program.
+    contracts that we do not know of, traded by hand or by another program. Those that are gone are left out.
 
     Raises:
         APIError: Something could not be read.
@@ -137,7 +153,8 @@ async def read_fills(requests: RequestPath, venue: Venue, since_ms: int, symbols
         with suppress(NotOffered):
             booked = await requests.run(venue.income(None, None, since_ms, None))
             wanted.update(row.symbol for row in booked if row.symbol)
-        lists = await asyncio.gather(*(requests.run(venue.fills(symbol, since_ms, None)) for symbol in sorted(wanted)))
+        calls = [venue.fills(symbol, since_ms, None) for symbol in sorted(wanted)]
+        lists = await asyncio.gather(*(_if_listed(requests, call) for call in calls))
         rows = tuple(row for one in lists for row in one)
     # At the same millisecond the venue's own order stays.
     return sorted((row for row in rows if row.venue_time_ms >= since_ms), key=lambda row: row.venue_time_ms)

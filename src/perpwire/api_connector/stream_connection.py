@@ -45,6 +45,8 @@ class StreamConnection:
         credentials: For routes with a login.
         venue_ms: The venue's time, for the login's expiry.
         on_state: Called with True each time the group becomes live, with False each time the last socket is lost.
+        on_lost: Called whenever a socket has ended and no other carries the group, after the last that it said; also
+            where it had not become live.
         on_silent, on_topic: See quiet_topics.py.
         on_failed: Called when the first start was in vain: nothing goes on then, and it is of no more use.
         on_given_up: Called with a topic that is refused and never was accepted: it is not asked for any more.
@@ -70,6 +72,7 @@ class StreamConnection:
         on_incident: Callable[[Incident], None],
         holes: Callable[[Callable[[str], int]], TopicHoles],
         on_state: Callable[[bool], None] | None = None,
+        on_lost: Callable[[], None] | None = None,
         on_silent: OnSilent | None = None,
         on_topic: OnTopic | None = None,
         on_failed: Callable[[], None] | None = None,
@@ -97,6 +100,7 @@ class StreamConnection:
         self._venue_ms = venue_ms
         self._on_incident = on_incident
         self._on_state = on_state
+        self._on_lost = on_lost
         self._on_failed = on_failed
         self._gate = gate or ConnectGate(clock, venue.connects)
         self._lines = [StreamLine(self, clock, rng, life_s or venue.socket_life_s) for _ in range(max(1, copies))]
@@ -352,7 +356,7 @@ class StreamConnection:
             self._tell(ConnectionLost, reason)
             if self._on_state is not None:
                 self._on_state(False)
-        self._sockets.leave(socket)
+        self._leave(socket)
         # Those that were lost at the same time are yet to be told so.
         for one in self._sockets:
             if not one.ended.done():
@@ -363,6 +367,11 @@ class StreamConnection:
             # It has not proved that it heard what the lost one did: what lies between is not known.
             self._is_back(other)
             self._sockets.join(other)
+
+    def _leave(self, socket: StreamSocket) -> None:
+        self._sockets.leave(socket)
+        if self._on_lost is not None and not self._sockets.carries:
+            self._on_lost()
 
     def has_failed(self, error: Exception, reason: str, failures: int) -> bool:
         """See stream_line.Owner."""
@@ -428,7 +437,7 @@ class StreamConnection:
     def discard(self, socket: StreamSocket) -> None:
         """See stream_line.Owner."""
         self._live.pop(socket, None)
-        self._sockets.leave(socket)
+        self._leave(socket)
 
     # --- inside ---------------------------------------------------------------------------------------------------
 

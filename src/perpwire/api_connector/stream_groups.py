@@ -100,6 +100,7 @@ class StreamGroups:
         self._routes = TopicRoutes(self._settings.routes if routes is None else routes)
         self._gates: dict[str, ConnectGate] = {}
         self._on_state: Handlers[[str, bool]] = Handlers("states")
+        self._on_lost: Handlers[[str]] = Handlers("losses")
         self._on_topic: Handlers[[str, str, TopicState]] = Handlers("topics")
         self._clock: Clock = clock or SystemClock()
         self._rng = rng or system_random()
@@ -173,7 +174,7 @@ class StreamGroups:
                 ("live"; a topic of a quiet market may be silent for hours).
 
         Raises:
-            BadInput: This was closed.
+            BadInput: This was closed; or a topic is of an account whose stream is not open.
             NotSent: The first connection can't be made. Or "live", and what must speak does not on any route; or this
                 is closed meanwhile.
             StreamRefused: The venue refused a topic; the others stand.
@@ -184,7 +185,15 @@ class StreamGroups:
 
         def place(topic: Topic) -> StreamConnection:
             carrying = self.carrying(venue, topic)
-            return carrying or self._with_room(venue, hosts, self._routes.routed(venue, topic), wanted)
+            if carrying is not None:
+                return carrying
+            if topic.route == venue.private_route and self.connection(f"{venue.name}/{topic.route}") is None:
+                raise BadInput(
+                    f"{topic.name} is of an account, and no account's stream is open", venue=venue.name,
+                    call="subscribe", code="NO_ACCOUNT_STREAM",
+                    advice="Call open_account_stream of a connector with a key first; it logs in.",
+                )  # fmt: skip
+            return self._with_room(venue, hosts, self._routes.routed(venue, topic), wanted)
 
         await self._carry(venue, uses, place, wanted)
         if wait == "live":
@@ -335,6 +344,11 @@ class StreamGroups:
         """
         await self._carry(connection.venue, uses, lambda topic: connection, {})
 
+    def on_lost(self, handler: Callable[[str], None]) -> Callable[[], None]:
+        """Call `handler` with a connection's name whenever no socket carries it any more, after the last that these
+        said: what began on one that never became live has ended, too. Returns a function that ends it."""
+        return self._on_lost.add(handler)
+
     def connection(self, name: str) -> StreamConnection | None:
         return self._connections.get(name)
 
@@ -402,6 +416,7 @@ class StreamGroups:
             venue_ms=venue_ms,
             on_incident=self._tell,
             on_state=lambda live: self._on_state.tell(name, live),
+            on_lost=lambda: self._on_lost.tell(name),
             on_silent=lambda topic: self._search.begin(connection, topic, place),
             on_topic=lambda topic, state: self._on_topic.tell(venue.name, topic, state),
             on_failed=lambda: self._forget(connection),

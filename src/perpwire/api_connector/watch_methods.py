@@ -33,7 +33,7 @@ from perpwire.model.market import (
     TradingSession,
 )
 from perpwire.model.order import FastFill, Fill, Order
-from perpwire.venues.base import StreamKeywords, StreamOptions
+from perpwire.venues.base import SnapshotSource, StreamKeywords, StreamOptions
 
 E = TypeVar("E", bound=Event)
 
@@ -144,9 +144,18 @@ class WatchMethods(StreamMethods):
     async def watch_depth(
         self, symbol: Symbols, *, levels: int | None = None, speed_ms: int | None = None
     ) -> EventQueue[BookSnapshot]:
-        """The top of the book, whole each time, the newest only. Binance: 5, 10 or 20 levels a side (the usual), each
-        100 (the usual), 250 or 500 ms. Bybit sends one only where its stream begins anew: `watch_book` has each change.
+        """The top of the book, whole each time, the newest only: 5, 10 or 20 levels a side (the usual), each 100 (the
+        usual), 250 or 500 ms. Binance only: Bybit tells changes, of which `watch_book` makes the whole book, as it does
+        on both venues.
+
+        Raises:
+            NotOffered: By Bybit.
         """
+        if self.venue.book_rule.source is SnapshotSource.STREAM:
+            raise NotOffered(
+                "books are not told whole, but in changes", venue=self.venue.name, call="watch_depth",
+                code="NO_WHOLE_BOOKS", advice="Use watch_book: it gives the whole book each time it has changed.",
+            )  # fmt: skip
         return await self.watch(BookSnapshot, symbol, levels=levels, speed_ms=speed_ms, overflow="latest")
 
     async def watch_book_ticker(self, symbol: Symbols | None = None) -> EventQueue[BookTicker]:

@@ -60,7 +60,7 @@ class WebSocketManager(StreamGroups):
         acknowledged, or with wait="live" once data has come of each that must have some soon.
 
         Raises:
-            BadInput: Not a stream of the venue.
+            BadInput: Not a stream of the venue, or of an account whose stream is not open.
             NotSent: The first connection can't be made. (A later loss is repaired, not raised.) Or "live", and one
                 that must speak does not.
             StreamRefused: The venue refused a name; the others stand.

@@ -23,6 +23,7 @@ from perpwire.errors import (
     PositionModeMismatch,
     RateLimited,
     UnknownOrder,
+    UnknownSymbol,
     VenueRefused,
 )
 
@@ -225,6 +226,7 @@ ERROR_CODES: Mapping[int, type[APIError]] = {
 
 BY_WORDS_OF_10001: Mapping[str, type[APIError]] = {
     "not modified": NoChange,
+    "symbol invalid": UnknownSymbol,
     "position idx not match position mode": PositionModeMismatch,
 }
 """10001 stands for many things. Where the code alone can't tell, these words of its text, in lower case, do."""

@@ -13,7 +13,7 @@ from perpwire.api_connector.turns import Pace, Turns
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.clock import ManualClock
 from perpwire.data_processor.local_book import LocalBook
-from perpwire.errors import BadInput, BookNotInSync
+from perpwire.errors import BadInput, BeyondHorizon, BookNotInSync
 from perpwire.model.incident import HandlerFailed, Incident
 from perpwire.model.market import BookDelta, BookSnapshot, Event, Gap, Liquidation
 from perpwire.simulator.faults import Cut, DropMessage, Refuse
@@ -339,5 +339,25 @@ def test_a_socket_that_is_lost_before_it_is_live_leaves_no_book_in_sync() -> Non
             assert not book.is_in_sync
             await clock.sleep(100)
             assert book.is_in_sync
+
+    clock.run(whole())
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_who_needs_more_levels_than_a_book_was_opened_with_is_told_so(venue: str) -> None:
+    clock = ManualClock()
+
+    async def whole() -> None:
+        async with offline(clock=clock, venues=(venue,), rate=5.0) as world:
+            connector = world.connectors[venue]
+            book = await connector.open_book("BTCUSDT", levels=50)
+            with pytest.raises(BadInput, match="50 levels, not 1000"):
+                await connector.watch_book("BTCUSDT", levels=1000)
+            assert await connector.open_book("BTCUSDT") is book
+            with pytest.raises(BeyondHorizon, match="levels are known, not 1500"):
+                book.imbalance(1500)
+            assert book.imbalance(20) is not None
+            await connector.close_book("BTCUSDT")
+            assert len((await connector.open_book("BTCUSDT", levels=1000)).bids()) > 50
 
     clock.run(whole())

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from typing import Any
 
-from perpwire.api_connector.connect_gate import ConnectGate
+import pytest
+
+from perpwire.api_connector.connect_gate import ConnectGate, Openings
+from perpwire.api_connector.websocket_manager import WebSocketManager
 from perpwire.clock import ManualClock
+from perpwire.simulator.faults import Cut
+from perpwire.testing import offline
 
 
 def entered(gate_of: tuple[int, float], *, first: int, again: int) -> list[float]:
@@ -16,7 +22,7 @@ def entered(gate_of: tuple[int, float], *, first: int, again: int) -> list[float
     times: list[float] = []
 
     async def main() -> None:
-        gate = ConnectGate(clock, gate_of)
+        gate = ConnectGate(clock, Openings(gate_of))
 
         async def one(is_again: bool) -> None:
             await gate.enter(again=is_again)
@@ -43,7 +49,7 @@ def test_once_a_socket_was_lost_nobody_goes_out_in_a_burst() -> None:
     later: list[float] = []
 
     async def main() -> None:
-        gate = ConnectGate(clock, (300, 300.0))
+        gate = ConnectGate(clock, Openings((300, 300.0)))
         for again in (True, False, False):
             await gate.enter(again=again)
             later.append(round(clock.monotonic_ns() / 1e9, 2))
@@ -67,7 +73,7 @@ def test_a_pause_ends_when_another_socket_comes_through_but_not_one_for_a_refuse
     woken: dict[str, float] = {}
 
     async def main() -> None:
-        gate = ConnectGate(clock, (300, 300.0))
+        gate = ConnectGate(clock, Openings((300, 300.0)))
 
         async def wait(name: str, may_be_cut_short: bool) -> None:
             await gate.pause(30.0, may_be_cut_short=may_be_cut_short)
@@ -80,3 +86,24 @@ def test_a_pause_ends_when_another_socket_comes_through_but_not_one_for_a_refuse
 
     run(main(), clock)
     assert woken == {"one": 5.0, "two": 5.0, "key": 30.0}
+
+
+@pytest.mark.parametrize("managers", [1, 3])
+def test_all_managers_of_a_program_keep_the_venues_window_together(managers: int) -> None:
+    clock = ManualClock()
+
+    async def main() -> None:
+        async with offline(clock=clock, venues=["binance"], rate=0.1) as world, AsyncExitStack() as stack:
+            host = world.simulation.hosts["binance"]
+            for _ in range(managers):
+                manager = WebSocketManager(
+                    urls={"binance": world.simulation.urls["binance"]}, clock=clock, sockets=world.network
+                )
+                await stack.enter_async_context(manager)
+                await manager.connect_binance_stream(["btcusdt@bookTicker", "ethusdt@aggTrade"])
+            host.faults.add(Cut(every_s=1.0))
+            await clock.sleep(400)
+            at_s = [one.time_ns / 1e9 for one in host.journal.entries(kind="opened")]
+            assert 250 < max(sum(start <= at < start + 300 for at in at_s) for start in at_s) <= 280  # it takes 300
+
+    clock.run(main())

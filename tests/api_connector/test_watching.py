@@ -286,3 +286,21 @@ def test_giving_back_another_stream_of_a_symbol_loses_no_trade_that_waits_for_a_
             assert ids == list(range(int(ids[0]), int(ids[0]) + len(ids)))
 
     play(venue, scenario)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_loop_that_is_left_has_ended_its_iterator(venue: str) -> None:
+    async def scenario(world: World) -> None:
+        connector = world.connectors[venue]
+        for _ in range(3):
+            async for _ in await connector.watch_trades("BTCUSDT"):
+                break
+            async for _ in await connector.watch_book("BTCUSDT"):
+                break
+        kept = await connector.watch_book_ticker("BTCUSDT")
+        await world.clock.sleep(3)
+        assert connector.streams.queues == [kept]
+        assert len(connector.streams.topics) == 1
+        await anext(kept)
+
+    play(venue, scenario)

@@ -102,7 +102,7 @@ def test_callb_2_handlers_of_all_sorts_that_look_at_their_own_cancelled_task_end
         connector.streams.on_topic(looks("topics"))
         connector.streams.on_raw(looks("raw frames"))
         connector.on(Trade, looks("a kind"))
-        connector.streams.watch(Trade, where=looks("a condition"))
+        kept = connector.streams.watch(Trade, where=looks("a condition"))
         connector.on(Trade, lambda _: heard.update(["trade"]))
         connector.on(Fill, lambda _: heard.update(["fill"]))
         await connector.open_account_stream()
@@ -121,6 +121,7 @@ def test_callb_2_handlers_of_all_sorts_that_look_at_their_own_cancelled_task_end
         assert {state.name for state in connector.states.values()} == {"LIVE"}
         assert book.is_in_sync
         assert connector.is_account_stream_live
+        kept.close()
 
     caplog.set_level(logging.CRITICAL)
     tapped.play(scenario, venue, rate=5.0)

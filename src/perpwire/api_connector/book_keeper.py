@@ -15,7 +15,7 @@ from perpwire.api_connector.websocket_manager import WebSocketManager
 from perpwire.clock import Clock
 from perpwire.data_processor.book_sync import BookSync
 from perpwire.data_processor.local_book import LocalBook
-from perpwire.errors import APIError, BookNotInSync
+from perpwire.errors import APIError, BadInput, BookNotInSync
 from perpwire.model.incident import BookGap, BookRecovered, HandlerFailed, Incident
 from perpwire.model.market import BookDelta, BookSnapshot
 from perpwire.venues.base import Hosts, SnapshotSource, StreamOptions, Topic, Venue
@@ -101,6 +101,8 @@ class BookKeeper:
         """Books of all symbols, in their order, once all are in sync. Each is kept until `holder`, and everybody else
         who has opened it, has given it back; what fails here, or is cancelled, is not held by it."""
         names = list(symbols)
+        for name in names:
+            self._check_deep_enough(name, options)
         books = {name: self._books.get(name) or self._keep(name, options) for name in dict.fromkeys(names)}
         claim = self._uses.claim(self._venue.name, [Use(holder, kept.topic) for kept in books.values()])
         failed = [kept.topic for kept in books.values()]
@@ -114,6 +116,22 @@ class BookKeeper:
             if end is not None:
                 raise end
         return [books[name].sync.book for name in names]
+
+    def _check_deep_enough(self, symbol: str, options: StreamOptions) -> None:
+        """
+        Raises:
+            BadInput: The book is open with fewer levels than are asked for.
+        """
+        kept = self._books.get(symbol)
+        if kept is None or options.levels is None:
+            return
+        levels = kept.sync.limit or self._venue.book_rule.depth_of(kept.topic.name)
+        if levels is not None and levels < options.levels:
+            raise BadInput(
+                f"the book of {symbol} is open with {levels} levels, not {options.levels}", venue=self._venue.name,
+                call="open_book", code="BOOK_OF_FEWER_LEVELS",
+                advice="Whoever opens it first decides: open it with the most that anybody needs, or close it first.",
+            )  # fmt: skip
 
     def _subscribe(self, new: list[_Kept]) -> None:
         """It goes on when who began it is cancelled, as others may have come to wait for it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
+from perpwire.api_connector.dropped import when_dropped
 from perpwire.data_processor.local_book import LocalBook
 
 
@@ -21,20 +22,26 @@ class BookWatch:
 
     def __init__(self, book: LocalBook, on_end: Callable[[], None]) -> None:
         self.book = book
-        self._on_end = on_end
-        self._changed = asyncio.Event()
+        self._changed = changed = asyncio.Event()
         self._changed.set()
         self._is_closed = False
-        self._off = book.on_change(lambda _: self._changed.set())
+        off = book.on_change(lambda _: changed.set())  # which does not keep this alive
+
+        def end() -> None:
+            keep()
+            off()
+            on_end()
+
+        keep = when_dropped(self, end)
+        self._end = end
 
     def close(self) -> None:
         """End the iteration, and give the book back: it goes on for who else has it open."""
         if self._is_closed:
             return
         self._is_closed = True
-        self._off()
         self._changed.set()
-        self._on_end()
+        self._end()
 
     def __aiter__(self) -> AsyncIterator[LocalBook]:
         return self

@@ -4,9 +4,13 @@ the venue can be reached again."""
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
+from collections.abc import Hashable
+from weakref import WeakKeyDictionary
 
-from perpwire.clock import Clock
+from perpwire.clock import Clock, SystemClock
+from perpwire.transport.base import SocketTransport
 
 FIRST_BURST = 10
 """So many first connections go out side by side; after that, and once any was lost, one a second."""
@@ -15,17 +19,68 @@ SHARE = 0.9
 """Of what the venue takes in its window; the rest is for what else runs behind our address."""
 
 
+class Openings:
+    """When an address has opened its latest sockets.
+
+    Args:
+        window: Most sockets that the venue takes of it, within so many seconds.
+    """
+
+    def __init__(self, window: tuple[int, float]) -> None:
+        most, self._window_s = window
+        self._times: deque[float] = deque(maxlen=max(1, int(most * SHARE)))
+
+    def wait_s(self, now_s: float) -> float:
+        """How long until there is room for one more."""
+        if len(self._times) < (self._times.maxlen or 1):
+            return 0.0
+        return max(0.0, self._times[0] + self._window_s - now_s)
+
+    def note(self, now_s: float) -> None:
+        self._times.append(now_s)
+
+    def is_idle(self, now_s: float) -> bool:
+        return not self._times or self._times[-1] + self._window_s < now_s
+
+
+_lock = threading.Lock()
+_of_machine: dict[Hashable, Openings] = {}
+_of_others: WeakKeyDictionary[object, dict[Hashable, Openings]] = WeakKeyDictionary()
+
+
+def shared_openings(
+    venue: str,
+    window: tuple[int, float],
+    *,
+    host: str,
+    way_out: str,
+    clock: Clock,
+    network: SocketTransport | None,
+) -> Openings:
+    """Those of all managers in this thread, as the venue counts by address; see shared_budgets.shared_pools for what
+    each argument says."""
+    apart: object = network if network is not None else clock if not isinstance(clock, SystemClock) else None
+    now_s = clock.monotonic_ns() / 1e9
+    with _lock:
+        known = _of_machine if apart is None else _of_others.setdefault(apart, {})
+        key = (threading.get_ident(), venue, host, way_out)
+        if key not in known:
+            for idle in [one for one, openings in known.items() if openings.is_idle(now_s)]:
+                del known[idle]
+            known[key] = Openings(window)
+        return known[key]
+
+
 class ConnectGate:
     """One per venue and manager.
 
     Args:
-        window: Most sockets that one address may open, within so many seconds.
+        openings: Of its address.
     """
 
-    def __init__(self, clock: Clock, window: tuple[int, float]) -> None:
+    def __init__(self, clock: Clock, openings: Openings) -> None:
         self._clock = clock
-        most, self._window_s = window
-        self._times: deque[float] = deque(maxlen=max(1, int(most * SHARE)))
+        self._openings = openings
         self._burst_left = FIRST_BURST
         self._next_s = 0.0
         self._turn = asyncio.Lock()
@@ -42,8 +97,8 @@ class ConnectGate:
             self._next_s = self._now_s() + 1.0
             return
         async with self._turn:
-            await self._window()
             await self._until(self._next_s)
+            await self._window()
             self._next_s = self._now_s() + 1.0
             self._note()
 
@@ -63,8 +118,8 @@ class ConnectGate:
         await asyncio.wait({self._news}, timeout=seconds)
 
     async def _window(self) -> None:
-        if len(self._times) == self._times.maxlen:
-            await self._until(self._times[0] + self._window_s)
+        while wait_s := self._openings.wait_s(self._now_s()):  # others may be quicker
+            await self._clock.sleep(wait_s)
 
     async def _until(self, then_s: float) -> None:
         wait_s = then_s - self._now_s()
@@ -72,7 +127,7 @@ class ConnectGate:
             await self._clock.sleep(wait_s)
 
     def _note(self) -> None:
-        self._times.append(self._now_s())
+        self._openings.note(self._now_s())
 
     def _now_s(self) -> float:
         return self._clock.monotonic_ns() / 1e9

@@ -435,7 +435,7 @@ class ConnectorCore(Arguments):
             self.venue.name,
             self.venue.limits,
             host=self._hosts.rest,
-            way_out="" if self._proxy is None else f"{self._proxy.scheme}://{self._proxy.host}:{self._proxy.port}",
+            way_out="" if self._proxy is None else self._proxy.way_out,
             api_key="" if key is None else key.api_key,
             clock=self._clock,
             network=None if self._own_http else self._http,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from perpwire.api_connector.dropped import when_dropped
 from perpwire.api_connector.event_queue import EventQueue, Overflow, check_gaps
 from perpwire.api_connector.frame_path import FramePath
 from perpwire.api_connector.stream_arguments import check_kind
@@ -22,7 +24,8 @@ class Consumers:
         self._frames = frames
         self._clock = clock
         self._on_incident = on_incident
-        self.queues: set[EventQueue[Any]] = set()
+        self.queues: weakref.WeakSet[EventQueue[Any]] = weakref.WeakSet()
+        """Those that are open. They belong to their users: who drops one has ended it."""
 
     def open(
         self,
@@ -48,19 +51,25 @@ class Consumers:
                 on_dropped()
 
         queue: EventQueue[E] = EventQueue(limit, overflow, behind, kind=kind.__name__)
-        put = queue.put if where is None else _chosen(queue, where)
+        put = _put_into(queue, where)
         named = None if symbols is None else frozenset(symbols)
         offs = [self._frames.on(kind, put, symbol) for symbol in (named if named is not None else (None,))]
         if overflow == "drop_oldest" if gaps is None else gaps:
-            offs.append(self._frames.on(Gap, _gaps_of(queue, kind, gaps_of, named, interval)))
+            offs.append(self._frames.on(Gap, _gaps_of(_put_into(queue, None), kind, gaps_of, named, interval)))
+
+        known = weakref.ref(queue)
 
         def done() -> None:
+            keep()
+            ended = known()
+            if ended is not None:
+                self.queues.discard(ended)
             for off in offs:
                 off()
-            self.queues.discard(queue)
             if on_end is not None:
                 on_end()
 
+        keep = when_dropped(queue, done)
         queue.attach(done)
         self.queues.add(queue)
         return queue
@@ -80,27 +89,36 @@ class Consumers:
         )
 
 
-def _chosen(queue: EventQueue[E], where: Callable[[E], bool]) -> Callable[[E], None]:
+def _put_into(queue: EventQueue[E], where: Callable[[E], bool] | None) -> Callable[[E], None]:
+    """As the queue's `put`, of those events; it does not keep the queue alive."""
+    known = weakref.ref(queue)
+
     def put(event: E) -> None:
-        if where(event):
+        queue = known()
+        if queue is not None and (where is None or where(event)):
             queue.put(event)
 
+    put.__qualname__ = EventQueue.put.__qualname__
     return put
 
 
 def _gaps_of(
-    queue: EventQueue[Any], kind: type[Event], only: type[Event] | None, symbols: frozenset[str] | None, interval: str
+    put: Callable[[Any], None],
+    kind: type[Event],
+    only: type[Event] | None,
+    symbols: frozenset[str] | None,
+    interval: str,
 ) -> Callable[[Gap], None]:
     names = {one.__name__ for one in kind.__mro__} | {one.__name__ for one in kind.__subclasses__()}
     if only is not None:
         names = {only.__name__}
 
-    def put(gap: Gap) -> None:
+    def put_gap(gap: Gap) -> None:
         if (
             gap.kind in names
             and (symbols is None or not gap.symbol or gap.symbol in symbols)
             and gap.interval in ("", interval or gap.interval)
         ):
-            queue.put(gap)
+            put(gap)
 
-    return put
+    return put_gap

@@ -7,7 +7,7 @@ import random
 from collections.abc import Awaitable, Callable, Collection, Iterable
 
 from perpwire.api_connector.chorus import Chorus
-from perpwire.api_connector.connect_gate import ConnectGate
+from perpwire.api_connector.connect_gate import ConnectGate, Openings
 from perpwire.api_connector.frame_path import FramePath
 from perpwire.api_connector.kept_up import kept_up, tell_failed
 from perpwire.api_connector.lifecycle import State, TopicState, best_of
@@ -102,7 +102,7 @@ class StreamConnection:
         self._on_state = on_state
         self._on_lost = on_lost
         self._on_failed = on_failed
-        self._gate = gate or ConnectGate(clock, venue.connects)
+        self._gate = gate or ConnectGate(clock, Openings(venue.connects))
         self._lines = [StreamLine(self, clock, rng, life_s or venue.socket_life_s) for _ in range(max(1, copies))]
         self._tasks: list[asyncio.Task[None]] = []
         self._sockets = Chorus(frames.deliver, self._is_torn, self._now_s)

@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from perpwire.api_connector.connect_gate import ConnectGate
+from perpwire.api_connector.connect_gate import ConnectGate, shared_openings
 from perpwire.api_connector.consumers import Consumers
 from perpwire.api_connector.frame_path import FramePath
 from perpwire.api_connector.handlers import Handlers
@@ -395,7 +395,15 @@ class StreamGroups:
         name = name or f"{venue.name}/{route}"
         gate = self._gates.get(venue.name)
         if gate is None:
-            gate = self._gates[venue.name] = ConnectGate(self._clock, venue.connects)
+            openings = shared_openings(
+                venue.name,
+                venue.connects,
+                host=hosts.streams,
+                way_out="" if self._proxy is None else self._proxy.way_out,
+                clock=self._clock,
+                network=None if self._own_sockets else self._sockets,
+            )
+            gate = self._gates[venue.name] = ConnectGate(self._clock, openings)
 
         async def place(topic: Topic) -> StreamConnection:
             chosen = self._with_room(venue, hosts, topic, {})

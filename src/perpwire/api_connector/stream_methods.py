@@ -171,11 +171,12 @@ class StreamMethods(MarketMethods, StatusMethods):
         Args:
             levels: A side, at least. Binance: that the book starts with, up to 1,000 (the usual); fewer cost less of
                 the budget (1,000 levels weight 20, 500 weight 10, 100 weight 5), and more are asked for where the price
-                leaves them. Bybit: that its stream covers: 50 (the
-                usual), 200 or 1,000. Whoever opens it first decides.
+                leaves them. Bybit: that its stream covers: 50 (the usual), 200 or 1,000. Whoever opens it first
+                decides.
             speed_ms: Between two updates, at Binance: 100 (the usual), 250 or 500. Bybit's follows from `levels`.
 
         Raises:
+            BadInput: It is open already, with fewer levels than are asked for here.
             BookNotInSync: Not within half a minute; that in which its snapshot waits for budget is not counted.
         """
         return (await self.open_books([symbol], levels=levels, speed_ms=speed_ms))[0]

@@ -147,9 +147,17 @@ class LocalBook:
         return (bid * ask_quantity + ask * bid_quantity) / (bid_quantity + ask_quantity)
 
     def imbalance(self, depth: int = 1) -> Decimal | None:
-        """Of the best `depth` levels: (bid quantity - ask quantity) / both, from -1 to 1; None where there are none."""
+        """Of the best `depth` levels: (bid quantity - ask quantity) / both, from -1 to 1; None where there are none.
+
+        Raises:
+            BeyondHorizon: Fewer are known, and there may be more behind them.
+        """
         book = self._proven()
-        bids, asks = (sum((one[1] for one in side), Decimal(0)) for side in (book.bids(depth), book.asks(depth)))
+        sides = book.bids(depth), book.asks(depth)
+        for side, horizon in zip(sides, book.horizon, strict=True):
+            if len(side) < depth and horizon is not None:
+                raise BeyondHorizon(f"of the book of {self.symbol} {len(side)} levels are known, not {depth}")
+        bids, asks = (sum((one[1] for one in side), Decimal(0)) for side in sides)
         return (bids - asks) / (bids + asks) if bids + asks else None
 
     def depth_to(self, price: Decimal | int | str) -> Decimal:

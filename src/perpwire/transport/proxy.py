@@ -45,6 +45,11 @@ class Proxy:
         return self._url
 
     @property
+    def way_out(self) -> str:
+        """It without user and password: by which address the venue sees us."""
+        return f"{self.scheme}://{self.host}:{self.port}"
+
+    @property
     def is_socks(self) -> bool:
         return self.scheme.startswith("socks")
 

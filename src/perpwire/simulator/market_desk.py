@@ -195,7 +195,8 @@ class MarketDesk(AccountDesk):
     def _tick(self, market: Market, now_ms: int) -> None:
         price = market.price
         due_ms = self._funding_due.get(market.symbol, 0)
-        rate = price.funding_rate
+        is_due = 0 < due_ms <= now_ms
+        rate = price.funding_rate if is_due else ZERO
         impact = impact_prices(*market.depth(IMPACT_LEVELS), notional=IMPACT_MARGIN * market.spec.max_leverage)
         price.tick(market.middle, market.last_price, now_ms, impact)
         pinned = self._pinned.get(market.symbol)
@@ -213,7 +214,7 @@ class MarketDesk(AccountDesk):
         )
         market.candles.on_mark(tick, price.premium)
         self._emit(tick)
-        if due_ms and now_ms >= due_ms:
+        if is_due:
             self._settle_funding(market, rate, due_ms)
 
     def _settle_after_marks(self, now_ms: int) -> None:

@@ -240,9 +240,6 @@ def _totals(side: BookSide, prices: dict[Decimal, None]) -> tuple[Level, ...]:
 
 
 def _top(side: BookSide, count: int) -> list[Level]:
-    top: list[Level] = []
-    for level in side.best_first():
-        if len(top) >= count:
-            break
-        top.append((level.price, level.total))
-    return top
+    prices = side.prices[: -count - 1 : -1] if side.is_bid else side.prices[:count]
+    levels = side.levels
+    return [(price, levels[price].total) for price in prices]

@@ -12,26 +12,38 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import pytest
 
+from perpwire.cli.entry import main
+
 pytestmark = pytest.mark.slow
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """A command that ends by itself."""
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "perpwire", "sim", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+class Ended(NamedTuple):
+    code: object
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Ended]]:
+    """A command that ends by itself, run in this process."""
+
+    def ended(*arguments: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["perpwire", "sim", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return Ended(end.value.code, *capsys.readouterr())
+
+    before = signal.getsignal(signal.SIGINT)
+    yield ended
+    signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
@@ -192,10 +204,12 @@ def test_the_same_seed_begins_with_the_same_book() -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_mistaken_flag_is_told_in_one_line_with_exit_code_2(flags: list[str], words: list[str]) -> None:
+def test_a_mistaken_flag_is_told_in_one_line_with_exit_code_2(
+    run: Callable[..., Ended], flags: list[str], words: list[str]
+) -> None:
     done = run(*flags)
-    assert (done.returncode, done.stdout) == (2, "")
-    (line,) = done.stderr.strip().splitlines()
+    assert (done.code, done.out) == (2, "")
+    (line,) = done.err.strip().splitlines()
     for word in ("error:", *words):
         assert word in line
 
@@ -212,27 +226,29 @@ def test_a_mistaken_flag_is_told_in_one_line_with_exit_code_2(flags: list[str], 
         ("--state", "no database"),
     ],
 )
-def test_a_file_that_is_not_what_it_should_be_is_told_in_one_line(option: str, text: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_what_it_should_be_is_told_in_one_line(
+    run: Callable[..., Ended], option: str, text: str, tmp_path: Path
+) -> None:
     path = tmp_path / "bad.json"
     path.write_text(text)
     done = run(option, str(path))
-    assert (done.returncode, done.stdout) == (2, "")
-    (line,) = done.stderr.strip().splitlines()
+    assert (done.code, done.out) == (2, "")
+    (line,) = done.err.strip().splitlines()
     assert "bad.json" in line
 
 
-def test_a_port_in_use_is_told_in_one_line() -> None:
+def test_a_port_in_use_is_told_in_one_line(run: Callable[..., Ended]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         done = run("--binance-port", str(taken.getsockname()[1]))
-    assert (done.returncode, done.stdout) == (1, "")
-    (line,) = done.stderr.strip().splitlines()
+    assert (done.code, done.out) == (1, "")
+    (line,) = done.err.strip().splitlines()
     assert "in use" in line
 
 
-def test_the_help_page_is_enough_to_use_it() -> None:
-    page = " ".join(run("--help").stdout.split())
+def test_the_help_page_is_enough_to_use_it(run: Callable[..., Ended]) -> None:
+    page = " ".join(run("--help").out.split())
     flags = (
         "binance-port",
         "bybit-port",

@@ -107,3 +107,22 @@ def test_all_managers_of_a_program_keep_the_venues_window_together(managers: int
             assert 250 < max(sum(start <= at < start + 300 for at in at_s) for start in at_s) <= 280  # it takes 300
 
     clock.run(main())
+
+
+def test_the_accounts_socket_goes_before_all_others() -> None:
+    clock = ManualClock()
+
+    async def main() -> None:
+        gate = ConnectGate(clock, Openings((20, 300.0)))
+        waiting = [asyncio.create_task(gate.enter(again=True)) for _ in range(10)]
+        await clock.sleep(0.5)
+        before_ns = clock.monotonic_ns()
+        await gate.enter(again=True, is_first=True)
+        assert clock.monotonic_ns() == before_ns
+        await asyncio.gather(*waiting)
+        assert round(clock.monotonic_ns() / 1e9) == 9
+        for _ in range(8):
+            await gate.enter(again=True, is_first=True)
+        assert clock.monotonic_ns() / 1e9 > 300  # the window holds it, too
+
+    clock.run(main())

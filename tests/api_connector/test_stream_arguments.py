@@ -12,6 +12,7 @@ from perpwire.api_connector.websocket_manager import StreamSettings, WebSocketMa
 from perpwire.errors import BadInput
 from perpwire.model.market import BookDelta, Event, Gap, Kline, Trade
 from perpwire.testing import World
+from perpwire.venues import load
 
 VENUES = ("binance", "bybit")
 
@@ -23,6 +24,8 @@ VENUES = ("binance", "bybit")
         *(lambda one=one: StreamSettings(topics_per_connection=one) for one in (0, -1, "5")),
         *(lambda one=one: StreamSettings(socket_life_s=one) for one in (0, -5, float("nan"), "60")),
         lambda: WebSocketManager(heartbeat_s=0),
+        lambda: WebSocketManager(routes={"binnance": {"*": "market"}}),
+        lambda: load("bybit").stream_url(load("bybit").environments["live"], "nowhere", None),
     ],
 )
 def test_settings_that_make_no_sense_are_refused_when_they_are_made(made: Callable[[], Any]) -> None:

@@ -86,8 +86,17 @@ class ConnectGate:
         self._turn = asyncio.Lock()
         self._news: asyncio.Future[None] | None = None
 
-    async def enter(self, *, again: bool) -> None:
-        """Return when a socket may be opened; `again` where one was lost before."""
+    async def enter(self, *, again: bool, is_first: bool = False) -> None:
+        """Return when a socket may be opened.
+
+        Args:
+            again: One was lost before.
+            is_first: It goes before all that wait here; only the venue's window holds it.
+        """
+        if is_first:
+            await self._window()
+            self._note()
+            return
         if again:
             self._burst_left = 0
         if self._burst_left:

@@ -303,7 +303,8 @@ class StreamConnection:
     async def furnish(self, socket: StreamSocket, *, again: bool) -> None:
         """See stream_line.Owner."""
         self._attempts += 1
-        await self._gate.enter(again=again)
+        # The account's is one among dozens, and money hangs on it.
+        await self._gate.enter(again=again, is_first=self._credentials is not None)
         await socket.open(await self._address())
         await self._subscriptions.furnish(socket)
         socket.became_live()

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from perpwire.errors import BadInput
+from perpwire.venues import VENUES
 from perpwire.venues.base import Topic, Venue
 
 Routes = Mapping[str, Mapping[str, str]]
@@ -13,9 +15,16 @@ Routes = Mapping[str, Mapping[str, str]]
 
 
 class TopicRoutes:
-    """See module docstring; one per manager."""
+    """See module docstring; one per manager.
+
+    Raises:
+        BadInput: `of_user` names a venue that there is not.
+    """
 
     def __init__(self, of_user: Routes) -> None:
+        for name in of_user:
+            if name not in VENUES:
+                raise BadInput(f"routes: no venue {name!r}; there are {', '.join(VENUES)}", code="NO_SUCH_VENUE")
         self._of_user = {venue: dict(routes) for venue, routes in of_user.items()}
         self._found: dict[tuple[str, str], str] = {}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from perpwire.credentials import Credentials
-from perpwire.errors import APIError
+from perpwire.errors import APIError, BadInput
 from perpwire.http_message import HttpReply, HttpRequest
 from perpwire.model.market import Event
 from perpwire.venues.base import (
@@ -140,6 +140,11 @@ class Bybit(BybitMarketCalls, BybitAccountCalls, BybitOrderCalls, Venue):
         return (Topic(topics.PRIVATE, "dcp.future"),)
 
     def stream_url(self, hosts: Hosts, route: str, token: str | None) -> str:
+        if route not in PATHS:
+            raise BadInput(
+                f"no route {route!r}; there are {', '.join(PATHS)}", venue=self.name, call="subscribe",
+                code="NO_SUCH_ROUTE",
+            )  # fmt: skip
         private = route == topics.PRIVATE and hosts.private_streams is not None
         return f"{hosts.private_streams if private else hosts.streams}{PATHS[route]}"
 

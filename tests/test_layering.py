@@ -189,46 +189,53 @@ def is_module(name: str) -> bool:
     return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
 
-FILES = sorted((SRC / "perpwire").rglob("*.py"))
-by_file = pytest.mark.parametrize("path", FILES, ids=[module_of(path) for path in FILES])
+FILES = {module_of(path): path for path in sorted((SRC / "perpwire").rglob("*.py"))}
 
 
-@by_file
-def test_a_module_imports_only_what_its_layer_may(path: Path) -> None:
-    module = module_of(path)
-    ours = {name for name in imports_in(path) if name.split(".")[0] == "perpwire"}
-    assert {name for name in ours if not may_import(module, name)} == set()
+def test_a_module_imports_only_what_its_layer_may() -> None:
+    wrong = [
+        f"{module} imports {name}"
+        for module, path in FILES.items()
+        for name in imports_in(path)
+        if name.split(".")[0] == "perpwire" and not may_import(module, name)
+    ]
+    assert wrong == []
 
 
-@by_file
-def test_time_sockets_and_outside_packages_stay_in_their_homes(path: Path) -> None:
-    module = module_of(path)
-    for name in imports_in(path):
-        homes = OUTSIDE_HOMES.get(name.split(".")[0])
-        assert homes is None or any(is_in(module, home) for home in homes), f"{module} imports {name}"
+def test_time_sockets_and_outside_packages_stay_in_their_homes() -> None:
+    wrong = [
+        f"{module} imports {name}"
+        for module, path in FILES.items()
+        for name in imports_in(path)
+        if (homes := OUTSIDE_HOMES.get(name.split(".")[0])) is not None
+        and not any(is_in(module, home) for home in homes)
+    ]
+    assert wrong == []
 
 
-@by_file
-def test_nobody_draws_from_the_shared_random_generator(path: Path) -> None:
-    source = path.read_text()
-    for node in ast.walk(ast.parse(source)) if "random" in source else ():
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "random":
-            makers = {"Random", "SystemRandom"} if module_of(path) == "perpwire.entropy" else {"Random"}
-            assert node.attr in makers, f"line {node.lineno}: random.{node.attr}"
-        if isinstance(node, ast.ImportFrom) and node.module == "random":
-            assert {alias.name for alias in node.names} <= {"Random"}, f"line {node.lineno}"
+def test_nobody_draws_from_the_shared_random_generator() -> None:
+    wrong = []
+    for module, path in FILES.items():
+        source = path.read_text()
+        makers = {"Random", "SystemRandom"} if module == "perpwire.entropy" else {"Random"}
+        for node in ast.walk(ast.parse(source)) if "random" in source else ():
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "random":
+                wrong += [f"{path}:{node.lineno}: random.{node.attr}"] * (node.attr not in makers)
+            if isinstance(node, ast.ImportFrom) and node.module == "random":
+                wrong += [f"{path}:{node.lineno}"] * (not {alias.name for alias in node.names} <= {"Random"})
+    assert wrong == []
 
 
-@by_file
-def test_the_foundation_needs_only_the_standard_library_and_msgspec(path: Path) -> None:
-    module = module_of(path)
-    if unit_of(module) not in FOUNDATION:
-        return
-    for name in imports_in(path):
-        root = name.split(".")[0]
-        assert root in sys.stdlib_module_names or root in ("msgspec", "perpwire", *OPTIONAL.get(module, ())), (
-            f"{module} imports {name}"
-        )
+def test_the_foundation_needs_only_the_standard_library_and_msgspec() -> None:
+    wrong = [
+        f"{module} imports {name}"
+        for module, path in FILES.items()
+        if unit_of(module) in FOUNDATION
+        for name in imports_in(path)
+        if (root := name.split(".")[0]) not in sys.stdlib_module_names
+        and root not in ("msgspec", "perpwire", *OPTIONAL.get(module, ()))
+    ]
+    assert wrong == []
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from perpwire.model.market import BookTicker, Kline, MarkPrice, Trade
 from perpwire.simulator.faults import Cut
 from perpwire.simulator.listing import Listing
 from perpwire.testing import World, offline
-from perpwire.venues.binance_futures import conditional_orders, streams
+from perpwire.venues.binance_futures import streams
 
 VENUES = ["binance", "bybit"]
 ROOT = Path(__file__).resolve().parents[2]
@@ -207,7 +207,6 @@ def test_mem_1_each_bound_is_as_documented() -> None:
         "events that wait for an iterator": watch_methods.MOST_WAITING,
         "orders of an account that have ended": order_tracker.KEPT,
         "fills of an account, to tell each once": fill_log.KEEP,
-        "conditional orders that have ended (Binance)": conditional_orders.ENDED_KEPT,
         "updates of a book that wait for its snapshot": book_sync.BUFFER,
         "events of a sequence that another copy of a socket may still say": 2 * seam.LOG,
         "unknown words that were told of": unknown_watch.MOST,

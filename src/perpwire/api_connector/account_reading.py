@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from perpwire.api_connector.clock_sync import ClockSync
-from perpwire.api_connector.recovery import read_balances, read_orders, read_positions, subject
+from perpwire.api_connector.recovery import read_balances, read_orders, read_parents, read_positions, subject
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.settings_keeper import SettingsKeeper
 from perpwire.clock import Clock
@@ -67,6 +67,8 @@ class AccountReading:
         self._doubts: dict[Hashable, int] = {}
         """Positions and balances that the venue shows otherwise than we know them, and the stream has not told of since
         -> when that was asked for first, monotonic."""
+        self.on_clear: Callable[[], None] = _nothing
+        """Called once it is known whose each order is, before what the stream has not told is told."""
         self.positions: tuple[Position, ...] = ()
         """As they were read last."""
 
@@ -119,12 +121,10 @@ class AccountReading:
             APIError: Something could not be read.
         """
         asked_ns, asked_ms = self._clock.monotonic_ns(), self._sync.venue_ms()
-        orders = await read_orders(self._requests, self._venue, self._state)
+        await self._take(await read_orders(self._requests, self._venue, self._state))
+        self._state.orders.untold()
         rest = await self._positions_and_balances()
         await self._settings.read(rest)
-        for order in orders:
-            self._state.orders.on_event(order)
-        self._state.orders.untold()
         for event in rest:
             if not self._was_told(event, asked_ns):
                 self._state.on_event(event)
@@ -158,7 +158,7 @@ class AccountReading:
             only_known: See read_orders.
 
         Raises:
-            APIError: Something could not be read; nothing is known by it then.
+            APIError: Something could not be read; nothing is told by it then.
         """
         asked_ns, asked_ms = self._clock.monotonic_ns(), self._sync.venue_ms()
         orders = await read_orders(
@@ -169,13 +169,12 @@ class AccountReading:
             since_ms=self._since_ms,
             symbols=self._to_ask(),
         )
+        await self._take(orders)
         rest = await self._positions_and_balances()
         settings = await self._settings.read(rest)
         self._is_whole(asked_ms)
         is_settled = settled_ms is not None
         since_ns = asked_ns - round(SETTLING_S * 1e9) if is_settled else asked_ns
-        for order in orders:
-            self._state.orders.on_event(order)
         found: list[Event] = [*self._state.orders.untold(settled_ms)]
         doubts: set[Hashable] = set()
         for event in (*rest, *settings):
@@ -191,6 +190,16 @@ class AccountReading:
         self._forget()
         return [_recovered(event) for event in found]
 
+    async def _take(self, orders: list[Order]) -> None:
+        """Orders that were read, and whose they are: of those that are listed as open the list says it."""
+        tracker = self._state.orders
+        for order in orders:
+            tracker.on_event(order)
+        listed = {subject(order) for order in orders if not order.status.is_final}
+        unclear = [order for order in tracker.unclear() if subject(order) not in listed]
+        await read_parents(self._requests, self._venue, tracker, unclear)
+        self.on_clear()
+
     async def _positions_and_balances(self) -> list[Event]:
         self.positions, positions = await read_positions(self._requests, self._venue, self._state)
         return [*positions, *await read_balances(self._requests, self._venue, self._state)]
@@ -198,7 +207,8 @@ class AccountReading:
     def all_again(self) -> list[Event]:
         """What the account is, for a consumer that has lost what it was told."""
         state = self._state
-        known: Iterable[Event] = (*state.open_orders, *state.positions.values(), *state.balances.values())
+        orders = map(state.orders.as_heard, state.open_orders)
+        known: Iterable[Event] = (*orders, *state.positions.values(), *state.balances.values())
         return [_recovered(event) for event in known]
 
     def _to_ask(self) -> list[str]:
@@ -242,6 +252,10 @@ class AccountReading:
             more = "; but for conditional orders that others placed, and that ended, in contracts never heard of"
             return Missing(Order, True, more)
         return Missing(Order, True)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _recovered(event: Event) -> Event:

@@ -110,6 +110,9 @@ class AccountWatch:
         self._check = PositionCheck()
         self._doubted_s: dict[str, float] = {}
         """Symbols whose position and fills did not add up -> since when."""
+        self._reading.on_clear = self._tell_unclear
+        self._unclear: list[Order] = []
+        """What the stream told of orders while it is not known whether a trigger made them."""
         self._heard_ns = clock.monotonic_ns()
         self._last_ns = 0
         """Arrival of the stream's last event, Unix nanoseconds."""
@@ -175,6 +178,7 @@ class AccountWatch:
 
     def lost(self) -> None:
         """The stream is away: read what becomes of the account meanwhile."""
+        self._tell_unclear()
         self._lost_since_ns, self._known = self._last_ns, Known.UNREAD
         if not self._unread_told:
             self._forget_unread()
@@ -208,6 +212,7 @@ class AccountWatch:
 
     async def close(self) -> None:
         self._forget_unread()
+        self._tell_unclear()
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -218,13 +223,37 @@ class AccountWatch:
 
     def hear(self, order: Order) -> bool:
         """Before the handlers of orders: whether they are told of this one; see OrderTracker.hear."""
-        told = self._state.orders.hear(order)
+        orders = self._state.orders
+        if self._may_wait and not orders.is_clear(order):
+            orders.on_event(order)
+            self._unclear.append(order)
+            self._fills.hold()
+            self.note(order)
+            return False
+        if self._unclear and order.is_conditional:
+            orders.on_event(order)
+            self._tell_unclear(if_clear=True)  # it may have said whose they are
+        told = orders.hear(order)
         if told is order:
             return True
         self.note(order)
         if told is not None:
             self._frames.pass_on(told)
         return False
+
+    @property
+    def _may_wait(self) -> bool:
+        """Conditional orders may have been placed and triggered that we have not heard of: the reading says so soon."""
+        return self._lost_since_ns is None and self._known is not Known.READ and not self._unread_told
+
+    def _tell_unclear(self, *, if_clear: bool = False) -> None:
+        """It is known whose they are, or can't be known in time: then they are told under the ids they have."""
+        orders, self._unclear = self._unclear, []
+        for order in orders:
+            if if_clear and not self._state.orders.is_clear(order):
+                self._unclear.append(order)
+            elif (told := self._state.orders.hear(order)) is not None:
+                self._frames.pass_on(told)
 
     def note(self, event: Event) -> None:
         """What anybody says of the account; what we have read ourselves bears no time of arrival."""
@@ -405,6 +434,7 @@ class AccountWatch:
         if self._unread_told or self._unread_since_s is None:
             return
         self._unread_told = True
+        self._tell_unclear()
         self._on_incident(
             AccountUnread(
                 venue=self._venue.name,
@@ -418,6 +448,7 @@ class AccountWatch:
     def _is_known(self) -> None:
         """What was missed is read."""
         self._known = Known.READ
+        self._tell_unclear()
         self._is_read()
 
     def _is_read(self) -> None:

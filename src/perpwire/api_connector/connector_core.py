@@ -181,7 +181,9 @@ class ConnectorCore(Arguments):
         self._http = http
         self._own_http = http is None
         self.metrics = APIMetrics()
-        self.account_state = AccountState(OrderTracker(self._clock.monotonic_ns))
+        self.account_state = AccountState(
+            OrderTracker(self._clock.monotonic_ns, triggers_make_orders=venue.triggers_make_orders)
+        )
         self.ledger = RateLedger(venue.limits)
         self._sync = ClockSync(self._clock)
         self.streams = WebSocketManager(

@@ -14,15 +14,14 @@ import msgspec
 
 from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.frame_path import FramePath
-from perpwire.api_connector.recovery import read_fills
+from perpwire.api_connector.recovery import read_fills, read_parent
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.clock import Clock, Timer
 from perpwire.data_processor.account_state import AccountState
 from perpwire.data_processor.fill_log import FillLog, key_of
-from perpwire.data_processor.order_tracker import Key
 from perpwire.errors import APIError, NotOffered
 from perpwire.model.incident import FillsRecovered, Incident
-from perpwire.model.order import Fill, Order
+from perpwire.model.order import FastFill, Fill, Order
 from perpwire.venues.base import Venue
 
 if TYPE_CHECKING:
@@ -33,8 +32,6 @@ LAG_MS = 10_000
 
 HOLD_S = 5.0
 """Longest that the stream's own fills wait for older ones to be read."""
-
-KNOWN_ORDERS = 10_000
 
 MOST_ASKED = 20
 """Orders that are asked for by one reading, to name the client order ids of its fills."""
@@ -73,8 +70,6 @@ class FillKeeper:
         self._offs: list[Callable[[], None]] = []
         self._symbols: set[str] = set()
         """Those that we have seen traded."""
-        self._orders: dict[Key, tuple[str, str]] = {}
-        """Symbol and id that a fill may bear -> id and client order id of the order it belongs to."""
         self.before_recovered: Callable[[list[Fill]], None] = _nothing
         """Called with fills that the stream did not bring, before they are delivered."""
         self.on_left_out: Callable[[Fill], None] = _nothing
@@ -97,7 +92,8 @@ class FillKeeper:
         self._log = fill_log
         self._offs = [
             self._frames.gate(Fill, self._on_stream_fill),
-            self._frames.on(Order, self._note_order),
+            self._frames.on(Order, self._note_symbol),
+            self._frames.gate(FastFill, self._on_fast_fill),
         ]
         if read_ms is not None:
             self.hold()
@@ -117,15 +113,16 @@ class FillKeeper:
         else:
             self._deliver(fill)
 
+    def _on_fast_fill(self, fill: FastFill) -> None:
+        self._frames.pass_on(self._state.orders.named(fill))
+
     def _deliver(self, fill: Fill) -> bool:
         """Once; False where it has been delivered."""
         assert self._log is not None  # there is no gate before it
         if not self._log.add(key_of(fill), fill.venue_time_ms):
             self.on_left_out(fill)
             return False
-        order_id, name = self._orders.get((fill.symbol, fill.order_id), (fill.order_id, ""))
-        if fill.order_id != order_id or not fill.client_order_id:
-            fill = msgspec.structs.replace(fill, order_id=order_id, client_order_id=name or fill.client_order_id)
+        fill = self._state.orders.named(fill)
         self._frames.pass_on(fill)
         if self._journal is not None:
             self._journal.fill_delivered(fill)
@@ -147,15 +144,8 @@ class FillKeeper:
         for fill in held:
             self._deliver(fill)
 
-    def _note_order(self, order: Order) -> None:
-        """Fills do not name the client order id everywhere, and may bear the id of what a trigger has made."""
+    def _note_symbol(self, order: Order) -> None:
         self._symbols.add(order.symbol)
-        names = (order.order_id, order.client_order_id)
-        self._orders[order.symbol, order.order_id] = names
-        if order.child_order_id is not None:
-            self._orders[order.symbol, order.child_order_id] = names
-        while len(self._orders) > KNOWN_ORDERS:
-            del self._orders[next(iter(self._orders))]
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -172,8 +162,7 @@ class FillKeeper:
         fill_log = self._log
         assert fill_log is not None  # nothing reads before begin
         began_ms = self._sync.venue_ms()
-        for order in self._state.open_orders:
-            self._note_order(order)
+        self._symbols.update(order.symbol for order in self._state.open_orders)
         self._symbols.update(symbol for (symbol, _) in self._state.positions)
         try:
             rows = await read_fills(self._requests, self._venue, fill_log.read_ms, self._symbols)
@@ -210,10 +199,12 @@ class FillKeeper:
 
     async def _ask_whose(self, rows: list[Fill]) -> None:
         """Read the orders whose names the rows do not tell and we do not know."""
-        unknown = dict.fromkeys(key for row in rows if (key := (row.symbol, row.order_id)) not in self._orders)
+        orders = self._state.orders
+        unknown = dict.fromkeys((row.symbol, row.order_id) for row in rows if not orders.is_named(row))
         for symbol, order_id in list(unknown)[:MOST_ASKED]:
             with suppress(APIError):  # the fill counts all the same
-                self._note_order(await self._requests.run(self._venue.get_order(symbol, order_id, None)))
+                order = await self._requests.run(self._venue.get_order(symbol, order_id, None))
+                orders.learn(await read_parent(self._requests, self._venue, orders, order) or order)
 
 
 def _nothing(_: object) -> None:

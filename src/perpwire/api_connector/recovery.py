@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from typing import TypeVar
@@ -12,6 +12,7 @@ from typing import TypeVar
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.data_processor.account_settings import setting_of
 from perpwire.data_processor.account_state import AccountState
+from perpwire.data_processor.order_tracker import OrderTracker
 from perpwire.errors import NotOffered, UnknownOrder, UnknownSymbol
 from perpwire.model.account import AccountEvent, Balance, Position
 from perpwire.model.market import Event
@@ -21,6 +22,9 @@ from perpwire.venues.base import Call, Venue
 log = logging.getLogger("perpwire.api_connector")
 
 FEW = 10
+
+MOST_PARENTS = 20
+"""Orders of which one reading asks whether a trigger made them."""
 
 T = TypeVar("T")
 
@@ -81,6 +85,34 @@ async def _if_listed(requests: RequestPath, call: Call[tuple[T, ...]]) -> tuple[
     except UnknownSymbol as error:
         log.warning("of a contract that is gone nothing can be read: %s", error)
         return ()
+
+
+async def read_parent(requests: RequestPath, venue: Venue, orders: OrderTracker, order: Order) -> Order | None:
+    """The conditional order whose trigger made this one, read by the client order id that both have; None where none
+    did, or that is known without asking.
+
+    Raises:
+        APIError: It could not be read.
+    """
+    if orders.is_clear(order) or not order.client_order_id:
+        return None
+    try:
+        found = await requests.run(venue.get_order(order.symbol, None, order.client_order_id))
+    except (UnknownOrder, UnknownSymbol):
+        return None
+    return found if found.child_order_id == order.order_id else None
+
+
+async def read_parents(requests: RequestPath, venue: Venue, orders: OrderTracker, made: Sequence[Order]) -> None:
+    """The same of several, MOST_PARENTS at most, for the tracker.
+
+    Raises:
+        APIError: Something could not be read.
+    """
+    found = await asyncio.gather(*(read_parent(requests, venue, orders, order) for order in made[:MOST_PARENTS]))
+    for parent in found:
+        if parent is not None:
+            orders.on_event(parent)
 
 
 async def read_positions(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from perpwire.model.order import Order, OrderStatus
+from perpwire.model.order import AT_MARKET, FastFill, Fill, Order, OrderStatus, with_child
 
 STEP_MS = 5_000
 """By so much messages may overtake each other: more is a step of the venue's clock."""
@@ -19,6 +19,8 @@ _RANK = {
     OrderStatus.UNKNOWN: 3,
 }
 _FINAL = 4
+
+_MAY_HAVE_TRIGGERED = frozenset({OrderStatus.UNTRIGGERED, OrderStatus.TRIGGERED})
 
 TIMELESS = 3
 """So many parts of the progress are no matter of a clock."""
@@ -82,25 +84,46 @@ def progress_of(order: Order) -> tuple[object, ...]:
 
 
 def folded(parent: Order, child: Order) -> Order:
-    """A conditional order with what became of the order that its trigger made."""
-    status = parent.status if parent.status.is_final and not child.status.is_final else child.status
-    return replace(
-        parent,
-        status=status,
-        filled_quantity=max(parent.filled_quantity, child.filled_quantity),
-        average_price=child.average_price or parent.average_price,
-        updated_time_ms=max(parent.updated_time_ms or 0, child.updated_time_ms or 0) or None,
-        reason=child.reason or parent.reason,
+    """A conditional order with what became of the order that its trigger made: both tell of the same order."""
+    one = merged(parent, with_child(parent, child))
+    # What closes a position, or takes its price from the book, has amount and price once it is triggered.
+    return replace(one, quantity=one.quantity or child.quantity, price=child.price if one.price is None else one.price)
+
+
+def may_have_made(parent: Order, child: Order) -> bool:
+    """Whether an order with the client id of a conditional one is what that one's trigger made, before the venue has
+    said so: an ordinary order may have the same client id."""
+    return (
+        parent.is_conditional
+        and not child.is_conditional
+        and parent.status in _MAY_HAVE_TRIGGERED
+        and parent.child_order_id in (None, child.order_id)
+        and parent.side is child.side
+        and parent.position_side is child.position_side
+        and (parent.close_position or parent.quantity == child.quantity)
+        and (parent.type in AT_MARKET) is (child.type in AT_MARKET)
+    )
+
+
+def may_have_filled(parent: Order, fill: Fill | FastFill) -> bool:
+    """The same of a fill with that client id, where nothing was said yet of the order it belongs to."""
+    return (
+        parent.is_conditional
+        and parent.status in _MAY_HAVE_TRIGGERED
+        and parent.child_order_id is None
+        and parent.side is fill.side
     )
 
 
 def was_heard(heard: Order, said: Order) -> bool:
     """Whether it is nothing new to who has heard that."""
+    if heard.status.is_final:
+        return said.filled_quantity <= heard.filled_quantity
     heard_ms, said_ms = heard.updated_time_ms or 0, said.updated_time_ms or 0
     if not differ(heard, said, TOLD):
         return said_ms <= heard_ms
     progress, said_progress = progress_of(heard), progress_of(said)
-    if heard_ms - said_ms > STEP_MS and not heard.status.is_final:
+    if heard_ms - said_ms > STEP_MS:
         # By another clock: one socket keeps the order.
         progress, said_progress = progress[:TIMELESS], said_progress[:TIMELESS]
     return said_progress < progress

@@ -11,14 +11,31 @@ long before.
 
 Whoever hears orders as events is told the same way: never what is older than what it was told, and nothing twice. What
 only answers and readings say of an order, the account's stream is to tell; where it did not, `untold` has it.
+
+A conditional order and what its trigger made are one order, also where the venue gives the latter an id of its own:
+known by the venue's word (child_order_id), and before that by the client order id that both have. Whoever was told of
+the latter before anything was known of the former hears it under that id to its end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
-from perpwire.data_processor.order_states import NEWS, STEP_MS, TOLD, differ, folded, merged, was_heard
-from perpwire.model.order import Fill, Order, OrderStatus
+from msgspec.structs import replace
+
+from perpwire.data_processor.order_states import (
+    NEWS,
+    STEP_MS,
+    TOLD,
+    differ,
+    folded,
+    may_have_filled,
+    may_have_made,
+    merged,
+    was_heard,
+)
+from perpwire.model.order import FastFill, Fill, Order, OrderStatus, with_child
 
 KEPT = 10_000
 """So many orders are kept that have ended, or that only replies told of; open ones stay as long as they are open."""
@@ -30,6 +47,8 @@ Key = tuple[str, str]
 """Symbol and order id: a venue may count by symbol."""
 
 Evidence = Order | Fill
+
+AnyFill = TypeVar("AnyFill", Fill, FastFill)
 
 Watcher = Callable[[Evidence], None]
 
@@ -62,16 +81,19 @@ class OrderTracker:
 
     Args:
         now_ns: Monotonic time.
+        triggers_make_orders: See OrderCalls.
 
     Attributes:
         late: Events of the stream that were not handed on: what they say had been told, or what came after it.
     """
 
-    def __init__(self, now_ns: Callable[[], int]) -> None:
+    def __init__(self, now_ns: Callable[[], int], *, triggers_make_orders: bool = False) -> None:
         self.late = 0
+        self._triggers_make_orders = triggers_make_orders
         self._now_ns = now_ns
         self._orders: dict[Key, Tracked] = {}
-        self._by_client: dict[str, Key] = {}
+        self._by_client: dict[Key, Key] = {}
+        """Symbol and client order id -> the newest order that has it."""
         self._parents: dict[Key, Key] = {}
         """Child -> the conditional order that made it."""
         self._fading: dict[Key, None] = {}
@@ -98,20 +120,30 @@ class OrderTracker:
         """The account's stream told of it: gives what handlers are to be told, or None where they were told that, or
         what is newer. What a trigger has made is told as the conditional order, where that is known."""
         self._take(order, True)
-        key = self._root(order)
-        tracked = self._orders.get(key)
+        key = (order.symbol, order.order_id)
+        root = self._root(key)
+        tracked = self._orders.get(root)
         if tracked is None:
             return order  # the oldest of very many that have ended
-        if key != (order.symbol, order.order_id):
-            order = folded(tracked.order, order)
+        is_made = key in self._parents
+        if key != root:
+            order = with_child(tracked.order, order) if is_made else self._as_child(root, folded(order, tracked.order))
+        elif not is_made:
+            order = self._told(key, order)
         heard = tracked.heard
         if heard is not None and was_heard(heard, order):
             self.late += 1
             return None
         tracked.heard = order
-        if not differ(self._told(key, tracked.order), order, TOLD):
-            self._unheard.pop(key, None)
+        if not differ(self._known(root), order, TOLD):
+            self._unheard.pop(root, None)
         return order
+
+    def learn(self, order: Order) -> None:
+        """It was read to know whose fill it is: handlers need not be told of it for that."""
+        unheard = dict(self._unheard)
+        self._take(order, False)
+        self._unheard = unheard
 
     def on_fill(self, fill: Fill) -> None:
         """It shows that its order exists; the order's own message says how much of it is filled."""
@@ -126,14 +158,17 @@ class OrderTracker:
             now = order
         else:
             is_later = self._is_later(tracked, order, since_ns)
-            now = tracked.order = merged(tracked.order, order, is_later=is_later)
+            before = tracked.order
+            now = tracked.order = merged(before, order, is_later=is_later)
             tracked.told_ns = self._now_ns()
             tracked.by_stream = tracked.by_stream or by_stream
+            if before.child_order_id not in (None, now.child_order_id):
+                self._parents.pop((order.symbol, before.child_order_id), None)  # another order of the same client id
         if now.child_order_id is not None:
             self._parents[order.symbol, now.child_order_id] = key
-        self._name(now, key)
-        told = self._told(key, now)
-        self._unheard[self._root(now)] = None
+        self._name(tracked, key)
+        told = self._told(key, tracked.order)
+        self._unheard[self._root(key)] = None
         self._keep_or_fade(key, tracked, told)
         if self._watchers:
             for name in (now.client_order_id, key, self._parents.get(key)):
@@ -166,31 +201,62 @@ class OrderTracker:
         while len(fading) > KEPT:
             self._forget(next(iter(fading)))
 
-    def _root(self, order: Order) -> Key:
-        """Under which it is told: its parent's, where that is known."""
-        key = (order.symbol, order.order_id)
-        parent = self._parents.get(key) if self._parents else None
-        return key if parent is None or parent not in self._orders else parent
+    def _root(self, key: Key) -> Key:
+        """Under which handlers are told of it. Of a conditional order and what it made that is the former, unless they
+        have heard of the latter by itself: then it is told to its end by itself, and if they have not heard of the
+        former, that is not told besides."""
+        parent_key = self._parents.get(key, key) if self._parents else key
+        parent = self._orders.get(parent_key)
+        if parent is None:
+            return key
+        child_key = (parent_key[0], parent.order.child_order_id or "")
+        child = self._orders.get(child_key)
+        if child is None or child.heard is None or (key == parent_key and parent.heard is not None):
+            return parent_key
+        return child_key
 
-    def _name(self, order: Order, key: Key) -> None:
-        """Note its client order id. It may be used again once an order has ended: the newer order has it then. What a
-        conditional order makes may bear its id too, and does not take it."""
-        name = order.client_order_id
+    def _as_child(self, key: Key, parent: Order) -> Order:
+        """The state of a conditional order as that of what it made, which handlers know by itself."""
+        return replace(with_child(self._orders[key].order, parent), child_order_id=None)
+
+    def _known(self, root: Key) -> Order:
+        """What is known of it, as handlers are told."""
+        order = self._told(root, self._orders[root].order)
+        return self._as_child(root, order) if order.order_id != root[1] else order
+
+    def _name(self, tracked: Tracked, key: Key) -> None:
+        """Note its client order id, and whether that tells what a trigger has made. It may be used again once an order
+        has ended: the newer order has it then. What a conditional order made does not take it."""
+        order = tracked.order
+        if not order.client_order_id or key in self._parents:
+            return
+        name = (order.symbol, order.client_order_id)
         holder_key = self._by_client.get(name)
-        if holder_key is None or holder_key not in self._orders:
+        holder = None if holder_key is None else self._orders.get(holder_key)
+        if holder is None or holder_key is None:
             self._by_client[name] = key
         elif holder_key != key:
-            holder = self._orders[holder_key].order
-            is_child = holder.is_conditional and not order.is_conditional and holder.symbol == order.symbol
-            if not is_child and _age_ms(order) >= _age_ms(holder):
+            if self._triggers_make_orders:
+                self._link(holder, holder_key, tracked, key)
+                self._link(tracked, key, holder, holder_key)
+            is_waiting = holder.order.is_conditional and not self._told(holder_key, holder.order).status.is_final
+            if holder_key in self._parents or (
+                key not in self._parents and not is_waiting and _age_ms(order) >= _age_ms(holder.order)
+            ):
                 self._by_client[name] = key
+
+    def _link(self, parent: Tracked, parent_key: Key, child: Tracked, child_key: Key) -> None:
+        if child.heard is None and may_have_made(parent.order, child.order):
+            parent.order = replace(parent.order, child_order_id=child_key[1])
+            self._parents[child_key] = parent_key
 
     def _forget(self, key: Key) -> None:
         del self._fading[key]
         self._unheard.pop(key, None)
         order = self._orders.pop(key).order
-        if self._by_client.get(order.client_order_id) == key:
-            del self._by_client[order.client_order_id]
+        name = (order.symbol, order.client_order_id)
+        if self._by_client.get(name) == key:
+            del self._by_client[name]
         if order.child_order_id is not None:
             self._parents.pop((order.symbol, order.child_order_id), None)
 
@@ -206,17 +272,65 @@ class OrderTracker:
         """
         found: list[Order] = []
         for key in tuple(self._unheard):
-            tracked = self._orders[key]
-            known = self._told(key, tracked.order)
+            root = self._root(key)
+            if root != key:
+                del self._unheard[key]
+                self._unheard[root] = None
+            tracked, known = self._orders[root], self._known(root)
             if known.status is OrderStatus.PENDING_NEW:
                 continue
             if before_ms is not None and (known.updated_time_ms or known.created_time_ms or 0) >= before_ms:
                 continue
-            del self._unheard[key]
-            if key == self._root(known) and (tracked.heard is None or differ(tracked.heard, known, TOLD)):
+            self._unheard.pop(root, None)
+            if tracked.heard is None or differ(tracked.heard, known, TOLD):
                 tracked.heard = known
                 found.append(known)
         return sorted(found, key=lambda order: order.updated_time_ms or order.created_time_ms or 0)
+
+    # --- whose it is --------------------------------------------------------------------------------------------------
+
+    def is_clear(self, order: Order) -> bool:
+        """Whether it is known under which id it is to be told: it is not what the trigger of a conditional order made
+        that we do not know, or handlers have heard of it."""
+        key = (order.symbol, order.order_id)
+        if not self._triggers_make_orders or order.is_conditional or key in self._parents:
+            return True
+        tracked = self._orders.get(key)
+        if tracked is not None:
+            return tracked.heard is not None or not tracked.by_stream
+        parent = self._orders.get(self._by_client.get((order.symbol, order.client_order_id), key))
+        return parent is not None and may_have_made(parent.order, order)
+
+    def as_heard(self, order: Order) -> Order:
+        """What is known of it, under the id by which handlers know it."""
+        return self._known(self._root((order.symbol, order.order_id)))
+
+    def unclear(self) -> list[Order]:
+        """What handlers may have to be told of, and is not clear."""
+        return [order for key in self._unheard if not self.is_clear(order := self._orders[key].order)]
+
+    def is_named(self, fill: Fill) -> bool:
+        """Whether `named` knows its order."""
+        key = (fill.symbol, fill.order_id)
+        tracked = self._orders.get(key)
+        return key in self._parents if tracked is None else self.is_clear(tracked.order)
+
+    def named(self, fill: AnyFill) -> AnyFill:
+        """The fill under the ids of its order, as handlers know it."""
+        key = (fill.symbol, fill.order_id)
+        tracked = self._orders.get(self._root(key))
+        if tracked is None and self._triggers_make_orders:
+            # A fast fill may come before all that tells of its order.
+            tracked = self._orders.get(self._by_client.get((fill.symbol, fill.client_order_id), key))
+            if tracked is not None and not may_have_filled(tracked.order, fill):
+                tracked = None
+        if tracked is None:
+            return fill
+        order = tracked.order
+        name = order.client_order_id or fill.client_order_id
+        if (order.order_id, name) == (fill.order_id, fill.client_order_id):
+            return fill
+        return replace(fill, order_id=order.order_id, client_order_id=name)
 
     # --- what is known ------------------------------------------------------------------------------------------------
 
@@ -232,7 +346,7 @@ class OrderTracker:
 
     def tracked(self, symbol: str, order_id: str | None, client_order_id: str | None) -> Tracked | None:
         """See Tracked."""
-        key = (symbol, order_id) if order_id else self._by_client.get(client_order_id or "")
+        key = (symbol, order_id) if order_id else self._by_client.get((symbol, client_order_id or ""))
         if key is None or key[0] != symbol:
             return None
         return self._orders.get(self._parents.get(key, key))

@@ -222,6 +222,25 @@ class Order(Event, frozen=True, kw_only=True, gc=False):
         return self.type in CONDITIONAL
 
 
+def with_child(parent: Order, child: Order) -> Order:
+    """A conditional order and the order that its trigger made, as one: it is what the parent was asked to be, and
+    stands where the child stands."""
+    return msgspec.structs.replace(
+        parent,
+        child_order_id=child.order_id,
+        status=child.status,
+        quantity=child.quantity or parent.quantity,
+        filled_quantity=child.filled_quantity,
+        average_price=parent.average_price if child.average_price is None else child.average_price,
+        price=parent.price if child.price is None else child.price,
+        venue_time_ms=child.venue_time_ms or parent.venue_time_ms,
+        received_ns=child.received_ns,
+        updated_time_ms=child.updated_time_ms or parent.updated_time_ms,
+        reason=child.reason or parent.reason,
+        unknown_words=child.unknown_words or parent.unknown_words,
+    )
+
+
 def with_unknown_words(order: Order, *, status: str, kind: str, time_in_force: str | None) -> Order:
     """For decoders: the order with those of the venue's words that were not known, if any."""
     if (

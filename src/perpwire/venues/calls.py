@@ -249,6 +249,10 @@ class OrderCalls(_Offers, ABC):
     past_conditional_need_symbol: bool = False
     """It lists conditional orders that have ended symbol by symbol."""
 
+    triggers_make_orders: bool = False
+    """What the trigger of a conditional order makes has an id of its own, and the same client order id: both are told
+    as one order."""
+
     ended_orders_kept_ms: int = 0
     """For so long the venue lists orders that ended without a fill."""
 

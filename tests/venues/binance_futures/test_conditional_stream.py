@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.venues.binance_futures.two_traders import Traders, play
 
+from perpwire.data_processor.order_tracker import OrderTracker
 from perpwire.model.order import Fill, Order, OrderStatus, OrderType
 from perpwire.venues.binance_futures.venue import VENUE
 
@@ -26,18 +27,24 @@ FILLED = {"x": "TRADE", "X": "FILLED", "l": "0.01", "z": "0.01", "L": "59000", "
 
 
 class Stream:
-    """One private socket's conversation."""
+    """What handlers are told of one private socket's conversation."""
 
     def __init__(self) -> None:
         self._session = VENUE.session("private")
+        self.orders = OrderTracker(lambda: 0, triggers_make_orders=VENUE.triggers_make_orders)
 
     def hear(self, message: dict[str, Any]) -> list[Any]:
-        return list(self._session.on_frame(json.dumps(message).encode(), 1) or ())
+        said = self._session.on_frame(json.dumps(message).encode(), 1) or ()
+        told = [self.orders.hear(one) if isinstance(one, Order) else self.orders.named(one) for one in said]  # type: ignore[type-var]
+        return [one for one in told if one is not None]
 
     def algo(self, **changes: Any) -> Order:
-        (order,) = self.hear({"e": "ALGO_UPDATE", "T": 5, "E": 5, "o": STOP | changes})
-        assert isinstance(order, Order)
-        return order
+        """What is known of it then."""
+        said = STOP | changes
+        self.hear({"e": "ALGO_UPDATE", "T": 5, "E": 5, "o": said})
+        known = self.orders.find("BTCUSDT", f"algo-{said['aid']}", None)
+        assert known is not None
+        return known
 
     def child(self, **changes: Any) -> list[Any]:
         return self.hear({"e": "ORDER_TRADE_UPDATE", "T": 5, "E": 5, "o": CHILD | changes})
@@ -65,8 +72,11 @@ def test_the_end_of_the_conditional_order_never_hides_how_it_ended() -> None:
     assert stream.algo(X="FINISHED", ai="77", aq="0", ap="0").status is OrderStatus.TRIGGERED
     order, _ = stream.child(**FILLED)
     assert order.status is OrderStatus.FILLED
-    again = stream.algo(X="FINISHED", ai="77", aq="0", ap="0")
-    assert (again.status, again.filled_quantity) == (OrderStatus.FILLED, Decimal("0.01"))
+    for filled in ("0", "0.01"):
+        end = {"X": "FINISHED", "ai": "77", "aq": filled, "ap": "59000"}
+        assert stream.hear({"e": "ALGO_UPDATE", "T": 10, "E": 10, "o": STOP | end}) == [], "it has been told"
+        known = stream.algo(**end)
+        assert (known.status, known.filled_quantity) == (OrderStatus.FILLED, Decimal("0.01"))
 
 
 def test_what_the_trigger_made_is_known_even_where_it_is_told_first() -> None:
@@ -75,6 +85,52 @@ def test_what_the_trigger_made_is_known_even_where_it_is_told_first() -> None:
     (resting,) = stream.child()
     assert resting.order_id == "algo-4001"
     assert stream.algo(X="TRIGGERED", ai="77").status is OrderStatus.NEW
+
+
+def test_a_guess_that_the_venue_contradicts_is_taken_back() -> None:
+    stream = Stream()
+    stream.algo()
+    stream.child(i=76)  # another program's, of the same client id
+    assert stream.algo(X="TRIGGERED", ai="77").child_order_id == "77"
+    (order,) = stream.child()
+    assert order.order_id == "algo-4001"
+    (other,) = stream.child(i=76, x="CANCELED", X="CANCELED")
+    assert other.order_id == "76"
+
+
+def test_what_was_told_before_its_conditional_order_was_heard_of_is_told_to_its_end_as_it_began() -> None:
+    stream = Stream()
+    (first,) = stream.child()
+    assert (first.order_id, first.status) == ("77", OrderStatus.NEW)
+    assert stream.hear({"e": "ALGO_UPDATE", "T": 5, "E": 5, "o": STOP | {"X": "TRIGGERED", "ai": "77"}}) == []
+    assert stream.orders.untold() == []
+    order, fill = stream.child(**FILLED)
+    assert (order.order_id, order.type, order.status) == ("77", OrderType.LIMIT, OrderStatus.FILLED)
+    assert fill.order_id == "77"
+    end = {"X": "FINISHED", "ai": "77", "aq": "0.01", "ap": "59000"}
+    assert stream.hear({"e": "ALGO_UPDATE", "T": 10, "E": 10, "o": STOP | end}) == []
+    assert stream.orders.untold() == []
+    known = stream.orders.find("BTCUSDT", "77", None)
+    assert known is not None
+    assert (known.order_id, known.status) == ("algo-4001", OrderStatus.FILLED)
+
+
+def test_what_closes_a_position_has_its_amount_once_it_is_triggered() -> None:
+    stream = Stream()
+    closing = {"o": "STOP_MARKET", "cp": True, "q": "0", "p": "0"}
+    stream.algo(**closing)
+    order, _ = stream.child(**FILLED, o="MARKET", p="0")
+    assert (order.order_id, order.quantity, order.status) == ("algo-4001", Decimal("0.01"), OrderStatus.FILLED)
+    assert stream.algo(**closing, X="FINISHED", ai="77", aq="0.01").quantity == Decimal("0.01")
+
+
+def test_a_fast_fill_that_comes_before_all_else_bears_the_id_of_its_conditional_order() -> None:
+    stream = Stream()
+    stream.algo()
+    trade = {"e": "TRADE_LITE", "E": 5, "T": 5, "s": "BTCUSDT", "q": "0.01", "p": "0", "m": False, "c": "sl-1",
+             "S": "SELL", "L": "59000", "l": "0.01", "t": 9, "i": 77}  # fmt: skip
+    assert [one.order_id for one in stream.hear(trade)] == ["algo-4001"]
+    assert [one.order_id for one in stream.hear(trade | {"S": "BUY", "i": 78})] == ["78"]
 
 
 def test_an_ordinary_order_with_the_same_client_id_stays_one() -> None:
@@ -91,7 +147,7 @@ def test_an_ordinary_order_with_the_same_client_id_stays_one() -> None:
     assert order.order_id == "80"
 
 
-def test_what_a_socket_has_not_heard_of_comes_under_its_ordinary_id() -> None:
+def test_what_is_not_known_of_comes_under_its_ordinary_id() -> None:
     order, fill = Stream().child(**FILLED)
     assert (order.order_id, fill.order_id) == ("77", "77")
 
@@ -107,7 +163,10 @@ def test_every_recorded_update_can_be_read(fixtures: Path) -> None:
     for file in files:
         told = json.loads(file.read_bytes())
         body = told.get("data", told)["o"]
-        (order,) = Stream().hear(told)
+        stream = Stream()
+        assert len(stream.hear(told)) == 1
+        order = stream.orders.find(body["s"], f"algo-{body['aid']}", None)
+        assert order is not None
         assert order.order_id == f"algo-{body['aid']}"
         assert order.child_order_id == (body["ai"] or None)
 

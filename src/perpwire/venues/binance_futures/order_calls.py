@@ -8,7 +8,7 @@ from typing import Any
 
 from perpwire.errors import APIError, BadInput, Busy, UnknownOrder
 from perpwire.model.account import CountDown
-from perpwire.model.order import Fill, Order, OrderRequest
+from perpwire.model.order import Fill, Order, OrderRequest, with_child
 from perpwire.venues.base import Call, OrderCalls, Params
 from perpwire.venues.binance_futures import (
     endpoints_orders as endpoints,
@@ -29,7 +29,7 @@ from perpwire.venues.binance_futures.order_params import (
     whole_id,
 )
 from perpwire.venues.binance_futures.spans import DAY_MS, check_span
-from perpwire.venues.binance_futures.translate_algo import algo_order, algo_orders, joined, with_child
+from perpwire.venues.binance_futures.translate_algo import algo_order, algo_orders, joined
 from perpwire.venues.binance_futures.translate_words import VENUE, needed
 
 
@@ -42,6 +42,7 @@ class BinanceOrderCalls(OrderCalls):
     cancel_all_needs_symbol = True
     fills_need_symbol = True
     past_conditional_need_symbol = True
+    triggers_make_orders = True
     ended_orders_kept_ms = 3 * DAY_MS
 
     # --- placing and changing -------------------------------------------------------------------------------------

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from perpwire.model.order import Fill, Order
+from perpwire.model.order import Fill, Order, with_child
 from perpwire.venues.base import Call, Endpoint, Params
 from perpwire.venues.binance_futures import endpoints_orders as endpoints, wire, wire_algo
 from perpwire.venues.binance_futures.calling import at_the_venues_time, call
 from perpwire.venues.binance_futures.spans import DAY_MS, WEEK_MS, bounds
-from perpwire.venues.binance_futures.translate_algo import algo_order, past_algo_order, with_child
+from perpwire.venues.binance_futures.translate_algo import algo_order, past_algo_order
 from perpwire.venues.binance_futures.translate_orders import fill, order
 
 R = TypeVar("R")

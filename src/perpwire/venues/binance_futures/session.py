@@ -10,10 +10,8 @@ from collections.abc import Sequence
 import msgspec
 
 from perpwire.credentials import Credentials
-from perpwire.model.market import Event
 from perpwire.venues.base import Control, ControlKind, Session
 from perpwire.venues.binance_futures import wire_streams
-from perpwire.venues.binance_futures.conditional_orders import ConditionalOrders
 from perpwire.venues.binance_futures.streams import FrameDecoder
 
 NAMES_PER_FRAME = 200
@@ -91,16 +89,8 @@ class BinanceSession(FrameDecoder, Session):
 
 
 class BinancePrivateSession(BinanceSession):
-    """The account's events. What a trigger has made is told as the conditional order that it belongs to, as far as
-    this socket has heard of that one; otherwise as the ordinary order that it is for the venue."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._conditional = ConditionalOrders()
-
-    def on_frame(self, frame: bytes, received_ns: int) -> Sequence[Event] | None:
-        events = super().on_frame(frame, received_ns)
-        return self._conditional.told(events) if events else events
+    """The account's events. What a trigger has made comes as the ordinary order that it is for the venue: whose it is
+    knows the connector (data_processor/order_tracker.py)."""
 
     def topic_of(self, frame: bytes) -> str:
         return ""  # named by its listen key

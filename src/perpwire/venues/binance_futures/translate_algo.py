@@ -13,7 +13,7 @@ from decimal import Decimal
 
 import msgspec
 
-from perpwire.model.order import Order, OrderStatus, Side, TriggerBy
+from perpwire.model.order import Order, OrderStatus, Side, TriggerBy, with_child
 from perpwire.venues.binance_futures import wire_algo
 from perpwire.venues.binance_futures.order_params import ALGO
 from perpwire.venues.binance_futures.translate_words import (
@@ -98,23 +98,6 @@ def algo_orders(rows: Sequence[wire_algo.AlgoOrder]) -> tuple[Order, ...]:
 
 def child_id(text: object) -> str | None:
     return text if isinstance(text, str) and text not in ("", "0") else None
-
-
-def with_child(parent: Order, child: Order) -> Order:
-    """One order: it is what the parent was asked to be, and stands where the child stands."""
-    return msgspec.structs.replace(
-        parent,
-        child_order_id=child.order_id,
-        status=child.status,
-        quantity=child.quantity or parent.quantity,
-        filled_quantity=child.filled_quantity,
-        average_price=parent.average_price if child.average_price is None else child.average_price,
-        price=parent.price if child.price is None else child.price,
-        venue_time_ms=child.venue_time_ms or parent.venue_time_ms,
-        received_ns=child.received_ns,
-        updated_time_ms=child.updated_time_ms or parent.updated_time_ms,
-        reason=child.reason or parent.reason,
-    )
 
 
 def joined(parents: Mapping[str, Order], children: Sequence[Order]) -> tuple[Order, ...]:

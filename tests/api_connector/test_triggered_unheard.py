@@ -1,0 +1,215 @@
+"""A conditional order that triggers while nobody listens is one order all the same, under the id it was placed by.
+
+At Binance what the trigger makes has a number of its own, which is nobody's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from tests.playing import play
+
+from perpwire.api_connector.lifecycle import State
+from perpwire.api_connector.venue_connector import VenueConnector
+from perpwire.model.order import FastFill, Fill, Order, OrderStatus
+from perpwire.simulator.faults import Answer, Cut, Delay, FillOrder, MovePrice
+from perpwire.testing import World
+
+VENUES = ["binance", "bybit"]
+SIZE = Decimal("0.02")
+
+
+class Scene:
+    """An account with a long position; `told` is what handlers hear of its orders and fills."""
+
+    def __init__(self, world: World, venue: str, other: VenueConnector) -> None:
+        self.world, self.other = world, other
+        self.connector = world.connectors[venue]
+        self._exchange, self._faults = world.simulation.exchanges[venue], world.simulation.faults[venue]
+        self.told: list[Any] = []
+        for kind in (Order, Fill, FastFill):
+            self.connector.on(kind, self.told.append)
+
+    async def stop_limit(self, connector: VenueConnector) -> Order:
+        """A stop 0.5 % below the market that then rests above it."""
+        mark = self._exchange.mark_price("BTCUSDT")
+        return await connector.place_order(
+            "BTCUSDT", "SELL", SIZE, "STOP", trigger_price=mark * Decimal("0.995"), price=mark * Decimal("1.02"),
+            round="nearest", client_order_id="stop",
+        )  # fmt: skip
+
+    def trigger(self) -> None:
+        self._faults.add(MovePrice(symbol="BTCUSDT", share=Decimal("-0.01")))
+
+    def fill(self, quantity: Decimal | None = None) -> None:
+        self._faults.add(FillOrder(symbol="BTCUSDT", quantity=quantity))
+
+    def slow(self, seconds: float, for_s: float = 60.0) -> None:
+        self._faults.add(Delay(method="GET", seconds=seconds, count=None, for_s=for_s))
+
+    def unreadable(self, for_s: float) -> None:
+        self._faults.add(Answer(method="GET", status=503, count=None, for_s=for_s))
+
+    def away(self, seconds: float) -> None:
+        self._faults.add(Cut(route="private"))
+        self._faults.add(Answer(method="WS", status=503, count=None, for_s=seconds))
+
+    async def back(self) -> None:
+        while self.connector.states.get(f"{self.connector.venue.name}/private") is not State.LIVE:
+            await self.sleep(0.02)
+
+    async def sleep(self, seconds: float) -> None:
+        await self.world.clock.sleep(seconds)
+
+    def is_one_order(self, order_id: str) -> None:
+        """All that was told is of this order, which has ended, and of its fills."""
+        told = [one for one in self.told if not isinstance(one, FastFill)]
+        assert {one.order_id for one in told} == {order_id}
+        orders = [one for one in self.told if isinstance(one, Order)]
+        fills = [one for one in self.told if isinstance(one, Fill)]
+        assert [one.filled_quantity for one in orders] == sorted(one.filled_quantity for one in orders)
+        assert [one.status for one in orders if one.status.is_final] == [OrderStatus.FILLED]
+        assert sum(one.quantity for one in fills) == orders[-1].filled_quantity == SIZE
+        assert {one.client_order_id for one in told} == {"stop"}
+        assert self.connector.account_state.open_orders == ()
+
+
+def played(venue: str, scenario: Callable[[Scene], Awaitable[None]]) -> None:
+    async def main(world: World) -> None:
+        async with world.connector(venue) as other:
+            await other.place_order("BTCUSDT", "BUY", "0.2")
+            await scenario(Scene(world, venue, other))
+
+    play(venue, main, rate=0.5)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_stop_that_triggered_in_a_gap_and_fills_after_it_before_the_account_is_read(venue: str) -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connector.open_account_stream()
+        placed = await scene.stop_limit(scene.connector)
+        await scene.sleep(2)
+        scene.away(3)
+        scene.trigger()
+        scene.slow(2.0, for_s=15)
+        await scene.sleep(1)
+        await scene.back()
+        scene.fill(SIZE / 2)
+        await scene.sleep(8)
+        scene.fill()
+        await scene.sleep(12)
+        scene.is_one_order(placed.order_id)
+
+    played(venue, scenario)
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_stop_that_triggered_and_was_filled_in_a_gap(venue: str, is_own: bool) -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connector.open_account_stream()
+        if is_own:
+            placed = await scene.stop_limit(scene.connector)
+        await scene.sleep(2)
+        scene.away(5)
+        await scene.sleep(0.1)
+        if not is_own:
+            placed = await scene.stop_limit(scene.other)
+        scene.trigger()
+        await scene.sleep(4)
+        scene.fill()
+        await scene.sleep(15)
+        scene.is_one_order(placed.order_id)
+
+    played(venue, scenario)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_stop_of_another_program_that_was_placed_and_triggered_in_a_gap(venue: str) -> None:
+    """Nothing is told of what the trigger made before it is known whose it is."""
+
+    async def scenario(scene: Scene) -> None:
+        await scene.connector.open_account_stream()
+        scene.away(3)
+        await scene.sleep(1)
+        placed = await scene.stop_limit(scene.other)
+        scene.trigger()
+        await scene.sleep(1)
+        scene.slow(0.8, for_s=15)
+        await scene.back()
+        scene.fill(SIZE / 2)
+        await scene.sleep(0.1)
+        scene.fill()
+        await scene.sleep(12)
+        scene.is_one_order(placed.order_id)
+        if venue == "binance":  # whose events waited, and were told as they came
+            statuses = [one.status for one in scene.told if isinstance(one, Order) and not one.recovered]
+            assert statuses == [OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED]
+
+    played(venue, scenario)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_stream_that_is_opened_after_the_trigger(venue: str) -> None:
+    async def scenario(scene: Scene) -> None:
+        placed = await scene.stop_limit(scene.other)
+        scene.trigger()
+        await scene.sleep(5)
+        await scene.connector.open_account_stream()
+        scene.fill(SIZE / 2)
+        await scene.sleep(1)
+        scene.fill()
+        await scene.sleep(12)
+        scene.is_one_order(placed.order_id)
+
+    played(venue, scenario)
+
+
+def test_a_stop_that_is_filled_while_the_stream_is_opened() -> None:
+    """No list has it any more: it is asked for by the name that both have."""
+
+    async def scenario(scene: Scene) -> None:
+        placed = await scene.stop_limit(scene.other)
+        scene.trigger()
+        await scene.sleep(5)
+        scene.slow(0.4, for_s=15)
+        opening = asyncio.ensure_future(scene.connector.open_account_stream())
+        await scene.back()
+        scene.fill()
+        await opening
+        await scene.sleep(10)
+        scene.is_one_order(placed.order_id)
+
+    played("binance", scenario)
+
+
+def test_what_can_not_be_known_in_time_is_told_to_its_end_as_it_began() -> None:
+    """The account can't be read for twenty seconds, which is told, and the stop was never heard of."""
+
+    async def scenario(scene: Scene) -> None:
+        await scene.connector.open_account_stream()
+        scene.away(3)
+        await scene.sleep(1)
+        placed = await scene.stop_limit(scene.other)
+        scene.trigger()
+        await scene.sleep(1)
+        scene.unreadable(20)
+        await scene.back()
+        scene.fill(SIZE / 2)
+        await scene.sleep(3)
+        assert [one for one in scene.told if isinstance(one, Order)] == []
+        await scene.sleep(3)
+        (first,) = [one for one in scene.told if isinstance(one, Order)]
+        assert (first.status, first.client_order_id) == (OrderStatus.PARTIALLY_FILLED, "stop")
+        await scene.sleep(12)
+        (known,) = scene.connector.account_state.open_orders
+        assert (known.order_id, known.child_order_id) == (placed.order_id, first.order_id)
+        scene.fill()
+        await scene.sleep(12)
+        scene.is_one_order(first.order_id)
+
+    played("binance", scenario)

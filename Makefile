@@ -31,12 +31,13 @@ demo: $(VENV)/$(STAMP)
 	$(BIN)/perpwire demo
 
 # Four workers on two cores: tests over real sockets, in terminals and in the browser wait much of their time.
-# -v undoes the -q of pyproject.toml: the closing line in full. Whole files go to a worker, so module fixtures hold.
+# -v undoes the -q of pyproject.toml: the closing line in full. Whole files go to a worker, so module fixtures hold, and
+# in the order of tests/conftest.py.
 test: $(VENV)/$(STAMP)
-	$(BIN)/python -m pytest -v -n $(TEST_JOBS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -v -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-313: $(VENV313)/$(STAMP)
-	$(VENV313)/bin/python -m pytest -v -n $(TEST_JOBS) --dist loadfile $(ARGS)
+	$(VENV313)/bin/python -m pytest -v -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Collecting imports all tests; each worker of a first `make test` would compile them for itself. That one says what fails.
 compile: $(VENV)/$(STAMP)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 from zlib import crc32
@@ -90,9 +91,15 @@ def _needs_fixtures(item: pytest.Item) -> bool:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # Files with the most slow tests first: none of them is left for one worker at the end.
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
+    if not FULL:
+        _leave_one_venue(config, items)
+
+
+def _leave_one_venue(config: pytest.Config, items: list[pytest.Item]) -> None:
     """In part a slow test that plays the same on either venue is played on one, by turns: see tests/sizes.py."""
-    if FULL:
-        return
     venues: dict[str, set[str]] = {}
     for item in items:
         if venue := _venue(item):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.criteria.doubts import hide, mute, placed, resting
 from tests.criteria.tapped import CANCEL, VENUES, Scene, play
+from tests.sizes import size
 
 from perpwire.errors import UnknownOrder
 from perpwire.model.order import Order, OrderRequest, OrderStatus, OrderType, Replaced, Side, TimeInForce
@@ -127,7 +128,7 @@ def next_order(name: str, price: Decimal) -> OrderRequest:
     )  # fmt: skip
 
 
-RUNS = 500
+RUNS = size(500, 200)
 
 
 @pytest.mark.slow

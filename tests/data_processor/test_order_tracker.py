@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, strategies as st
 
 from perpwire.data_processor import order_tracker
@@ -424,4 +425,17 @@ def test_what_a_trigger_made_is_heard_as_the_conditional_order_whichever_is_told
     told = tracker.hear(child)
     assert told is not None
     assert (told.order_id, told.status, told.filled_quantity) == ("algo-1", OrderStatus.FILLED, QUANTITY)
+    assert tracker.untold() == []
+
+
+def test_what_was_read_for_a_fill_is_not_told_and_may_push_out_what_is_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order_tracker, "KEPT", 2)
+    tracker = the_tracker()
+    ended: dict[str, Any] = {"status": OrderStatus.CANCELED, "updated_time_ms": 2000}
+    tracker.on_event(an_order(**ended, client_order_id="c-1"))
+    tracker.learn(an_order(**ended, order_id="2", client_order_id="c-2"))
+    assert [one.order_id for one in tracker.untold()] == ["1"]
+    tracker.on_event(an_order(**ended, order_id="3", client_order_id="c-3"))
+    for number in ("4", "5"):
+        tracker.learn(an_order(**ended, order_id=number, client_order_id=f"c-{number}"))
     assert tracker.untold() == []

@@ -141,9 +141,10 @@ class OrderTracker:
 
     def learn(self, order: Order) -> None:
         """It was read to know whose fill it is: handlers need not be told of it for that."""
-        unheard = dict(self._unheard)
+        before = set(self._unheard)
         self._take(order, False)
-        self._unheard = unheard
+        for key in self._unheard.keys() - before:
+            del self._unheard[key]
 
     def on_fill(self, fill: Fill) -> None:
         """It shows that its order exists; the order's own message says how much of it is filled."""

@@ -88,6 +88,43 @@ def test_a_step_is_seen_by_the_first_answer_that_contradicts_all_before(step_ms:
     assert venue.error_ms(sync) <= 51
 
 
+@pytest.mark.parametrize("steps_ms", [(-25_000,), (25_000,), (60_000, -60_000), (-60_000, 60_000)])
+def test_what_was_stamped_before_and_after_steps_lies_within_the_span(steps_ms: tuple[int, ...]) -> None:
+    clock = ManualClock()
+    venue, sync = Venue(clock), ClockSync(clock)
+    sync.add(venue.sample(0.01, 0.01))
+    before_ns, before_ms = clock.monotonic_ns(), venue.now_ns() / MS
+    shown = [before_ms]
+    for step_ms in steps_ms:
+        clock.advance(5)
+        venue.ahead_ns += step_ms * MS
+        shown.append(venue.now_ns() / MS)
+        clock.advance(5)
+        sync.add(venue.sample(0.01, 0.01))
+        shown.append(venue.now_ns() / MS)
+    least_ms, most_ms = sync.span_ms(before_ns)
+    assert least_ms <= min(shown) + 20
+    assert most_ms >= before_ms - 20
+    assert most_ms - least_ms == pytest.approx(max(map(abs, steps_ms)), abs=20)
+    clock.advance(60)
+    now_ns = clock.monotonic_ns()
+    assert sync.span_ms(now_ns) == pytest.approx((venue.now_ns() / MS,) * 2, abs=20), "what is over does not widen it"
+
+
+def test_after_a_step_back_it_is_behind_until_it_has_passed_what_it_had_shown() -> None:
+    clock = ManualClock()
+    venue, sync = Venue(clock), ClockSync(clock)
+    sync.add(venue.sample(0.01, 0.01))
+    venue.ahead_ns += 60_000 * MS
+    sync.add(venue.sample(0.01, 0.01))
+    assert not sync.is_behind(0), "it was put ahead"
+    venue.ahead_ns -= 25_000 * MS
+    sync.add(venue.sample(0.01, 0.01))
+    for passed_s, behind, still in [(0, True, True), (24, True, True), (2, False, True), (10, False, False)]:
+        clock.advance(passed_s)
+        assert (sync.is_behind(0), sync.is_behind(10)) == (behind, still)
+
+
 def test_a_step_of_our_wall_clock_does_not_move_the_venues_time() -> None:
     clock = ManualClock()
     venue, sync = Venue(clock, 5), ClockSync(clock)

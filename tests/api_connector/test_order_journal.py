@@ -154,7 +154,7 @@ def test_a_process_that_is_killed_without_warning_leaves_every_intent_and_every_
     assert set(kept) == {f"order-{number}" for number in range(50)}
     settled = [name for name, outcome in kept.items() if outcome is not None]
     assert settled == [f"order-{n}" for n in range(1, 50, 2)]
-    assert journal.delivered_fills() == [(("BTCUSDT", "9", Side.BUY), 5)]
+    assert journal.delivered_fills(0) == [(("BTCUSDT", "9", Side.BUY), 5)]
     journal.close()
 
 
@@ -230,7 +230,7 @@ def test_lines_that_were_folded_but_not_yet_emptied_are_folded_again_to_no_effec
     log.write_bytes(lines + b'["order",4,"half a \0\0\0\0\0\0,"and the rest"]')
     later = opened(path)
     assert [entry.client_order_id for entry in later.orders()] == ["a", "b"]
-    assert len(later.delivered_fills()) == 1
+    assert len(later.delivered_fills(0)) == 1
     later.before_send((request("c"),), 1, 2)
     assert [entry.client_order_id for entry in later.unsettled()] == ["a", "b", "c"]
     later.close()
@@ -243,8 +243,8 @@ def test_one_file_serves_several_venues_and_keys_and_each_sees_its_own(path: Pat
     bybits.fill_delivered(fill("1", 10))
     assert [entry.sent_ms for entry in ours.orders()] == [1]
     assert [entry.sent_ms for entry in theirs.orders()] == [3]
-    assert ours.delivered_fills() == []
-    assert bybits.delivered_fills() == [(("BTCUSDT", "1", Side.BUY), 10)]
+    assert ours.delivered_fills(0) == []
+    assert bybits.delivered_fills(0) == [(("BTCUSDT", "1", Side.BUY), 10)]
     for journal in (ours, theirs, bybits):
         journal.close()
 
@@ -286,15 +286,15 @@ def test_what_is_no_journal_is_refused_and_left_as_it_is(path: Path, tmp_path: P
     opened(foreign).close()
 
 
-def test_the_point_to_which_fills_were_read_only_moves_forward(path: Path) -> None:
+def test_the_point_to_which_fills_were_read_follows_the_venues_clock_back(path: Path) -> None:
     journal = opened(path)
     assert journal.fills_read_ms is None
-    journal.fills_read_until(5_000)
-    journal.fills_read_until(4_000)
+    for venue_ms in (5_000, 4_000):
+        journal.fills_read_until(venue_ms)
+        journal.close()
+        journal = opened(path)
+        assert journal.fills_read_ms == venue_ms
     journal.close()
-    later = opened(path)
-    assert later.fills_read_ms == 5_000
-    later.close()
 
 
 def test_old_rows_go_and_unsettled_orders_and_fills_that_may_be_read_again_stay(
@@ -317,7 +317,7 @@ def test_old_rows_go_and_unsettled_orders_and_fills_that_may_be_read_again_stay(
     assert kept[0] == "order-3"
     assert 10 <= len(kept) <= 20
     monkeypatch.setattr(journal_store, "KEEP_FILLS", 1000)
-    fills = [trade_id for (_, trade_id, _), _ in journal.delivered_fills()]
+    fills = [trade_id for (_, trade_id, _), _ in journal.delivered_fills(0)]
     assert fills[0] == "20", "an hour before the point and later all stay"
     assert fills[-1] == "99"
     journal.close()

@@ -13,35 +13,41 @@ def key(number: int, symbol: str = "BTCUSDT", side: Side = Side.BUY) -> tuple[st
 
 
 def test_a_fill_is_new_once() -> None:
-    log = FillLog(0)
+    log = FillLog()
     assert log.add(key(1), 10)
     assert not log.add(key(1), 10)
     assert not log.add(key(1), 11)
 
 
 def test_the_same_trade_id_of_another_symbol_or_of_the_other_side_is_another_fill() -> None:
-    log = FillLog(0)
+    log = FillLog()
     assert log.add(key(1), 10)
     assert log.add(key(1, "ETHUSDT"), 10)
     assert log.add(key(1, side=Side.SELL), 10), "a trade with ourselves is two fills"
 
 
 def test_no_more_is_remembered_than_is_kept_and_can_be_read_again() -> None:
-    log = FillLog(0, keep=100)
+    log = FillLog(keep=100)
     for number in range(1000):
         log.add(key(number), number)
-        log.read_until(number - 300)
+        log.read_from(number - 300)
     assert 300 <= len(log) <= 305
     assert not log.add(key(999), 999)
     assert not log.add(key(700), 700), "not older than the point: a reading over REST may bring it"
 
 
-def test_the_point_never_moves_back() -> None:
-    log = FillLog(500)
-    log.read_until(400)
-    assert log.read_ms == 500
-    log.read_until(600)
-    assert log.read_ms == 600
+def test_it_says_how_far_back_it_knows_all() -> None:
+    log = FillLog(keep=10)
+    for number in range(100):
+        log.add(key(number), number)
+        log.read_from(number - 20)
+    assert log.known_ms == 78
+    log.read_from(0)
+    for number in range(100, 200):
+        log.add(key(number), number - 100)
+    assert log.known_ms == 78, "the venue's clock was put back, and what may be read then stays"
+    assert not any(log.add(key(number), number) for number in range(78, 100))
+    assert not any(log.add(key(number), number - 100) for number in range(100, 200))
 
 
 @st.composite
@@ -57,13 +63,15 @@ def days(draw: st.DrawFn) -> list[tuple[int, int]]:
 def test_each_fill_is_new_once_as_long_as_nothing_older_than_the_point_is_brought_again(
     told: list[tuple[int, int]], keep: int
 ) -> None:
-    log = FillLog(0, keep=keep)
-    new = []
+    log = FillLog(keep=keep)
+    new, begins_ms = [], 0
     for number, time_ms in told:
-        if time_ms < log.read_ms:
-            continue  # a reading begins at the point
+        if time_ms < begins_ms:
+            continue  # a reading begins there
         if log.add(key(number), time_ms):
             new.append(number)
-        log.read_until(time_ms - 40)
+        begins_ms = max(begins_ms, time_ms - 40)
+        log.read_from(begins_ms)
+    assert log.known_ms <= begins_ms
     assert len(new) == len(set(new))
     assert set(new) == {number for number, _ in told}, "and none is taken for known that is not"

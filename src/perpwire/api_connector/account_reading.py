@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from perpwire.api_connector.clock_sync import ClockSync
-from perpwire.api_connector.recovery import read_balances, read_orders, read_parents, read_positions, subject
+from perpwire.api_connector.recovery import (
+    read_balances,
+    read_orders,
+    read_parents,
+    read_positions,
+    read_since,
+    subject,
+)
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.settings_keeper import SettingsKeeper
 from perpwire.clock import Clock
@@ -21,7 +28,7 @@ from perpwire.venues.base import Venue
 SETTLING_S = 3.0
 """What is younger, the stream may be about to tell, and a list may not show yet."""
 
-LAG_MS = 10_000
+LAG_NS = 10_000_000_000
 """So late an order may turn up in the list of those that have ended."""
 
 MOST_SYMBOLS = 20
@@ -60,9 +67,9 @@ class AccountReading:
         """What the stream has told of lately -> when, monotonic, the last time."""
         self._symbols: dict[str, None] = {}
         """Contracts that the stream has told of, the latest last."""
-        self._since_ms: int | None = None
-        """Orders born from here on (venue's clock) are asked for: those before it were seen open, or told of."""
-        self._next_ms = 0
+        self._since_ns: int | None = None
+        """Orders born from here on (monotonic) are asked for: those before it were seen open, or told of."""
+        self._next_ns = 0
         """Where that begins once the lists are surely whole up to there."""
         self._doubts: dict[Hashable, int] = {}
         """Positions and balances that the venue shows otherwise than we know them, and the stream has not told of since
@@ -99,13 +106,13 @@ class AccountReading:
         venues stamp on such a list is not written down."""
         return asked_ns - self._doubts.get(subject(event), asked_ns) >= round(SETTLING_S * 1e9)
 
-    def _is_whole(self, asked_ms: int) -> None:
-        """All orders born up to then (venue's clock) that have not ended are known. Those that ended just before may
-        turn up in the list LAG_MS later, so they are still asked for until it is so late."""
-        if self._since_ms is None:
-            self._since_ms = self._next_ms = asked_ms
-        elif asked_ms >= self._next_ms + LAG_MS:
-            self._since_ms, self._next_ms = self._next_ms, asked_ms
+    def _is_whole(self, asked_ns: int) -> None:
+        """All orders born up to then (monotonic) that have not ended are known. Those that ended just before may
+        turn up in the list LAG_NS later, so they are still asked for until it is so late."""
+        if self._since_ns is None:
+            self._since_ns = self._next_ns = asked_ns
+        elif asked_ns >= self._next_ns + LAG_NS:
+            self._since_ns, self._next_ns = self._next_ns, asked_ns
 
     def _forget(self) -> None:
         before_ns = self._clock.monotonic_ns() - round(REMEMBERED_S * 1e9)
@@ -120,7 +127,7 @@ class AccountReading:
         Raises:
             APIError: Something could not be read.
         """
-        asked_ns, asked_ms = self._clock.monotonic_ns(), self._sync.venue_ms()
+        asked_ns = self._clock.monotonic_ns()
         await self._take(await read_orders(self._requests, self._venue, self._state))
         self._state.orders.untold()
         rest = await self._positions_and_balances()
@@ -128,7 +135,7 @@ class AccountReading:
         for event in rest:
             if not self._was_told(event, asked_ns):
                 self._state.on_event(event)
-        self._is_whole(asked_ms)
+        self._is_whole(asked_ns)
 
     async def look(self) -> None:
         """A small reading, by which nothing is told: does the venue show what we do not know, and the stream has not
@@ -137,7 +144,7 @@ class AccountReading:
         Raises:
             APIError: Something could not be read.
         """
-        asked_ns, asked_ms = self._clock.monotonic_ns(), self._sync.venue_ms()
+        asked_ns = self._clock.monotonic_ns()
         since_ns = asked_ns - round(SETTLING_S * 1e9)
         shown = await self._positions_and_balances()
         if self._state.open_orders:
@@ -146,34 +153,27 @@ class AccountReading:
         self._doubts = {one: self._doubts.get(one, asked_ns) for one in map(subject, unsaid)}
         self._forget()
         if not unsaid:
-            self._is_whole(asked_ms)
+            self._is_whole(asked_ns)
 
-    async def news(self, *, settled_ms: int | None = None, only_known: bool = False) -> list[Event]:
+    async def news(self, *, settled_ns: int | None = None, only_known: bool = False) -> list[Event]:
         """Read it, and give what handlers are to be told, `recovered`: orders in the order in which they came to be as
         they are, then positions, balances and settings.
 
         Args:
-            settled_ms: The stream is there: orders that came to be so from then on (venue's clock) are left to it, and
+            settled_ns: The stream is there: orders that came to be so from then on (monotonic) are left to it, and
                 positions and balances that have not been in doubt for SETTLING_S.
             only_known: See read_orders.
 
         Raises:
             APIError: Something could not be read; nothing is told by it then.
         """
-        asked_ns, asked_ms = self._clock.monotonic_ns(), self._sync.venue_ms()
-        orders = await read_orders(
-            self._requests,
-            self._venue,
-            self._state,
-            only_known=only_known,
-            since_ms=self._since_ms,
-            symbols=self._to_ask(),
-        )
-        await self._take(orders)
+        asked_ns = self._clock.monotonic_ns()
+        await self._take(await self._orders(only_known))
         rest = await self._positions_and_balances()
         settings = await self._settings.read(rest)
-        self._is_whole(asked_ms)
-        is_settled = settled_ms is not None
+        self._is_whole(asked_ns)
+        is_settled = settled_ns is not None
+        settled_ms = None if settled_ns is None else self._sync.span_ms(settled_ns).least_ms
         since_ns = asked_ns - round(SETTLING_S * 1e9) if is_settled else asked_ns
         found: list[Event] = [*self._state.orders.untold(settled_ms)]
         doubts: set[Hashable] = set()
@@ -199,6 +199,18 @@ class AccountReading:
         unclear = [order for order in tracker.unclear() if subject(order) not in listed]
         await read_parents(self._requests, self._venue, tracker, unclear)
         self.on_clear()
+
+    async def _orders(self, only_known: bool) -> list[Order]:
+        def read(since_ms: int | None) -> Awaitable[list[Order]]:
+            return read_orders(
+                self._requests, self._venue, self._state,
+                only_known=only_known, since_ms=since_ms, symbols=self._to_ask(),
+            )  # fmt: skip
+
+        since_ns = self._since_ns
+        if since_ns is None:
+            return await read(None)
+        return await read_since(lambda: self._sync.span_ms(since_ns).least_ms, read)
 
     async def _positions_and_balances(self) -> list[Event]:
         self.positions, positions = await read_positions(self._requests, self._venue, self._state)
@@ -240,8 +252,8 @@ class AccountReading:
         ]
 
     def _missing_orders(self) -> Missing:
-        venue, now_ms = self._venue, self._sync.venue_ms()
-        if self._since_ms is not None and now_ms - self._since_ms > venue.ended_orders_kept_ms:
+        venue, now_ns = self._venue, self._clock.monotonic_ns()
+        if self._since_ns is not None and now_ns - self._since_ns > venue.ended_orders_kept_ms * 1_000_000:
             hours = venue.ended_orders_kept_ms // 3_600_000
             return Missing(Order, False, f"; the venue keeps orders that ended without a fill for {hours} hours only")
         if venue.past_conditional_need_symbol:

@@ -21,6 +21,7 @@ from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.fill_keeper import FillKeeper
 from perpwire.api_connector.frame_path import FramePath
 from perpwire.api_connector.kept_up import kept_up
+from perpwire.api_connector.mute_stream import MuteStream
 from perpwire.api_connector.recovery import subject
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.retry import is_told, reread_pause_s
@@ -46,11 +47,16 @@ LOOK_S = 30.0
 LOOKS = 10
 """Every so many looks everything is read."""
 
-SURE_MS = 1000
-"""So long after the stream is there, by the venue's clock as we know it, what happens must be told by it."""
+SURE_S = 1.0
+"""So long after the stream is there, what happens must be told by it."""
 
 DOUBT_S = 10.0
-"""Positions and fills that do not add up are read again, and told of where they still do not after so long."""
+"""Positions and fills that do not add up are read again, and told of where they still do not after so long: a fill may
+be listed as late."""
+
+CATCHING_UP_S = LOOK_S + DOUBT_S
+"""When the venue's clock was put back, and has come so far beyond what it had shown, what was stamped before has been
+listed and read."""
 
 UNREAD_S = 5.0
 """For so long the account may be unread before that is told."""
@@ -81,7 +87,7 @@ class AccountWatch:
     """One for an account's stream; see module docstring.
 
     Args:
-        on_mute: Called with the reason and the seconds of silence when the stream is proven mute: to have it replaced.
+        on_mute, replace: Of the stream, where it is proven mute; see MuteStream.
     """
 
     def __init__(
@@ -93,7 +99,8 @@ class AccountWatch:
         sync: ClockSync,
         clock: Clock,
         fills: FillKeeper,
-        on_mute: Callable[[str, float], None],
+        on_mute: Callable[[str, float, float], None],
+        replace: Callable[[str], None],
         on_incident: Callable[[Incident], None],
     ) -> None:
         self._venue = venue
@@ -103,13 +110,12 @@ class AccountWatch:
         self._sync = sync
         self._clock = clock
         self._fills = fills
-        self._on_mute = on_mute
+        self._mute = MuteStream(clock, on_mute, replace)
         self._on_incident = on_incident
         self._settings = SettingsKeeper(venue, requests, frames)
         self._reading = AccountReading(venue, requests, state, sync, clock, self._settings)
-        self._check = PositionCheck()
-        self._doubted_s: dict[str, float] = {}
-        """Symbols whose position and fills did not add up -> since when."""
+        self._check = PositionCheck(lambda at_s: sync.span_ms(round(at_s * 1e9)))
+        self._adds_up = True
         self._reading.on_clear = self._tell_unclear
         self._unclear: list[Order] = []
         """What the stream told of orders while it is not known whether a trigger made them."""
@@ -119,8 +125,8 @@ class AccountWatch:
         self._lost_since_ns: int | None = None
         """The same, while the stream is away."""
         self._known = Known.UNREAD
-        self._whole_ms = 0
-        """What happened from here on (venue's clock), the stream must tell."""
+        self._whole_ns = 0
+        """What happened from here on (monotonic), the stream must tell."""
         self._gap_told_s = float("-inf")
         self._gap_last_ns = 0
         """Arrival of the last event before the gap that was told last."""
@@ -141,8 +147,9 @@ class AccountWatch:
 
     @property
     def is_proven(self) -> bool:
-        """The account has been read since anything of it was missed, and no reading of it fails."""
-        return self._known is Known.READ and self._unread_since_s is None
+        """The account has been read since anything of it was missed, no reading of it fails, and nothing proves the
+        stream mute."""
+        return self._known is Known.READ and self._unread_since_s is None and not self._mute.why
 
     @property
     def why_not(self) -> str:
@@ -151,6 +158,8 @@ class AccountWatch:
             return ""
         if self._unread_why:
             return f"the account can't be read: {self._unread_why}"
+        if self._mute.why:
+            return f"{self._mute.why}; it is read every {LOOK_S:.0f} s, and the stream will be replaced"
         return "the account is being read"
 
     # --- life -------------------------------------------------------------------------------------------------------
@@ -180,6 +189,7 @@ class AccountWatch:
         """The stream is away: read what becomes of the account meanwhile."""
         self._tell_unclear()
         self._lost_since_ns, self._known = self._last_ns, Known.UNREAD
+        self._mute.is_lost()
         if not self._unread_told:
             self._forget_unread()
         self._become(self._while_away)
@@ -273,7 +283,7 @@ class AccountWatch:
         self._task = asyncio.get_running_loop().create_task(whole, name="perpwire account watch")
 
     def _sure_from_now(self) -> None:
-        self._whole_ms = self._sync.venue_ms() + SURE_MS
+        self._whole_ns = self._clock.monotonic_ns() + round(SURE_S * 1e9)
 
     def _is_missing(self) -> None:
         """What the stream told before now is not all there was."""
@@ -316,8 +326,12 @@ class AccountWatch:
     def _is_untold(self, event: Event) -> bool:
         """It happened when the stream was there, and must have told of it. A position is found when it stands, and
         that the venue may have closed it is not stamped."""
-        is_new = isinstance(event, Position) or event.venue_time_ms >= self._whole_ms
-        return self._known is Known.READ and is_new
+        if self._known is not Known.READ:
+            return False
+        if isinstance(event, Position):
+            return True
+        is_new = event.venue_time_ms >= self._sync.span_ms(self._whole_ns).most_ms
+        return is_new and not self._sync.is_behind(CATCHING_UP_S)
 
     # --- readings ---------------------------------------------------------------------------------------------------
 
@@ -344,8 +358,8 @@ class AccountWatch:
 
     async def _after_loss_of_a_consumer(self) -> None:
         """It may have lost anything, so all is told anew, and to all: handlers are not told apart."""
-        settled_ms = self._settled_ms() if self._known is Known.READ else None
-        found = await self._at_last(lambda: self._reading.news(settled_ms=settled_ms))
+        settled_ns = self._settled_ns() if self._known is Known.READ else None
+        found = await self._at_last(lambda: self._reading.news(settled_ns=settled_ns))
         self._tell(found)
         told = {subject(event) for event in found}
         self._tell([event for event in self._reading.all_again() if subject(event) not in told])
@@ -365,35 +379,45 @@ class AccountWatch:
             self._fills.release()
         looks = 0
         while True:
+            await self._settle_doubts()
             await self._clock.sleep(LOOK_S)
             looks += 1
-            if looks % LOOKS:
-                await self._look()
-            else:
+            if looks % LOOKS == 0:
                 self._settings.read_next_time()
                 await self._read_all()
-            if self._reading.is_in_doubt:
-                await self._clock.sleep(SETTLING_S)
+            elif self._mute.why or self._sync.is_behind(CATCHING_UP_S):
+                await self._read_all()
+            else:
+                await self._look()
+            self._mute.tend()
+
+    async def _settle_doubts(self) -> None:
+        for pause_s in (SETTLING_S, DOUBT_S - SETTLING_S):
+            if self._reading.is_in_doubt or not self._adds_up:
+                await self._clock.sleep(pause_s)
                 await self._read_all()
 
     async def _read(self, *, settled: bool, only_known: bool = False) -> list[Event]:
         """Account and fills, side by side, and tell what the stream has not. Gives what it must have told."""
+        asked_s = self._now_s()
 
-        def settled_ms() -> int | None:  # at each try anew
-            return self._settled_ms() if settled else None
+        def settled_ns() -> int | None:  # at each try anew
+            return self._settled_ns() if settled else None
 
-        fills = asyncio.get_running_loop().create_task(self._at_last(lambda: self._fills.read(settled_ms())))
+        fills = asyncio.get_running_loop().create_task(self._at_last(lambda: self._fills.read(settled_ns())))
         try:
-            found = await self._at_last(lambda: self._reading.news(settled_ms=settled_ms(), only_known=only_known))
+            found = await self._at_last(lambda: self._reading.news(settled_ns=settled_ns(), only_known=only_known))
             proof = self._tell_found(found)
             proof += [fill for fill in await fills if self._is_untold(fill)]
         finally:
             fills.cancel()
+        if settled:
+            self._add_up(asked_s)
         return proof
 
-    def _settled_ms(self) -> int:
-        """What happened from here on (venue's clock) is left to the stream, which may be about to tell it."""
-        return max(self._whole_ms, self._sync.venue_ms() - round(SETTLING_S * 1000))
+    def _settled_ns(self) -> int:
+        """What happened from here on (monotonic) is left to the stream, which may be about to tell it."""
+        return max(self._whole_ns, self._clock.monotonic_ns() - round(SETTLING_S * 1e9))
 
     def _tell_found(self, found: list[Event]) -> list[Event]:
         """Gives what the stream must have told."""
@@ -472,10 +496,10 @@ class AccountWatch:
 
     async def _look(self) -> None:
         """A small question. One that fails is the next one's matter: nothing is known to be missing."""
-        asked_s, asked_ms = self._now_s(), self._sync.venue_ms()
+        asked_s = self._now_s()
         try:
             await self._reading.look()
-            fills = [] if self._venue.fills_need_symbol else await self._fills.read(self._settled_ms())
+            fills = [] if self._venue.fills_need_symbol else await self._fills.read(self._settled_ns())
         except APIError as error:
             self._looks_failed += 1
             if is_told(self._looks_failed):
@@ -483,11 +507,7 @@ class AccountWatch:
             return
         self._looks_failed = 0
         self._prove([fill for fill in fills if self._is_untold(fill)])
-        if self._compare(self._reading.positions, asked_s, asked_ms):
-            for pause_s in LATE_S:
-                await self._clock.sleep(pause_s)
-                await self._at_last(self._fills.read)
-            self._is_read()
+        self._adds_up = not self._check.compare(self._reading.positions, asked_s)
 
     async def _read_all(self) -> None:
         self._prove(await self._read(settled=True))
@@ -497,23 +517,18 @@ class AccountWatch:
         """The stream is mute where there is something that it must have told."""
         if proof:
             silent_s = (self._clock.monotonic_ns() - self._heard_ns) / 1e9
-            words = ", ".join(sorted({str(subject(one)) for one in proof})[:3])
-            self._on_mute(f"the venue shows what the stream has not told of: {words}", silent_s)
+            words = ", ".join(sorted({f"{type(one).__name__} {one.symbol}" for one in proof})[:3])
+            self._mute.is_proven(f"the venue shows what the stream has not told of: {words}", silent_s)
 
-    def _compare(self, positions: tuple[Position, ...], asked_s: float, asked_ms: int) -> bool:
-        """Do positions and fills add up? Gives whether fills are to be read again for it."""
-        found = self._check.compare(positions, asked_s=asked_s, asked_ms=asked_ms)
-        self._doubted_s = {one.symbol: self._doubted_s.get(one.symbol, asked_s) for one in found}
-        is_new = False
-        for mismatch in found:
-            since_s = self._doubted_s[mismatch.symbol]
-            if since_s == asked_s:
-                is_new = True
-            elif asked_s - since_s >= DOUBT_S:
-                del self._doubted_s[mismatch.symbol]
-                self._check.accept(mismatch, asked_ms)
-                self._tell_mismatch(mismatch)
-        return is_new
+    def _add_up(self, asked_s: float) -> None:
+        """Do positions and fills, both just read? What has not for DOUBT_S is told, and the venue's word taken."""
+        found = self._check.compare(self._reading.positions, asked_s)
+        is_listed = not self._sync.is_behind(CATCHING_UP_S)
+        stand = [one for one in found if one.stood_s >= DOUBT_S and is_listed]
+        for mismatch in stand:
+            self._check.accept(mismatch, asked_s)
+            self._tell_mismatch(mismatch)
+        self._adds_up = len(stand) == len(found)
 
     def _tell_mismatch(self, mismatch: Mismatch) -> None:
         self._on_incident(

@@ -4,7 +4,8 @@ An answer that states the venue's time was made between our sending and our rece
 between two bounds, as far apart as the round trip was long. What all answers prove together is narrower than what the
 best of them does; a slow answer proves little and moves nothing. Between answers the bounds drift apart as fast as two
 clocks may; how fast these two do is proven in the same way, from answers that lie far apart. An answer that contradicts
-all before it says that a clock was stepped, and what was known before is forgotten.
+all before it says that a clock was stepped: what was known before holds no more, and is remembered for what was stamped
+then.
 
 Wall-clock steps of this machine do not touch it.
 """
@@ -12,6 +13,7 @@ Wall-clock steps of this machine do not touch it.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, NamedTuple
 
@@ -47,6 +49,9 @@ AT_ONCE = 3
 ROUNDS = 4
 """So often the time is asked for until it is known well."""
 
+STEPS = 100
+"""So many of the last steps are remembered."""
+
 
 class Sample(NamedTuple):
     """One answer with the venue's time, and when it was asked for and received here."""
@@ -54,6 +59,14 @@ class Sample(NamedTuple):
     sent_ns: int
     received_ns: int
     venue_ms: int
+
+
+class Span(NamedTuple):
+    """What the venue's clock may have shown at one moment, Unix milliseconds: not one time where it was stepped
+    afterwards, as nobody knows when."""
+
+    least_ms: int
+    most_ms: int
 
 
 class ClockSync:
@@ -68,10 +81,25 @@ class ClockSync:
         self._drift_ppm = 0.0
         self._drift_error_ppm = FASTEST_DRIFT_PPM
         self._baseline: tuple[int, float, float] | None = None  # when, offset, its error
+        self._steps: deque[tuple[int, float]] = deque(maxlen=STEPS)
+        """When a step was noticed -> the offset before it."""
 
     def venue_ms(self) -> int:
         """Unix milliseconds of the venue's clock, rounded down: a stamp in the venue's future is refused sooner."""
         return self._venue_ns() // 1_000_000
+
+    def span_ms(self, at_ns: int) -> Span:
+        """What the venue's clock may have shown at a moment of our monotonic clock. What happened since is stamped with
+        the least or later; what is stamped with the most or later happened since."""
+        now_ns = self._clock.monotonic_ns()
+        offsets = [self._venue_ns() - now_ns, *(offset for until_ns, offset in self._steps if until_ns >= at_ns)]
+        return Span(*(int((at_ns + offset) // 1_000_000) for offset in (min(offsets), max(offsets))))
+
+    def is_behind(self, catching_up_s: float) -> bool:
+        """The venue's clock was put back, and shows what it has shown before, or did so less than that long ago. What a
+        list has "up to now" may lack what was stamped before the step; and stamps do not tell what was first."""
+        shown_ns = self._venue_ns() - round(catching_up_s * 1e9)
+        return any(until_ns + offset > shown_ns for until_ns, offset in self._steps)
 
     @property
     def offset_ms(self) -> float:
@@ -116,6 +144,7 @@ class ClockSync:
         if fits and sample.received_ns - sample.sent_ns > SLOW_NS and self._error_ns < SLOW_NS:
             return True
         if not fits:
+            self._steps.append((sample.received_ns, self._offset_ns))
             low_ns, high_ns = least_ns, most_ns
             self._baseline = None
             self._drift_error_ppm = FASTEST_DRIFT_PPM

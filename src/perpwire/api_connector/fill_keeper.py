@@ -14,7 +14,7 @@ import msgspec
 
 from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.frame_path import FramePath
-from perpwire.api_connector.recovery import read_fills, read_parent
+from perpwire.api_connector.recovery import read_fills, read_parent, read_since
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.clock import Clock, Timer
 from perpwire.data_processor.account_state import AccountState
@@ -27,8 +27,12 @@ from perpwire.venues.base import Venue
 if TYPE_CHECKING:
     from perpwire.api_connector.order_journal import OrderJournal
 
-LAG_MS = 10_000
+LAG_NS = 10_000_000_000
 """A fill's row may be so late: each reading begins so much before the last one."""
+
+STEP_MS = 60_000
+"""So much earlier each reading begins, as the venue's clock may have been put back unknown to us. What the first one
+finds of before our time is not taken for new later."""
 
 HOLD_S = 5.0
 """Longest that the stream's own fills wait for older ones to be read."""
@@ -64,6 +68,12 @@ class FillKeeper:
         self._journal = journal
         self._on_incident = on_incident
         self._log: FillLog | None = None
+        self._whole_ns = 0
+        """Every fill before then (monotonic) has been delivered, or was before our time. The venue's clock, which may
+        be put back, can't say it."""
+        self._left_ms: int | None = None
+        """Until they are read for the first time: where an earlier life ended, by the venue's clock."""
+        self._was_read = False
         self._held: list[Fill] = []
         self._is_holding = False
         self._hold_timer: Timer | None = None
@@ -81,21 +91,23 @@ class FillKeeper:
         """Before the stream is opened: from now on, or from where the journal ends, every fill is delivered once."""
         if self._log is not None:
             return
+        self._log = fill_log = FillLog()
+        self._whole_ns = self._clock.monotonic_ns()
         journal = self._journal
-        read_ms = None if journal is None else journal.fills_read_ms
-        fill_log = FillLog(self._sync.venue_ms() if read_ms is None else read_ms)
-        if journal is not None:
-            for key, time_ms in journal.delivered_fills():
+        if journal is not None and (left_ms := journal.fills_read_ms) is not None:
+            self._left_ms = left_ms
+            self._whole_ns -= LAG_NS
+            for key, time_ms in journal.delivered_fills(left_ms - STEP_MS):
                 fill_log.add(key, time_ms)
                 self._symbols.add(key[0])
-            journal.fills_read_until(fill_log.read_ms)
-        self._log = fill_log
+        elif journal is not None:
+            journal.fills_read_until(self._sync.venue_ms())
         self._offs = [
             self._frames.gate(Fill, self._on_stream_fill),
             self._frames.on(Order, self._note_symbol),
             self._frames.gate(FastFill, self._on_fast_fill),
         ]
-        if read_ms is not None:
+        if self._left_ms is not None:
             self.hold()
 
     def close(self) -> None:
@@ -149,26 +161,31 @@ class FillKeeper:
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
-    async def read(self, settled_ms: int | None = None) -> list[Fill]:
+    async def read(self, settled_ns: int | None = None) -> list[Fill]:
         """Read every fill since the last reading, and deliver those that are new, with those that are held, in order.
         Gives those that the stream had not brought.
 
         Args:
-            settled_ms: The stream is there: what happened from then on (venue's clock) is left to it.
+            settled_ns: The stream is there: what happened from then on (monotonic) is left to it.
 
         Raises:
             APIError: They can't be read; nothing is delivered then.
         """
         fill_log = self._log
         assert fill_log is not None  # nothing reads before begin
-        began_ms = self._sync.venue_ms()
+        began_ns = self._clock.monotonic_ns()
         self._symbols.update(order.symbol for order in self._state.open_orders)
         self._symbols.update(symbol for (symbol, _) in self._state.positions)
         try:
-            rows = await read_fills(self._requests, self._venue, fill_log.read_ms, self._symbols)
+            rows = await read_since(
+                self._since_ms, lambda since_ms: read_fills(self._requests, self._venue, since_ms, self._symbols)
+            )
         except NotOffered:
             return []
-        if settled_ms is not None:
+        if not self._was_read:
+            self._note_old(rows)
+        if settled_ns is not None:
+            settled_ms = self._sync.span_ms(settled_ns).least_ms
             rows = [row for row in rows if row.venue_time_ms < settled_ms]
         await self._ask_whose([row for row in rows if not fill_log.has(row) and not row.client_order_id])
         live = {key_of(fill): fill for fill in self._held}
@@ -192,10 +209,37 @@ class FillKeeper:
                     count=len(recovered),
                 )
             )
-        fill_log.read_until(began_ms - LAG_MS if settled_ms is None else min(began_ms - LAG_MS, settled_ms))
+        whole_ns = began_ns - LAG_NS
+        self._whole_ns = max(self._whole_ns, whole_ns if settled_ns is None else min(whole_ns, settled_ns))
+        self._left_ms = None
+        fill_log.read_from(self._since_ms())
         if self._journal is not None:
-            self._journal.fills_read_until(fill_log.read_ms)
+            self._journal.fills_read_until(self._whole_ms())
         return recovered
+
+    def _whole_ms(self) -> int:
+        """Nothing that is still to be delivered bears an earlier time of the venue's clock, as far as we know that."""
+        whole_ms = self._sync.span_ms(self._whole_ns).least_ms
+        return whole_ms if self._left_ms is None else min(self._left_ms, whole_ms)
+
+    def _since_ms(self) -> int:
+        """From when on they are read, by the venue's clock."""
+        assert self._log is not None
+        return max(self._whole_ms() - STEP_MS, self._log.known_ms)
+
+    def _note_old(self, rows: list[Fill]) -> None:
+        """The first reading: where no earlier life left off, what is older than we are counts as delivered."""
+        assert self._log is not None
+        self._log.known_ms = max(self._log.known_ms, self._since_ms())
+        self._was_read = True
+        if self._left_ms is not None:
+            return
+        begun_ms = self._whole_ms()
+        for row in rows:
+            if row.venue_time_ms < begun_ms and not self._log.has(row):
+                self._log.add(key_of(row), row.venue_time_ms)
+                if self._journal is not None:
+                    self._journal.fill_delivered(row)
 
     async def _ask_whose(self, rows: list[Fill]) -> None:
         """Read the orders whose names the rows do not tell and we do not know."""

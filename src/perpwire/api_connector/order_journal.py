@@ -263,16 +263,18 @@ class OrderJournal:
         return self._fills_read_ms
 
     def fills_read_until(self, venue_ms: int) -> None:
-        """Note that every fill before `venue_ms` has been delivered; on disk a moment later."""
-        if self._fills_read_ms is None or venue_ms > self._fills_read_ms:
+        """Note that every fill before `venue_ms` has been delivered; on disk a moment later. It is an earlier time than
+        before where the venue's clock was put back."""
+        if venue_ms != self._fills_read_ms:
             self._fills_read_ms = venue_ms
             self._is_point_new = True
             self._fold_soon()
 
-    def delivered_fills(self) -> list[tuple[FillKey, int]]:
-        """Those that are kept, in order of delivery, with the venue's time of each (Unix ms)."""
+    def delivered_fills(self, from_ms: int) -> list[tuple[FillKey, int]]:
+        """Those from that venue's time (Unix ms) on, and the newest of all, in order of delivery, with the time of
+        each."""
         self.fold()
-        rows = self._store.fills(self._number, self._fills_read_ms or 0)
+        rows = self._store.fills(self._number, from_ms)
         return [((symbol, trade_id, Side(side)), time_ms) for symbol, trade_id, side, time_ms in rows]
 
     # --- the file ---------------------------------------------------------------------------------------------------

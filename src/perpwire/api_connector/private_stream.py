@@ -68,10 +68,10 @@ class PrivateStream:
         fills.on_left_out = streams.unknown.see_words
         self._on_incident = on_incident
         self._watch = AccountWatch(
-            venue, requests, streams.frames, state, sync, clock, fills, self._on_mute, on_incident
+            venue, requests, streams.frames, state, sync, clock, fills, self._on_mute, self._replace, on_incident
         )
         token = venue.stream_token()
-        self._token = None if token is None else TokenKeeper(token, requests, clock, self._on_key_gone, self._keep_up)
+        self._token = None if token is None else TokenKeeper(token, requests, clock, self._replace, self._keep_up)
         self._opening: asyncio.Task[None] | None = None
         self._connection: StreamConnection | None = None
         self._offs: list[Callable[[], None]] = []
@@ -256,24 +256,24 @@ class PrivateStream:
             self._watch.lost()
         self._was_live = self._was_live or live
 
-    def _on_mute(self, reason: str, silent_s: float) -> None:
+    def _on_mute(self, reason: str, silent_s: float, pause_s: float) -> None:
         """It is proven that the stream does not tell what happens."""
         connection = self._connection
         if connection is None or connection.state is not State.LIVE:
             return
+        later = f"; replacing it did not help, and is tried again in {pause_s:.0f} s" if pause_s else ""
         self._on_incident(
             StreamStale(
                 venue=self._venue.name,
                 time_ns=self._clock.time_ns(),
-                why=reason,
+                why=reason + later,
                 connection=connection.name,
                 topics=tuple(connection.topics),
                 silent_s=silent_s,
             )
         )
-        connection.restart(reason)
 
-    def _on_key_gone(self, reason: str) -> None:
-        """The socket that goes by the key stays mute without ending."""
+    def _replace(self, reason: str) -> None:
+        """It stays mute without ending; also where the key that it goes by is gone."""
         if self._connection is not None:
             self._connection.restart(reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from typing import TypeVar
@@ -26,7 +26,20 @@ FEW = 10
 MOST_PARENTS = 20
 """Orders of which one reading asks whether a trigger made them."""
 
+NEAR_MS = 1000
+"""A clock that was put back by less goes unnoticed: what is read begins so much earlier anyway."""
+
 T = TypeVar("T")
+
+
+async def read_since(since_ms: Callable[[], int], read: Callable[[int], Awaitable[T]]) -> T:
+    """Read what is stamped with a time of the venue's clock or later; once more where its answers prove meanwhile that
+    the clock was put back, and an earlier one is the right one."""
+    while True:
+        asked_ms = since_ms()
+        found = await read(asked_ms)
+        if since_ms() >= asked_ms - NEAR_MS:
+            return found
 
 
 async def read_orders(

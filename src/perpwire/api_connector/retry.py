@@ -115,6 +115,12 @@ def reconnect_pause_s(failures: int, rng: random.Random, refusals: int = 0) -> f
     return min(30.0, 2.0 ** min(failures, 5)) * rng.uniform(0.8, 1.0)
 
 
+def replace_pause_s(in_vain: int) -> float:
+    """Seconds before a socket that is there, and was proven not to tell all, is replaced, after `in_vain` replacements
+    that did not help: 0, 0, 60, 120, 240, 480, 600, 600 ..."""
+    return 0.0 if in_vain < 2 else min(600.0, 60.0 * 2.0 ** min(in_vain - 2, 4))
+
+
 def reread_pause_s(failures: int) -> float:
     """Seconds before what must be read back is asked for again, after `failures` more questions in a row that failed,
     each as often as RetryPolicy tries it: 1, 2, 4, 8, 16, 30, 30 ..."""

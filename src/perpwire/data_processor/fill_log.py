@@ -17,17 +17,18 @@ def key_of(fill: Fill) -> FillKey:
 
 
 class FillLog:
-    """The delivered fills of one account, and the point before which every one has been delivered.
+    """The delivered fills of one account.
 
-    Remembers the newest `keep` fills, and as many more as are not older than the point: what is read back over REST
-    begins there, so nothing older can come from it.
+    Remembers the newest `keep` fills, and as many more as are not older than the time from which they are read next.
 
     Attributes:
-        read_ms: Every fill before this venue's time (Unix milliseconds) has been delivered, or was before our time.
+        known_ms: Every delivered fill of this venue's time or later (Unix milliseconds) is remembered: nothing older
+            may be read, as it could not be told whether it was delivered.
     """
 
-    def __init__(self, read_ms: int, keep: int = KEEP) -> None:
-        self.read_ms = read_ms
+    def __init__(self, keep: int = KEEP) -> None:
+        self.known_ms = 0
+        self._read_ms = 0
         self._keep = keep
         self._known: set[FillKey] = set()
         self._order: deque[tuple[FillKey, int]] = deque()
@@ -41,13 +42,15 @@ class FillLog:
             return False
         self._known.add(key)
         self._order.append((key, venue_time_ms))
-        while len(self._order) > self._keep and self._order[0][1] < self.read_ms:
-            self._known.discard(self._order.popleft()[0])
+        while len(self._order) > self._keep and self._order[0][1] < self._read_ms:
+            oldest, oldest_ms = self._order.popleft()
+            self._known.discard(oldest)
+            self.known_ms = max(self.known_ms, oldest_ms + 1)
         return True
 
     def has(self, fill: Fill) -> bool:
         return key_of(fill) in self._known
 
-    def read_until(self, venue_ms: int) -> None:
-        """Everything before `venue_ms` has been delivered. The point never moves back."""
-        self.read_ms = max(self.read_ms, venue_ms)
+    def read_from(self, venue_ms: int) -> None:
+        """What is read next begins there; where the venue's clock was put back, that is earlier than before."""
+        self._read_ms = venue_ms

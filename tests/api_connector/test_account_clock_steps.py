@@ -1,0 +1,162 @@
+"""The venue's clock is stepped while an account is followed: no fill and no order is lost by it, none is told twice."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from tests.criteria import tapped
+from tests.criteria.tapped import VENUES, Scene
+
+from perpwire.model.incident import PositionMismatch, StreamStale
+from perpwire.model.market import Gap
+from perpwire.model.order import Fill, Order, Side
+from perpwire.simulator.faults import Cut, FillOrder, Refuse, Skew
+
+pytestmark = pytest.mark.slow
+
+
+async def fill_in_a_gap(scene: Scene) -> None:
+    """The account's stream is lost for 6 s, and a resting order is filled meanwhile."""
+    scene.host.faults.add(Refuse(seconds=6))
+    scene.host.faults.add(Cut())
+    await scene.sleep(2)
+    scene.host.faults.add(FillOrder(symbol="BTCUSDT"))
+
+
+async def rest(scene: Scene) -> None:
+    price = scene.host.exchange.mark_price("BTCUSDT") * Decimal("0.97")
+    await scene.connector.place_order("BTCUSDT", "BUY", "0.05", "LIMIT", price=price, round="nearest")
+
+
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("skews", [(-25.0,), (-60.0,), (60.0,), (60.0, 0.0), (-60.0, 0.0)], ids=str)
+def test_a_fill_in_a_gap_after_a_step_is_told_once(skews: tuple[float, ...], venue: str) -> None:
+    """Soon after all of it was read; the first of its contract."""
+
+    async def scenario(scene: Scene) -> None:
+        fills: list[Fill] = []
+        scene.connector.on(Fill, fills.append)
+        gaps: list[Gap] = []
+        scene.connector.on(Gap, lambda gap: gaps.append(gap) if gap.kind == "Fill" else None)
+        await scene.connector.open_account_stream()
+        await rest(scene)
+        await scene.sleep(20)
+        for skew_s in skews:
+            scene.host.faults.add(Skew(seconds=skew_s))
+            await scene.sleep(1)
+        await fill_in_a_gap(scene)
+        await scene.sleep(30)
+        (fill,) = fills
+        assert fill.recovered
+        assert [gap.repaired for gap in gaps] == [True]
+        await scene.sleep(60)
+        assert len(fills) == 1
+        assert not scene.of(PositionMismatch)
+        assert not scene.of(StreamStale)
+        assert scene.connector.is_account_stream_live
+
+    tapped.play(scenario, venue)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("skew_s", [-25.0, -60.0])
+def test_a_fill_just_before_a_step_back_in_the_same_gap_is_told_when_the_venue_lists_it_and_is_no_false_alarm(
+    skew_s: float, venue: str
+) -> None:
+    """It is stamped with a time that the venue's clock has not reached again when it is read back."""
+
+    async def scenario(scene: Scene) -> None:
+        fills: list[Fill] = []
+        scene.connector.on(Fill, fills.append)
+        await scene.connector.open_account_stream()
+        await rest(scene)
+        await scene.sleep(20)
+        await fill_in_a_gap(scene)
+        scene.host.faults.add(Skew(seconds=skew_s))
+        await scene.sleep(35 - skew_s)
+        assert len(fills) == 1
+        await scene.sleep(60)
+        assert len(fills) == 1
+        assert not scene.of(PositionMismatch)
+        assert not scene.of(StreamStale)
+
+    tapped.play(scenario, venue)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_fill_while_the_clock_was_back_for_seconds_and_nothing_was_asked_is_told(venue: str) -> None:
+    async def scenario(scene: Scene) -> None:
+        fills: list[Fill] = []
+        scene.connector.on(Fill, fills.append)
+        await scene.connector.open_account_stream()
+        await rest(scene)
+        await scene.sleep(60)
+        scene.host.faults.add(Skew(seconds=-50))
+        await fill_in_a_gap(scene)
+        scene.host.faults.add(Skew(seconds=0))
+        await scene.sleep(20)
+        assert len(fills) == 1
+
+    tapped.play(scenario, venue)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_an_order_that_was_born_and_ended_in_a_gap_after_a_step_back_is_told(venue: str) -> None:
+    async def scenario(scene: Scene) -> None:
+        told: list[Order] = []
+        scene.connector.on(Order, told.append)
+        await scene.connector.open_account_stream()
+        await scene.sleep(20)
+        scene.host.faults.add(Skew(seconds=-60))
+        async with scene.world.connector(venue) as other:
+            await other.get_positions()
+            scene.host.faults.add(Cut())
+            await other.place_order("BTCUSDT", "BUY", "0.01", client_order_id="by-hand")
+            await scene.sleep(30)
+        assert [(order.client_order_id, order.status.is_final) for order in told] == [("by-hand", True)]
+
+    tapped.play(scenario, venue)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_what_was_filled_before_the_account_was_opened_is_not_taken_for_new_after_a_step_back(venue: str) -> None:
+    async def scenario(scene: Scene) -> None:
+        async with scene.world.connector(venue) as other:
+            await other.place_order("BTCUSDT", "BUY", "0.01", client_order_id="by-hand")
+        await scene.sleep(5)
+        fills: list[Fill] = []
+        scene.connector.on(Fill, fills.append)
+        await scene.connector.open_account_stream()
+        await rest(scene)
+        scene.host.faults.add(Skew(seconds=-25))
+        await scene.sleep(5)
+        await fill_in_a_gap(scene)
+        await scene.sleep(60)
+        assert [fill.quantity for fill in fills] == [Decimal("0.05")]
+
+    tapped.play(scenario, venue)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_over_a_restart_with_a_journal_a_step_back_loses_and_doubles_none(venue: str, tmp_path: Path) -> None:
+    async def scenario(scene: Scene) -> None:
+        told: list[Fill] = []
+        journal = tmp_path / "orders.db"
+        async with scene.world.connector(venue) as other:
+            await other.place_order("BTCUSDT", "BUY", "0.01", client_order_id="before-all")
+            for life in range(3):
+                async with scene.world.connector(venue, journal=journal) as ours:
+                    ours.on(Fill, told.append)
+                    await ours.open_account_stream()
+                    await ours.place_order("BTCUSDT", "BUY", "0.01", client_order_id=f"ours-{life}")
+                    await scene.sleep(9)
+                if life < 2:
+                    scene.host.faults.add(Skew(seconds=-30.0 * (life + 1)))
+                await other.place_order("BTCUSDT", "SELL", "0.01", client_order_id=f"by-hand-{life}")
+        assert len({fill.trade_id for fill in told}) == len(told)
+        bought, sold = (sum(fill.quantity for fill in told if fill.side is side) for side in (Side.BUY, Side.SELL))
+        assert (bought, sold) == (Decimal("0.03"), Decimal("0.02")), "not before the first life, nor after the last"
+
+    tapped.play(scenario, venue)

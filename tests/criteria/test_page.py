@@ -15,6 +15,7 @@ from perpwire.model.order import OrderType, Side, TimeInForce
 from perpwire.simulator.exchange import AccountSpec, Exchange
 from perpwire.simulator.intents import OrderIntent
 from perpwire.simulator.listing import Listing
+from perpwire.simulator.matching import Resting
 from perpwire.testing import World, offline
 from perpwire.transport.base import TransportFailed
 
@@ -107,8 +108,10 @@ class Scene:
 
     async def trade_many(self, rows: int = ROWS) -> None:
         """One order of the account is filled in so many parts."""
-        for _ in range(rows):
-            self.place(Side.SELL, "64000", account=OTHER)
+        market = self.exchange._markets["BTCUSDT"]
+        with market.step:
+            for _ in range(rows):
+                market.book.add(Resting(Side.SELL, Decimal(64000), Decimal("0.002")))
         self.place(Side.BUY, "64000", str(Decimal("0.002") * rows))
         await self.clock.sleep(2.0)
 

@@ -114,11 +114,13 @@ ANYTHING = Feed(kind="", routes=())
 
 
 class _Watched:
-    __slots__ = ("acked_s", "feed", "heard_ns", "heard_s", "is_canary", "quiet_looks", "rhythm", "state")
+    __slots__ = ("acked_s", "feed", "heard_ns", "heard_s", "is_canary", "least_s", "quiet_looks", "rhythm", "state")
 
     def __init__(self, feed: Feed, rhythm: Rhythm, is_canary: bool = False) -> None:
         self.is_canary = is_canary
         self.feed = feed
+        self.least_s = LEARNED_LEAST_S if feed.every_s is None else feed.every_s
+        """`longest_s` is never shorter."""
         self.rhythm = rhythm
         self.state = TopicState.ASKED
         self.acked_s = 0.0
@@ -163,7 +165,9 @@ class _Watched:
 
 
 def _patient(seconds: float, doublings: int) -> float:
-    return max(seconds, min(PATIENCE_CAP_S, seconds * 2.0 ** min(max(0, doublings), 20)))
+    if doublings <= 0:
+        return seconds
+    return max(seconds, min(PATIENCE_CAP_S, seconds * 2.0 ** min(doublings, 20)))
 
 
 class TopicWatch:
@@ -259,7 +263,7 @@ class TopicWatch:
         silent: list[str] = []
         stale: list[str] = []
         latest_s, latest_ns, silent_s = -1e9, 0, 0.0
-        some_may_speak, is_proven, overdue_s = False, False, -1e9
+        is_proven, overdue_s = False, -1e9
         for topic, watched in self._watched.items():
             if watched.state in (TopicState.ASKED, TopicState.REFUSED):
                 continue
@@ -280,22 +284,28 @@ class TopicWatch:
             latest_s = max(latest_s, watched.heard_s)
             if watched.feed.has_rhythm:
                 latest_ns = max(latest_ns, stamp)
-            longest_s = watched.longest_s()
-            if longest_s is None:
+            if now_s - watched.heard_s < watched.least_s:
                 continue
-            if now_s - watched.heard_s >= longest_s:
+            longest_s = watched.longest_s()
+            if longest_s is not None and now_s - watched.heard_s >= longest_s:
                 watched.state = TopicState.STALE
                 stale.append(topic)
                 is_proven = is_proven or watched.is_proven
                 silent_s = max(silent_s, now_s - watched.heard_s)
                 overdue_s = max(overdue_s, now_s - watched.heard_s - longest_s)
-            else:
-                some_may_speak = True
         if not silent and not stale:
             return self._look_at_all(now_s, wall_ns, latest_ns, since_s)
         nothing_speaks = now_s - latest_s >= RECENT_S
-        is_sure = not nothing_speaks or not some_may_speak or overdue_s >= UNSURE_S
+        is_sure = not nothing_speaks or overdue_s >= UNSURE_S or not self._some_may_speak(now_s)
         return Verdict(tuple(silent), tuple(stale), nothing_speaks and is_sure, is_sure, is_proven, silent_s)
+
+    def _some_may_speak(self, now_s: float) -> bool:
+        """Of some it is known how long they may be silent, and they are not late."""
+        return any(
+            one.heard_s is not None and (longest_s := one.longest_s()) is not None and now_s - one.heard_s < longest_s
+            for one in self._watched.values()
+            if one.state not in (TopicState.ASKED, TopicState.REFUSED)
+        )
 
     def _look_at_all(self, now_s: float, wall_ns: int, latest_ns: int, since_s: float) -> Verdict:
         """No topic is late by itself; but of all of them something has always come sooner."""

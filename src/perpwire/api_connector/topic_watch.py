@@ -8,6 +8,7 @@ canary.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -41,7 +42,11 @@ LEARNED_LEAST_S = 8.0
 """But never before."""
 
 LEARNED_SAMPLES = 60
-"""So many looks at it before its rhythm is believed."""
+"""So many looks at it before its rhythm is believed. Before that it may be silent for longer, the longer the less was
+seen of it: see Rhythm.longest_s."""
+
+MOST_DOUBT = 10.0
+"""A rhythm of which so little was seen says nothing."""
 
 MEMORY = 600
 """Looks over which the rhythm is averaged."""
@@ -80,6 +85,21 @@ class Rhythm:
         """So many looks in a row found it this old on average."""
         self.samples += looks
         self.mean_s += (age_s - self.mean_s) * min(1.0, looks / min(self.samples, MEMORY))
+
+    def longest_s(self, factor: float) -> float | None:
+        """What speaks so may be silent for so many times its mean; None: for ever, as too little of it was seen.
+
+        Of frames that come by chance, and were watched for n seconds, n (e^(factor * mean / n) - 1) of silence are as
+        unlikely as factor * mean are where the mean is known for certain. As they come in clusters, which a short watch
+        may take for the whole, it is not less than a bound that shrinks as more is seen.
+        """
+        if self.samples >= LEARNED_SAMPLES:
+            return _patient(max(LEARNED_LEAST_S, factor * self.mean_s), self.helpless)
+        doubt = factor * self.mean_s / self.samples if self.samples else MOST_DOUBT
+        if doubt >= MOST_DOUBT:
+            return None
+        least_s = LEARNED_LEAST_S * (LEARNED_SAMPLES / self.samples) ** 1.5
+        return _patient(max(least_s, self.samples * math.expm1(doubt)), self.helpless)
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -138,11 +158,9 @@ class _Watched:
         every_s, rhythm = self.feed.every_s, self.rhythm
         if every_s is not None:
             if self.is_canary and not self.feed.is_clockwork and rhythm.samples < LEARNED_SAMPLES:
-                return None  # nobody has asked for it
+                return rhythm.longest_s(LEARNED_FACTOR)  # nobody has asked for it: what the table says is not enough
             return self._expected(every_s if self.is_proven else every_s * UNPROVEN_FACTOR)
-        if rhythm.samples < LEARNED_SAMPLES or not self.feed.has_rhythm:
-            return None
-        return _patient(max(LEARNED_LEAST_S, LEARNED_FACTOR * rhythm.mean_s), rhythm.helpless)
+        return rhythm.longest_s(LEARNED_FACTOR) if self.feed.has_rhythm else None
 
     def first_s(self) -> float | None:
         """Its first data comes within so long; None: it need not. That of a canary never counts."""
@@ -151,10 +169,6 @@ class _Watched:
             return None
         is_new = self.is_proven or not self.rhythm.samples
         return self._expected(first_s if is_new else first_s * UNPROVEN_FACTOR)
-
-    def all_s(self) -> float:
-        """Where this stands for all of a socket: it may be silent for so long."""
-        return _patient(max(LEARNED_LEAST_S, WHOLE_FACTOR * self.rhythm.mean_s), self.rhythm.helpless)
 
     def _expected(self, seconds: float) -> float:
         rhythm = self.rhythm
@@ -315,7 +329,8 @@ class TopicWatch:
             return ALL_WELL
         whole.quiet_looks += 1
         silent_s = now_s - (now_s if whole.heard_s is None else whole.heard_s)
-        if whole.rhythm.samples < LEARNED_SAMPLES or silent_s < whole.all_s():
+        longest_s = whole.rhythm.longest_s(WHOLE_FACTOR)
+        if longest_s is None or silent_s < longest_s:
             return ALL_WELL
         spoke = [topic for topic, one in self._watched.items() if one.heard_s is not None and one.feed.has_rhythm]
         for topic in spoke:

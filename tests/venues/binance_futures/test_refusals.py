@@ -23,6 +23,7 @@ from perpwire.errors import (
     PositionModeMismatch,
     RateLimited,
     UnknownOrder,
+    UnknownSymbol,
     VenueRefused,
 )
 from perpwire.http_message import HttpReply
@@ -58,7 +59,7 @@ def refused(endpoint: Endpoint, status: int, body: bytes | dict[str, Any], **hea
         (-5028, ClockSkewed),
         (-1102, BadRequest),
         (-1111, BadRequest),
-        (-1121, BadRequest),
+        (-1121, UnknownSymbol),
         (-4014, BadRequest),
         (-4164, BadRequest),
         (-4120, BadRequest),

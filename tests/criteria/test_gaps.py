@@ -10,6 +10,7 @@ from decimal import Decimal
 from random import Random
 
 import pytest
+from tests.sizes import size
 
 from perpwire.api_connector import trade_repair
 from perpwire.api_connector.candle_watch import CandleWatch
@@ -80,7 +81,7 @@ def same(ours: Ears, truth: Ears, symbol: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("venue", VENUES)
 @pytest.mark.parametrize("away_s", [1.0, 30.0, 300.0])
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", range(1, size(3, 2)))
 def test_gaps_1_after_an_outage_each_hole_is_closed_from_rest_in_order_and_marked(
     seed: int, away_s: float, venue: str
 ) -> None:
@@ -118,7 +119,7 @@ def test_gaps_1_after_an_outage_each_hole_is_closed_from_rest_in_order_and_marke
 
 @pytest.mark.slow
 @pytest.mark.parametrize("venue", VENUES)
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", range(1, size(3, 2)))
 def test_gaps_1_lists_that_lag_and_closing_frames_that_are_lost_hide_nothing(seed: int, venue: str) -> None:
     clock, chance = ManualClock(), Random(seed)
 

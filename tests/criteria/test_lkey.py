@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 from tests.criteria.streamed import VENUES, played
+from tests.sizes import size
 
 from perpwire.scenarios.listen_key import KEEP_ALIVE_S, LISTEN_KEY, NAME, PLAYS, Account, Part, calls_at
 from perpwire.scenarios.run import Run
@@ -17,7 +18,7 @@ PARTS = [(venue, part) for venue in VENUES for part in PLAYS[venue]]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", range(1, size(3, 2)))
 @pytest.mark.parametrize(("venue", "part"), PARTS, ids=[f"{venue}-{part.__name__[1:]}" for venue, part in PARTS])
 def test_lkey_1_the_stream_is_live_again_in_time_and_each_fill_is_told_once(venue: str, part: Part, seed: int) -> None:
     async def scenario(run: Run) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 from tests.criteria.streamed import VENUES, played
+from tests.sizes import size
 
 from perpwire.api_connector.lifecycle import TopicState
 from perpwire.api_connector.topic_uses import Use
@@ -27,7 +28,7 @@ MORE = tuple(one.symbol for one in OTHERS)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(size(3, 1)))
 def test_topic_1_of_a_hundred_topics_of_which_one_is_bad_ninety_nine_deliver_and_the_bad_one_fails_by_its_words(
     seed: int,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from itertools import pairwise
 
@@ -10,11 +11,12 @@ from tests.criteria import tapped
 from tests.criteria.tapped import VENUES, Scene
 from tests.criteria.test_fills import TRADES
 
+from perpwire.errors import APIError
 from perpwire.model.account import Balance
 from perpwire.model.incident import AccountReadAgain, AccountUnread
 from perpwire.model.market import Gap
 from perpwire.model.order import FastFill, Fill
-from perpwire.simulator.faults import Answer, CorruptMessage, Cut, Delay, DropMessage, FillOrder
+from perpwire.simulator.faults import Answer, CorruptMessage, Cut, Delay, DropMessage, FillOrder, Refuse
 
 pytestmark = pytest.mark.slow
 
@@ -156,3 +158,82 @@ def test_while_calls_fail_the_accounts_socket_is_opened_all_the_same(venue: str)
             assert connector.is_account_stream_live
 
     tapped.play(scenario, venue, rate=1.0)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("fault", ["bad_key", "unavailable"])
+def test_an_account_that_cannot_be_read_at_first_is_an_error_and_can_be_opened_later(venue: str, fault: str) -> None:
+    async def scenario(scene: Scene) -> None:
+        connector, began_s = scene.connector, scene.now_s
+        if fault == "bad_key":
+            scene.host.faults.add(Answer(path=POSITIONS[venue], canned="bad_key", count=None, for_s=90.0))
+        else:
+            scene.host.faults.add(Answer(path=POSITIONS[venue], status=503, body="", count=None, for_s=90.0))
+        with pytest.raises(APIError):
+            await connector.open_account_stream()
+        assert scene.now_s - began_s < (5 if fault == "bad_key" else 60)
+        await scene.sleep(95)
+        assert connector.states == {}
+        assert not connector.account_state.follows
+        await connector.open_account_stream()
+        assert connector.is_account_stream_live
+        assert not [one for one in scene.incidents if type(one).__name__ in ("TaskFailed", "HandlerFailed")]
+        fills: list[Fill] = []
+        connector.on(Fill, fills.append)
+        await connector.place_order("BTCUSDT", "BUY", "0.01")
+        await scene.sleep(1)
+        assert len(fills) == 1
+
+    tapped.play(scenario, venue, rate=1.0)
+
+
+def test_only_contracts_that_may_have_been_traded_are_asked_for_their_fills() -> None:
+    """By Binance each is a call: those that were traded once and are flat cost nothing an hour later."""
+
+    async def scenario(scene: Scene) -> None:
+        connector = scene.connector
+        await connector.open_account_stream()
+        for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT"):
+            await connector.place_order(symbol, "BUY", "1")
+        for symbol in ("ETHUSDT", "SOLUSDT"):
+            await connector.close_position(symbol)
+        for wait_s, asked_for in ((60.0, {"BTCUSDT", "ETHUSDT", "SOLUSDT"}), (4000.0, {"BTCUSDT"})):
+            await scene.sleep(wait_s)
+            before = len(scene.tap.sent)
+            scene.host.faults.add(Cut())
+            await scene.sleep(8)
+            asked = [one for one in scene.tap.sent[before:] if one.path == "/fapi/v1/userTrades"]
+            assert {one.params["symbol"] for one in asked} == asked_for
+
+    tapped.play(scenario, "binance", rate=1.0)
+
+
+FLAT = {
+    "binance": "[]",
+    "bybit": json.dumps({"retCode": 0, "retMsg": "OK", "result": {"list": [], "nextPageCursor": ""}, "time": 1}),
+}
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_position_that_a_list_shows_late_is_right_three_seconds_after_the_stream_is_back(venue: str) -> None:
+    async def scenario(scene: Scene) -> None:
+        connector, host = scene.connector, scene.host
+        await connector.open_account_stream()
+        price = host.exchange.mark_price("BTCUSDT") * Decimal("0.97")
+        await connector.place_order("BTCUSDT", "BUY", "0.1", order_type="LIMIT", price=price, round="nearest")
+        await scene.sleep(60)
+        host.faults.add(Refuse(seconds=4.0))
+        host.faults.add(Cut())
+        await scene.sleep(2)
+        host.faults.add(FillOrder(symbol="BTCUSDT"))
+        host.faults.add(Answer(path=POSITIONS[venue], status=200, body=FLAT[venue], count=1))
+        while not connector.is_account_stream_live:
+            await scene.sleep(0.05)
+        gaps: list[Gap] = []
+        connector.on(Gap, gaps.append)
+        assert not sum(one.quantity for one in connector.account_state.positions.values())
+        await scene.sleep(3.0)
+        assert sum(one.quantity for one in connector.account_state.positions.values()) == Decimal("0.1")
+        assert gaps == []
+
+    tapped.play(scenario, venue, rate=0.3)

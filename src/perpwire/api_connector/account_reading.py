@@ -155,7 +155,9 @@ class AccountReading:
         if not unsaid:
             self._is_whole(asked_ns)
 
-    async def news(self, *, settled_ns: int | None = None, only_known: bool = False) -> list[Event]:
+    async def news(
+        self, *, settled_ns: int | None = None, only_known: bool = False, stands: bool = False
+    ) -> list[Event]:
         """Read it, and give what handlers are to be told, `recovered`: orders in the order in which they came to be as
         they are, then positions, balances and settings.
 
@@ -163,6 +165,7 @@ class AccountReading:
             settled_ns: The stream is there: orders that came to be so from then on (monotonic) are left to it, and
                 positions and balances that have not been in doubt for SETTLING_S.
             only_known: See read_orders.
+            stands: They need no second look: what the stream has not told of since it is there, it may have missed.
 
         Raises:
             APIError: Something could not be read; nothing is told by it then.
@@ -182,7 +185,7 @@ class AccountReading:
                 continue
             if not (self._state.is_news(event) if is_settled else self._state.is_untold(event)):
                 self._state.on_event(event)  # it says more of the same
-            elif is_settled and isinstance(event, Position | Balance) and not self._stands(event, asked_ns):
+            elif is_settled and isinstance(event, Position | Balance) and not (stands or self._stands(event, asked_ns)):
                 doubts.add(subject(event))
             else:
                 found.append(event)

@@ -61,6 +61,9 @@ listed and read."""
 UNREAD_S = 5.0
 """For so long the account may be unread before that is told."""
 
+OPEN_WITHIN_S = 30.0
+"""The first reading is tried for so long."""
+
 BURST_S = 1.0
 """Frames that can't be read within so long, with nothing that can between them, are one gap."""
 
@@ -125,6 +128,8 @@ class AccountWatch:
         self._lost_since_ns: int | None = None
         """The same, while the stream is away."""
         self._known = Known.UNREAD
+        self._is_late = False
+        """What was missed is being read once more, as lists lag: nothing that it finds is another gap."""
         self._whole_ns = 0
         """What happened from here on (monotonic), the stream must tell."""
         self._gap_told_s = float("-inf")
@@ -166,7 +171,12 @@ class AccountWatch:
 
     async def begin(self) -> int:
         """The stream is there for the first time: read what the account holds now; it says only what changes. Gives how
-        many fills of the time before were delivered."""
+        many fills of the time before were delivered.
+
+        Raises:
+            APIError: It can't be read: at once where the key is refused, else after OPEN_WITHIN_S.
+        """
+        self._last_ns = self._clock.time_ns()
         self._offs = [
             self._frames.on(Fill, self._on_fill),
             self._frames.on(Position, self._settings.on_position),
@@ -175,8 +185,9 @@ class AccountWatch:
         self._fills.before_recovered = self._before_fills
         self._sure_from_now()
         self._is_unread("")
-        await self._at_last(self._reading.first)
-        fills = await self._at_last(self._fills.read)
+        until_s = self._now_s() + OPEN_WITHIN_S
+        await self._at_last(self._reading.first, until_s)
+        fills = await self._at_last(self._fills.read, until_s)
         if self._task is None:
             if self._known is Known.UNREAD:
                 self._is_known()
@@ -329,7 +340,7 @@ class AccountWatch:
         if self._known is not Known.READ:
             return False
         if isinstance(event, Position):
-            return True
+            return not self._is_late
         is_new = event.venue_time_ms >= self._sync.span_ms(self._whole_ns).most_ms
         return is_new and not self._sync.is_behind(CATCHING_UP_S)
 
@@ -374,7 +385,9 @@ class AccountWatch:
     async def _keep_looking(self) -> None:
         for pause_s in LATE_S:
             await self._clock.sleep(pause_s)
+            self._is_late = pause_s == LATE_S[0]
             await self._read(settled=True, only_known=True)
+            self._is_late = False
             self._is_read()
             self._fills.release()
         looks = 0
@@ -406,7 +419,9 @@ class AccountWatch:
 
         fills = asyncio.get_running_loop().create_task(self._at_last(lambda: self._fills.read(settled_ns())))
         try:
-            found = await self._at_last(lambda: self._reading.news(settled_ns=settled_ns(), only_known=only_known))
+            found = await self._at_last(
+                lambda: self._reading.news(settled_ns=settled_ns(), only_known=only_known, stands=self._is_late)
+            )
             proof = self._tell_found(found)
             proof += [fill for fill in await fills if self._is_untold(fill)]
         finally:
@@ -431,8 +446,8 @@ class AccountWatch:
         for event in events:
             self._frames.pass_on(event)
 
-    async def _at_last(self, read: Callable[[], Awaitable[T]]) -> T:
-        """Tries until it succeeds."""
+    async def _at_last(self, read: Callable[[], Awaitable[T]], until_s: float = float("inf")) -> T:
+        """Tries until it succeeds; where it is to succeed by then, a key that is refused is enough not to."""
         failures = 0
         while True:
             try:
@@ -440,7 +455,10 @@ class AccountWatch:
             except APIError as error:
                 failures += 1
                 self._unread_tries += 1
-                self._is_unread(str(error), at_once=isinstance(error, AuthenticationFailed | NotAllowed))
+                is_refused = isinstance(error, AuthenticationFailed | NotAllowed)
+                if (is_refused and until_s < float("inf")) or self._now_s() >= until_s:
+                    raise
+                self._is_unread(str(error), at_once=is_refused)
                 await self._clock.sleep(reread_pause_s(failures - 1))
 
     # --- whether it is read -------------------------------------------------------------------------------------------

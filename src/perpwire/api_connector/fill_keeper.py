@@ -37,6 +37,9 @@ finds of before our time is not taken for new later."""
 HOLD_S = 5.0
 """Longest that the stream's own fills wait for older ones to be read."""
 
+HEARD_NS = 3_600_000_000_000
+"""So long after it was heard of a contract is asked for, where the venue wants one named: each costs a call."""
+
 MOST_ASKED = 20
 """Orders that are asked for by one reading, to name the client order ids of its fills."""
 
@@ -78,8 +81,8 @@ class FillKeeper:
         self._is_holding = False
         self._hold_timer: Timer | None = None
         self._offs: list[Callable[[], None]] = []
-        self._symbols: set[str] = set()
-        """Those that we have seen traded."""
+        self._symbols: dict[str, int] = {}
+        """Those that we have heard of -> when, monotonic, the last time."""
         self.before_recovered: Callable[[list[Fill]], None] = _nothing
         """Called with fills that the stream did not bring, before they are delivered."""
         self.on_left_out: Callable[[Fill], None] = _nothing
@@ -99,7 +102,7 @@ class FillKeeper:
             self._whole_ns -= LAG_NS
             for key, time_ms in journal.delivered_fills(left_ms - STEP_MS):
                 fill_log.add(key, time_ms)
-                self._symbols.add(key[0])
+                self._symbols[key[0]] = self._clock.monotonic_ns()
         elif journal is not None:
             journal.fills_read_until(self._sync.venue_ms())
         self._offs = [
@@ -157,7 +160,7 @@ class FillKeeper:
             self._deliver(fill)
 
     def _note_symbol(self, order: Order) -> None:
-        self._symbols.add(order.symbol)
+        self._symbols[order.symbol] = self._clock.monotonic_ns()
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -174,11 +177,10 @@ class FillKeeper:
         fill_log = self._log
         assert fill_log is not None  # nothing reads before begin
         began_ns = self._clock.monotonic_ns()
-        self._symbols.update(order.symbol for order in self._state.open_orders)
-        self._symbols.update(symbol for (symbol, _) in self._state.positions)
+        symbols = self._to_ask(began_ns)
         try:
             rows = await read_since(
-                self._since_ms, lambda since_ms: read_fills(self._requests, self._venue, since_ms, self._symbols)
+                self._since_ms, lambda since_ms: read_fills(self._requests, self._venue, since_ms, symbols)
             )
         except NotOffered:
             return []
@@ -216,6 +218,14 @@ class FillKeeper:
         if self._journal is not None:
             self._journal.fills_read_until(self._whole_ms())
         return recovered
+
+    def _to_ask(self, now_ns: int) -> set[str]:
+        """Contracts that may have been traded without a booking, which would name them: those held, those with orders,
+        and those heard of since the last reading or in the last hour."""
+        since_ns = min(self._whole_ns, now_ns - HEARD_NS)
+        self._symbols = {symbol: at_ns for symbol, at_ns in self._symbols.items() if at_ns >= since_ns}
+        held = (symbol for (symbol, _), position in self._state.positions.items() if position.quantity)
+        return {*self._symbols, *held, *(order.symbol for order in self._state.open_orders)}
 
     def _whole_ms(self) -> int:
         """Nothing that is still to be delivered bears an earlier time of the venue's clock, as far as we know that."""

@@ -136,7 +136,18 @@ class PrivateStream:
         self._offs = offs
         if self._token is not None:
             self._token.keep()
-        self._fills_at_start = await self._watch.begin()
+        try:
+            self._fills_at_start = await self._watch.begin()
+        except APIError:
+            await self._give_up(self._connection)
+            raise
+
+    async def _give_up(self, connection: StreamConnection) -> None:
+        """Nothing goes on: the next call of `open` begins anew."""
+        self._opened = self._was_live = self._state.follows = False
+        self._connection = None
+        await self._end()
+        await self._streams.close_opened(connection, [Use(ACCOUNT, topic) for topic in self._venue.private_topics()])
 
     async def watch_countdown(self) -> None:
         """Open the stream and subscribe what the venue's dead man's switch goes by, if it goes by the stream.
@@ -187,10 +198,14 @@ class PrivateStream:
         if opening is not None:
             opening.cancel()
             await asyncio.gather(opening, return_exceptions=True)
+        await self._end()
+        self._fills.close()
+
+    async def _end(self) -> None:
+        """Keep and watch nothing any more."""
         if self._token is not None:
             await self._token.close()
         await self._watch.close()
-        self._fills.close()
         for off in self._offs:
             off()
         self._offs.clear()

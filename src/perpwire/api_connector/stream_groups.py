@@ -336,6 +336,11 @@ class StreamGroups:
             raise
         return connection
 
+    async def close_opened(self, connection: StreamConnection, uses: Iterable[Use]) -> None:
+        """Give back what was opened for these; it stays while it carries anything for others."""
+        self._opened.pop(connection, None)
+        await self.unsubscribe(connection.venue, uses)
+
     async def add(self, connection: StreamConnection, uses: Iterable[Use]) -> None:
         """Subscribe more topics on one that was opened.
 

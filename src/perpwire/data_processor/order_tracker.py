@@ -367,7 +367,12 @@ class OrderTracker:
     @property
     def open_orders(self) -> tuple[Order, ...]:
         """Oldest first; a conditional order and what it made are one."""
-        told = (self._told(key, one.order) for key, one in self._orders.items() if key not in self._parents)
+        told = (
+            self._told(key, one.order)
+            for key, one in self._orders.items()
+            # Of thousands that have ended few had a child.
+            if not (one.order.status.is_final and one.order.child_order_id is None) and key not in self._parents
+        )
         return tuple(order for order in told if not order.status.is_final)
 
     def open_of_late(self, within_s: float) -> tuple[Order, ...]:

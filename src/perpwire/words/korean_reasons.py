@@ -139,6 +139,8 @@ REASONS: Mapping[str, str] = {
     "Name a symbol of get_instruments(); one that was listed just now needs refresh=True there.":
         "거래소에 있는 종목 이름을 쓰세요.",
     "Correct the parameter named in the reason.": "위의 매개변수를 고치세요.",
+    "Correct the symbol; get_instruments lists those that there are now.":
+        "종목 이름을 고치세요. 지금 있는 종목은 get_instruments가 보여 줍니다.",
     "Use what this venue has instead; the connector's docstrings say where venues differ.":
         "이 거래소가 제공하는 다른 기능을 쓰세요.",
     "Nothing was sent. Wait retry_after_s.": "아무것도 전송되지 않았습니다. 제한이 풀리기를 기다리세요.",

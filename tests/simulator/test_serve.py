@@ -6,6 +6,7 @@ import asyncio
 import json
 import sqlite3
 import time
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -24,9 +25,13 @@ from perpwire.venues import VENUES
 
 
 @pytest.fixture(autouse=True)
-def _only_echo(_echo_venue: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in VENUES if name != "echo"]:
-        monkeypatch.delitem(VENUES, name)
+def _only_echo(_echo_venue: None) -> Iterator[None]:
+    before = dict(VENUES)
+    for name in before.keys() - {"echo"}:
+        del VENUES[name]
+    yield
+    VENUES.clear()
+    VENUES.update(before)  # in their order
 
 
 async def test_it_serves_until_cancelled_and_ends_within_two_seconds(

@@ -17,6 +17,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from perpwire.api_connector.account_reading import SETTLING_S, AccountReading
+from perpwire.api_connector.account_unread import AccountUnreadness
 from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.fill_keeper import FillKeeper
 from perpwire.api_connector.frame_path import FramePath
@@ -26,12 +27,12 @@ from perpwire.api_connector.recovery import subject
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.retry import is_told, reread_pause_s
 from perpwire.api_connector.settings_keeper import SettingsKeeper
-from perpwire.clock import Clock, Timer
+from perpwire.clock import Clock
 from perpwire.data_processor.account_state import AccountState
 from perpwire.data_processor.position_check import Mismatch, PositionCheck
 from perpwire.errors import APIError, AuthenticationFailed, NotAllowed
 from perpwire.model.account import AccountEvent, Position
-from perpwire.model.incident import AccountReadAgain, AccountUnread, Incident, PositionMismatch
+from perpwire.model.incident import Incident, PositionMismatch
 from perpwire.model.market import Event, Gap
 from perpwire.model.order import Fill, Order
 from perpwire.venues.base import Venue
@@ -57,9 +58,6 @@ be listed as late."""
 CATCHING_UP_S = LOOK_S + DOUBT_S
 """When the venue's clock was put back, and has come so far beyond what it had shown, what was stamped before has been
 listed and read."""
-
-UNREAD_S = 5.0
-"""For so long the account may be unread before that is told."""
 
 OPEN_WITHIN_S = 30.0
 """The first reading is tried for so long."""
@@ -140,12 +138,7 @@ class AccountWatch:
         self._read_back_s = float("-inf")
         self._in_a_row = 0
         """So often it was to be read back again soon after it had been."""
-        self._unread_since_s: float | None = None
-        """Since when it is being read in vain, or what was missed is not read."""
-        self._unread_why = ""
-        self._unread_tries = 0
-        self._unread_told = False
-        self._unread_timer: Timer | None = None
+        self._unread = AccountUnreadness(venue.name, clock, self._tell_unclear, on_incident)
         self._looks_failed = 0
         self._task: asyncio.Task[None] | None = None
         self._offs: list[Callable[[], None]] = []
@@ -154,15 +147,15 @@ class AccountWatch:
     def is_proven(self) -> bool:
         """The account has been read since anything of it was missed, no reading of it fails, and nothing proves the
         stream mute."""
-        return self._known is Known.READ and self._unread_since_s is None and not self._mute.why
+        return self._known is Known.READ and not self._unread and not self._mute.why
 
     @property
     def why_not(self) -> str:
         """Why it is not proven."""
         if self.is_proven:
             return ""
-        if self._unread_why:
-            return f"the account can't be read: {self._unread_why}"
+        if self._unread.why:
+            return f"the account can't be read: {self._unread.why}"
         if self._mute.why:
             return f"{self._mute.why}; it is read every {LOOK_S:.0f} s, and the stream will be replaced"
         return "the account is being read"
@@ -184,7 +177,7 @@ class AccountWatch:
         ]
         self._fills.before_recovered = self._before_fills
         self._sure_from_now()
-        self._is_unread("")
+        self._unread.begins()
         until_s = self._now_s() + OPEN_WITHIN_S
         await self._at_last(self._reading.first, until_s)
         fills = await self._at_last(self._fills.read, until_s)
@@ -201,8 +194,8 @@ class AccountWatch:
         self._tell_unclear()
         self._lost_since_ns, self._known = self._last_ns, Known.UNREAD
         self._mute.is_lost()
-        if not self._unread_told:
-            self._forget_unread()
+        if not self._unread.was_told:
+            self._unread.forget()
         self._become(self._while_away)
 
     def back(self) -> None:
@@ -232,7 +225,7 @@ class AccountWatch:
             self._become(self._after_loss_of_a_consumer)
 
     async def close(self) -> None:
-        self._forget_unread()
+        self._unread.forget()
         self._tell_unclear()
         task, self._task = self._task, None
         if task is not None:
@@ -265,7 +258,7 @@ class AccountWatch:
     @property
     def _may_wait(self) -> bool:
         """Conditional orders may have been placed and triggered that we have not heard of: the reading says so soon."""
-        return self._lost_since_ns is None and self._known is not Known.READ and not self._unread_told
+        return self._lost_since_ns is None and self._known is not Known.READ and not self._unread.was_told
 
     def _tell_unclear(self, *, if_clear: bool = False) -> None:
         """It is known whose they are, or can't be known in time: then they are told under the ids they have."""
@@ -301,7 +294,7 @@ class AccountWatch:
         self._settings.read_next_time()
         self._sure_from_now()
         self._known = Known.READING
-        self._is_unread("")
+        self._unread.begins()
         self._fills.hold()
 
     # --- gaps -------------------------------------------------------------------------------------------------------
@@ -380,7 +373,7 @@ class AccountWatch:
         while True:
             await self._clock.sleep(LOOK_S)
             await self._read(settled=False)
-            self._is_read()
+            self._unread.ends()
 
     async def _keep_looking(self) -> None:
         for pause_s in LATE_S:
@@ -388,7 +381,7 @@ class AccountWatch:
             self._is_late = pause_s == LATE_S[0]
             await self._read(settled=True, only_known=True)
             self._is_late = False
-            self._is_read()
+            self._unread.ends()
             self._fills.release()
         looks = 0
         while True:
@@ -454,61 +447,17 @@ class AccountWatch:
                 return await read()
             except APIError as error:
                 failures += 1
-                self._unread_tries += 1
                 is_refused = isinstance(error, AuthenticationFailed | NotAllowed)
                 if (is_refused and until_s < float("inf")) or self._now_s() >= until_s:
                     raise
-                self._is_unread(str(error), at_once=is_refused)
+                self._unread.failed(str(error), at_once=is_refused)
                 await self._clock.sleep(reread_pause_s(failures - 1))
-
-    # --- whether it is read -------------------------------------------------------------------------------------------
-
-    def _is_unread(self, why: str, *, at_once: bool = False) -> None:
-        """It is being read, or that has failed; where it takes long, that is told."""
-        self._unread_why = why or self._unread_why
-        if self._unread_since_s is None:
-            self._unread_since_s = self._now_s()
-            self._unread_timer = self._clock.call_later(UNREAD_S, self._tell_unread)
-        if at_once:
-            self._tell_unread()
-
-    def _tell_unread(self) -> None:
-        if self._unread_told or self._unread_since_s is None:
-            return
-        self._unread_told = True
-        self._tell_unclear()
-        self._on_incident(
-            AccountUnread(
-                venue=self._venue.name,
-                time_ns=self._clock.time_ns(),
-                why=self._unread_why or "it is still being read",
-                unread_s=self._now_s() - self._unread_since_s,
-                attempts=self._unread_tries,
-            )
-        )
 
     def _is_known(self) -> None:
         """What was missed is read."""
         self._known = Known.READ
         self._tell_unclear()
-        self._is_read()
-
-    def _is_read(self) -> None:
-        since_s, was_told = self._unread_since_s, self._unread_told
-        self._forget_unread()
-        if was_told and since_s is not None:
-            self._on_incident(
-                AccountReadAgain(
-                    venue=self._venue.name,
-                    time_ns=self._clock.time_ns(),
-                    unread_s=self._now_s() - since_s,
-                )
-            )
-
-    def _forget_unread(self) -> None:
-        if self._unread_timer is not None:
-            self._unread_timer.cancel()
-        self._unread_since_s, self._unread_why, self._unread_tries, self._unread_told = None, "", 0, False
+        self._unread.ends()
 
     # --- looks ------------------------------------------------------------------------------------------------------
 
@@ -529,7 +478,7 @@ class AccountWatch:
 
     async def _read_all(self) -> None:
         self._prove(await self._read(settled=True))
-        self._is_read()
+        self._unread.ends()
 
     def _prove(self, proof: list[Event]) -> None:
         """The stream is mute where there is something that it must have told."""

@@ -138,8 +138,6 @@ REASONS: Mapping[str, str] = {
         "출금 권한이 없는 키를 만들거나 allow_withdrawal_key=True로 허용하세요.",
     "Name a symbol of get_instruments(); one that was listed just now needs refresh=True there.":
         "거래소에 있는 종목 이름을 쓰세요.",
-    "Correct the symbol; get_instruments lists those that there are now.":
-        "종목 이름을 고치세요. 지금 있는 종목은 get_instruments로 볼 수 있습니다.",
     "Correct the parameter named in the reason.": "위의 매개변수를 고치세요.",
     "Correct the symbol; get_instruments lists those that there are now.":
         "종목 이름을 고치세요. 지금 있는 종목은 get_instruments가 보여 줍니다.",

@@ -4,12 +4,10 @@ the venue can be reached again."""
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import deque
-from collections.abc import Hashable
-from weakref import WeakKeyDictionary
 
-from perpwire.clock import Clock, SystemClock
+from perpwire.api_connector.shared import Shared, place
+from perpwire.clock import Clock
 from perpwire.transport.base import SocketTransport
 
 FIRST_BURST = 10
@@ -39,13 +37,8 @@ class Openings:
     def note(self, now_s: float) -> None:
         self._times.append(now_s)
 
-    def is_idle(self, now_s: float) -> bool:
-        return not self._times or self._times[-1] + self._window_s < now_s
 
-
-_lock = threading.Lock()
-_of_machine: dict[Hashable, Openings] = {}
-_of_others: WeakKeyDictionary[object, dict[Hashable, Openings]] = WeakKeyDictionary()
+_shared: Shared[Openings] = Shared()
 
 
 def shared_openings(
@@ -57,18 +50,15 @@ def shared_openings(
     clock: Clock,
     network: SocketTransport | None,
 ) -> Openings:
-    """Those of all managers in this thread, as the venue counts by address; see shared_budgets.shared_pools for what
-    each argument says."""
-    apart: object = network if network is not None else clock if not isinstance(clock, SystemClock) else None
-    now_s = clock.monotonic_ns() / 1e9
-    with _lock:
-        known = _of_machine if apart is None else _of_others.setdefault(apart, {})
-        key = (threading.get_ident(), venue, host, way_out)
-        if key not in known:
-            for idle in [one for one, openings in known.items() if openings.is_idle(now_s)]:
-                del known[idle]
-            known[key] = Openings(window)
-        return known[key]
+    """Those of all managers in this thread.
+
+    Args:
+        host: Base address of the venue's streams.
+        way_out: What makes the address that the venue sees; see shared_budgets.shared_pools.
+        network: See Shared.among.
+    """
+    with _shared.among(clock, network) as known:
+        return known.setdefault((*place(venue, host), way_out), Openings(window))
 
 
 class ConnectGate:

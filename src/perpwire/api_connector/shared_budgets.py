@@ -1,38 +1,20 @@
 """Budgets that connectors of one program share: of an address all that go out by it, of an account all with its key.
 
-The venue counts so, and it goes on counting when a connector is closed and another one opened. What is counted together
-runs by one clock and in one thread, so that nobody who draws on it needs a lock. Other processes behind the
-same address are known by what the venue's headers tell of them.
+See shared.py. Other processes behind the same address are known by what the venue's headers tell of them.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Hashable, Sequence
-from weakref import WeakKeyDictionary
 
 from perpwire.api_connector.ledger import Pool
-from perpwire.clock import Clock, SystemClock
+from perpwire.api_connector.shared import Shared, place
+from perpwire.clock import Clock
 from perpwire.transport.base import HttpTransport
 from perpwire.venues.base import Limit
 
-
-class _Pools:
-    """Those of one network. They are kept while somebody draws on them, or anything of them is used."""
-
-    def __init__(self) -> None:
-        self._pools: dict[Hashable, Pool] = {}
-
-    def get(self, key: Hashable, limits: Sequence[Limit], now_ns: int) -> Pool:
-        self._pools = {key: pool for key, pool in self._pools.items() if pool.users or not pool.is_idle(now_ns)}
-        pool = self._pools.setdefault(key, Pool(limits))
-        pool.users += 1
-        return pool
-
-
-_lock = threading.Lock()
-_of_machine = _Pools()
-_of_others: WeakKeyDictionary[object, _Pools] = WeakKeyDictionary()
+_shared: Shared[Pool] = Shared()
+"""They are kept while somebody draws on them, or anything of them is used."""
 
 
 def shared_pools(
@@ -52,16 +34,16 @@ def shared_pools(
         host: Base address of the venue's REST host: each environment counts by itself.
         way_out: What makes the address that the venue sees, such as a proxy; "" for this machine's own.
         api_key: Of the account; accounts with several keys have budgets by key here.
-        network: Where it is not the machine's: connectors with the same one share.
+        network: See Shared.among.
     """
-    apart: object = network if network is not None else clock if not isinstance(clock, SystemClock) else None
-    place = (threading.get_ident(), venue, host)
-    now_ns = clock.monotonic_ns()
-    of_address = [one for one in limits if one.scope == "ip"]
-    of_account = [one for one in limits if one.scope == "account"]
-    with _lock:
-        pools = _of_machine if apart is None else _of_others.setdefault(apart, _Pools())
-        return (
-            pools.get((*place, "address", way_out), of_address, now_ns),
-            pools.get((*place, "account", api_key), of_account, now_ns),
-        )
+    at, now_ns = place(venue, host), clock.monotonic_ns()
+
+    def of(known: dict[Hashable, Pool], key: Hashable, scope: str) -> Pool:
+        pool = known.setdefault(key, Pool([one for one in limits if one.scope == scope]))
+        pool.users += 1
+        return pool
+
+    with _shared.among(clock, network) as known:
+        for key in [key for key, pool in known.items() if not pool.users and pool.is_idle(now_ns)]:
+            del known[key]
+        return of(known, (*at, "address", way_out), "ip"), of(known, (*at, "account", api_key), "account")

@@ -1,16 +1,15 @@
 """The contracts of a venue, asked for once by all connectors of one program: they are the same for every account.
 
-Shared by whoever asks the same host, in one thread and by one clock; see shared_budgets.py.
+Shared by whoever asks the same host; see shared.py.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Awaitable, Callable, Hashable, Mapping
-from weakref import WeakKeyDictionary
+from collections.abc import Awaitable, Callable, Mapping
 
-from perpwire.clock import Clock, SystemClock
+from perpwire.api_connector.shared import Shared, place
+from perpwire.clock import Clock
 from perpwire.model.instrument import Instrument
 from perpwire.transport.base import HttpTransport
 
@@ -54,14 +53,15 @@ class Contracts:
             self._asking = None
 
 
-_lock = threading.Lock()
-_of_machine: dict[Hashable, Contracts] = {}
-_of_others: WeakKeyDictionary[object, dict[Hashable, Contracts]] = WeakKeyDictionary()
+_shared: Shared[Contracts] = Shared()
 
 
 def shared_contracts(venue: str, *, host: str, clock: Clock, network: HttpTransport | None) -> Contracts:
-    """Those that a connector in this thread shares; see shared_budgets.shared_pools for what each argument says."""
-    apart: object = network if network is not None else clock if not isinstance(clock, SystemClock) else None
-    with _lock:
-        places = _of_machine if apart is None else _of_others.setdefault(apart, {})
-        return places.setdefault((threading.get_ident(), venue, host), Contracts())
+    """Those that a connector in this thread shares.
+
+    Args:
+        host: Base address of the venue's REST host.
+        network: See Shared.among.
+    """
+    with _shared.among(clock, network) as known:
+        return known.setdefault(place(venue, host), Contracts())

@@ -20,6 +20,9 @@ CTRL_C = "\x03"
 ALTERNATE, BACK = "\x1b[?1049h", "\x1b[?1049l"
 """What a program writes to take the whole screen, and to give it back."""
 
+_LEFT_OUT = ("NO_COLOR", "COLUMNS", "LINES", "PYTHONUNBUFFERED")
+"""Of the environment. Unbuffered, Python loses what a write to a terminal that a signal cut short did not take."""
+
 _ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][A-Z0-9]|[=>78])")
 
 
@@ -43,7 +46,7 @@ class Terminal:
         self.raw = ""
         self._decoder = codecs.getincrementaldecoder("utf-8")()  # a read may end within a character
         self.resize(columns, lines)
-        kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "LINES")}
+        kept = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
         self.process = subprocess.Popen(
             # apprise asks for imghdr, which Python 3.11 and 3.12 have and warn of.
             [sys.executable, "-W", "error", "-W", "ignore:'imghdr' is", *program, *arguments],

@@ -6,10 +6,12 @@ from __future__ import annotations
 import sys
 
 from perpwire.cli.interrupts import INTERRUPTED, leave, leave_at_once
+from perpwire.cli.whole_writes import write_whole
 
 
 def main() -> None:
     leave_at_once()
+    write_whole()
     try:
         import typer
 

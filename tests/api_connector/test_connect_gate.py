@@ -58,9 +58,9 @@ def test_once_a_socket_was_lost_nobody_goes_out_in_a_burst() -> None:
     assert later == [0.0, 1.0, 2.0]
 
 
-def test_the_venues_window_is_kept_with_a_tenth_to_spare() -> None:
+def test_the_venues_window_is_kept_with_a_fifth_to_spare() -> None:
     times = entered((20, 300.0), first=10, again=12)
-    assert max(sum(start <= time < start + 300 for time in times) for start in times) == 18
+    assert max(sum(start <= time < start + 300 for time in times) for start in times) == 16
     assert times[-1] > 300
 
 
@@ -104,7 +104,7 @@ def test_all_managers_of_a_program_keep_the_venues_window_together(managers: int
             host.faults.add(Cut(every_s=1.0))
             await clock.sleep(400)
             at_s = [one.time_ns / 1e9 for one in host.journal.entries(kind="opened")]
-            assert 250 < max(sum(start <= at < start + 300 for at in at_s) for start in at_s) <= 280  # it takes 300
+            assert 220 < max(sum(start <= at < start + 300 for at in at_s) for start in at_s) <= 250  # it takes 300
 
     clock.run(main())
 
@@ -121,8 +121,13 @@ def test_the_accounts_socket_goes_before_all_others() -> None:
         assert clock.monotonic_ns() == before_ns
         await asyncio.gather(*waiting)
         assert round(clock.monotonic_ns() / 1e9) == 9
-        for _ in range(8):
+        for _ in range(5):
+            await gate.enter(again=False)
+        assert round(clock.monotonic_ns() / 1e9) == 14  # its window is full for all others
+        for _ in range(2):
             await gate.enter(again=True, is_first=True)
-        assert clock.monotonic_ns() / 1e9 > 300  # the window holds it, too
+        assert round(clock.monotonic_ns() / 1e9) == 14
+        await gate.enter(again=True, is_first=True)
+        assert clock.monotonic_ns() / 1e9 >= 300  # the window holds it, too
 
     clock.run(main())

@@ -122,7 +122,7 @@ def test_how_long_a_topic_lets_wait_for_its_first_word_says_how_quiet_its_market
     assert least_s <= play.until_bad(120)[0] <= most_s
 
 
-@pytest.mark.parametrize(("watched_s", "longest_s"), [(90, 9), (40, 16), (20, 46), (10, 140), (5, 470), (3, 1330)])
+@pytest.mark.parametrize(("watched_s", "longest_s"), [(90, 9), (40, 30), (30, 53), (20, 121), (10, 540)])
 def test_a_topic_of_which_nothing_is_known_is_late_by_its_own_rhythm_and_the_later_the_less_was_seen_of_it(
     watched_s: int, longest_s: int
 ) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -304,3 +306,31 @@ def test_a_loop_that_is_left_has_ended_its_iterator(venue: str) -> None:
         await anext(kept)
 
     play(venue, scenario)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_task_that_nobody_holds_goes_on_reading(venue: str) -> None:
+    heard = Counter[str]()
+
+    async def scenario(world: World) -> None:
+        connector = world.connectors[venue]
+
+        async def read(name: str, *arguments: Any) -> None:
+            async for _ in await getattr(connector, name)(*arguments):
+                heard[name] += 1
+
+        loop = asyncio.get_running_loop()
+        for name, arguments in (
+            ("watch_trades", ("BTCUSDT",)), ("watch_book", ("BTCUSDT",)), ("watch_fills", ()),
+            ("watch_candles", ("BTCUSDT", "1s")),
+        ):  # fmt: skip
+            loop.create_task(read(name, *arguments))  # noqa: RUF006 - that is the point
+        await world.clock.sleep(5)
+        gc.collect()
+        heard.clear()
+        await connector.place_order("BTCUSDT", "BUY", "0.1")
+        await world.clock.sleep(5)
+
+    play(venue, scenario)
+    assert heard["watch_fills"] == 1
+    assert min(heard[name] for name in ("watch_trades", "watch_book", "watch_candles")) > 2

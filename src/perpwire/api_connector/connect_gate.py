@@ -13,8 +13,9 @@ from perpwire.transport.base import SocketTransport
 FIRST_BURST = 10
 """So many first connections go out side by side; after that, and once any was lost, one a second."""
 
-SHARE = 0.9
-"""Of what the venue takes in its window; the rest is for what else runs behind our address."""
+SHARE, OF_ALL = 0.8, 0.9
+"""Of what the venue takes in its window: for most sockets, and with those of accounts; the rest is for what else runs
+behind our address."""
 
 
 class Openings:
@@ -26,13 +27,15 @@ class Openings:
 
     def __init__(self, window: tuple[int, float]) -> None:
         most, self._window_s = window
-        self._times: deque[float] = deque(maxlen=max(1, int(most * SHARE)))
+        self._most, self._most_of_all = max(1, int(most * SHARE)), max(1, int(most * OF_ALL))
+        self._times: deque[float] = deque(maxlen=self._most_of_all)
 
-    def wait_s(self, now_s: float) -> float:
+    def wait_s(self, now_s: float, *, is_first: bool) -> float:
         """How long until there is room for one more."""
-        if len(self._times) < (self._times.maxlen or 1):
+        most = self._most_of_all if is_first else self._most
+        if len(self._times) < most:
             return 0.0
-        return max(0.0, self._times[0] + self._window_s - now_s)
+        return max(0.0, self._times[-most] + self._window_s - now_s)
 
     def note(self, now_s: float) -> None:
         self._times.append(now_s)
@@ -81,10 +84,10 @@ class ConnectGate:
 
         Args:
             again: One was lost before.
-            is_first: It goes before all that wait here; only the venue's window holds it.
+            is_first: It goes before all that wait here; only the venue's window holds it, which has room kept for such.
         """
         if is_first:
-            await self._window()
+            await self._window(is_first=True)
             self._note()
             return
         if again:
@@ -116,8 +119,8 @@ class ConnectGate:
             self._news = asyncio.get_running_loop().create_future()
         await asyncio.wait({self._news}, timeout=seconds)
 
-    async def _window(self) -> None:
-        while wait_s := self._openings.wait_s(self._now_s()):  # others may be quicker
+    async def _window(self, *, is_first: bool = False) -> None:
+        while wait_s := self._openings.wait_s(self._now_s(), is_first=is_first):  # others may be quicker
             await self._clock.sleep(wait_s)
 
     async def _until(self, then_s: float) -> None:

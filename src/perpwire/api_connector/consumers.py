@@ -57,10 +57,12 @@ class Consumers:
         if overflow == "drop_oldest" if gaps is None else gaps:
             offs.append(self._frames.on(Gap, _gaps_of(_put_into(queue, None), kind, gaps_of, named, interval)))
 
-        known = weakref.ref(queue)
+        known, wake = weakref.ref(queue), queue.wake
 
         def done() -> None:
             keep()
+            # Held here, with the task that waits for it, and so the queue: asyncio itself holds tasks weakly.
+            wake.set()
             ended = known()
             if ended is not None:
                 self.queues.discard(ended)

@@ -56,6 +56,7 @@ class EventQueue(Generic[E]):
         received: Events that came in: delivered, waiting, dropped and replaced ones together.
         dropped: Events that this consumer did not get, by "drop_oldest".
         replaced: Events that a newer one of the same symbol took the place of, by "latest".
+        wake: Set when there is something to be had. Who holds it holds the task that waits for it.
 
     Raises:
         BadInput: There is no such overflow policy, or nothing may wait.
@@ -78,7 +79,7 @@ class EventQueue(Generic[E]):
         self._newest: dict[Hashable, E] = {}
         self._hole: Hole | None = None
         """What was dropped and not told of yet; it is older than all that waits."""
-        self._wake = asyncio.Event()
+        self.wake = asyncio.Event()
         self._ended: PerpwireError | None = None
         self._closed = False
         self._off: Callable[[], None] | None = None
@@ -120,13 +121,13 @@ class EventQueue(Generic[E]):
                     return
                 self._drop(self._buffer.popleft())
             self._buffer.append(event)
-        self._wake.set()
+        self.wake.set()
 
     def _end(self, event: E) -> None:
         waiting, kind = len(self._buffer), kind_of(type(event)).__name__
         self._ended = ConsumerTooSlow(f"{waiting} {kind} events wait; the consumer is too slow")
         self._detach()
-        self._wake.set()
+        self.wake.set()
         if self._on_behind is not None:
             self._on_behind(kind, waiting)
 
@@ -143,7 +144,7 @@ class EventQueue(Generic[E]):
         """End the iteration after what is buffered."""
         self._closed = True
         self._detach()
-        self._wake.set()
+        self.wake.set()
 
     def _detach(self) -> None:
         if self._off is not None:
@@ -167,8 +168,8 @@ class EventQueue(Generic[E]):
                 raise self._ended
             if self._closed:
                 raise StopAsyncIteration
-            self._wake.clear()
-            await self._wake.wait()
+            self.wake.clear()
+            await self.wake.wait()
 
     async def __aenter__(self) -> EventQueue[E]:
         return self

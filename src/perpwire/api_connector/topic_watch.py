@@ -45,6 +45,9 @@ LEARNED_SAMPLES = 60
 """So many looks at it before its rhythm is believed. Before that it may be silent for longer, the longer the less was
 seen of it: see Rhythm.longest_s."""
 
+DOUBTED_LEAST_S = 12.0
+"""After nearly a minute; four times as much after half of it: makers come and go for half a minute, too."""
+
 MOST_DOUBT = 10.0
 """A rhythm of which so little was seen says nothing."""
 
@@ -98,7 +101,7 @@ class Rhythm:
         doubt = factor * self.mean_s / self.samples if self.samples else MOST_DOUBT
         if doubt >= MOST_DOUBT:
             return None
-        least_s = LEARNED_LEAST_S * (LEARNED_SAMPLES / self.samples) ** 1.5
+        least_s = DOUBTED_LEAST_S * (LEARNED_SAMPLES / self.samples) ** 2
         return _patient(max(least_s, self.samples * math.expm1(doubt)), self.helpless)
 
 

@@ -1,6 +1,8 @@
-"""What a command prints is written to its end. With PYTHONUNBUFFERED, which many images of containers set, Python writes
-straight to the operating system, and drops what a write that was cut short did not take: a table could lack its last
-rows, and the exit code be 0."""
+"""What a command prints is written to its end.
+
+With PYTHONUNBUFFERED, which many images of containers set, Python writes straight to the operating system, and drops
+what a write that was cut short did not take: a table could lack its last rows, and the exit code be 0.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ import sys
 
 
 def write_whole() -> None:
-    """From now on the standard streams go by a buffer, which tries until all is written, and is flushed at each line."""
+    """The standard streams go by a buffer from now on, which tries until all is written, flushed at each line."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(getattr(stream, "buffer", None), io.RawIOBase):

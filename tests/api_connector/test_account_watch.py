@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from decimal import Decimal
 from itertools import pairwise
@@ -11,9 +12,10 @@ from tests.criteria import tapped
 from tests.criteria.tapped import VENUES, Scene
 from tests.criteria.test_fills import TRADES
 
+from perpwire.api_connector.lifecycle import State
 from perpwire.errors import APIError
 from perpwire.model.account import Balance
-from perpwire.model.incident import AccountReadAgain, AccountUnread
+from perpwire.model.incident import AccountReadAgain, AccountUnread, ConnectionLost, StreamStale
 from perpwire.model.market import Gap
 from perpwire.model.order import FastFill, Fill
 from perpwire.simulator.faults import Answer, CorruptMessage, Cut, Delay, DropMessage, FillOrder, Refuse
@@ -185,6 +187,74 @@ def test_an_account_that_cannot_be_read_at_first_is_an_error_and_can_be_opened_l
         assert len(fills) == 1
 
     tapped.play(scenario, venue, rate=1.0)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_stream_that_was_lost_while_its_first_opening_failed_is_as_new_when_it_is_opened_again(venue: str) -> None:
+    """What of it can't be read is read back at once, and nothing calls it mute."""
+
+    async def scenario(scene: Scene) -> None:
+        connector, host = scene.connector, scene.host
+        host.faults.add(Answer(path=POSITIONS[venue], status=503, body="", count=None, for_s=40))
+        opening = asyncio.ensure_future(connector.open_account_stream())
+        await scene.sleep(10)
+        host.faults.add(Refuse(seconds=40))
+        host.faults.add(Cut())
+        with pytest.raises(APIError):
+            await opening
+        await scene.sleep(30)
+        await connector.open_account_stream()
+        await scene.sleep(30)
+        told: list[float] = []
+        connector.on(Fill, lambda fill: told.append(scene.now_s))
+        host.faults.add(CorruptMessage(of="private", how="garble", count=None, for_s=3))
+        await scene.sleep(0.1)
+        began_s = scene.now_s
+        async with scene.world.connector(venue) as other:
+            await other.place_order("BTCUSDT", "BUY", "0.01")
+        await scene.sleep(20)
+        assert len(told) == 1
+        assert told[0] - began_s < 1
+        assert not scene.of(StreamStale)
+
+    tapped.play(scenario, venue, rate=0.3)
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+def test_a_socket_that_a_streams_name_kept_while_the_opening_failed_carries_the_account_when_it_is_opened_again(
+    *, is_away: bool
+) -> None:
+    """Also where it is just being replaced: what it missed is read when it is there."""
+
+    async def scenario(scene: Scene) -> None:
+        connector, host = scene.connector, scene.host
+        host.faults.add(Answer(path=POSITIONS["bybit"], status=503, body="", count=None, for_s=40))
+        opening = asyncio.ensure_future(connector.open_account_stream())
+        await scene.sleep(5)
+        await connector.streams.connect("bybit", ["dcp.future"])
+        with pytest.raises(APIError):
+            await opening
+        await scene.sleep(30)
+        if is_away:
+            host.faults.add(Refuse(seconds=6))
+            host.faults.add(Cut())
+            await scene.sleep(6.5)
+            assert connector.states["bybit/private"] is not State.LIVE
+        await connector.open_account_stream()
+        assert connector.is_account_stream_live is not is_away
+        fills: list[Fill] = []
+        connector.on(Fill, fills.append)
+        await connector.place_order("BTCUSDT", "BUY", "0.01")
+        await scene.sleep(60)
+        assert connector.is_account_stream_live
+        assert [fill.recovered for fill in fills] == [is_away]
+        before = len(scene.of(ConnectionLost))
+        host.faults.add(Cut())
+        await scene.sleep(30)
+        assert connector.is_account_stream_live
+        assert len(scene.of(ConnectionLost)) == before + 1, "there is one socket"
+
+    tapped.play(scenario, "bybit", rate=0.3)
 
 
 def test_only_contracts_that_may_have_been_traded_are_asked_for_their_fills() -> None:

@@ -286,6 +286,22 @@ def test_what_is_no_journal_is_refused_and_left_as_it_is(path: Path, tmp_path: P
     opened(foreign).close()
 
 
+def test_a_journal_of_the_first_format_is_taken_up_with_all_that_is_in_it(path: Path) -> None:
+    journal = opened(path)
+    journal.before_send((request("a"),), 1, 2)
+    journal.fills_read_until(5_000)
+    journal.close()
+    with sqlite3.connect(path) as database:
+        database.execute("ALTER TABLE account DROP COLUMN fills_begun_ms")
+        database.execute("PRAGMA user_version=1")
+    database.close()
+    for _ in range(2):
+        journal = opened(path)
+        assert [entry.client_order_id for entry in journal.unsettled()] == ["a"]
+        assert (journal.fills_begun_ms, journal.fills_read_ms) == (None, 5_000)
+        journal.close()
+
+
 def test_the_point_to_which_fills_were_read_follows_the_venues_clock_back(path: Path) -> None:
     journal = opened(path)
     assert journal.fills_read_ms is None

@@ -10,9 +10,9 @@ import pytest
 
 from perpwire.api_connector.order_journal import JournalEntry, JournalFile, OrderJournal
 from perpwire.clock import ManualClock
-from perpwire.errors import BadInput, NotSent
+from perpwire.errors import APIError, BadInput, NotSent
 from perpwire.model.incident import Incident, OrderResolved
-from perpwire.model.order import OrderRequest, OrderType, Side, TimeInForce
+from perpwire.model.order import Fill, OrderRequest, OrderType, Side, TimeInForce
 from perpwire.simulator.faults import Answer
 from perpwire.testing import World, offline
 
@@ -182,5 +182,36 @@ def test_without_a_key_a_journal_is_refused_and_a_second_connector_cannot_have_i
             assert caught.value.code == "JOURNAL_IN_USE"
         async with world.connector(venue, journal=path):
             pass
+
+    play(clock, scene, venue)
+
+
+@both
+def test_after_a_first_life_that_never_read_its_own_fills_are_told_and_not_those_before_it(
+    venue: str, path: Path
+) -> None:
+    clock = ManualClock()
+    positions = {"binance": "/fapi/v3/positionRisk", "bybit": "/v5/position/list"}[venue]
+
+    async def scene(world: World) -> None:
+        async with world.connector(venue) as other:
+            await other.place_order("BTCUSDT", "BUY", "0.01", client_order_id="before-all")
+        await clock.sleep(20)
+        faults = world.simulation.hosts[venue].faults
+        faults.add(Answer(path=positions, canned="bad_key", count=None))
+        async with world.connector(venue, journal=path) as first:
+            with pytest.raises(APIError):
+                await first.open_account_stream()
+            faults.clear()
+            await first.place_order("BTCUSDT", "BUY", "0.02", client_order_id="ours")
+        await clock.sleep(10)
+        told: list[Fill] = []
+        for _ in range(2):
+            async with world.connector(venue, journal=path) as later:
+                later.on(Fill, told.append)
+                await later.open_account_stream()
+                await clock.sleep(20)
+        assert {fill.recovered for fill in told} == {True}
+        assert sum(fill.quantity for fill in told) == Decimal("0.02")
 
     play(clock, scene, venue)

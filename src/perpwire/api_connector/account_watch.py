@@ -85,7 +85,7 @@ class Known(Enum):
 
 
 class AccountWatch:
-    """One for an account's stream; see module docstring.
+    """One for an opening of an account's stream; see module docstring.
 
     Args:
         on_mute, replace: Of the stream, where it is proven mute; see MuteStream.
@@ -121,7 +121,7 @@ class AccountWatch:
         self._unclear: list[Order] = []
         """What the stream told of orders while it is not known whether a trigger made them."""
         self._heard_ns = clock.monotonic_ns()
-        self._last_ns = 0
+        self._last_ns = clock.time_ns()
         """Arrival of the stream's last event, Unix nanoseconds."""
         self._lost_since_ns: int | None = None
         """The same, while the stream is away."""
@@ -169,7 +169,6 @@ class AccountWatch:
         Raises:
             APIError: It can't be read: at once where the key is refused, else after OPEN_WITHIN_S.
         """
-        self._last_ns = self._clock.time_ns()
         self._offs = [
             self._frames.on(Fill, self._on_fill),
             self._frames.on(Position, self._settings.on_position),

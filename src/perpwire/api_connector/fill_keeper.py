@@ -75,7 +75,10 @@ class FillKeeper:
         """Every fill before then (monotonic) has been delivered, or was before our time. The venue's clock, which may
         be put back, can't say it."""
         self._left_ms: int | None = None
-        """Until they are read for the first time: where an earlier life ended, by the venue's clock."""
+        """Until they are read for the first time: up to where an earlier life read them, or where it began if none has,
+        by the venue's clock."""
+        self._has_old = True
+        """There are fills of before our time: no earlier life has read them."""
         self._was_read = False
         self._held: list[Fill] = []
         self._is_holding = False
@@ -97,14 +100,18 @@ class FillKeeper:
         self._log = fill_log = FillLog()
         self._whole_ns = self._clock.monotonic_ns()
         journal = self._journal
-        if journal is not None and (left_ms := journal.fills_read_ms) is not None:
+        left_ms = None
+        if journal is not None:
+            self._has_old = journal.fills_read_ms is None
+            left_ms = journal.fills_begun_ms if self._has_old else journal.fills_read_ms
+        if journal is not None and left_ms is not None:
             self._left_ms = left_ms
             self._whole_ns -= LAG_NS
             for key, time_ms in journal.delivered_fills(left_ms - STEP_MS):
                 fill_log.add(key, time_ms)
                 self._symbols[key[0]] = self._clock.monotonic_ns()
         elif journal is not None:
-            journal.fills_read_until(self._sync.venue_ms())
+            journal.fills_begin(self._sync.venue_ms())
         self._offs = [
             self._frames.gate(Fill, self._on_stream_fill),
             self._frames.on(Order, self._note_symbol),
@@ -238,11 +245,11 @@ class FillKeeper:
         return max(self._whole_ms() - STEP_MS, self._log.known_ms)
 
     def _note_old(self, rows: list[Fill]) -> None:
-        """The first reading: where no earlier life left off, what is older than we are counts as delivered."""
+        """The first reading: where no earlier life made one, what is older than the first life counts as delivered."""
         assert self._log is not None
         self._log.known_ms = max(self._log.known_ms, self._since_ms())
         self._was_read = True
-        if self._left_ms is not None:
+        if not self._has_old:
             return
         begun_ms = self._whole_ms()
         for row in rows:

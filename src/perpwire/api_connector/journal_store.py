@@ -15,8 +15,9 @@ from typing import Any
 
 from perpwire.errors import BadInput
 
-FORMAT = 1
-"""Of the tables. A file of another format is refused rather than guessed at."""
+FORMAT = 2
+"""Of the tables. One of 1, which did not know when the first life began, is brought up to it; a file of another format
+is refused rather than guessed at."""
 
 KEEP = 100_000
 """Of each key so many of the newest entries stay; what is not settled, or may be read again, stays in any case."""
@@ -27,13 +28,15 @@ KEEP_FILLS = 20_000
 TIDY_EVERY = 1_000
 
 _TABLES = (
-    "CREATE TABLE account (id INTEGER PRIMARY KEY, venue TEXT, fingerprint TEXT, fills_read_ms INTEGER)",
+    "CREATE TABLE account (id INTEGER PRIMARY KEY, venue TEXT, fingerprint TEXT, fills_read_ms INTEGER,"
+    " fills_begun_ms INTEGER)",
     "CREATE TABLE orders (account INTEGER, number INTEGER, client_order_id TEXT, sent_ms INTEGER,"
     " certain_after_ms INTEGER, request TEXT, outcome TEXT, order_id TEXT, detail TEXT,"
     " PRIMARY KEY (account, number)) WITHOUT ROWID",
     "CREATE TABLE fill (account INTEGER, number INTEGER, symbol TEXT, trade_id TEXT, side TEXT, time_ms INTEGER,"
     " PRIMARY KEY (account, number)) WITHOUT ROWID",
 )
+_IS_JOURNAL = "SELECT 1 FROM sqlite_master WHERE name = 'fill'"
 _ORDER = (
     "INSERT INTO orders"
     " (account, number, client_order_id, sent_ms, certain_after_ms, request, outcome, order_id, detail)"
@@ -45,7 +48,7 @@ _ORDER = (
 )
 _FILL = "INSERT OR IGNORE INTO fill (account, number, symbol, trade_id, side, time_ms) VALUES (?, ?, ?, ?, ?, ?)"
 _SETTLE = "UPDATE orders SET outcome = ?, order_id = ?, detail = ? WHERE account = ? AND number = ?"
-_FILLS_READ = "UPDATE account SET fills_read_ms = ? WHERE id = ?"
+_FILLS_POINT = "UPDATE account SET fills_begun_ms = ?, fills_read_ms = ? WHERE id = ?"
 _NEWEST = (
     "SELECT max(number) FROM (SELECT max(number) AS number FROM orders WHERE account = ?1"
     " UNION ALL SELECT max(number) FROM fill WHERE account = ?1)"
@@ -72,7 +75,9 @@ class JournalStore:
 
     Attributes:
         account: The number of venue and key, first in every row.
-        fills_read_ms: Every fill before this venue's time had been delivered when it was opened; None: no such time.
+        fills_begun_ms: When somebody first listened to fills, by the venue's clock, as of the time it was opened; None:
+            nobody has.
+        fills_read_ms: Every fill before this venue's time had been delivered then; None: nobody has read them yet.
 
     Raises:
         BadInput: It is no journal (code JOURNAL), or another process or connector uses it for this key (code
@@ -88,7 +93,7 @@ class JournalStore:
         try:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
             try:
-                self.account, self.fills_read_ms = self._prepare()
+                self.account, self.fills_begun_ms, self.fills_read_ms = self._prepare()
                 self._tidied = self.newest()
             except BaseException:
                 self._db.close()
@@ -112,7 +117,7 @@ class JournalStore:
         orders: Iterable[Row],
         fills: Iterable[Row],
         outcomes: Iterable[tuple[int, Outcome]],
-        fills_read_ms: int | None,
+        fills_point: tuple[int | None, int | None] | None,
     ) -> None:
         """All of it or nothing.
 
@@ -120,7 +125,7 @@ class JournalStore:
             orders: Account, number, client order id, sent_ms, certain_after_ms, request, and the outcome's three.
             fills: Account, number, symbol, trade id, side, time_ms.
             outcomes: Of orders that stand there already, by number.
-            fills_read_ms: None: as it is.
+            fills_point: What fills_begun_ms and fills_read_ms are to be; None: as they are.
 
         Raises:
             sqlite3.Error: It can't be done now.
@@ -131,8 +136,8 @@ class JournalStore:
             db.executemany(_ORDER, orders)
             db.executemany(_FILL, fills)
             db.executemany(_SETTLE, [(*words, account, number) for number, words in outcomes])
-            if fills_read_ms is not None:
-                db.execute(_FILLS_READ, (fills_read_ms, account))
+            if fills_point is not None:
+                db.execute(_FILLS_POINT, (*fills_point, account))
             db.execute("COMMIT")
         except sqlite3.Error:
             self._roll_back()
@@ -210,7 +215,7 @@ class JournalStore:
             ) from None
         return lock
 
-    def _prepare(self) -> tuple[int, int | None]:
+    def _prepare(self) -> tuple[int, int | None, int | None]:
         db = self._db
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")
@@ -221,10 +226,13 @@ class JournalStore:
                 for table in _TABLES:
                     db.execute(table)
                 db.execute(f"PRAGMA user_version={FORMAT}")
-            elif version != FORMAT or not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'fill'").fetchone():
+            elif version not in (1, FORMAT) or not db.execute(_IS_JOURNAL).fetchone():
                 raise unusable(self._path, self._venue, "it is no journal, or one of another version of perpwire")
+            elif version == 1:
+                db.execute("ALTER TABLE account ADD COLUMN fills_begun_ms INTEGER")
+                db.execute(f"PRAGMA user_version={FORMAT}")
             who = (self._venue, self.fingerprint)
-            find = "SELECT id, fills_read_ms FROM account WHERE venue = ? AND fingerprint = ?"
+            find = "SELECT id, fills_begun_ms, fills_read_ms FROM account WHERE venue = ? AND fingerprint = ?"
             row = db.execute(find, who).fetchone()
             if row is None:
                 db.execute("INSERT INTO account (venue, fingerprint) VALUES (?, ?)", who)
@@ -233,4 +241,4 @@ class JournalStore:
         except BaseException:
             self._roll_back()
             raise
-        return row[0], row[1]
+        return row[0], row[1], row[2]

@@ -140,6 +140,7 @@ class OrderJournal:
 
     def _take_up(self, lines: Sequence[bytes]) -> None:
         """Begin where an earlier life ended."""
+        self._fills_begun_ms = self._store.fills_begun_ms
         self._fills_read_ms = self._store.fills_read_ms
         for line in map(_decode_line, lines):
             match line:
@@ -258,8 +259,19 @@ class OrderJournal:
             self._fold_soon()
 
     @property
+    def fills_begun_ms(self) -> int | None:
+        """When somebody first listened to fills, by the venue's clock: what is older is nobody's. None: nobody has."""
+        return self._fills_begun_ms
+
+    def fills_begin(self, venue_ms: int) -> None:
+        """Note that somebody listens for the first time; on disk a moment later."""
+        self._fills_begun_ms = venue_ms
+        self._is_point_new = True
+        self._fold_soon()
+
+    @property
     def fills_read_ms(self) -> int | None:
-        """Every fill before this venue's time has been delivered; None: nobody listened yet."""
+        """Every fill before this venue's time has been delivered; None: nobody has read them yet."""
         return self._fills_read_ms
 
     def fills_read_until(self, venue_ms: int) -> None:
@@ -304,7 +316,8 @@ class OrderJournal:
             for line in self._orders
         ]  # fmt: skip
         fills = [(account, line.number, line.symbol, line.trade_id, line.side, line.time_ms) for line in self._fills]
-        self._store.put(orders, fills, outcomes.items(), self._fills_read_ms if self._is_point_new else None)
+        point = (self._fills_begun_ms, self._fills_read_ms) if self._is_point_new else None
+        self._store.put(orders, fills, outcomes.items(), point)
         self._log.clear()
         self._orders.clear()
         self._fills.clear()

@@ -67,9 +67,7 @@ class PrivateStream:
         self._fills = fills
         fills.on_left_out = streams.unknown.see_words
         self._on_incident = on_incident
-        self._watch = AccountWatch(
-            venue, requests, streams.frames, state, sync, clock, fills, self._on_mute, self._replace, on_incident
-        )
+        self._watch = self._new_watch()
         token = venue.stream_token()
         self._token = None if token is None else TokenKeeper(token, requests, clock, self._replace, self._keep_up)
         self._opening: asyncio.Task[None] | None = None
@@ -78,6 +76,12 @@ class PrivateStream:
         self._opened = False
         self._was_live = False
         self._fills_at_start = 0
+
+    def _new_watch(self) -> AccountWatch:
+        return AccountWatch(
+            self._venue, self._requests, self._streams.frames, self._state, self._sync, self._clock, self._fills,
+            self._on_mute, self._replace, self._on_incident,
+        )  # fmt: skip
 
     async def _keep_up(self, work: Callable[[], Awaitable[None]]) -> None:
         await kept_up(work, "the keeping of the stream's key", self._venue.name, self._clock, self._on_incident)
@@ -112,6 +116,8 @@ class PrivateStream:
                 code="NO_CREDENTIALS",
             )  # fmt: skip
         self._opened = True
+        self._was_live = False
+        self._watch = self._new_watch()  # nothing of an opening that failed lives on
         self._fills.begin()
         self._state.follow()
         offs = [self._streams.frames.gate(Order, self._watch.hear)]
@@ -132,8 +138,14 @@ class PrivateStream:
             self._opened = self._state.follows = False
             for off in offs:
                 off()
+            await self._watch.close()
             raise
         self._offs = offs
+        if not self._was_live:
+            # It has stayed, by a stream's name, since an opening that failed, and has told then that it is live.
+            self._was_live = True
+            if self._connection.state is not State.LIVE:
+                self._watch.lost()
         if self._token is not None:
             self._token.keep()
         try:
@@ -144,7 +156,7 @@ class PrivateStream:
 
     async def _give_up(self, connection: StreamConnection) -> None:
         """Nothing goes on: the next call of `open` begins anew."""
-        self._opened = self._was_live = self._state.follows = False
+        self._opened = self._state.follows = False
         self._connection = None
         await self._end()
         await self._streams.close_opened(connection, [Use(ACCOUNT, topic) for topic in self._venue.private_topics()])

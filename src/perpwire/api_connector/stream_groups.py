@@ -321,18 +321,23 @@ class StreamGroups:
         credentials: Credentials | None,
         venue_ms: Callable[[], int],
     ) -> StreamConnection:
-        """Open a route that needs a key or a login. It stays, whatever it carries.
+        """Open a route that needs a key or a login. It stays, whatever it carries. One that others have kept since it
+        was closed is opened anew as it is, live or not.
 
         Raises:
-            As subscribe; nothing goes on then. APIError: The login was refused.
+            As subscribe; nothing goes on then but what others keep. APIError: The login was refused.
         """
         self._check_open(venue)
-        connection = self._new(venue, hosts, route, address, credentials, venue_ms)
+        kept = self.connection(f"{venue.name}/{route}")
+        connection = kept or self._new(venue, hosts, route, address, credentials, venue_ms)
         self._opened[connection] = None
         try:
             await self._carry(venue, uses, lambda topic: connection, {connection: []})
         except BaseException:
-            await self._close(connection)
+            if kept is None:
+                await self._close(connection)
+            else:
+                self._opened.pop(kept, None)
             raise
         return connection
 

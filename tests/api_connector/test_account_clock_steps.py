@@ -31,7 +31,7 @@ async def rest(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("venue", VENUES)
-@pytest.mark.parametrize("skews", [(-25.0,), (-60.0,), (60.0,), (60.0, 0.0), (-60.0, 0.0)], ids=str)
+@pytest.mark.parametrize("skews", [(-25.0,), (-60.0,), (-300.0,), (60.0,), (60.0, 0.0), (-60.0, 0.0)], ids=str)
 def test_a_fill_in_a_gap_after_a_step_is_told_once(skews: tuple[float, ...], venue: str) -> None:
     """Soon after all of it was read; the first of its contract."""
 

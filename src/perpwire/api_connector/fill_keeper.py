@@ -31,8 +31,11 @@ LAG_NS = 10_000_000_000
 """A fill's row may be so late: each reading begins so much before the last one."""
 
 STEP_MS = 60_000
-"""So much earlier each reading begins, as the venue's clock may have been put back unknown to us. What the first one
-finds of before our time is not taken for new later."""
+"""So much earlier each reading begins, as the venue's clock may have been put back unknown to us."""
+
+FIRST_MS = 600_000
+"""And the first one of all: what it finds of before our time is not taken for new later, when the clock was put back to
+before we began."""
 
 HOLD_S = 5.0
 """Longest that the stream's own fills wait for older ones to be read."""
@@ -242,7 +245,8 @@ class FillKeeper:
     def _since_ms(self) -> int:
         """From when on they are read, by the venue's clock."""
         assert self._log is not None
-        return max(self._whole_ms() - STEP_MS, self._log.known_ms)
+        early_ms = FIRST_MS if self._has_old and not self._was_read else STEP_MS
+        return max(self._whole_ms() - early_ms, self._log.known_ms)
 
     def _note_old(self, rows: list[Fill]) -> None:
         """The first reading: where no earlier life made one, what is older than the first life counts as delivered."""

@@ -213,3 +213,30 @@ def test_what_can_not_be_known_in_time_is_told_to_its_end_as_it_began() -> None:
         scene.is_one_order(first.order_id)
 
     played("binance", scenario)
+
+
+def test_a_stop_that_we_know_and_what_it_made_both_end_where_nobody_can_say_in_time_that_they_are_one() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.connector.open_account_stream()
+        placed = await scene.stop_limit(scene.connector)
+        await scene.sleep(2)
+        scene.away(3)
+        scene.trigger()
+        await scene.sleep(2)
+        scene.unreadable(20)
+        await scene.back()
+        scene.fill(SIZE / 2)
+        await scene.sleep(4.5)
+        assert [one.status for one in scene.told if isinstance(one, Order)] == [OrderStatus.UNTRIGGERED]
+        await scene.sleep(25)
+        scene.fill()
+        await scene.sleep(45)
+        orders = {one.order_id: one.status for one in scene.told if isinstance(one, Order)}
+        assert len(orders) == 2
+        assert placed.order_id in orders
+        assert set(orders.values()) == {OrderStatus.FILLED}
+        fills = [one for one in scene.told if isinstance(one, Fill)]
+        assert (sum(one.quantity for one in fills), {one.order_id for one in fills} <= orders.keys()) == (SIZE, True)
+        assert scene.connector.account_state.open_orders == ()
+
+    played("binance", scenario)

@@ -194,12 +194,17 @@ class AccountReading:
         return [_recovered(event) for event in found]
 
     async def _take(self, orders: list[Order]) -> None:
-        """Orders that were read, and whose they are: of those that are listed as open the list says it."""
+        """Orders that were read, and whose they are: of those that are listed as open the list says it, unless one that
+        we know may have made them."""
         tracker = self._state.orders
         for order in orders:
             tracker.on_event(order)
         listed = {subject(order) for order in orders if not order.status.is_final}
-        unclear = [order for order in tracker.unclear() if subject(order) not in listed]
+        unclear = [
+            order
+            for order in tracker.unclear()
+            if subject(order) not in listed or tracker.possible_parent(order) is not None
+        ]
         await read_parents(self._requests, self._venue, tracker, unclear)
         self.on_clear()
 

@@ -21,6 +21,7 @@ from perpwire.api_connector.account_unread import AccountUnreadness
 from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.fill_keeper import FillKeeper
 from perpwire.api_connector.frame_path import FramePath
+from perpwire.api_connector.held_orders import HeldOrders
 from perpwire.api_connector.kept_up import kept_up
 from perpwire.api_connector.mute_stream import MuteStream
 from perpwire.api_connector.recovery import subject
@@ -117,9 +118,10 @@ class AccountWatch:
         self._reading = AccountReading(venue, requests, state, sync, clock, self._settings)
         self._check = PositionCheck(lambda at_s: sync.span_ms(round(at_s * 1e9)))
         self._adds_up = True
-        self._reading.on_clear = self._tell_unclear
-        self._unclear: list[Order] = []
-        """What the stream told of orders while it is not known whether a trigger made them."""
+        self._held = HeldOrders(venue, requests, state.orders, clock, self._tell_held, self._none_is_held)
+        self._holds_fills = False
+        """The fills of orders that are kept back wait for them, and for nothing else."""
+        self._reading.on_clear = self._tell_read
         self._heard_ns = clock.monotonic_ns()
         self._last_ns = clock.time_ns()
         """Arrival of the stream's last event, Unix nanoseconds."""
@@ -138,7 +140,7 @@ class AccountWatch:
         self._read_back_s = float("-inf")
         self._in_a_row = 0
         """So often it was to be read back again soon after it had been."""
-        self._unread = AccountUnreadness(venue.name, clock, self._tell_unclear, on_incident)
+        self._unread = AccountUnreadness(venue.name, clock, self._tell_read, on_incident)
         self._looks_failed = 0
         self._task: asyncio.Task[None] | None = None
         self._offs: list[Callable[[], None]] = []
@@ -190,7 +192,7 @@ class AccountWatch:
 
     def lost(self) -> None:
         """The stream is away: read what becomes of the account meanwhile."""
-        self._tell_unclear()
+        self._tell_read()
         self._lost_since_ns, self._known = self._last_ns, Known.UNREAD
         self._mute.is_lost()
         if not self._unread.was_told:
@@ -237,15 +239,14 @@ class AccountWatch:
     def hear(self, order: Order) -> bool:
         """Before the handlers of orders: whether they are told of this one; see OrderTracker.hear."""
         orders = self._state.orders
-        if self._may_wait and not orders.is_clear(order):
-            orders.on_event(order)
-            self._unclear.append(order)
-            self._fills.hold()
+        if self._must_wait(order):
+            self._holds_fills = self._fills.hold() or self._holds_fills
+            self._held.add(order)
             self.note(order)
             return False
-        if self._unclear and order.is_conditional:
+        if self._held and order.is_conditional:
             orders.on_event(order)
-            self._tell_unclear(if_clear=True)  # it may have said whose they are
+            self._held.release(self._must_wait)  # it may have said whose they are
         told = orders.hear(order)
         if told is order:
             return True
@@ -259,14 +260,28 @@ class AccountWatch:
         """Conditional orders may have been placed and triggered that we have not heard of: the reading says so soon."""
         return self._lost_since_ns is None and self._known is not Known.READ and not self._unread.was_told
 
-    def _tell_unclear(self, *, if_clear: bool = False) -> None:
-        """It is known whose they are, or can't be known in time: then they are told under the ids they have."""
-        orders, self._unclear = self._unclear, []
-        for order in orders:
-            if if_clear and not self._state.orders.is_clear(order):
-                self._unclear.append(order)
-            elif (told := self._state.orders.hear(order)) is not None:
-                self._frames.pass_on(told)
+    def _must_wait(self, order: Order) -> bool:
+        """It is not known under which id it is to be told."""
+        return self._held.may_be_made(order) or (self._may_wait and not self._state.orders.is_clear(order))
+
+    def _tell_read(self) -> None:
+        """It is known whose they are, or can't be known in time: then they are told under the ids they have. Those that
+        a conditional order which we know may have made are asked for one by one."""
+        self._held.release(self._held.may_be_made)
+
+    def _tell_unclear(self) -> None:
+        """Nobody waits for them any longer."""
+        self._held.release(lambda _: False)
+
+    def _tell_held(self, order: Order) -> None:
+        told = self._state.orders.hear(order)
+        if told is not None:
+            self._frames.pass_on(told)
+
+    def _none_is_held(self) -> None:
+        if self._holds_fills and self._known is Known.READ:
+            self._fills.release()
+        self._holds_fills = False
 
     def note(self, event: Event) -> None:
         """What anybody says of the account; what we have read ourselves bears no time of arrival."""
@@ -290,6 +305,7 @@ class AccountWatch:
 
     def _is_missing(self) -> None:
         """What the stream told before now is not all there was."""
+        self._holds_fills = False
         self._settings.read_next_time()
         self._sure_from_now()
         self._known = Known.READING

@@ -153,11 +153,14 @@ class FillKeeper:
             self._journal.fill_delivered(fill)
         return True
 
-    def hold(self) -> None:
-        """Something may be missing: what the stream says from now on waits for it, HOLD_S at most."""
-        if self._log is not None and not self._is_holding:
-            self._is_holding = True
-            self._hold_timer = self._clock.call_later(HOLD_S, self.release)
+    def hold(self) -> bool:
+        """Something may be missing: what the stream says from now on waits for it, HOLD_S at most. Gives whether
+        nothing was held until now."""
+        if self._log is None or self._is_holding:
+            return False
+        self._is_holding = True
+        self._hold_timer = self._clock.call_later(HOLD_S, self.release)
+        return True
 
     def release(self) -> None:
         """What may be missing has been read, or does not come in time."""

@@ -101,19 +101,25 @@ async def _if_listed(requests: RequestPath, call: Call[tuple[T, ...]]) -> tuple[
 
 
 async def read_parent(requests: RequestPath, venue: Venue, orders: OrderTracker, order: Order) -> Order | None:
-    """The conditional order whose trigger made this one, read by the client order id that both have; None where none
-    did, or that is known without asking.
+    """The conditional order whose trigger made this one; None where none did, or that is known without asking. The one
+    that we know is asked for by its id, as its client order id may be used over and over, and any other by the client
+    order id that both have.
 
     Raises:
         APIError: It could not be read.
     """
     if orders.is_clear(order) or not order.client_order_id:
         return None
-    try:
-        found = await requests.run(venue.get_order(order.symbol, None, order.client_order_id))
-    except (UnknownOrder, UnknownSymbol):
-        return None
-    return found if found.child_order_id == order.order_id else None
+    known = orders.possible_parent(order)
+    names: list[tuple[str | None, str | None]] = [(None, order.client_order_id)]
+    if known is not None:
+        names.insert(0, (known.order_id, None))
+    for order_id, client_order_id in names:
+        with suppress(UnknownOrder, UnknownSymbol):
+            found = await requests.run(venue.get_order(order.symbol, order_id, client_order_id))
+            if found.child_order_id == order.order_id:
+                return found
+    return None
 
 
 async def read_parents(requests: RequestPath, venue: Venue, orders: OrderTracker, made: Sequence[Order]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from perpwire.model.order import AT_MARKET, FastFill, Fill, Order, OrderStatus, with_child
+from perpwire.model.order import AT_MARKET, Order, OrderStatus, with_child
 
 STEP_MS = 5_000
 """By so much messages may overtake each other: more is a step of the venue's clock."""
@@ -91,27 +91,18 @@ def folded(parent: Order, child: Order) -> Order:
 
 
 def may_have_made(parent: Order, child: Order) -> bool:
-    """Whether an order with the client id of a conditional one is what that one's trigger made, before the venue has
-    said so: an ordinary order may have the same client id."""
+    """Whether an order with the client id of a conditional one may be what that one's trigger made, of which the venue
+    has not said so: it may as well be another one with the same client id."""
     return (
         parent.is_conditional
         and not child.is_conditional
         and parent.status in _MAY_HAVE_TRIGGERED
-        and parent.child_order_id in (None, child.order_id)
+        and parent.child_order_id is None
         and parent.side is child.side
         and parent.position_side is child.position_side
         and (parent.close_position or parent.quantity == child.quantity)
         and (parent.type in AT_MARKET) is (child.type in AT_MARKET)
-    )
-
-
-def may_have_filled(parent: Order, fill: Fill | FastFill) -> bool:
-    """The same of a fill with that client id, where nothing was said yet of the order it belongs to."""
-    return (
-        parent.is_conditional
-        and parent.status in _MAY_HAVE_TRIGGERED
-        and parent.child_order_id is None
-        and parent.side is fill.side
+        and (parent.price is None or child.price is None or parent.price == child.price)
     )
 
 

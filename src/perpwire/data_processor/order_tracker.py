@@ -13,8 +13,9 @@ Whoever hears orders as events is told the same way: never what is older than wh
 only answers and readings say of an order, the account's stream is to tell; where it did not, `untold` has it.
 
 A conditional order and what its trigger made are one order, also where the venue gives the latter an id of its own:
-known by the venue's word (child_order_id), and before that by the client order id that both have. Whoever was told of
-the latter before anything was known of the former hears it under that id to its end.
+known by the venue's word (child_order_id) alone. Where that was not heard yet, a client order id that both have makes
+it possible: whoever reads the account asks then, and keeps back what the stream says. Whoever was told of the latter
+before it was known whose it is, hears it under that id to its end.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ from perpwire.data_processor.order_states import (
     TOLD,
     differ,
     folded,
-    may_have_filled,
     may_have_made,
     merged,
     was_heard,
@@ -101,6 +101,8 @@ class OrderTracker:
         self._watchers: dict[str | Key, list[Watcher]] = {}
         self._unheard: dict[Key, None] = {}
         """What handlers may have to be told of."""
+        self._held: set[Key] = set()
+        """What they will be told of by `hear`, once it is known whose it is."""
 
     # --- what is said -------------------------------------------------------------------------------------------------
 
@@ -121,6 +123,7 @@ class OrderTracker:
         what is newer. What a trigger has made is told as the conditional order, where that is known."""
         self._take(order, True)
         key = (order.symbol, order.order_id)
+        self._held.discard(key)
         root = self._root(key)
         tracked = self._orders.get(root)
         if tracked is None:
@@ -138,6 +141,11 @@ class OrderTracker:
         if not differ(self._known(root), order, TOLD):
             self._unheard.pop(root, None)
         return order
+
+    def hold(self, order: Order) -> None:
+        """The account's stream told of it, and handlers hear that later."""
+        self._take(order, True)
+        self._held.add((order.symbol, order.order_id))
 
     def learn(self, order: Order) -> None:
         """It was read to know whose fill it is: handlers need not be told of it for that."""
@@ -163,8 +171,6 @@ class OrderTracker:
             now = tracked.order = merged(before, order, is_later=is_later)
             tracked.told_ns = self._now_ns()
             tracked.by_stream = tracked.by_stream or by_stream
-            if before.child_order_id not in (None, now.child_order_id):
-                self._parents.pop((order.symbol, before.child_order_id), None)  # another order of the same client id
         if now.child_order_id is not None:
             self._parents[order.symbol, now.child_order_id] = key
         self._name(tracked, key)
@@ -226,34 +232,28 @@ class OrderTracker:
         return self._as_child(root, order) if order.order_id != root[1] else order
 
     def _name(self, tracked: Tracked, key: Key) -> None:
-        """Note its client order id, and whether that tells what a trigger has made. It may be used again once an order
-        has ended: the newer order has it then. What a conditional order made does not take it."""
+        """Note its client order id. It may be used again once an order has ended: the newer order has it then. A
+        conditional order that waits has it whoever else bears it; what it made does not take it."""
         order = tracked.order
         if not order.client_order_id or key in self._parents:
             return
         name = (order.symbol, order.client_order_id)
         holder_key = self._by_client.get(name)
         holder = None if holder_key is None else self._orders.get(holder_key)
-        if holder is None or holder_key is None:
+        if holder is None or holder_key is None or holder_key in self._parents:
             self._by_client[name] = key
-        elif holder_key != key:
-            if self._triggers_make_orders:
-                self._link(holder, holder_key, tracked, key)
-                self._link(tracked, key, holder, holder_key)
-            is_waiting = holder.order.is_conditional and not self._told(holder_key, holder.order).status.is_final
-            if holder_key in self._parents or (
-                key not in self._parents and not is_waiting and _age_ms(order) >= _age_ms(holder.order)
-            ):
+        elif holder_key != key and not self._is_waiting(holder_key, holder):
+            is_newer = _age_ms(order) >= _age_ms(holder.order)
+            if is_newer or self._is_waiting(key, tracked):
                 self._by_client[name] = key
 
-    def _link(self, parent: Tracked, parent_key: Key, child: Tracked, child_key: Key) -> None:
-        if child.heard is None and may_have_made(parent.order, child.order):
-            parent.order = replace(parent.order, child_order_id=child_key[1])
-            self._parents[child_key] = parent_key
+    def _is_waiting(self, key: Key, tracked: Tracked) -> bool:
+        return tracked.order.is_conditional and not self._told(key, tracked.order).status.is_final
 
     def _forget(self, key: Key) -> None:
         del self._fading[key]
         self._unheard.pop(key, None)
+        self._held.discard(key)
         order = self._orders.pop(key).order
         name = (order.symbol, order.client_order_id)
         if self._by_client.get(name) == key:
@@ -274,6 +274,8 @@ class OrderTracker:
         found: list[Order] = []
         for key in tuple(self._unheard):
             root = self._root(key)
+            if key in self._held:
+                continue
             if root != key:
                 del self._unheard[key]
                 self._unheard[root] = None
@@ -291,16 +293,27 @@ class OrderTracker:
     # --- whose it is --------------------------------------------------------------------------------------------------
 
     def is_clear(self, order: Order) -> bool:
-        """Whether it is known under which id it is to be told: it is not what the trigger of a conditional order made
-        that we do not know, or handlers have heard of it."""
+        """Whether it is known under which id it is to be told: the venue has said which conditional order made it, or
+        none did, or handlers have heard of it."""
         key = (order.symbol, order.order_id)
         if not self._triggers_make_orders or order.is_conditional or key in self._parents:
             return True
+        if self.possible_parent(order) is not None:
+            return False
         tracked = self._orders.get(key)
-        if tracked is not None:
-            return tracked.heard is not None or not tracked.by_stream
+        return tracked is not None and (tracked.heard is not None or not tracked.by_stream)
+
+    def possible_parent(self, order: Order) -> Order | None:
+        """The conditional order that we know and that may have made it: the venue has not said so, and handlers have
+        not heard of it."""
+        key = (order.symbol, order.order_id)
+        if not self._triggers_make_orders or not order.client_order_id or key in self._parents:
+            return None
+        tracked = self._orders.get(key)
+        if tracked is not None and tracked.heard is not None:
+            return None
         parent = self._orders.get(self._by_client.get((order.symbol, order.client_order_id), key))
-        return parent is not None and may_have_made(parent.order, order)
+        return parent.order if parent is not None and may_have_made(parent.order, order) else None
 
     def as_heard(self, order: Order) -> Order:
         """What is known of it, under the id by which handlers know it."""
@@ -320,11 +333,6 @@ class OrderTracker:
         """The fill under the ids of its order, as handlers know it."""
         key = (fill.symbol, fill.order_id)
         tracked = self._orders.get(self._root(key))
-        if tracked is None and self._triggers_make_orders:
-            # A fast fill may come before all that tells of its order.
-            tracked = self._orders.get(self._by_client.get((fill.symbol, fill.client_order_id), key))
-            if tracked is not None and not may_have_filled(tracked.order, fill):
-                tracked = None
         if tracked is None:
             return fill
         order = tracked.order

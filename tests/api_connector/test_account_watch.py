@@ -18,7 +18,8 @@ from perpwire.model.account import Balance
 from perpwire.model.incident import AccountReadAgain, AccountUnread, ConnectionLost, StreamStale
 from perpwire.model.market import Gap
 from perpwire.model.order import FastFill, Fill
-from perpwire.simulator.faults import Answer, CorruptMessage, Cut, Delay, DropMessage, FillOrder, Refuse
+from perpwire.simulator.faults import Answer, CorruptMessage, Cut, Delay, DropMessage, FillOrder, Refuse, Silence
+from perpwire.simulator.listing import Listing
 
 pytestmark = pytest.mark.slow
 
@@ -278,6 +279,8 @@ def test_only_contracts_that_may_have_been_traded_are_asked_for_their_fills() ->
     tapped.play(scenario, "binance", rate=1.0)
 
 
+PRICES = (("BTCUSDT", Decimal(60000)), ("ETHUSDT", Decimal(3000)))
+
 FLAT = {
     "binance": "[]",
     "bybit": json.dumps({"retCode": 0, "retMsg": "OK", "result": {"list": [], "nextPageCursor": ""}, "time": 1}),
@@ -307,3 +310,26 @@ def test_a_position_that_a_list_shows_late_is_right_three_seconds_after_the_stre
         assert gaps == []
 
     tapped.play(scenario, venue, rate=0.3)
+
+
+def test_a_fill_without_a_fee_in_a_contract_long_not_heard_of_is_told_after_a_long_gap() -> None:
+    """No booking names it: only its position does, which is read beside the fills."""
+
+    async def scenario(scene: Scene) -> None:
+        connector, host = scene.connector, scene.host
+        fills: list[Fill] = []
+        connector.on(Fill, fills.append)
+        await connector.open_account_stream()
+        await scene.sleep(4000)
+        async with scene.world.connector("binance") as other:
+            host.faults.add(Answer(method="GET", status=503, body="", count=None, for_s=150.0))
+            host.faults.add(Silence(what="data", route="private", seconds=140, then="drop"))
+            await scene.sleep(5)
+            price = host.exchange.mark_price("ETHUSDT") * Decimal("0.97")
+            await other.place_order("ETHUSDT", "BUY", "0.1", order_type="LIMIT", price=price, round="nearest")
+        host.faults.add(FillOrder(symbol="ETHUSDT"))
+        await scene.sleep(200)
+        assert [fill.symbol for fill in fills] == ["ETHUSDT"]
+
+    listings = tuple(Listing(symbol=symbol, start_price=price, maker_fee=Decimal(0)) for symbol, price in PRICES)
+    tapped.play(scenario, "binance", rate=0.1, symbols=listings)

@@ -78,6 +78,8 @@ class AccountReading:
         """Called once it is known whose each order is, before what the stream has not told is told."""
         self.positions: tuple[Position, ...] = ()
         """As they were read last."""
+        self.positions_asked_s = 0.0
+        """When that was asked, monotonic: perhaps long after the reading began."""
 
     # --- what the stream tells ----------------------------------------------------------------------------------------
 
@@ -221,6 +223,7 @@ class AccountReading:
         return await read_since(lambda: self._sync.span_ms(since_ns).least_ms, read)
 
     async def _positions_and_balances(self) -> list[Event]:
+        self.positions_asked_s = self._clock.monotonic_ns() / 1e9
         self.positions, positions = await read_positions(self._requests, self._venue, self._state)
         return [*positions, *await read_balances(self._requests, self._venue, self._state)]
 

@@ -420,7 +420,6 @@ class AccountWatch:
 
     async def _read(self, *, settled: bool, only_known: bool = False) -> list[Event]:
         """Account and fills, side by side, and tell what the stream has not. Gives what it must have told."""
-        asked_s = self._now_s()
 
         def settled_ns() -> int | None:  # at each try anew
             return self._settled_ns() if settled else None
@@ -435,7 +434,7 @@ class AccountWatch:
         finally:
             fills.cancel()
         if settled:
-            self._add_up(asked_s)
+            self._add_up()
         return proof
 
     def _settled_ns(self) -> int:
@@ -478,7 +477,6 @@ class AccountWatch:
 
     async def _look(self) -> None:
         """A small question. One that fails is the next one's matter: nothing is known to be missing."""
-        asked_s = self._now_s()
         try:
             await self._reading.look()
             fills = [] if self._venue.fills_need_symbol else await self._fills.read(self._settled_ns())
@@ -489,7 +487,7 @@ class AccountWatch:
             return
         self._looks_failed = 0
         self._prove([fill for fill in fills if self._is_untold(fill)])
-        self._adds_up = not self._check.compare(self._reading.positions, asked_s)
+        self._adds_up = not self._compare()
 
     async def _read_all(self) -> None:
         self._prove(await self._read(settled=True))
@@ -502,13 +500,16 @@ class AccountWatch:
             words = ", ".join(sorted({f"{type(one).__name__} {one.symbol}" for one in proof})[:3])
             self._mute.is_proven(f"the venue shows what the stream has not told of: {words}", silent_s)
 
-    def _add_up(self, asked_s: float) -> None:
+    def _compare(self) -> list[Mismatch]:
+        return self._check.compare(self._reading.positions, self._reading.positions_asked_s)
+
+    def _add_up(self) -> None:
         """Do positions and fills, both just read? What has not for DOUBT_S is told, and the venue's word taken."""
-        found = self._check.compare(self._reading.positions, asked_s)
+        found = self._compare()
         is_listed = not self._sync.is_behind(CATCHING_UP_S)
         stand = [one for one in found if one.stood_s >= DOUBT_S and is_listed]
         for mismatch in stand:
-            self._check.accept(mismatch, asked_s)
+            self._check.accept(mismatch, self._reading.positions_asked_s)
             self._tell_mismatch(mismatch)
         self._adds_up = len(stand) == len(found)
 

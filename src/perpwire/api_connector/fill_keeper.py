@@ -87,6 +87,9 @@ class FillKeeper:
         self._is_holding = False
         self._hold_timer: Timer | None = None
         self._offs: list[Callable[[], None]] = []
+        self._asked: set[str] = set()
+        self._asked_ns = self._whole_ns
+        """Contracts that the last reading asked for, and from when on, monotonic: others are asked for from there."""
         self._symbols: dict[str, int] = {}
         """Those that we have heard of -> when, monotonic, the last time."""
         self.before_recovered: Callable[[list[Fill]], None] = _nothing
@@ -191,9 +194,11 @@ class FillKeeper:
         assert fill_log is not None  # nothing reads before begin
         began_ns = self._clock.monotonic_ns()
         symbols = self._to_ask(began_ns)
+        from_ns = self._whole_ns if symbols <= self._asked else min(self._asked_ns, self._whole_ns)
         try:
             rows = await read_since(
-                self._since_ms, lambda since_ms: read_fills(self._requests, self._venue, since_ms, symbols)
+                lambda: self._since_ms(from_ns),
+                lambda since_ms: read_fills(self._requests, self._venue, since_ms, symbols),
             )
         except NotOffered:
             return []
@@ -224,6 +229,7 @@ class FillKeeper:
                     count=len(recovered),
                 )
             )
+        self._asked, self._asked_ns = symbols, self._whole_ns
         whole_ns = began_ns - LAG_NS
         self._whole_ns = max(self._whole_ns, whole_ns if settled_ns is None else min(whole_ns, settled_ns))
         self._left_ms = None
@@ -240,16 +246,20 @@ class FillKeeper:
         held = (symbol for (symbol, _), position in self._state.positions.items() if position.quantity)
         return {*self._symbols, *held, *(order.symbol for order in self._state.open_orders)}
 
-    def _whole_ms(self) -> int:
+    def _whole_ms(self, whole_ns: int | None = None) -> int:
         """Nothing that is still to be delivered bears an earlier time of the venue's clock, as far as we know that."""
-        whole_ms = self._sync.span_ms(self._whole_ns).least_ms
+        whole_ms = self._sync.span_ms(self._whole_ns if whole_ns is None else whole_ns).least_ms
         return whole_ms if self._left_ms is None else min(self._left_ms, whole_ms)
 
-    def _since_ms(self) -> int:
-        """From when on they are read, by the venue's clock."""
+    def _since_ms(self, from_ns: int | None = None) -> int:
+        """From when on they are read, by the venue's clock.
+
+        Args:
+            from_ns: Every fill before then (monotonic) has been delivered; None: as is known of all.
+        """
         assert self._log is not None
         early_ms = FIRST_MS if self._has_old and not self._was_read else STEP_MS
-        return max(self._whole_ms() - early_ms, self._log.known_ms)
+        return max(self._whole_ms(from_ns) - early_ms, self._log.known_ms)
 
     def _note_old(self, rows: list[Fill]) -> None:
         """The first reading: where no earlier life made one, what is older than the first life counts as delivered."""

@@ -12,8 +12,13 @@ that raises CancelledError has looked at a task or future of its own that was ca
 
 def is_our_end(error: BaseException) -> bool:
     """Whether it is the task it was raised in that was cancelled, and not something that it waited for."""
+    return isinstance(error, asyncio.CancelledError) and is_cancelled()
+
+
+def is_cancelled() -> bool:
+    """Whether the task that runs has been asked to end, also where something has answered that by another error."""
     task = asyncio.current_task()
-    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+    return task is not None and task.cancelling() > 0
 
 
 def failure_of(task: asyncio.Task[None]) -> BaseException | None:

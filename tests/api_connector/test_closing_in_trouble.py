@@ -124,3 +124,28 @@ def test_who_waits_for_the_accounts_stream_is_told_that_it_was_closed(venue: str
                 await opening
 
     clock.run(scene())
+
+
+def test_a_reading_of_the_account_that_is_cancelled_ends_although_its_call_says_something_else(
+    clock: ManualClock,
+) -> None:
+    """A call that waits while the connector is closed ends in NotSent, which must not be tried again for ever."""
+
+    async def answers_a_cancellation_by_an_error() -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            raise NotSent("the connector was closed", code="CLOSED") from None
+
+    async def scene() -> None:
+        async with offline(clock=clock, venues=("binance",), rate=1.0) as world:
+            connector = world.binance
+            await connector.open_account_stream()
+            watch = connector._running.private._watch
+            reading = asyncio.get_running_loop().create_task(watch._at_last(answers_a_cancellation_by_an_error))
+            await clock.sleep(1)
+            reading.cancel()
+            await clock.sleep(100)
+            assert reading.cancelled()
+
+    clock.run(scene())

@@ -78,12 +78,13 @@ def queries() -> list[str]:
 
 async def test_every_query_of_the_dashboard_and_of_the_rules_is_answered_with_data(tmp_path: Path) -> None:
     async with scraped(tmp_path) as (world, gateway, server):
+        kept = []
         for venue, connector in gateway.connectors.items():
             await world.connectors[venue].place_order("BTCUSDT", "SELL", "0.25")
             await world.connectors[venue].place_order("BTCUSDT", "BUY", "0.05", "LIMIT", price="50000")
             with pytest.raises(UnknownOrder):
                 await connector.get_order("BTCUSDT", order_id="1")
-            await connector.watch_trades("BTCUSDT")
+            kept.append(await connector.watch_trades("BTCUSDT"))
             world.simulation.faults[venue].add(Cut())
 
         groups = (await server.ask("rules"))["groups"]

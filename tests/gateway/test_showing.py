@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -92,6 +91,7 @@ def no_permission(host: Host) -> None:
     if host.venue == "bybit":
         body, status = '{"retCode":10005,"retMsg":"Permission denied, please check your API key permissions."}', 200
     host.faults.add(Answer(path=ACCOUNT_CALL[host.venue], status=status, body=body, count=None))
+    host.faults.add(Cut(route="private"))
 
 
 def unreachable(host: Host) -> None:
@@ -105,7 +105,7 @@ def unreachable(host: Host) -> None:
     [(no_permission, "the account can't be read: "), (unreachable, "the stream is ")],
 )
 def test_an_account_that_does_not_stand_says_why(clock: ManualClock, venue: str, trouble: Trouble, words: str) -> None:
-    """Refused when it is opened, and lost when it was live."""
+    """Refused when it is read again, and lost, when it was live."""
 
     async def scene() -> None:
         async with offline(clock=clock, venues=(venue,), rate=1.0) as world:
@@ -113,20 +113,15 @@ def test_an_account_that_does_not_stand_says_why(clock: ManualClock, venue: str,
             observer = Observer(clock)
             observer.add(connector)
             shown = Shown(observer, clock)
-            if trouble is no_permission:
-                trouble(world.simulation.hosts[venue])
-            opening = asyncio.create_task(connector.open_account_stream())
+            await connector.open_account_stream()
+            assert connector.why_account_stream_not_live == ""
+            trouble(world.simulation.hosts[venue])
             await clock.sleep(20)
-            if trouble is unreachable:
-                assert connector.why_account_stream_not_live == ""
-                trouble(world.simulation.hosts[venue])
-                await clock.sleep(20)
             (why,) = [one.why for one in shown.now().missing if one.kind == "account"]
             assert why.startswith(words)
             assert len(why) > len(words) + 20
             assert "sim-key" not in why
             assert "sim-secret" not in why
-            opening.cancel()
 
     clock.run(scene())
 

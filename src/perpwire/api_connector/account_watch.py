@@ -36,6 +36,7 @@ from perpwire.model.account import AccountEvent, Position
 from perpwire.model.incident import Incident, PositionMismatch
 from perpwire.model.market import Event, Gap
 from perpwire.model.order import Fill, Order
+from perpwire.raised import is_cancelled
 from perpwire.venues.base import Venue
 
 log = logging.getLogger("perpwire.api_connector")
@@ -460,6 +461,8 @@ class AccountWatch:
             try:
                 return await read()
             except APIError as error:
+                if is_cancelled():  # a call that is cancelled while the connector is closed may end so
+                    raise asyncio.CancelledError from None
                 failures += 1
                 is_refused = isinstance(error, AuthenticationFailed | NotAllowed)
                 if (is_refused and until_s < float("inf")) or self._now_s() >= until_s:

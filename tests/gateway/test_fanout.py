@@ -73,7 +73,8 @@ async def test_page_metrics_incidents_and_health_say_how_it_goes_and_the_passwor
             shown = await line.inner_text()
             assert "ConnectionError" in shown or "Error" in shown
             said.append(shown)
-            await expect(page.locator('[data-kind="fanout_failing"]')).to_have_count(1)
+            # Told again where it takes long.
+            await expect(page.locator('[data-kind="fanout_failing"]')).not_to_have_count(0)
             assert await is_up(0)
             assert await ready()
             await get("/api/snapshot")

@@ -333,3 +333,23 @@ def test_a_fill_without_a_fee_in_a_contract_long_not_heard_of_is_told_after_a_lo
 
     listings = tuple(Listing(symbol=symbol, start_price=price, maker_fee=Decimal(0)) for symbol, price in PRICES)
     tapped.play(scenario, "binance", rate=0.1, symbols=listings)
+
+
+FILLS = {"binance": "/fapi/v1/userTrades", "bybit": "/v5/execution/list"}
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_the_first_reading_of_fills_begins_minutes_before_it_however_long_the_machine_has_been_up(venue: str) -> None:
+    """With a position open, of which it has not asked before."""
+
+    async def scenario(scene: Scene) -> None:
+        await scene.connector.place_order("BTCUSDT", "BUY", "0.01")
+        await scene.sleep(36_000)
+        before = len(scene.tap.sent)
+        async with scene.world.connector(venue) as later:
+            await later.open_account_stream()
+        asked = [one for one in scene.tap.sent[before:] if one.path == FILLS[venue]]
+        assert asked
+        assert min(int(one.params["startTime"]) for one in asked) > scene.host.exchange.now_ms() - 900_000
+
+    tapped.play(scenario, venue)

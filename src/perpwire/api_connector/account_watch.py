@@ -395,8 +395,10 @@ class AccountWatch:
         for pause_s in LATE_S:
             await self._clock.sleep(pause_s)
             self._is_late = pause_s == LATE_S[0]
-            await self._read(settled=True, only_known=True)
-            self._is_late = False
+            try:
+                await self._read(settled=True, only_known=True)
+            finally:
+                self._is_late = False
             self._unread.ends()
             self._fills.release()
         looks = 0

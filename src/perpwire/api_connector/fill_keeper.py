@@ -88,7 +88,7 @@ class FillKeeper:
         self._hold_timer: Timer | None = None
         self._offs: list[Callable[[], None]] = []
         self._asked: set[str] = set()
-        self._asked_ns = self._whole_ns
+        self._asked_ns = 0
         """Contracts that the last reading asked for, and from when on, monotonic: others are asked for from there."""
         self._symbols: dict[str, int] = {}
         """Those that we have heard of -> when, monotonic, the last time."""
@@ -118,6 +118,7 @@ class FillKeeper:
                 self._symbols[key[0]] = self._clock.monotonic_ns()
         elif journal is not None:
             journal.fills_begin(self._sync.venue_ms())
+        self._asked_ns = self._whole_ns
         self._offs = [
             self._frames.gate(Fill, self._on_stream_fill),
             self._frames.on(Order, self._note_symbol),

@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from perpwire.clock import Clock
+from perpwire.raised import is_cancelled
 
 T = TypeVar("T")
 
@@ -26,8 +27,7 @@ async def in_time(question: Coroutine[Any, Any, T], seconds: float, clock: Clock
     try:
         return await asking
     except asyncio.CancelledError:
-        current = asyncio.current_task()
-        if current is not None and current.cancelling():
+        if is_cancelled():
             asking.cancel()
             raise
         raise TimeoutError("there was no answer in time") from None

@@ -73,8 +73,9 @@ async def test_page_metrics_incidents_and_health_say_how_it_goes_and_the_passwor
             shown = await line.inner_text()
             assert "ConnectionError" in shown or "Error" in shown
             said.append(shown)
-            # Told again where it takes long.
-            await expect(page.locator('[data-kind="fanout_failing"]')).not_to_have_count(0)
+            # Once; a slow machine may have been behind before, and have caught up.
+            over = await page.locator('[data-kind="fanout_recovered"]').count()
+            await expect(page.locator('[data-kind="fanout_failing"]')).to_have_count(over + 1)
             assert await is_up(0)
             assert await ready()
             await get("/api/snapshot")
@@ -84,7 +85,7 @@ async def test_page_metrics_incidents_and_health_say_how_it_goes_and_the_passwor
             await redis_server.start()
             await redis_server.ask("CONFIG", "SET", "requirepass", PASSWORD)
             await expect(line).to_have_attribute("data-state", "good", timeout=20_000)
-            await expect(page.locator('[data-kind="fanout_recovered"]')).to_have_count(1)
+            await expect(page.locator('[data-kind="fanout_recovered"]')).to_have_count(over + 1)
             assert not [alert for alert in alerts if "fan-out" in alert]  # it did not last
             await page.close()
     said.append(caplog.text)

@@ -21,7 +21,7 @@ help:
 	@echo "make demo      run the demonstration: embedded exchange, connectors, faults, report"
 	@echo "make test      run all tests"
 	@echo "make test-313  run all tests on $(PYTHON313)"
-	@echo "make chaos     play every scenario for SEEDS=200 seeds in virtual time, kill a trading process 500 times, and play the criteria in full; about 40 minutes"
+	@echo "make chaos     play every scenario for SEEDS=200 seeds in virtual time (for 40 minutes; all of them take hours: ARGS='--minutes 600'), kill a trading process 500 times, and play the criteria in full"
 	@echo "make lint      check formatting, lint rules and types"
 	@echo "make format    format the code"
 	@echo "make bench     run the benchmarks"

@@ -22,11 +22,11 @@ from perpwire.testing import offline
 VENUES = ("binance", "bybit")
 
 
-def use(venue: str, play: Callable[[VenueConnector, ManualClock], Awaitable[None]]) -> None:
+def use(venue: str, play: Callable[[VenueConnector, ManualClock], Awaitable[None]], rate: float = 20.0) -> None:
     clock = ManualClock()
 
     async def whole() -> None:
-        async with offline(clock=clock, venues=(venue,), rate=20.0) as world:
+        async with offline(clock=clock, venues=(venue,), rate=rate) as world:
             await play(world.connectors[venue], clock)
 
     clock.run(whole())
@@ -111,6 +111,23 @@ def test_a_book_that_is_closed_while_it_is_opened_says_so_and_one_opened_anew_at
         assert book.is_in_sync
 
     use(venue, play)
+
+
+def test_a_book_of_a_market_so_quiet_that_nothing_proves_its_snapshot_says_so_and_the_first_change_does() -> None:
+    async def play(connector: VenueConnector, clock: ManualClock) -> None:
+        unproven = "within 30 s: (its stream is mute|no change has come since its snapshot, which would prove it)"
+        with pytest.raises(BookNotInSync, match=unproven):
+            await connector.open_book("BTCUSDT")
+        opening = asyncio.create_task(connector.open_book("BTCUSDT"))
+        await clock.sleep(10)
+        assert not opening.done()
+        price = (await connector.get_order_book("BTCUSDT")).bids[-1][0]
+        await connector.place_order("BTCUSDT", "BUY", "0.01", "LIMIT", price=price)
+        book = await opening
+        assert book.is_in_sync
+        assert (book.deltas_applied, book.rebuilds) == (1, 0)
+
+    use("binance", play, rate=0.000001)
 
 
 @pytest.mark.slow

@@ -51,6 +51,40 @@ def test_the_stack_names_the_place_and_shows_no_values() -> None:
     assert "the event loop stood still for 0." in told.detail
 
 
+def test_of_several_places_in_one_stall_it_is_the_one_that_held_the_loop_longest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(LoopWatch, "_watch", lambda self, stop: None)  # the only looks are those below
+    clock, told = ManualClock(), list[Incident]()
+    watch = LoopWatch("binance", clock, told.append)
+
+    def before() -> None:
+        watch.look()
+
+    def culprit() -> None:
+        for _ in range(3):
+            clock.advance(0.15)
+            watch.look()
+
+    def behind() -> None:
+        watch.look()
+
+    async def main() -> None:
+        watch.start()
+        clock.advance(0.15)
+        before()
+        culprit()
+        behind()
+        await clock.sleep(1.0)
+        watch.stop()
+
+    clock.run(main())
+    (stall,) = (one for one in told if isinstance(one, LoopStalled))
+    assert "in culprit" in stall.stack
+    assert "in before" not in stall.stack
+    assert "in behind" not in stall.stack
+
+
 def test_a_stall_whose_place_was_not_seen_is_told_without_one() -> None:
     watch, (told,) = stalls(0.7, looks=False)
     # The thread itself may have looked meanwhile: then the stack is of here.

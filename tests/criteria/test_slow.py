@@ -161,7 +161,7 @@ def test_slow_1_a_policy_that_does_not_exist_is_refused_and_what_waits_is_told()
 
 
 @pytest.mark.slow
-def test_slow_3_code_that_holds_the_loop_for_half_a_second_is_measured_and_told_with_its_place(
+def test_slow_3_code_that_holds_the_loop_for_a_second_is_measured_and_told_with_its_place(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     told: list[Incident] = []
@@ -176,17 +176,17 @@ def test_slow_3_code_that_holds_the_loop_for_half_a_second_is_measured_and_told_
     async def main() -> None:
         watch.start()
         await asyncio.sleep(0.2)  # some beats of the loop
-        time.sleep(0.5)  # noqa: ASYNC251 - what it is about
+        time.sleep(1.0)  # noqa: ASYNC251 - what it is about
         await asyncio.sleep(0.2)
         watch.stop()
 
     asyncio.run(main())
-    stalls = [one for one in told if isinstance(one, LoopStalled) and "time.sleep(0.5)" in one.stack]
+    stalls = [one for one in told if isinstance(one, LoopStalled) and "time.sleep(1.0)" in one.stack]
     assert len(stalls) == 1
-    assert 0.4 <= stalls[0].stalled_s <= watch.longest_s
+    assert 0.9 <= stalls[0].stalled_s <= watch.longest_s
     assert watch.stalls == len(told) >= 1
     assert watch.stalled_s >= watch.longest_s
     (warned,) = [
-        one for one in caplog.records if "stood still" in one.getMessage() and "time.sleep(0.5)" in one.getMessage()
+        one for one in caplog.records if "stood still" in one.getMessage() and "time.sleep(1.0)" in one.getMessage()
     ]
     assert warned.levelno == logging.WARNING

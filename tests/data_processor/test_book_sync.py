@@ -4,7 +4,7 @@ from decimal import Decimal as D
 
 import pytest
 
-from perpwire.data_processor.book_sync import BookSync
+from perpwire.data_processor.book_sync import UNPROVEN, BookSync
 from perpwire.errors import BookNotInSync
 from perpwire.model.market import BookDelta, BookSnapshot, Level
 from perpwire.venues.base import BookRule, SnapshotSource, Verdict
@@ -68,10 +68,13 @@ def test_nothing_can_be_read_before_a_delta_has_joined_the_snapshot() -> None:
     for read in ("best_bid", "best_ask", "levels"):
         with pytest.raises(BookNotInSync, match="no snapshot yet"):
             getattr(watched.book, read)
+    assert watched.sync.why_not == "no snapshot yet"
     watched.sync.on_snapshot(snapshot(10))
+    assert watched.sync.why_not == UNPROVEN
     with pytest.raises(BookNotInSync):
         watched.book.bids()
     watched.sync.on_delta(delta(9, 12, 8, ("100", "5")))
+    assert watched.sync.why_not == ""
     assert watched.book.best_bid == (D(100), D(5))
     assert watched.turns == [True]
 

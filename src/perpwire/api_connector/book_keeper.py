@@ -189,7 +189,10 @@ class BookKeeper:
                 raise BookNotInSync(f"the book of {book.symbol} was closed while it was being opened")
             passed_s = 0.0 if kept.waits else (self._clock.monotonic_ns() - kept.asked_ns) / 1e9
             if passed_s >= IN_SYNC_WITHIN_S:
-                raise BookNotInSync(f"the book of {book.symbol} did not come in sync within {IN_SYNC_WITHIN_S:g} s")
+                why = kept.sync.why_not
+                raise BookNotInSync(
+                    f"the book of {book.symbol} did not come in sync within {IN_SYNC_WITHIN_S:g} s: {why}"
+                )
             try:
                 async with asyncio.timeout(IN_SYNC_WITHIN_S - passed_s):
                     await kept.became_in_sync.wait()

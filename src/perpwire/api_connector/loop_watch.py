@@ -44,6 +44,8 @@ class LoopWatch:
         self._timer: Timer | None = None
         self._stop: threading.Event | None = None
         self._stack = ""
+        self._seen = 0
+        """Looks that found this stack, less those which found another one."""
         self.stalls = 0
         self.stalled_s = 0.0
         self.longest_s = 0.0
@@ -67,22 +69,30 @@ class LoopWatch:
             self._timer = None
 
     def look(self) -> None:
-        """Note where the loop stands, if its beat is overdue; from the thread."""
+        """Note where the loop stands, if its beat is overdue; from the thread. Of several places it is the one where
+        most looks found it: what came before or behind the long one has held it for a moment only."""
         late_ns = self._clock.monotonic_ns() - self._due_ns
-        if self._stack or late_ns < (STALL_S - LOOK_S) * 1e9:
+        if late_ns < (STALL_S - LOOK_S) * 1e9:
             return
         frame = sys._current_frames().get(self._loop_thread)
         # Between two callbacks it is nobody's code that stands there, but the whole program: the machine is busy.
-        if frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] not in _LOOPS:
-            # Lines of source only: values of variables may be secret.
-            self._stack = "".join(traceback.format_stack(frame)[-_FRAMES_KEPT:])
+        if frame is None or frame.f_globals.get("__name__", "").partition(".")[0] in _LOOPS:
+            return
+        # Lines of source only: values of variables may be secret.
+        stack = "".join(traceback.format_stack(frame)[-_FRAMES_KEPT:])
+        if stack == self._stack:
+            self._seen += 1
+        elif self._seen > 1:
+            self._seen -= 1
+        else:
+            self._stack, self._seen = stack, 1
 
     def _watch(self, stop: threading.Event) -> None:
         while not stop.wait(LOOK_S):
             self.look()
 
     def _next_beat(self) -> None:
-        self._stack = ""
+        self._stack, self._seen = "", 0
         self._due_ns = self._clock.monotonic_ns() + round(BEAT_S * 1e9)
         self._timer = self._clock.call_later(BEAT_S, self._beat)
 

@@ -9,6 +9,8 @@ from perpwire.data_processor.local_book import ChangeHandler, LocalBook
 from perpwire.model.market import BookDelta, BookSnapshot
 from perpwire.venues.base import BookRule, SnapshotSource, Verdict
 
+UNPROVEN = "no change has come since its snapshot, which would prove it"
+
 BUFFER = 20_000
 """Deltas kept while a snapshot is under way; beyond it, the oldest go and the snapshot will be found too old."""
 
@@ -52,6 +54,11 @@ class BookSync:
         self._buffer: deque[BookDelta] = deque(maxlen=BUFFER)
         self._snapshot: BookSnapshot | None = None
         self._asked = False
+
+    @property
+    def why_not(self) -> str:
+        """Why the book is not in sync, and what it waits for."""
+        return self.book.why_not if self._snapshot is None else UNPROVEN
 
     def start(self) -> None:
         """The stream is subscribed and live: a book that starts over REST asks for its snapshot now."""

@@ -71,8 +71,10 @@ REASONS: Mapping[str, str] = {
     "update {update} can't be read: {why}": "{update}번 업데이트를 읽을 수 없음({why})",
     "crossed in snapshot {update}": "스냅숏 {update}번에서 매수 호가와 매도 호가가 엇갈림",
     "crossed after update {update}": "{update}번 업데이트 뒤 매수 호가와 매도 호가가 엇갈림",
-    "the book of {symbol} did not come in sync within {seconds} s":
-        "{symbol} 호가창이 {seconds}초 안에 동기화되지 않음",
+    "the book of {symbol} did not come in sync within {seconds} s: {why}":
+        "{symbol} 호가창이 {seconds}초 안에 동기화되지 않음: {why}",
+    "no change has come since its snapshot, which would prove it":
+        "스냅숏 이후 호가 변화가 없어 아직 확인되지 않음",
     "unknown symbol {symbol}; near: {near}": "{symbol} 종목이 없음(비슷한 종목: {near})",
     "unknown symbol {symbol}": "{symbol} 종목이 없음",
     # calls

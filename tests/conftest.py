@@ -116,8 +116,13 @@ def _leave_one_venue(config: pytest.Config, items: list[pytest.Item]) -> None:
         items[:] = [item for item in items if item not in gone]
 
 
+def pytest_collection() -> None:
+    """What is collected lasts: the garbage collector need not look through ten thousand tests again and again."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """What was collected lasts: the garbage collector need not look through ten thousand tests again and again."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 

@@ -286,7 +286,7 @@ def test_what_was_unsubscribed_in_an_outage_leaves_no_hole_to_those_who_come_lat
         assert ours.trades("ETHUSDT")
         assert [one for heard in ours.heard.values() for one in heard if isinstance(one, Gap)] == []
 
-    two(venue, scenario, rate=10.0)
+    two(venue, scenario, rate=3.0)
 
 
 @pytest.mark.slow
@@ -426,7 +426,7 @@ def test_lost_books_come_before_the_trades_and_candles_of_a_hundred_contracts_th
     names, clock, rebuilt_s = [one.symbol for one in MANY], ManualClock(), []
 
     async def main() -> None:
-        async with offline(clock=clock, venues=["binance"], rate=0.6, symbols=MANY) as world:
+        async with offline(clock=clock, venues=["binance"], rate=0.45, symbols=MANY) as world:
             ours = Ears(world, "binance")
             async with ours.connector as connector:
                 await connector.subscribe([Trade], names[:100])

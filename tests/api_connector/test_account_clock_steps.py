@@ -160,3 +160,61 @@ def test_over_a_restart_with_a_journal_a_step_back_loses_and_doubles_none(venue:
         assert (bought, sold) == (Decimal("0.03"), Decimal("0.02")), "not before the first life, nor after the last"
 
     tapped.play(scenario, venue)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("skew_s", [-150.0, -300.0, -500.0])
+def test_in_a_later_life_a_fill_after_a_step_to_before_it_began_is_told_once(
+    skew_s: float, venue: str, tmp_path: Path
+) -> None:
+    async def scenario(scene: Scene) -> None:
+        fills: list[Fill] = []
+        async with scene.world.connector(venue, journal=tmp_path / "journal") as first:
+            await first.open_account_stream()
+            await scene.connector.place_order("BTCUSDT", "BUY", "0.05")
+            await scene.sleep(30)
+        async with scene.world.connector(venue, journal=tmp_path / "journal") as second:
+            second.on(Fill, fills.append)
+            await second.open_account_stream()
+            await rest(scene)
+            await scene.sleep(20)
+            scene.host.faults.add(Skew(seconds=skew_s))
+            await scene.sleep(1)
+            await fill_in_a_gap(scene)
+            await scene.sleep(90)
+            (fill,) = fills
+            assert fill.recovered
+            assert second.is_account_stream_live
+
+    tapped.play(scenario, venue)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_where_a_step_is_so_wide_that_fills_cannot_be_told_from_older_ones_the_gap_is_not_said_to_be_repaired(
+    venue: str,
+) -> None:
+    """By 12 minutes, to before what was read first. Other streams bring what follows."""
+
+    async def scenario(scene: Scene) -> None:
+        fills: list[Fill] = []
+        gaps: list[Gap] = []
+        scene.connector.on(Fill, fills.append)
+        scene.connector.on(Gap, lambda gap: gaps.append(gap) if gap.kind == "Fill" else None)
+        await scene.connector.open_account_stream()
+        await rest(scene)
+        await scene.sleep(20)
+        scene.host.faults.add(Skew(seconds=-720.0))
+        await scene.sleep(1)
+        await fill_in_a_gap(scene)
+        await scene.sleep(60)
+        assert fills == []
+        assert gaps
+        assert not gaps[-1].repaired
+        assert "clock was put back" in gaps[-1].why
+        before = len(gaps)
+        await scene.connector.place_order("BTCUSDT", "BUY", "0.01")
+        await scene.sleep(60)
+        assert len(fills) == 1
+        assert len(gaps) == before
+
+    tapped.play(scenario, venue)

@@ -16,7 +16,7 @@ from tests.playing import play
 from perpwire.api_connector.lifecycle import State
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.model.order import FastFill, Fill, Order, OrderStatus
-from perpwire.simulator.faults import Answer, Cut, Delay, FillOrder, MovePrice
+from perpwire.simulator.faults import Answer, Cut, Delay, DelayMessage, FillOrder, MovePrice
 from perpwire.testing import World
 
 VENUES = ["binance", "bybit"]
@@ -240,3 +240,39 @@ def test_a_stop_that_we_know_and_what_it_made_both_end_where_nobody_can_say_in_t
         assert scene.connector.account_state.open_orders == ()
 
     played("binance", scenario)
+
+
+def test_one_that_triggers_while_the_account_is_read_back_is_one_order_though_its_word_comes_after_the_reading() -> (
+    None
+):
+    """Its stream says of the order that the trigger made first, a moment before the reading ends."""
+
+    async def scenario(world: World) -> None:
+        connector, exchange = world.connectors["binance"], world.simulation.exchanges["binance"]
+        faults, clock = world.simulation.faults["binance"], world.clock
+        async with world.connector("binance") as other:
+            await other.place_order("BTCUSDT", "BUY", "0.2")
+            told: list[Order | Fill] = []
+            await connector.open_account_stream()
+            mark = exchange.mark_price("BTCUSDT")
+            stop = await connector.place_order(
+                "BTCUSDT", "SELL", SIZE, "STOP_MARKET", trigger_price=mark * Decimal("0.995"), round="nearest",
+                client_order_id="stop", trigger_by="MARK",
+            )  # fmt: skip
+            await clock.sleep(20)
+            connector.on(Order, told.append)
+            connector.on(Fill, told.append)
+            faults.add(Cut(route="private"))
+            faults.add(Delay(method="GET", path="/fapi/v3/positionRisk", seconds=2.0, count=None, for_s=1.5))
+            await clock.sleep(1.95)
+            faults.add(
+                DelayMessage(of="private", contains="ALGO_UPDATE", seconds=0.3, overtaken=True, count=None, for_s=20)
+            )
+            faults.add(MovePrice(symbol="BTCUSDT", share=Decimal("-0.01")))
+            await clock.sleep(30)
+            assert {one.order_id for one in told} == {stop.order_id}
+            orders = [one for one in told if isinstance(one, Order)]
+            assert orders[-1].status is OrderStatus.FILLED
+            assert sum(one.quantity for one in told if isinstance(one, Fill)) == SIZE
+
+    play("binance", scenario, rate=0.5)

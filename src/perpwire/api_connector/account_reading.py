@@ -45,6 +45,11 @@ class Missing(NamedTuple):
     more: str = ""
 
 
+FILLS_CUT_OFF = Missing(
+    Fill, False, "; the venue's clock was put back so far that not all fills since then can be told from older ones"
+)
+
+
 class AccountReading:
     """One for the account's stream; see module docstring."""
 
@@ -246,11 +251,15 @@ class AccountReading:
 
     # --- what can be known of a gap -------------------------------------------------------------------------------
 
-    def missing(self) -> list[Missing]:
-        """What of the account's events is missing after a gap that ends now."""
+    def missing(self, fills_reach: bool) -> list[Missing]:
+        """What of the account's events is missing after a gap that ends now.
+
+        Args:
+            fills_reach: Fills can be read from before it on; see FillKeeper.reaches_back.
+        """
         return [
             self._missing_orders(),
-            Missing(Fill, True),
+            Missing(Fill, True) if fills_reach else FILLS_CUT_OFF,
             Missing(FastFill, False, "; the fills themselves follow"),
             Missing(Position, True, "; each that differs follows as it is now"),
             Missing(Balance, True, "; each that differs follows as it is now"),

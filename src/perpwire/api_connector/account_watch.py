@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from enum import Enum
 from typing import Any, TypeVar
 
-from perpwire.api_connector.account_reading import SETTLING_S, AccountReading
+from perpwire.api_connector.account_reading import FILLS_CUT_OFF, SETTLING_S, AccountReading, Missing
 from perpwire.api_connector.account_unread import AccountUnreadness
 from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.fill_keeper import FillKeeper
@@ -143,7 +143,10 @@ class AccountWatch:
         """So often it was to be read back again soon after it had been."""
         self._unread = AccountUnreadness(venue.name, clock, self._tell_read, on_incident)
         self._looks_failed = 0
+        self._owes_all = False
+        """A consumer has lost events: all is to be told anew."""
         self._task: asyncio.Task[None] | None = None
+        self._is_closed = False
         self._offs: list[Callable[[], None]] = []
 
     @property
@@ -178,6 +181,7 @@ class AccountWatch:
             self._frames.on(AccountEvent, self._settings.on_event),
         ]
         self._fills.before_recovered = self._before_fills
+        self._fills.on_cut_off = self._tell_fills_are_cut_off
         self._sure_from_now()
         self._unread.begins()
         until_s = self._now_s() + OPEN_WITHIN_S
@@ -222,11 +226,15 @@ class AccountWatch:
             self._known = Known.ONCE_MORE
 
     def read_again(self) -> None:
-        """A consumer has lost events that the stream did tell: no gap of it. While it is away it is read anyway."""
-        if self._lost_since_ns is None:
+        """A consumer has lost events that the stream did tell: no gap of it. While it is away, all is told anew once it
+        is there again."""
+        is_owed, self._owes_all = self._owes_all, True
+        if not is_owed and self._lost_since_ns is None:
             self._become(self._after_loss_of_a_consumer)
 
     async def close(self) -> None:
+        """Read nothing any more, whatever is still heard."""
+        self._is_closed = True
         self._unread.forget()
         self._tell_unclear()
         task, self._task = self._task, None
@@ -263,6 +271,8 @@ class AccountWatch:
 
     def _must_wait(self, order: Order) -> bool:
         """It is not known under which id it is to be told."""
+        if self._is_closed:
+            return False
         return self._held.may_be_made(order) or (self._may_wait and not self._state.orders.is_clear(order))
 
     def _tell_read(self) -> None:
@@ -295,6 +305,8 @@ class AccountWatch:
         self._check.on_fill(fill, self._now_s())
 
     def _become(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        if self._is_closed:
+            return
         if self._task is not None:
             self._task.cancel()
         name = "the watch over the account"
@@ -320,18 +332,25 @@ class AccountWatch:
         self._gap_told_s = self._gap_read_s = self._now_s()
         self._gap_last_ns = self._last_ns
         since_ns = self._last_ns if self._lost_since_ns is None else self._lost_since_ns
-        for kind, repaired, more in self._reading.missing():
-            self._frames.deliver(
-                Gap(
-                    venue=self._venue.name,
-                    symbol="",
-                    kind=kind.__name__,
-                    since_ns=since_ns,
-                    until_ns=self._clock.time_ns(),
-                    repaired=repaired,
-                    why=f"the account's stream did not bring it{more}",
-                )
+        for one in self._reading.missing(self._fills.reaches_back):
+            self._deliver_gap(one, since_ns)
+
+    def _tell_fills_are_cut_off(self) -> None:
+        """The reading of fills found that it can't tell all that the last gap was said to be repaired of."""
+        self._deliver_gap(FILLS_CUT_OFF, self._gap_last_ns)
+
+    def _deliver_gap(self, missing: Missing, since_ns: int) -> None:
+        self._frames.deliver(
+            Gap(
+                venue=self._venue.name,
+                symbol="",
+                kind=missing.kind.__name__,
+                since_ns=since_ns,
+                until_ns=self._clock.time_ns(),
+                repaired=missing.repaired,
+                why=f"the account's stream did not bring it{missing.more}",
             )
+        )
 
     def _tell_gap_of(self, found: Sequence[Event]) -> None:
         """Before what a reading found is delivered, unless it belongs to a gap that was told."""
@@ -365,7 +384,7 @@ class AccountWatch:
             if not self._is_once_more():
                 self._is_known()
         self._gap_read_s = self._now_s()
-        await self._keep_looking()
+        await (self._after_loss_of_a_consumer() if self._owes_all else self._keep_looking())
 
     async def _pause(self) -> None:
         """What is missed over and over is read back ever more seldom: a reading costs more than a look."""
@@ -378,8 +397,11 @@ class AccountWatch:
 
     async def _after_loss_of_a_consumer(self) -> None:
         """It may have lost anything, so all is told anew, and to all: handlers are not told apart."""
+        await self._pause()  # who can't take it all would lose something of it each time
         settled_ns = self._settled_ns() if self._known is Known.READ else None
         found = await self._at_last(lambda: self._reading.news(settled_ns=settled_ns))
+        self._read_back_s = self._now_s()
+        self._owes_all = False  # until something of this is lost
         self._tell(found)
         told = {subject(event) for event in found}
         self._tell([event for event in self._reading.all_again() if subject(event) not in told])
@@ -475,7 +497,7 @@ class AccountWatch:
     def _is_known(self) -> None:
         """What was missed is read."""
         self._known = Known.READ
-        self._tell_unclear()
+        self._tell_read()
         self._unread.ends()
 
     # --- looks ------------------------------------------------------------------------------------------------------

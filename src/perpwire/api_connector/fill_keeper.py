@@ -6,14 +6,16 @@ every fill since the last one; account_watch.py says when one is due.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.frame_path import FramePath
+from perpwire.api_connector.in_time import in_time
 from perpwire.api_connector.recovery import read_fills, read_parent, read_since
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.clock import Clock, Timer
@@ -34,8 +36,8 @@ STEP_MS = 60_000
 """So much earlier each reading begins, as the venue's clock may have been put back unknown to us."""
 
 FIRST_MS = 600_000
-"""And the first one of all: what it finds of before our time is not taken for new later, when the clock was put back to
-before we began."""
+"""And the first one: what it finds of before our time is not taken for new later, when the clock was put back to before
+we began."""
 
 HOLD_S = 5.0
 """Longest that the stream's own fills wait for older ones to be read."""
@@ -45,6 +47,9 @@ HEARD_NS = 3_600_000_000_000
 
 MOST_ASKED = 20
 """Orders that are asked for by one reading, to name the client order ids of its fills."""
+
+NAMED_WITHIN_S = 2.5
+"""These fills wait so long for a name that only an answer can tell."""
 
 
 class FillKeeper:
@@ -94,6 +99,9 @@ class FillKeeper:
         """Those that we have heard of -> when, monotonic, the last time."""
         self.before_recovered: Callable[[list[Fill]], None] = _nothing
         """Called with fills that the stream did not bring, before they are delivered."""
+        self.on_cut_off: Callable[[], None] = lambda: None
+        """Called when a reading finds that it does not reach back any more."""
+        self._was_cut_off = False
         self.on_left_out: Callable[[Fill], None] = _nothing
         """Called with what is not delivered, as it has been: this one may bear words that the other did not."""
 
@@ -113,7 +121,9 @@ class FillKeeper:
         if journal is not None and left_ms is not None:
             self._left_ms = left_ms
             self._whole_ns -= LAG_NS
-            for key, time_ms in journal.delivered_fills(left_ms - STEP_MS):
+            if journal.fills_begun_ms is not None:
+                fill_log.known_ms = journal.fills_begun_ms - FIRST_MS
+            for key, time_ms in journal.delivered_fills(left_ms - FIRST_MS):
                 fill_log.add(key, time_ms)
                 self._symbols[key[0]] = self._clock.monotonic_ns()
         elif journal is not None:
@@ -205,6 +215,9 @@ class FillKeeper:
             return []
         if not self._was_read:
             self._note_old(rows)
+        was_cut_off, self._was_cut_off = self._was_cut_off, not self.reaches_back
+        if self._was_cut_off and not was_cut_off:
+            self.on_cut_off()
         if settled_ns is not None:
             settled_ms = self._sync.span_ms(settled_ns).least_ms
             rows = [row for row in rows if row.venue_time_ms < settled_ms]
@@ -259,8 +272,14 @@ class FillKeeper:
             from_ns: Every fill before then (monotonic) has been delivered; None: as is known of all.
         """
         assert self._log is not None
-        early_ms = FIRST_MS if self._has_old and not self._was_read else STEP_MS
+        early_ms = STEP_MS if self._was_read else FIRST_MS
         return max(self._whole_ms(from_ns) - early_ms, self._log.known_ms)
+
+    @property
+    def reaches_back(self) -> bool:
+        """Every fill that has not been delivered can be read. Where the venue's clock was put back far enough, some
+        bear times of which it is not known what was delivered."""
+        return self._log is None or self._whole_ms() >= self._log.known_ms
 
     def _note_old(self, rows: list[Fill]) -> None:
         """The first reading: where no earlier life made one, what is older than the first life counts as delivered."""
@@ -280,10 +299,22 @@ class FillKeeper:
         """Read the orders whose names the rows do not tell and we do not know."""
         orders = self._state.orders
         unknown = dict.fromkeys((row.symbol, row.order_id) for row in rows if not orders.is_named(row))
-        for symbol, order_id in list(unknown)[:MOST_ASKED]:
-            with suppress(APIError):  # the fill counts all the same
-                order = await self._requests.run(self._venue.get_order(symbol, order_id, None))
-                orders.learn(await read_parent(self._requests, self._venue, orders, order) or order)
+        asked = [self._ask_order(*one) for one in list(unknown)[:MOST_ASKED]]
+        if asked:
+            with suppress(TimeoutError):  # the fills count all the same
+                await in_time(_all(asked), NAMED_WITHIN_S, self._clock)
+
+    async def _ask_order(self, symbol: str, order_id: str) -> None:
+        orders = self._state.orders
+        with suppress(APIError):
+            order = await self._requests.run(self._venue.get_order(symbol, order_id, None))
+            orders.learn(await read_parent(self._requests, self._venue, orders, order) or order)
+
+
+async def _all(questions: Iterable[Coroutine[Any, Any, None]]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for question in questions:
+            group.create_task(question)
 
 
 def _nothing(_: object) -> None:

@@ -143,9 +143,7 @@ def _what_was_delivered_is_what_was_sent(run: Run) -> Iterable[str]:
     arrived: list[tuple[str, str]] = []
     doubtful: list[tuple[str, str]] = []
     unclear = {entry.topic for entry in entries if entry.done not in ("", "split") and _is_made_of_changes(run, entry)}
-    unclear |= _canaries(run)
-    if run.is_real:
-        unclear |= _subscribed_anew(run, entries)
+    unclear |= _canaries(run) | _subscribed_anew(run, entries)
     late_ns: dict[int, int] = {}
     said_by: defaultdict[str, set[int]] = defaultdict(set)
     for entry in entries:
@@ -200,8 +198,8 @@ def _canaries(run: Run) -> set[str]:
 
 
 def _subscribed_anew(run: Run, entries: Sequence[Entry]) -> set[str]:
-    """Topics made of changes, beside which a frame came that does not even tell its topic. On a busy machine something
-    is said before they are subscribed anew; that a Gap tells of it, marks_heard.py says."""
+    """Topics made of changes, beside which a frame came that does not even tell its topic. Something may be said before
+    they are subscribed anew; that a Gap tells of it, marks_heard.py says."""
     torn = {one.connection for one in entries if one.altered and not one.altered.startswith("{")}
     return {one.topic for one in entries if one.connection in torn and _is_made_of_changes(run, one)}
 

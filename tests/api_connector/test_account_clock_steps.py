@@ -218,3 +218,17 @@ def test_where_a_step_is_so_wide_that_fills_cannot_be_told_from_older_ones_the_g
         assert len(gaps) == before
 
     tapped.play(scenario, venue)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_such_a_step_alone_is_no_gap(venue: str) -> None:
+    async def scenario(scene: Scene) -> None:
+        gaps: list[Gap] = []
+        scene.connector.on(Gap, gaps.append)
+        await scene.connector.open_account_stream()
+        await scene.sleep(60)
+        scene.host.faults.add(Skew(seconds=-720.0))
+        await scene.sleep(120)
+        assert gaps == []
+
+    tapped.play(scenario, venue)

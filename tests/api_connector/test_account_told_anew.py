@@ -13,7 +13,7 @@ from perpwire.api_connector import watch_methods
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.model.market import Gap
 from perpwire.model.order import Fill, Order
-from perpwire.simulator.faults import Answer, Cut, Delay, LoseRequest
+from perpwire.simulator.faults import Answer, CorruptMessage, Cut, Delay, LoseRequest, Silence
 from perpwire.testing import World
 
 VENUES = ["binance", "bybit"]
@@ -97,6 +97,47 @@ def test_one_that_can_never_take_it_all_is_told_it_ever_more_seldom(
         await clock.sleep(400)
         assert 3 < losses < 25  # after 1, 2, 4, 8, 16, 30, 30 ... seconds
         reading.cancel()
+
+    play(venue, scenario, rate=0.5)
+
+
+@pytest.mark.parametrize("trouble", ["garbled", "mute"])
+@pytest.mark.parametrize("venue", VENUES)
+def test_nor_does_it_keep_others_from_what_the_stream_did_not_tell(
+    venue: str, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fills of another program: of one the frames can't be read, or none comes; 7 s later there is one more."""
+    monkeypatch.setattr(watch_methods, "MOST_WAITING", 6)
+
+    async def scenario(world: World) -> None:
+        connector, faults, clock = world.connectors[venue], world.simulation.faults[venue], world.clock
+        async with world.connector(venue) as other:
+            fills: list[Fill] = []
+            connector.on(Fill, fills.append)
+            orders = await connector.watch_orders()
+            await clock.sleep(20)
+            faults.add(Cut(route="private"))
+            faults.add(Answer(method="WS", status=503, count=None, for_s=4.0))
+            for _ in range(10):
+                await rest(world, venue)
+
+            async def read() -> None:
+                async for _ in orders:
+                    pass
+
+            reading = asyncio.create_task(read())
+            await clock.sleep(60)
+            if trouble == "garbled":
+                faults.add(CorruptMessage(of="private", count=None, for_s=0.5))
+            else:
+                faults.add(Silence(what="data", route="private"))
+            await other.place_order("BTCUSDT", "BUY", "0.01", client_order_id="one")
+            await clock.sleep(7)
+            await other.place_order("BTCUSDT", "BUY", "0.02", client_order_id="two")
+            await clock.sleep(5 if trouble == "garbled" else 60)
+            assert [fill.quantity for fill in fills] == [Decimal("0.01"), Decimal("0.02")]
+            assert fills[0].recovered
+            reading.cancel()
 
     play(venue, scenario, rate=0.5)
 

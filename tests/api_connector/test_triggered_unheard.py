@@ -276,3 +276,42 @@ def test_one_that_triggers_while_the_account_is_read_back_is_one_order_though_it
             assert sum(one.quantity for one in told if isinstance(one, Fill)) == SIZE
 
     play("binance", scenario, rate=0.5)
+
+
+@pytest.mark.parametrize("when", ["it is read back", "it is read for the first time"])
+def test_an_order_with_the_id_side_and_size_of_a_stop_is_told_though_it_comes_while_the_account_is_read(
+    when: str,
+) -> None:
+    """And though the stop is first heard of by that reading: it waits some seconds for the venue's word."""
+
+    async def scenario(world: World) -> None:
+        connector, faults, clock = world.connectors["binance"], world.simulation.faults["binance"], world.clock
+        async with world.connector("binance") as other:
+            told: list[Order] = []
+            connector.on(Order, told.append)
+            await other.place_order("BTCUSDT", "BUY", "0.2")
+            mark = world.simulation.exchanges["binance"].mark_price("BTCUSDT")
+            opening = None
+            if when == "it is read back":
+                await connector.open_account_stream()
+                await clock.sleep(20)
+                faults.add(Cut(route="private"))
+            for path in ("/fapi/v1/openAlgoOrders", "/fapi/v1/openOrders"):
+                faults.add(Delay(method="GET", path=path, seconds=2.0, count=None, for_s=3.0))
+            await clock.sleep(0.02)
+            stop = await other.place_order(
+                "BTCUSDT", "SELL", SIZE, "STOP_MARKET", trigger_price=mark * Decimal("0.9"), round="nearest",
+                client_order_id="again", trigger_by="MARK",
+            )  # fmt: skip
+            if when != "it is read back":
+                opening = asyncio.create_task(connector.open_account_stream())
+            await clock.sleep(1.5)
+            order = await other.place_order("BTCUSDT", "SELL", SIZE, client_order_id="again")
+            await clock.sleep(8)
+            if opening is not None:
+                await opening
+            assert [one.status for one in told if one.order_id == order.order_id][-1] is OrderStatus.FILLED
+            assert {one.order_id for one in told} <= {order.order_id, stop.order_id}
+            assert [one.order_id for one in connector.account_state.open_orders] == [stop.order_id]
+
+    play("binance", scenario, rate=0.5)

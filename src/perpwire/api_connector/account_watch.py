@@ -24,11 +24,10 @@ from perpwire.api_connector.frame_path import FramePath
 from perpwire.api_connector.held_orders import HeldOrders
 from perpwire.api_connector.kept_up import kept_up
 from perpwire.api_connector.mute_stream import MuteStream
-from perpwire.api_connector.recovery import subject
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.retry import is_told, reread_pause_s
 from perpwire.api_connector.settings_keeper import SettingsKeeper
-from perpwire.clock import Clock
+from perpwire.clock import Clock, Timer
 from perpwire.data_processor.account_state import AccountState
 from perpwire.data_processor.position_check import Mismatch, PositionCheck
 from perpwire.errors import APIError, AuthenticationFailed, NotAllowed
@@ -144,7 +143,10 @@ class AccountWatch:
         self._unread = AccountUnreadness(venue.name, clock, self._tell_read, on_incident)
         self._looks_failed = 0
         self._owes_all = False
-        """A consumer has lost events: all is to be told anew."""
+        """A consumer has lost events: all is to be told anew, as soon as it is known."""
+        self._telling: Timer | None = None
+        self._told_all_s = float("-inf")
+        self._told_in_a_row = 0
         self._task: asyncio.Task[None] | None = None
         self._is_closed = False
         self._offs: list[Callable[[], None]] = []
@@ -226,15 +228,22 @@ class AccountWatch:
             self._known = Known.ONCE_MORE
 
     def read_again(self) -> None:
-        """A consumer has lost events that the stream did tell: no gap of it. While it is away, all is told anew once it
-        is there again."""
-        is_owed, self._owes_all = self._owes_all, True
-        if not is_owed and self._lost_since_ns is None:
-            self._become(self._after_loss_of_a_consumer)
+        """A consumer has lost events that the stream did tell: no gap of it. It may have lost anything, so all is read,
+        and told anew, to all: handlers are not told apart. Who can't take it all loses something of it each time; that
+        is no reason to read."""
+        if self._owes_all or self._is_closed:
+            return
+        self._owes_all = True
+        self._told_in_a_row = self._told_in_a_row + 1 if self._now_s() < self._told_all_s + LOOK_S else 0
+        if not self._told_in_a_row and self._known is Known.READ:
+            self._become(self._look_at_once)
+        self._tell_all_soon()
 
     async def close(self) -> None:
         """Read nothing any more, whatever is still heard."""
         self._is_closed = True
+        if self._telling is not None:
+            self._telling.cancel()
         self._unread.forget()
         self._tell_unclear()
         task, self._task = self._task, None
@@ -337,7 +346,8 @@ class AccountWatch:
 
     def _tell_fills_are_cut_off(self) -> None:
         """The reading of fills found that it can't tell all that the last gap was said to be repaired of."""
-        self._deliver_gap(FILLS_CUT_OFF, self._gap_last_ns)
+        if self._gap_last_ns and (self._known is not Known.READ or self._now_s() < self._gap_told_s + SAME_GAP_S):
+            self._deliver_gap(FILLS_CUT_OFF, self._gap_last_ns)
 
     def _deliver_gap(self, missing: Missing, since_ns: int) -> None:
         self._frames.deliver(
@@ -384,7 +394,7 @@ class AccountWatch:
             if not self._is_once_more():
                 self._is_known()
         self._gap_read_s = self._now_s()
-        await (self._after_loss_of_a_consumer() if self._owes_all else self._keep_looking())
+        await self._keep_looking()
 
     async def _pause(self) -> None:
         """What is missed over and over is read back ever more seldom: a reading costs more than a look."""
@@ -395,17 +405,20 @@ class AccountWatch:
     def _is_once_more(self) -> bool:
         return self._known is Known.ONCE_MORE
 
-    async def _after_loss_of_a_consumer(self) -> None:
-        """It may have lost anything, so all is told anew, and to all: handlers are not told apart."""
-        await self._pause()  # who can't take it all would lose something of it each time
-        settled_ns = self._settled_ns() if self._known is Known.READ else None
-        found = await self._at_last(lambda: self._reading.news(settled_ns=settled_ns))
-        self._read_back_s = self._now_s()
-        self._owes_all = False  # until something of this is lost
-        self._tell(found)
-        told = {subject(event) for event in found}
-        self._tell([event for event in self._reading.all_again() if subject(event) not in told])
-        await (self._keep_looking() if self._known is Known.READ else self._read_back())
+    async def _look_at_once(self) -> None:
+        await self._read_all()
+        await self._keep_looking()
+
+    def _tell_all_soon(self) -> None:
+        self._telling = self._clock.call_later(reread_pause_s(self._told_in_a_row), self._tell_all)
+
+    def _tell_all(self) -> None:
+        """What a consumer has lost. Where it is not known just now, when it is."""
+        self._telling = None
+        if self._owes_all and self._known is Known.READ:
+            self._owes_all = False
+            self._told_all_s = self._now_s()
+            self._tell(self._reading.all_again())
 
     async def _while_away(self) -> None:
         while True:
@@ -499,6 +512,8 @@ class AccountWatch:
         self._known = Known.READ
         self._tell_read()
         self._unread.ends()
+        if self._owes_all and self._telling is None:
+            self._tell_all_soon()
 
     # --- looks ------------------------------------------------------------------------------------------------------
 

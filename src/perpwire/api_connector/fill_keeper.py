@@ -7,9 +7,9 @@ every fill since the last one; account_watch.py says when one is due.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -299,22 +299,18 @@ class FillKeeper:
         """Read the orders whose names the rows do not tell and we do not know."""
         orders = self._state.orders
         unknown = dict.fromkeys((row.symbol, row.order_id) for row in rows if not orders.is_named(row))
-        asked = [self._ask_order(*one) for one in list(unknown)[:MOST_ASKED]]
-        if asked:
+        if unknown:
             with suppress(TimeoutError):  # the fills count all the same
-                await in_time(_all(asked), NAMED_WITHIN_S, self._clock)
+                await in_time(self._ask_orders(list(unknown)[:MOST_ASKED]), NAMED_WITHIN_S, self._clock)
+
+    async def _ask_orders(self, of: list[tuple[str, str]]) -> None:
+        await asyncio.gather(*(self._ask_order(*one) for one in of))
 
     async def _ask_order(self, symbol: str, order_id: str) -> None:
         orders = self._state.orders
         with suppress(APIError):
             order = await self._requests.run(self._venue.get_order(symbol, order_id, None))
             orders.learn(await read_parent(self._requests, self._venue, orders, order) or order)
-
-
-async def _all(questions: Iterable[Coroutine[Any, Any, None]]) -> None:
-    async with asyncio.TaskGroup() as group:
-        for question in questions:
-            group.create_task(question)
 
 
 def _nothing(_: object) -> None:

@@ -58,6 +58,10 @@ class HeldOrders:
     def add(self, order: Order) -> None:
         self._orders.hold(order)
         self._held.append(order)
+        self._have_asked(order)
+
+    def _have_asked(self, order: Order) -> None:
+        """It is told in the end, whatever is known by then."""
         key = (order.symbol, order.order_id)
         if key not in self._asked and self.may_be_made(order):
             task = asyncio.get_running_loop().create_task(self._ask(order), name="perpwire whose order")
@@ -73,6 +77,7 @@ class HeldOrders:
         for order in held:
             if keep(order):
                 self._held.append(order)
+                self._have_asked(order)  # it may be known by now who may have made it
                 continue
             asked = self._asked.pop((order.symbol, order.order_id), None)
             if asked is not None:

@@ -17,11 +17,20 @@ TOKEN = "123456789:canary-canary-canary-canary-canar"
 SECRET = "hunter2-canary"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+class Port:
+    """Bound until somebody listens there: else another process may be given it, and take what nobody is to take."""
+
+    def __init__(self) -> None:
+        self._bound = socket.socket()
+        self._bound.bind(("127.0.0.1", 0))
+        self.number: int = self._bound.getsockname()[1]
+
+    def free(self) -> int:
+        self._bound.close()
+        return self.number
+
+    def __del__(self) -> None:
+        self._bound.close()
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -38,7 +47,8 @@ class Receiver:
     """
 
     def __init__(self) -> None:
-        self.port = free_port()
+        self._port = Port()
+        self.port = self._port.number
         self.mode = "ok"
         self.retry_after_s = 1
         self.texts: list[str] = []
@@ -66,7 +76,7 @@ class _Http(Receiver):
         app.router.add_post("/{path:.*}", self._handle)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", self.port).start()
+        await web.TCPSite(runner, "127.0.0.1", self._port.free()).start()
         try:
             yield
         finally:
@@ -128,7 +138,7 @@ class Mail(Receiver):
     @asynccontextmanager
     async def up(self) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: SMTP(self, loop=loop), "127.0.0.1", self.port)
+        server = await loop.create_server(lambda: SMTP(self, loop=loop), "127.0.0.1", self._port.free())
         try:
             yield
         finally:

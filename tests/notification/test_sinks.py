@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from tests.notification.incidents import alert, lost, no_margin, recovered
+from tests.notification.receivers import Port
 
 from perpwire.clock import SystemClock
 from perpwire.errors import BadInput
@@ -27,9 +27,8 @@ class Webhook:
     """A real receiver on a loopback port that stays the same through its outages."""
 
     def __init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self._port = Port()
+        self.port = self._port.number
         self.received: list[dict[str, Any]] = []
         self.paths: list[str] = []
         self.status = 200
@@ -50,7 +49,7 @@ class Webhook:
         app.router.add_post("/{path:.*}", self.handle)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", self.port).start()
+        await web.TCPSite(runner, "127.0.0.1", self._port.free()).start()
         try:
             yield
         finally:

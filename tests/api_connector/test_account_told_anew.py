@@ -13,6 +13,7 @@ from perpwire.api_connector import watch_methods
 from perpwire.api_connector.venue_connector import VenueConnector
 from perpwire.model.market import Gap
 from perpwire.model.order import Fill, Order
+from perpwire.simulator.faulting import Faults
 from perpwire.simulator.faults import Answer, CorruptMessage, Cut, Delay, LoseRequest, Silence
 from perpwire.testing import World
 
@@ -25,6 +26,12 @@ pytestmark = pytest.mark.slow
 async def rest(world: World, venue: str) -> Order:
     price = world.simulation.exchanges[venue].mark_price("BTCUSDT") * Decimal("0.9")
     return await world.connectors[venue].place_order("BTCUSDT", "BUY", "0.01", "LIMIT", price=price, round="down")
+
+
+def be_away(faults: Faults) -> None:
+    """The account's stream is lost, for four seconds and more."""
+    faults.add(Cut(route="private"))
+    faults.add(Answer(method="WS", status=503, count=None, for_s=4.0))
 
 
 @pytest.mark.parametrize("cut", ["while it is told", "before", "never"])
@@ -41,8 +48,7 @@ def test_an_iterator_that_lost_orders_hears_of_all_that_are_open_however_the_str
         for _ in range(5):
             await rest(world, venue)
         if cut == "before":
-            faults.add(Cut(route="private"))
-            faults.add(Answer(method="WS", status=503, count=None, for_s=4.0))
+            be_away(faults)
         if cut == "while it is told":
             faults.add(Delay(method="GET", seconds=3.0, count=None, for_s=8.0))
         for _ in range(8):
@@ -82,8 +88,7 @@ def test_one_that_can_never_take_it_all_is_told_it_ever_more_seldom(
         connector, faults, clock = world.connectors[venue], world.simulation.faults[venue], world.clock
         orders = await connector.watch_orders()
         await clock.sleep(20)
-        faults.add(Cut(route="private"))
-        faults.add(Answer(method="WS", status=503, count=None, for_s=4.0))
+        be_away(faults)
         for _ in range(10):
             await rest(world, venue)
         losses = 0
@@ -116,8 +121,7 @@ def test_nor_does_it_keep_others_from_what_the_stream_did_not_tell(
             connector.on(Fill, fills.append)
             orders = await connector.watch_orders()
             await clock.sleep(20)
-            faults.add(Cut(route="private"))
-            faults.add(Answer(method="WS", status=503, count=None, for_s=4.0))
+            be_away(faults)
             for _ in range(10):
                 await rest(world, venue)
 

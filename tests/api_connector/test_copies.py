@@ -13,7 +13,7 @@ from perpwire.api_connector.websocket_manager import StreamSettings
 from perpwire.clock import ManualClock
 from perpwire.model.incident import BookGap, ConnectionLost, Incident, StreamStale
 from perpwire.model.market import BookDelta, BookTicker, Event, Gap, Trade
-from perpwire.simulator.faults import AnyFault, CorruptMessage, Cut, Refuse, Reset, Restart, Silence
+from perpwire.simulator.faults import AnyFault, CorruptMessage, Cut, DelayMessage, Refuse, Reset, Restart, Silence
 from perpwire.testing import World, offline
 
 VENUES = ("binance", "bybit")
@@ -142,6 +142,23 @@ def test_one_mute_socket_of_two_is_replaced_and_nothing_is_told_to_be_missing(ve
         await scene.later(40)
         assert (scene.gaps, scene.told(StreamStale), scene.told(ConnectionLost)) == ([], 0, 0)
         assert len(scene.sockets()) == 2
+
+    play(venue, scenario)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_what_a_successor_holds_back_makes_nothing_mute_that_another_socket_says(venue: str) -> None:
+    async def scenario(scene: Scene) -> None:
+        mute, speaks = scene.sockets()
+        scene.fault(Silence(what="data", connection=mute, topic=BOOK[venue]))
+        while len(scene.sockets()) == 2:
+            await scene.later(0.02)
+        # The successor is ahead by so much, and what it says waits to be said by this one.
+        scene.fault(DelayMessage(connection=speaks, topic=BOOK[venue], seconds=2.5))
+        await scene.later(20)
+        assert (scene.gaps, scene.told(StreamStale), scene.told(BookGap)) == ([], 0, 0)
+        assert mute not in scene.sockets()
 
     play(venue, scenario)
 

@@ -92,9 +92,9 @@ class Chorus:
         """Whether something that it said still waits, of other topics than these."""
         return self._seam is not None and self._seam.waits(self._sources[socket], beside)
 
-    def holds(self, topic: str) -> bool:
-        """Whether anything of this topic waits, on any of them."""
-        return self._seam is not None and self._seam.holds(topic)
+    def holds(self, socket: StreamSocket, topic: str) -> bool:
+        """Whether anything of this topic that it said waits."""
+        return self._seam is not None and self._seam.holds(self._sources[socket], topic)
 
     def told_ns(self, topic: str) -> int:
         """Arrival of the last that was delivered of this topic, Unix nanoseconds; what waits was not. 0: nothing, by

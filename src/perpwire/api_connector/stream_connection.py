@@ -483,8 +483,8 @@ class StreamConnection:
         )
 
     def _speaks(self, topic: str) -> bool:
-        """And what it says is delivered."""
-        return any(socket.speaks(topic) for socket in self._live) and not self._sockets.holds(topic)
+        """On a socket of which what it says is delivered."""
+        return any(socket.speaks(topic) and not self._sockets.holds(socket, topic) for socket in self._live)
 
     def _now_s(self) -> float:
         return self._clock.monotonic_ns() / 1e9

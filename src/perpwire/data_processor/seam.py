@@ -366,9 +366,9 @@ class Seam:
             source in sequence.held and topic not in beside for (topic, _, _), sequence in self._sequences.items()
         )
 
-    def holds(self, topic: str) -> bool:
-        """Whether anything of this topic waits."""
-        return any(sequence.held for (name, _, _), sequence in self._sequences.items() if name == topic)
+    def holds(self, source: Source, topic: str) -> bool:
+        """Whether anything of this topic that it said waits."""
+        return any(source in sequence.held for (name, _, _), sequence in self._sequences.items() if name == topic)
 
     def forget(self, topic: str) -> None:
         """It is no longer subscribed: what it says later begins anew."""

@@ -79,12 +79,26 @@ def bare(frame_type: Any, number: Callable[[str], Any]) -> Run:
     return run
 
 
+class Feed:
+    """Whose frames they are; see FramePath."""
+
+    name, is_over = "binance/public", False
+
+    def __init__(self) -> None:
+        self.decoder = load("binance").session("public")
+
+    def on_no_data(self, frame: bytes) -> None:
+        raise AssertionError(frame)
+
+    on_unreadable = on_no_data
+
+
 def perpwire(frames: list[bytes], snapshot: dict[str, Any]) -> object:
     """From frame to the user's handler, through gap checks, with best prices read as Decimals."""
     clock = SystemClock()
     path = FramePath(clock, print)
     venue = load("binance")
-    session = venue.session("public")
+    feed = Feed()
     sync = BookSync("BTCUSDT", venue.book_rule, renew=lambda: None, changed=lambda ok, why: None, limit=1000)
     path.on(BookDelta, sync.on_delta, "BTCUSDT")
     sync.start()
@@ -92,7 +106,7 @@ def perpwire(frames: list[bytes], snapshot: dict[str, Any]) -> object:
     sync.on_snapshot(BookSnapshot(bid_text=bids, ask_text=asks, update_id=snapshot["lastUpdateId"]))
     book = sync.book
     for frame in frames:
-        path.on_frame(session, "binance/public", frame, clock.time_ns())
+        path.on_frames(feed, (frame,), clock.time_ns())
         if book.is_in_sync:
             best = book.best_bid, book.best_ask
     return tuple(float(side[0]) for side in best if side is not None)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.sizes import size
+from tests.speaker import Speaker
 
 from perpwire.api_connector.frame_path import FramePath
 from perpwire.clock import ManualClock
@@ -37,7 +38,7 @@ class Market:
         self.heard = 0
         told: list[Incident] = []
         self._path = FramePath(ManualClock(), told.append)
-        self._session = load(venue).session("public")
+        self._speaker = Speaker(self._path, load(venue).session("public"), f"{venue}/public")
         self.symbols = [f"COIN{number:03}USDT" for number in range(symbols)]
         for symbol in self.symbols:
             self._path.on(Trade, self._hear, symbol)
@@ -47,7 +48,7 @@ class Market:
         self.heard += 1
 
     def say(self, symbol: str, n: int) -> None:
-        assert self._path.on_frame(self._session, "public", trade(self._venue, symbol, n), 1)
+        self._speaker.say(trade(self._venue, symbol, n))
 
 
 def byte_codes(work: Callable[[], None]) -> int:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from tests.speaker import Speaker
 
 from perpwire.api_connector.frame_path import SAMPLED, FramePath
 from perpwire.clock import ManualClock
@@ -35,8 +36,10 @@ class Scene:
         self.incidents: list[Incident] = []
         self.frames = FramePath(self.clock, self.incidents.append)
 
-    def bring(self, trades: int) -> None:
-        assert self.frames.on_frame(Numbers(), "binance/market", str(trades).encode(), self.clock.time_ns())
+    def bring(self, *trades: int) -> None:
+        """Frames with so many trades, read together."""
+        read = [str(number).encode() for number in trades]
+        Speaker(self.frames, Numbers()).say(*read, received_ns=self.clock.time_ns())
 
 
 def test_a_handler_that_raises_in_the_middle_of_a_frame_costs_nobody_an_event() -> None:
@@ -201,7 +204,7 @@ def test_the_wait_for_a_handler_is_counted_by_kind_of_the_frames_first_event() -
 
     def bring(*events: Event, late_ms: int) -> None:
         readable_ns = scene.clock.time_ns() - late_ms * 1_000_000
-        assert scene.frames.on_frame(Ready(*events), "binance/market", b"", readable_ns)
+        Speaker(scene.frames, Ready(*events)).say(b"", received_ns=readable_ns)
 
     assert scene.frames.latency_of_kinds == {}
     for _ in range(SAMPLED):
@@ -223,7 +226,7 @@ def test_the_wait_that_was_counted_stays_when_handlers_come_and_go() -> None:
     scene = Scene()
     for _ in range(3):
         off = scene.frames.on(Trade, lambda trade: None)
-        scene.frames.on_frame(Ready(TRADE), "binance/market", b"", scene.clock.time_ns() - 1)
+        Speaker(scene.frames, Ready(TRADE)).say(b"", received_ns=scene.clock.time_ns() - 1)
         off()
     assert list(scene.frames.latency_of_kinds) == ["Trade"]
 
@@ -233,9 +236,7 @@ def test_what_was_read_together_waited_for_what_was_before_it_and_no_handler_pay
     scene = Scene()
     scene.frames.on(Trade, lambda trade: scene.clock.advance(0.25))
     for read in range(3):
-        received_ns = scene.clock.time_ns()
-        for _ in range(4):
-            assert scene.frames.on_frame(Numbers(), "binance/market", b"1", received_ns)
+        scene.bring(1, 1, 1, 1)
         scene.clock.advance(100 * (read + 1))
     (stats,) = scene.frames.handlers
     assert (stats.calls, round(stats.busy_s, 6), round(stats.longest_s, 6)) == (12, 3.0, 0.25)
@@ -252,3 +253,37 @@ def test_time_that_is_put_back_between_two_reads_is_taken_from_no_handler() -> N
     scene.bring(1)
     (stats,) = scene.frames.handlers
     assert (round(stats.busy_s, 6), round(stats.longest_s, 6)) == (0.75, 0.25)
+
+
+def test_who_ends_while_it_is_read_is_not_heard_further() -> None:
+    scene, heard = Scene(), list[Any]()
+    speaker = Speaker(scene.frames, Numbers())
+
+    def hear(trade: Trade) -> None:
+        heard.append(trade.trade_id)
+        speaker.is_over = trade.trade_id == 2
+
+    scene.frames.on(Trade, hear)
+    speaker.say(b"1", b"3", b"2", b"1")
+    assert heard == [0, 0, 1, 2]
+    assert scene.frames.events_delivered == 4
+
+
+def test_what_is_no_data_or_unreadable_is_told_in_its_turn_and_what_stands_in_place_of_the_decoder_takes_over() -> None:
+    scene, heard = Scene(), list[Any]()
+    scene.frames.on(Event, lambda event: heard.append(type(event).__name__))
+
+    class Talk:
+        def on_frame(self, frame: bytes, received_ns: int) -> Sequence[Event] | None:
+            return None if frame == b"talk" else Numbers().on_frame(frame, received_ns)
+
+    class Changing(Speaker):
+        def on_no_data(self, frame: bytes) -> None:
+            heard.append(frame)
+            self.decoder = Ready(MARK)
+
+        def on_unreadable(self, frame: bytes) -> None:
+            heard.append(frame)
+
+    Changing(scene.frames, Talk()).say(b"1", b"nonsense", b"1", b"talk", b"1")
+    assert heard == ["_RawTrade", "Unknown", b"nonsense", "_RawTrade", b"talk", "MarkPrice"]

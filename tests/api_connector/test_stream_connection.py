@@ -482,7 +482,7 @@ def test_what_a_replaced_socket_still_says_concerns_nobody() -> None:
         old = scene.server.peers[-1]._listener
         scene.connection.restart("moved")
         await scene.later(2)
-        old.on_frame(b'{"data":"old"}', 1)
+        old.on_frames([b'{"data":"old"}'], 1)
         old.on_closed("late")
         scene.server.say("new")
         await scene.later(2)

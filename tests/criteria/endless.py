@@ -71,7 +71,7 @@ class Peer:
         peers.append(self)
 
     def say(self, frame: bytes) -> None:
-        self._listener.on_frame(frame, self._clock.time_ns())
+        self._listener.on_frames([frame], self._clock.time_ns())
 
     def end(self, reason: str) -> None:
         if self in self._peers:

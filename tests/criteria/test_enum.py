@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tests.criteria.streamed import VENUES, played
 from tests.sizes import size
+from tests.speaker import Speaker
 
 from perpwire import venues
 from perpwire.api_connector.frame_path import FramePath
@@ -135,12 +136,14 @@ def test_enum_1_of_tens_of_thousands_of_messages_with_new_words_and_fields_none_
     frames = FramePath(ManualClock(), incidents.append)
     frames.on(Event, delivered.append)
     kinds: Counter[str] = Counter()
-    sessions = {route: venues.load(venue).session(route) for route in ("public", "private")}
+    speakers = {
+        route: Speaker(frames, venues.load(venue).session(route), f"{venue}/{route}") for route in ("public", "private")
+    }
     for _ in range(PER_VENUE):
         message = random.choice(base)
         frame = encoded(mutated(message, random))
         delivered.clear()
-        frames.on_frame(sessions[_route(venue, message)], f"{venue}/x", frame, 1)
+        speakers[_route(venue, message)].say(frame)
         assert delivered or _says_nothing(message), frame
         kinds.update(type(event).__name__ for event in delivered)
     garbled = [one for one in incidents if isinstance(one, FrameGarbled)]
@@ -231,9 +234,12 @@ def test_enum_1_a_message_of_a_kind_that_nobody_knows_is_delivered_whole() -> No
     delivered: list[Unknown] = []
     frames = FramePath(ManualClock(), lambda incident: None)
     frames.on(Unknown, delivered.append)
-    frames.on_frame(venues.load("binance").session("private"), "binance/private", b'{"e":"NEW_THING","x":1.50}', 1)
-    frames.on_frame(venues.load("bybit").session("public"), "bybit/public", b'{"topic":"new.thing","data":1.50}', 1)
-    frames.on_frame(venues.load("binance").session("public"), "binance/public", b'{"e":"aggTrade","p":"1"}', 1)
+    for venue, route, frame in (
+        ("binance", "private", b'{"e":"NEW_THING","x":1.50}'),
+        ("bybit", "public", b'{"topic":"new.thing","data":1.50}'),
+        ("binance", "public", b'{"e":"aggTrade","p":"1"}'),
+    ):
+        Speaker(frames, venues.load(venue).session(route), f"{venue}/{route}").say(frame)
     assert [(one.venue, one.name, one.raw) for one in delivered] == [
         ("binance", "NEW_THING", '{"e":"NEW_THING","x":1.50}'),
         ("bybit", "new", '{"topic":"new.thing","data":1.50}'),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from perpwire.api_connector.frame_path import Decoder
+from perpwire.api_connector.frame_path import Speaker
 from perpwire.api_connector.lifecycle import State, TopicState
 from perpwire.clock import ManualClock
 from perpwire.errors import BadInput, BookNotInSync
@@ -103,18 +103,20 @@ def test_an_unreadable_snapshot_or_delta_is_made_good(venue: str) -> None:
         connector.on_incident(incidents.append)
         host = world.simulation.hosts[venue]
         book = await connector.open_book("BTCUSDT")
-        frames = connector.streams.frames
-        hear = frames.on_frame
+        path = connector.streams.frames
+        hear = path.on_frames
         garble = 1
 
-        def tampered(decoder: Decoder, connection: str, frame: bytes, received_ns: int) -> bool | None:
+        def tampered(speaker: Speaker, frames: Iterable[bytes], received_ns: int) -> None:
             nonlocal garble
-            if garble and (b'"depthUpdate"' in frame or b"orderbook.50" in frame):
-                garble -= 1
-                frame = frame[: len(frame) // 2]
-            return hear(decoder, connection, frame, received_ns)
+            said = list(frames)
+            for at, frame in enumerate(said):
+                if garble and (b'"depthUpdate"' in frame or b"orderbook.50" in frame):
+                    garble -= 1
+                    said[at] = frame[: len(frame) // 2]
+            hear(speaker, said, received_ns)
 
-        frames.on_frame = tampered  # type: ignore[method-assign]
+        path.on_frames = tampered  # type: ignore[method-assign]
         await asyncio.sleep(5)  # a delta is lost
         garble = 1
         host.faults.add(Cut())

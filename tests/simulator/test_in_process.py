@@ -42,8 +42,8 @@ class Listener:
         self.pongs = 0
         self.ends: list[str] = []
 
-    def on_frame(self, frame: bytes, received_ns: int) -> None:
-        self.frames.append(frame)
+    def on_frames(self, frames: list[bytes], received_ns: int) -> None:
+        self.frames += frames
 
     def on_pong(self) -> None:
         self.pongs += 1

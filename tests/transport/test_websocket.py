@@ -21,13 +21,16 @@ class Heard:
 
     def __init__(self) -> None:
         self.frames: asyncio.Queue[bytes] = asyncio.Queue()
+        self.reads: list[list[bytes]] = []
         self.times: list[int] = []
         self.pongs = asyncio.Event()
         self.closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    def on_frame(self, frame: bytes, received_ns: int) -> None:
-        self.times.append(received_ns)
-        self.frames.put_nowait(frame)
+    def on_frames(self, frames: list[bytes], received_ns: int) -> None:
+        self.reads.append(frames)
+        self.times += [received_ns] * len(frames)
+        for frame in frames:
+            self.frames.put_nowait(frame)
 
     def on_pong(self) -> None:
         self.pongs.set()
@@ -37,9 +40,11 @@ class Heard:
 
 
 @asynccontextmanager
-async def server(talk: Callable[[web.WebSocketResponse, web.Request], Awaitable[None]]) -> AsyncIterator[str]:
+async def server(
+    talk: Callable[[web.WebSocketResponse, web.Request], Awaitable[None]], *, autoping: bool = True
+) -> AsyncIterator[str]:
     async def handler(request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(autoping=autoping)
         await socket.prepare(request)
         await talk(socket, request)
         return socket
@@ -99,6 +104,57 @@ async def test_a_message_in_fragments_arrives_whole() -> None:
         heard = Heard()
         await sockets.connect(url + "/ws", heard, 5)
         assert await asyncio.wait_for(heard.frames.get(), 5) == b"abcdef"
+
+
+def framed(payload: bytes, kind: int = 0x81) -> bytes:
+    """As a server sends it, whole."""
+    size = bytes([len(payload)]) if len(payload) < 126 else b"\x7e" + len(payload).to_bytes(2, "big")
+    return bytes([kind]) + size + payload
+
+
+SHORT, LONG = b'{"op":"pong"}', b'{"topic":"' + 200 * b"x" + b'"}'
+
+
+@pytest.mark.parametrize("message", [SHORT, LONG])
+async def test_what_was_read_together_is_handed_on_as_one_also_where_a_ping_ends_it(message: bytes) -> None:
+    """And what comes later has a time of its own."""
+    pongs: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def talk(socket: web.WebSocketResponse, request: web.Request) -> None:
+        assert request.transport is not None
+        await socket.receive()
+        request.transport.write(framed(message) + framed(SHORT) + framed(LONG) + framed(b"mark", 0x89))
+        pongs.set_result((await socket.receive()).data)
+        await socket.receive()
+        request.transport.write(framed(message))
+        await asyncio.sleep(30)
+
+    async with server(talk, autoping=False) as url, client() as sockets:
+        heard = Heard()
+        socket = await sockets.connect(url + "/ws", heard, 5)
+        socket.send(b"go on")
+        assert await asyncio.wait_for(pongs, 5) == b"mark"
+        assert heard.reads == [[message, SHORT, LONG]]
+        later_ns = SystemClock().time_ns()
+        socket.send(b"go on")
+        while len(heard.times) < 4:
+            await asyncio.wait_for(heard.frames.get(), 5)
+        assert heard.reads[1:] == [[message]]
+        assert heard.times[0] == heard.times[2] <= later_ns <= heard.times[3]
+
+
+async def test_what_was_read_together_with_the_end_comes_before_it() -> None:
+    async def talk(socket: web.WebSocketResponse, request: web.Request) -> None:
+        assert request.transport is not None
+        await socket.receive()
+        request.transport.write(framed(LONG) + framed(SHORT) + framed(b"\x03\xe9away", 0x88))
+        await asyncio.sleep(30)
+
+    async with server(talk) as url, client() as sockets:
+        heard = Heard()
+        (await sockets.connect(url + "/ws", heard, 5)).send(b"go on")
+        assert "1001: away" in await asyncio.wait_for(heard.closed, 5)
+        assert heard.reads == [[LONG, SHORT]]
 
 
 async def test_the_servers_close_code_and_words_are_told_once() -> None:

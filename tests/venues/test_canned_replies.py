@@ -169,8 +169,8 @@ class Heard:
     def __init__(self) -> None:
         self.replies: list[Any] = []
 
-    def on_frame(self, frame: bytes, received_ns: int) -> None:
-        self.replies.append(msgspec.json.decode(frame))
+    def on_frames(self, frames: list[bytes], received_ns: int) -> None:
+        self.replies += map(msgspec.json.decode, frames)
 
     def on_pong(self) -> None: ...
 

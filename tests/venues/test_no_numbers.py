@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.speaker import Speaker
 
 from perpwire import venues
 from perpwire.api_connector.frame_path import FramePath
@@ -98,10 +99,10 @@ def test_no_handler_hears_of_it_as_a_number_and_the_whole_text_is_handed_on_as_u
     heard: list[Event] = []
     for kind in (Trade, BookTicker, BookDelta, Unknown):
         frames.on(kind, heard.append)
-    session = venues.load(venue).session("market")
+    speaker = Speaker(frames, venues.load(venue).session("market"), f"{venue}/market")
     of_venue = [frame for _, name, frame in spoilt() if name == venue]
-    for frame in of_venue:
-        assert frames.on_frame(session, f"{venue}/market", frame.encode(), 77) is None
+    speaker.say(*(frame.encode() for frame in of_venue))
+    assert [frame.decode() for frame in speaker.unreadable] == of_venue
     assert [type(event) for event in heard] == [Unknown] * len(of_venue)
     assert [event.raw for event in heard if isinstance(event, Unknown)] == of_venue
     assert [type(incident) for incident in incidents] == [FrameGarbled] * len(of_venue)

@@ -42,6 +42,7 @@ class StreamSocket:
         confirmed: Topics that the venue has acknowledged on it, or that have spoken instead.
         broken_off: Topics of which nothing is made until they are subscribed anew; see Session.break_off.
         ended: Done when it is over, with the reason.
+        is_over: Whether it is: what it still says concerns nobody.
         opened_s: When it was opened, our own time.
         live_s: When it became live.
         heard_s: When it was heard last, or up to a beat before.
@@ -93,7 +94,7 @@ class StreamSocket:
         self._answers: dict[str, asyncio.Future[Control]] = {}
         self._logged_in: asyncio.Future[None] | None = None
         self._pong: asyncio.Future[None] | None = None
-        self._is_over = False
+        self.is_over = False
         self._was_heard = False
         self._beats_since_ping_s = 0.0
         self._unheard_s = 0.0
@@ -165,7 +166,7 @@ class StreamSocket:
     def _over(self, reason: str) -> None:
         if self.ended.done():
             return
-        self._is_over = True
+        self.is_over = True
         self.ended.set_result(reason)
         if self.state not in (State.IDLE, State.WAITING):
             self._change(Change.LOST)
@@ -260,18 +261,22 @@ class StreamSocket:
 
     # --- what it says; called from the read callback ----------------------------------------------------------------
 
-    def on_frame(self, frame: bytes, received_ns: int) -> None:
-        if self._is_over:
-            return  # what it still says concerns nobody
+    def on_frames(self, frames: list[bytes], received_ns: int) -> None:
         self._was_heard = True
-        if self._answers:
-            self._is_answered_by(frame)
-        is_data = self._frames.on_frame(self.decoder, self.name, frame, received_ns)
-        if is_data:
+        if not self._answers:
+            self._frames.on_frames(self, frames, received_ns)
             return
-        if is_data is None:
-            self._on_garbled(self, frame, self._topic_of(frame))
-            return
+        for frame in frames:
+            if not self.is_over:
+                self._is_answered_by(frame)
+            self._frames.on_frames(self, (frame,), received_ns)
+
+    def on_unreadable(self, frame: bytes) -> None:
+        """See frame_path.Speaker."""
+        self._on_garbled(self, frame, self._topic_of(frame))
+
+    def on_no_data(self, frame: bytes) -> None:
+        """See frame_path.Speaker."""
         try:
             control = self.session.on_control(frame)
         except Exception as error:

@@ -142,8 +142,12 @@ class TradeLine:
 
     # --- what the socket says; called from the read callback --------------------------------------------------------
 
-    def on_frame(self, frame: bytes, received_ns: int) -> None:
+    def on_frames(self, frames: list[bytes], received_ns: int) -> None:
         self.heard_ns = self._monotonic_ns()
+        for frame in frames:
+            self._on_frame(frame)
+
+    def _on_frame(self, frame: bytes) -> None:
         try:
             said = self.session.on_frame(frame)
         except Exception as error:

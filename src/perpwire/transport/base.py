@@ -58,7 +58,13 @@ class Socket(Protocol):
 class SocketListener(Protocol):
     """What happens on a socket. Called from the read callback: must not block, must not raise."""
 
-    def on_frame(self, frame: bytes, received_ns: int) -> None: ...
+    def on_frames(self, frames: list[bytes], received_ns: int) -> None:
+        """Whole messages that were read together, in their order; at least one.
+
+        Args:
+            received_ns: When they were there to be read, Unix nanoseconds.
+        """
+        ...
 
     def on_pong(self) -> None: ...
 

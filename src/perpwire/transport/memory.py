@@ -65,7 +65,7 @@ class MemoryPeer:
 
     def _deliver(self, text: bytes) -> None:
         if self._listener_hears:
-            self._listener.on_frame(text, self._clock.time_ns())
+            self._listener.on_frames([text], self._clock.time_ns())
 
     @property
     def _listener_hears(self) -> bool:

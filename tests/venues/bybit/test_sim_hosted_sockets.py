@@ -22,8 +22,8 @@ class Client:
         self.pongs = 0
         self.closed: str | None = None
 
-    def on_frame(self, frame: bytes, received_ns: int) -> None:
-        self.frames.append(frame)
+    def on_frames(self, frames: list[bytes], received_ns: int) -> None:
+        self.frames += frames
 
     def on_pong(self) -> None:
         self.pongs += 1

@@ -12,7 +12,7 @@ from tests.criteria.tapped import VENUES, Scene
 from perpwire.model.incident import PositionMismatch, StreamStale
 from perpwire.model.market import Gap
 from perpwire.model.order import Fill, Order, Side
-from perpwire.simulator.faults import Cut, FillOrder, Refuse, Skew
+from perpwire.simulator.faults import Answer, Cut, FillOrder, Refuse, Skew
 
 pytestmark = pytest.mark.slow
 
@@ -230,5 +230,53 @@ def test_such_a_step_alone_is_no_gap(venue: str) -> None:
         scene.host.faults.add(Skew(seconds=-720.0))
         await scene.sleep(120)
         assert gaps == []
+
+    tapped.play(scenario, venue)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("skew_s", [-50.0, -120.0])
+def test_a_fill_that_the_stream_tells_of_before_any_answer_shows_the_step_is_no_mismatch(
+    skew_s: float, venue: str
+) -> None:
+    """An order of another program is filled: its time is one before the account was read."""
+
+    async def scenario(scene: Scene) -> None:
+        fills: list[Fill] = []
+        scene.connector.on(Fill, fills.append)
+        await scene.connector.open_account_stream()
+        await rest(scene)
+        await scene.sleep(60)
+        scene.host.faults.add(Skew(seconds=skew_s))
+        await scene.sleep(0.2)
+        scene.host.faults.add(FillOrder(symbol="BTCUSDT"))
+        await scene.sleep(300)
+        assert [fill.recovered for fill in fills] == [False]
+        assert not scene.of(PositionMismatch)
+
+    tapped.play(scenario, venue)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_nor_are_two_fills_of_one_gap_between_which_the_clock_is_put_back(venue: str) -> None:
+    """The position is counted anew with both in it; the first is listed only when the clock has passed its time."""
+
+    async def scenario(scene: Scene) -> None:
+        fills: list[Fill] = []
+        scene.connector.on(Fill, fills.append)
+        await scene.connector.open_account_stream()
+        await rest(scene)
+        await scene.sleep(20)
+        scene.host.faults.add(Cut(route="private"))
+        scene.host.faults.add(Answer(method="WS", status=503, count=None, for_s=4.0))
+        await scene.sleep(1)
+        scene.host.faults.add(FillOrder(symbol="BTCUSDT", quantity=Decimal("0.02")))
+        await scene.sleep(1)
+        scene.host.faults.add(Skew(seconds=-50.0))
+        await scene.sleep(0.2)
+        await scene.connector.place_order("BTCUSDT", "BUY", "0.01")
+        await scene.sleep(300)
+        assert sum(fill.quantity for fill in fills) == Decimal("0.03")
+        assert not scene.of(PositionMismatch)
 
     tapped.play(scenario, venue)

@@ -278,6 +278,40 @@ def test_one_that_triggers_while_the_account_is_read_back_is_one_order_though_it
     play("binance", scenario, rate=0.5)
 
 
+@pytest.mark.parametrize("after_s", [3.5, 4.5])
+def test_its_fill_is_told_under_the_stops_id_though_it_has_to_wait_longer_for_that_than_what_was_missed(
+    after_s: float,
+) -> None:
+    """It triggers seconds after the stream was lost, while the account is slowly read back; its word comes late."""
+
+    async def scenario(world: World) -> None:
+        connector, faults, clock = world.connectors["binance"], world.simulation.faults["binance"], world.clock
+        async with world.connector("binance") as other:
+            await other.place_order("BTCUSDT", "BUY", "0.2")
+            told: list[Order | Fill] = []
+            await connector.open_account_stream()
+            mark = world.simulation.exchanges["binance"].mark_price("BTCUSDT")
+            stop = await connector.place_order(
+                "BTCUSDT", "SELL", SIZE, "STOP_MARKET", trigger_price=mark * Decimal("0.995"), round="nearest",
+                trigger_by="MARK",
+            )  # fmt: skip
+            await clock.sleep(20)
+            connector.on(Order, told.append)
+            connector.on(Fill, told.append)
+            faults.add(Cut(route="private"))
+            faults.add(Delay(method="GET", seconds=0.8, count=None, for_s=20))
+            await clock.sleep(after_s)
+            faults.add(
+                DelayMessage(of="private", contains="ALGO_UPDATE", seconds=4, overtaken=True, count=None, for_s=20)
+            )
+            faults.add(MovePrice(symbol="BTCUSDT", share=Decimal("-0.01")))
+            await clock.sleep(60)
+            assert {one.order_id for one in told} == {stop.order_id}
+            assert sum(one.quantity for one in told if isinstance(one, Fill)) == SIZE
+
+    play("binance", scenario, rate=2)
+
+
 @pytest.mark.parametrize("when", ["it is read back", "it is read for the first time"])
 def test_an_order_with_the_id_side_and_size_of_a_stop_is_told_though_it_comes_while_the_account_is_read(
     when: str,

@@ -233,9 +233,10 @@ class AccountReading:
         return [*positions, *await read_balances(self._requests, self._venue, self._state)]
 
     def all_again(self) -> list[Event]:
-        """What the account is, for a consumer that has lost what it was told."""
+        """What the account is, for a consumer that has lost what it was told. Of orders, what handlers were told last:
+        what they were not told of yet they are to hear in its turn, from the stream or by a reading."""
         state = self._state
-        orders = map(state.orders.as_heard, state.open_orders)
+        orders = [order for one in state.open_orders if (order := state.orders.as_heard(one)) is not None]
         known: Iterable[Event] = (*orders, *state.positions.values(), *state.balances.values())
         return [_recovered(event) for event in known]
 

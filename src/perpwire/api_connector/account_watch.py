@@ -17,6 +17,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from perpwire.api_connector.account_reading import FILLS_CUT_OFF, SETTLING_S, AccountReading, Missing
+from perpwire.api_connector.account_retelling import AccountRetelling
 from perpwire.api_connector.account_unread import AccountUnreadness
 from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.fill_keeper import FillKeeper
@@ -27,7 +28,7 @@ from perpwire.api_connector.mute_stream import MuteStream
 from perpwire.api_connector.request_path import RequestPath
 from perpwire.api_connector.retry import is_told, reread_pause_s
 from perpwire.api_connector.settings_keeper import SettingsKeeper
-from perpwire.clock import Clock, Timer
+from perpwire.clock import Clock
 from perpwire.data_processor.account_state import AccountState
 from perpwire.data_processor.position_check import Mismatch, PositionCheck
 from perpwire.errors import APIError, AuthenticationFailed, NotAllowed
@@ -142,11 +143,11 @@ class AccountWatch:
         """So often it was to be read back again soon after it had been."""
         self._unread = AccountUnreadness(venue.name, clock, self._tell_read, on_incident)
         self._looks_failed = 0
-        self._owes_all = False
-        """A consumer has lost events: all is to be told anew, as soon as it is known."""
-        self._telling: Timer | None = None
-        self._told_all_s = float("-inf")
-        self._told_in_a_row = 0
+        self._look_now = asyncio.Event()
+        """The next look is due, whatever its time."""
+        self._looks_at_all = False
+        """It is a reading of all."""
+        self.retelling = AccountRetelling(clock, lambda: self._known is Known.READ, self._read_soon, self._tell_all)
         self._task: asyncio.Task[None] | None = None
         self._is_closed = False
         self._offs: list[Callable[[], None]] = []
@@ -227,23 +228,10 @@ class AccountWatch:
         else:
             self._known = Known.ONCE_MORE
 
-    def read_again(self) -> None:
-        """A consumer has lost events that the stream did tell: no gap of it. It may have lost anything, so all is read,
-        and told anew, to all: handlers are not told apart. Who can't take it all loses something of it each time; that
-        is no reason to read."""
-        if self._owes_all or self._is_closed:
-            return
-        self._owes_all = True
-        self._told_in_a_row = self._told_in_a_row + 1 if self._now_s() < self._told_all_s + LOOK_S else 0
-        if not self._told_in_a_row and self._known is Known.READ:
-            self._become(self._look_at_once)
-        self._tell_all_soon()
-
     async def close(self) -> None:
         """Read nothing any more, whatever is still heard."""
         self._is_closed = True
-        if self._telling is not None:
-            self._telling.cancel()
+        self.retelling.close()
         self._unread.forget()
         self._tell_unclear()
         task, self._task = self._task, None
@@ -258,7 +246,7 @@ class AccountWatch:
         """Before the handlers of orders: whether they are told of this one; see OrderTracker.hear."""
         orders = self._state.orders
         if self._must_wait(order):
-            self._holds_fills = self._fills.hold() or self._holds_fills
+            self._holds_fills = self._fills.hold(longer=True) or self._holds_fills
             self._held.add(order)
             self.note(order)
             return False
@@ -311,7 +299,7 @@ class AccountWatch:
             self._reading.heard(event, self._heard_ns)
 
     def _on_fill(self, fill: Fill) -> None:
-        self._check.on_fill(fill, self._now_s())
+        self._check.on_fill(fill, self._now_s(), stamps_hold=not self._sync.is_behind(CATCHING_UP_S))
 
     def _become(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if self._is_closed:
@@ -405,20 +393,21 @@ class AccountWatch:
     def _is_once_more(self) -> bool:
         return self._known is Known.ONCE_MORE
 
-    async def _look_at_once(self) -> None:
-        await self._read_all()
-        await self._keep_looking()
-
-    def _tell_all_soon(self) -> None:
-        self._telling = self._clock.call_later(reread_pause_s(self._told_in_a_row), self._tell_all)
+    def _read_soon(self) -> None:
+        """By the task that looks, in its turn: it may be in the midst of telling."""
+        self._looks_at_all = True
+        self._look_now.set()
 
     def _tell_all(self) -> None:
-        """What a consumer has lost. Where it is not known just now, when it is."""
-        self._telling = None
-        if self._owes_all and self._known is Known.READ:
-            self._owes_all = False
-            self._told_all_s = self._now_s()
-            self._tell(self._reading.all_again())
+        self._tell(self._reading.all_again())
+
+    async def _look_is_due(self) -> None:
+        timer = self._clock.call_later(LOOK_S, self._look_now.set)
+        try:
+            await self._look_now.wait()
+        finally:
+            timer.cancel()
+        self._look_now.clear()
 
     async def _while_away(self) -> None:
         while True:
@@ -435,16 +424,20 @@ class AccountWatch:
             finally:
                 self._is_late = False
             self._unread.ends()
-            self._fills.release()
+            if self._held:
+                self._holds_fills = True
+            else:
+                self._fills.release()
         looks = 0
         while True:
             await self._settle_doubts()
-            await self._clock.sleep(LOOK_S)
+            await self._look_is_due()
             looks += 1
+            reads_all, self._looks_at_all = self._looks_at_all, False
             if looks % LOOKS == 0:
                 self._settings.read_next_time()
                 await self._read_all()
-            elif self._mute.why or self._sync.is_behind(CATCHING_UP_S):
+            elif reads_all or self._mute.why or self._sync.is_behind(CATCHING_UP_S):
                 await self._read_all()
             else:
                 await self._look()
@@ -512,8 +505,7 @@ class AccountWatch:
         self._known = Known.READ
         self._tell_read()
         self._unread.ends()
-        if self._owes_all and self._telling is None:
-            self._tell_all_soon()
+        self.retelling.known()
 
     # --- looks ------------------------------------------------------------------------------------------------------
 

@@ -50,7 +50,7 @@ class Consumers:
             if on_dropped is not None:
                 on_dropped()
 
-        queue: EventQueue[E] = EventQueue(limit, overflow, behind, kind=kind.__name__)
+        queue: EventQueue[E] = EventQueue(limit, overflow, behind, on_dropped, kind=kind.__name__)
         put = _put_into(queue, where)
         named = None if symbols is None else frozenset(symbols)
         offs = [self._frames.on(kind, put, symbol) for symbol in (named if named is not None else (None,))]

@@ -51,6 +51,7 @@ class EventQueue(Generic[E]):
         kind: Name of the kind of event, for whoever looks at it.
         overflow: See Overflow.
         on_behind: Called with the kind of event and how many wait when the first of a run of events is lost.
+        on_told: Called when the consumer takes the Gap for such a run.
 
     Attributes:
         received: Events that came in: delivered, waiting, dropped and replaced ones together.
@@ -67,6 +68,7 @@ class EventQueue(Generic[E]):
         limit: int,
         overflow: Overflow,
         on_behind: Callable[[str, int], None] | None = None,
+        on_told: Callable[[], None] | None = None,
         *,
         kind: str = "",
     ) -> None:
@@ -75,6 +77,7 @@ class EventQueue(Generic[E]):
         self._limit = limit
         self._overflow = overflow
         self._on_behind = on_behind
+        self._on_told = on_told
         self._buffer: deque[E] = deque()
         self._newest: dict[Hashable, E] = {}
         self._hole: Hole | None = None
@@ -158,6 +161,8 @@ class EventQueue(Generic[E]):
         while True:
             if self._hole is not None:
                 hole, self._hole = self._hole, None
+                if self._on_told is not None:
+                    self._on_told()
                 # What "drop_oldest" is documented to give.
                 return cast(E, hole.as_gap(f"this consumer was too slow: {hole.count} events were dropped"))
             if self._buffer:

@@ -90,6 +90,7 @@ class FillKeeper:
         self._was_read = False
         self._held: list[Fill] = []
         self._is_holding = False
+        self._held_since_ns = 0
         self._hold_timer: Timer | None = None
         self._offs: list[Callable[[], None]] = []
         self._asked: set[str] = set()
@@ -167,14 +168,23 @@ class FillKeeper:
             self._journal.fill_delivered(fill)
         return True
 
-    def hold(self) -> bool:
+    def hold(self, *, longer: bool = False) -> bool:
         """Something may be missing: what the stream says from now on waits for it, HOLD_S at most. Gives whether
-        nothing was held until now."""
-        if self._log is None or self._is_holding:
+        nothing was held until now.
+
+        Args:
+            longer: Where something is: for HOLD_S from now, but not for more than twice that in all.
+        """
+        if self._log is None or (self._is_holding and not longer):
             return False
-        self._is_holding = True
-        self._hold_timer = self._clock.call_later(HOLD_S, self.release)
-        return True
+        now_ns, is_first = self._clock.monotonic_ns(), not self._is_holding
+        if is_first:
+            self._is_holding, self._held_since_ns = True, now_ns
+        if self._hold_timer is not None:
+            self._hold_timer.cancel()
+        left_s = 2 * HOLD_S - (now_ns - self._held_since_ns) / 1e9
+        self._hold_timer = self._clock.call_later(max(0.0, min(HOLD_S, left_s)), self.release)
+        return is_first
 
     def release(self) -> None:
         """What may be missing has been read, or does not come in time."""

@@ -203,7 +203,7 @@ class PrivateStream:
     def read_again(self) -> None:
         """A consumer has lost events: what the account is now is delivered anew."""
         if self._opened:
-            self._watch.read_again()
+            self._watch.retelling.owe()
 
     async def close(self) -> None:
         opening, self._opening = self._opening, None

@@ -104,7 +104,8 @@ class WebSocketManager(StreamGroups):
             gaps_of: Only Gaps of this kind, where `kind` has several; None: of all.
             where: Only events of which this is true.
             on_end: Called once, when the iteration is over.
-            on_dropped: Called when the first of a run of events is lost to this consumer.
+            on_dropped: Called when the first of a run of events is lost to this consumer, and again when it takes the
+                Gap for them: what comes from then on it can take.
         """
         return self._consumers.open(
             kind, None if symbol is None else texts(symbol, "symbols"), limit=limit, overflow=overflow, gaps=gaps,

@@ -315,9 +315,10 @@ class OrderTracker:
         parent = self._orders.get(self._by_client.get((order.symbol, order.client_order_id), key))
         return parent.order if parent is not None and may_have_made(parent.order, order) else None
 
-    def as_heard(self, order: Order) -> Order:
-        """What is known of it, under the id by which handlers know it."""
-        return self._known(self._root((order.symbol, order.order_id)))
+    def as_heard(self, order: Order) -> Order | None:
+        """As handlers were told of it last; None: they were not yet."""
+        tracked = self._orders.get(self._root((order.symbol, order.order_id)))
+        return None if tracked is None else tracked.heard
 
     def unclear(self) -> list[Order]:
         """What handlers may have to be told of, and is not clear."""

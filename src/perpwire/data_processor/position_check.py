@@ -73,15 +73,21 @@ class PositionCheck:
                 account.count_from(ZERO, self._first_s)
         return account
 
-    def on_fill(self, fill: Fill, now_s: float) -> None:
-        """Each fill, once. What is older than the reading that is counted from is part of it."""
+    def on_fill(self, fill: Fill, now_s: float, *, stamps_hold: bool = True) -> None:
+        """Each fill, once. What is older than the reading that is counted from is part of it.
+
+        Args:
+            stamps_hold: The venue's clock was not put back of late: its times tell what was first.
+        """
         account = self._account(fill.symbol)
         account.filled_at_s = now_s
         if account.missing and self._is_before(fill, account.doubted_s) is not False:
             account.missing = ZERO  # it may be what was missing: what is missing now is another one
         if account.base is None:
             return
-        is_before = self._is_before(fill, account.base_s)
+        is_before = self._is_before(fill, account.base_s) if stamps_hold else None
+        if is_before and fill.received_ns and now_s > account.base_s + STILL_S:
+            is_before = None  # the stream has told of it since, and bears a time from before: that may be a step
         if is_before is None:
             account.base = None  # nobody knows whether that reading saw it
         elif not is_before:

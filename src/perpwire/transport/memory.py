@@ -56,16 +56,21 @@ class MemoryPeer:
         self._loop = asyncio.get_running_loop()
         self.receiver: MemoryReceiver | None = None
         self.is_open = True
+        self._unread: list[bytes] = []
+        """What is sent in one turn of the event loop is read together."""
         self.silent = False
         """Half-open: the peer neither answers pings nor delivers anything, and no end is seen."""
 
     def send(self, text: bytes) -> None:
         if self.is_open and not self.silent:
-            self._loop.call_soon(self._deliver, text)
+            if not self._unread:
+                self._loop.call_soon(self._deliver)
+            self._unread.append(text)
 
-    def _deliver(self, text: bytes) -> None:
+    def _deliver(self) -> None:
+        read, self._unread = self._unread, []
         if self._listener_hears:
-            self._listener.on_frames([text], self._clock.time_ns())
+            self._listener.on_frames(read, self._clock.time_ns())
 
     @property
     def _listener_hears(self) -> bool:

@@ -287,3 +287,29 @@ def test_what_is_no_data_or_unreadable_is_told_in_its_turn_and_what_stands_in_pl
 
     Changing(scene.frames, Talk()).say(b"1", b"nonsense", b"1", b"talk", b"1")
     assert heard == ["_RawTrade", "Unknown", b"nonsense", "_RawTrade", b"talk", "MarkPrice"]
+
+
+@pytest.mark.parametrize("before", [b"nonsense", b"talk", b"0"])
+def test_what_is_done_before_a_handler_is_called_is_its_wait_and_not_its_time(before: bytes) -> None:
+    """Unreadable, no data, nothing new: whatever takes a second there."""
+    scene = Scene()
+    scene.frames.on(Trade, lambda trade: scene.clock.advance(0.25))
+
+    class Slow:
+        def on_frame(self, frame: bytes, received_ns: int) -> Sequence[Event] | None:
+            if frame == before:
+                scene.clock.advance(1.0)
+            return None if frame == b"talk" else Numbers().on_frame(frame, received_ns)
+
+    Speaker(scene.frames, Slow()).say(b"1", before, b"1", received_ns=scene.clock.time_ns())
+    (stats,) = scene.frames.handlers
+    assert (stats.calls, round(stats.busy_s, 6), round(stats.longest_s, 6)) == (2, 0.5, 0.25)
+    assert scene.frames.latency_ns.quantile(1.0) == pytest.approx(1_250_000_000, rel=0.05)
+
+
+def test_a_tap_that_is_taken_away_by_a_handler_sees_nothing_more() -> None:
+    scene, tapped = Scene(), list[bytes]()
+    scene.frames.tap = lambda connection, frame, received_ns: tapped.append(frame)
+    scene.frames.on(Trade, lambda trade: setattr(scene.frames, "tap", None))
+    scene.bring(0, 1, 2)
+    assert tapped == [b"0", b"1"]

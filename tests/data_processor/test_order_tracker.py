@@ -439,3 +439,25 @@ def test_what_was_read_for_a_fill_is_not_told_and_may_push_out_what_is_to_be(mon
     for number in ("4", "5"):
         tracker.learn(an_order(**ended, order_id=number, client_order_id=f"c-{number}"))
     assert tracker.untold() == []
+
+
+def test_as_heard_is_what_handlers_were_told_last_and_nothing_that_they_were_not() -> None:
+    """Of a stop and what it made, both where they were told of both by themselves."""
+    tracker = OrderTracker(lambda: 0, triggers_make_orders=True)
+
+    def heard() -> list[tuple[str, OrderStatus]]:
+        return [(one.order_id, one.status) for order in tracker.open_orders for one in tracker.as_heard(order)]
+
+    stop, triggered, child, partly, filled = STOP_LIFE
+    tracker.on_event(stop)
+    assert heard() == []
+    tracker.hear(stop)
+    assert heard() == [("algo-1", OrderStatus.UNTRIGGERED)]
+    tracker.on_event(child)  # nobody was told of it yet
+    assert heard() == [("algo-1", OrderStatus.UNTRIGGERED)]
+    tracker.hear(child)
+    tracker.hear(triggered)
+    tracker.hear(partly)
+    assert heard() == [("algo-1", OrderStatus.NEW), ("77", OrderStatus.PARTIALLY_FILLED)]
+    tracker.hear(filled)
+    assert heard() == []

@@ -236,7 +236,7 @@ class AccountReading:
         """What the account is, for a consumer that has lost what it was told. Of orders, what handlers were told last:
         what they were not told of yet they are to hear in its turn, from the stream or by a reading."""
         state = self._state
-        orders = [order for one in state.open_orders if (order := state.orders.as_heard(one)) is not None]
+        orders = [heard for order in state.open_orders for heard in state.orders.as_heard(order)]
         known: Iterable[Event] = (*orders, *state.positions.values(), *state.balances.values())
         return [_recovered(event) for event in known]
 

@@ -219,12 +219,12 @@ class FramePath:
         Args:
             received_ns: When they were there to be read, Unix nanoseconds.
         """
-        connection, decode, tap = speaker.name, speaker.decoder.on_frame, self.tap
-        hand_round = self._hand_round
-        now_ns = self._time_ns()
+        connection, decode = speaker.name, speaker.decoder.on_frame
+        now_ns = 0  # when the last handler ended; 0: other work was done since
         for frame in frames:
             if speaker.is_over:
                 break
+            tap = self.tap
             if tap is not None:
                 try:
                     tap(connection, frame, received_ns)
@@ -243,12 +243,14 @@ class FramePath:
                 speaker.on_unreadable(frame)
                 events = ()
             if events:
-                if len(frame) >= _LONG:
+                if not now_ns or len(frame) >= _LONG:
                     now_ns = self._time_ns()
                 self.latest[connection] = events[-1]
                 self.events_delivered += len(events)
-                now_ns = hand_round(events, now_ns, received_ns)
-            elif events is None:
+                now_ns = self._hand_round(events, now_ns, received_ns)
+                continue
+            now_ns = 0
+            if events is None:
                 speaker.on_no_data(frame)
                 decode = speaker.decoder.on_frame  # something may stand in its place now
 

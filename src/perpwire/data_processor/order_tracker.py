@@ -315,10 +315,13 @@ class OrderTracker:
         parent = self._orders.get(self._by_client.get((order.symbol, order.client_order_id), key))
         return parent.order if parent is not None and may_have_made(parent.order, order) else None
 
-    def as_heard(self, order: Order) -> Order | None:
-        """As handlers were told of it last; None: they were not yet."""
-        tracked = self._orders.get(self._root((order.symbol, order.order_id)))
-        return None if tracked is None else tracked.heard
+    def as_heard(self, order: Order) -> list[Order]:
+        """An open order as handlers were told of it last, if they were yet; also what it made, where they know that by
+        itself."""
+        ids = (order.order_id, order.child_order_id or "")
+        tracked = (self._orders.get((order.symbol, order_id)) for order_id in ids)
+        heard = [one.heard for one in tracked if one is not None and one.heard is not None]
+        return [one for one in heard if not one.status.is_final]
 
     def unclear(self) -> list[Order]:
         """What handlers may have to be told of, and is not clear."""

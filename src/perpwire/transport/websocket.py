@@ -65,7 +65,9 @@ class _Listener(picows.WSListener):
         """The message that ends with a frame, if one does."""
         kind = frame.msg_type
         if kind is TEXT or kind is picows.WSMsgType.BINARY or kind is picows.WSMsgType.CONTINUATION:
-            self._fragments = [*self._fragments, payload] if kind is picows.WSMsgType.CONTINUATION else [payload]
+            if kind is not picows.WSMsgType.CONTINUATION:
+                self._fragments.clear()
+            self._fragments.append(payload)
             if frame.fin:
                 message, self._fragments = b"".join(self._fragments), []
                 return message

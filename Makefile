@@ -46,7 +46,7 @@ compile: $(VENV)/$(STAMP)
 chaos: $(VENV)/$(STAMP)
 	$(BIN)/python -m perpwire.scenarios --seeds $(SEEDS) --jobs $(JOBS) $(ARGS)
 	$(BIN)/python -m perpwire.scenarios.kill --kills $(KILLS)
-	PERPWIRE_FULL=1 $(BIN)/python -m pytest -v -n $(JOBS) --dist loadfile tests/criteria tests/api_connector tests/scenarios tests/e2e tests/test_benchmarks.py
+	PERPWIRE_FULL=1 $(BIN)/python -m pytest -v -n $(JOBS) --dist loadfile tests/criteria tests/api_connector tests/scenarios tests/e2e tests/cli tests/test_benchmarks.py
 
 lint: $(VENV)/$(STAMP)
 	$(BIN)/ruff check .

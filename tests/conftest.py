@@ -129,7 +129,7 @@ def pytest_collection_finish() -> None:
 
 def _venue(item: pytest.Item) -> str | None:
     """Of a slow test that is one of two."""
-    where = {"criteria", "api_connector", "e2e", "scenarios", "test_benchmarks.py"}
+    where = {"criteria", "api_connector", "e2e", "scenarios", "cli", "test_benchmarks.py"}
     is_long = item.get_closest_marker("slow") and where & set(item.path.parts)
     venue = item.callspec.params.get("venue") if is_long and hasattr(item, "callspec") else None
     return venue if isinstance(venue, str) else None

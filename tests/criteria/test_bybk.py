@@ -70,7 +70,7 @@ def replay(seed: int, messages: int) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(size(40, 4)))
+@pytest.mark.parametrize("seed", range(size(40, 2)))
 def test_bybk_1_after_every_message_the_book_is_the_reference(seed: int) -> None:
     """A hundred thousand messages, a million of them in full.
 

@@ -128,7 +128,7 @@ def next_order(name: str, price: Decimal) -> OrderRequest:
     )  # fmt: skip
 
 
-RUNS = size(500, 200)
+RUNS = size(500, 100)
 
 
 @pytest.mark.slow

@@ -100,7 +100,7 @@ def test_ghost_1_what_can_not_be_known_is_told_as_unresolved_once_and_its_search
     play(scenario, venue)
 
 
-WAVES, SIDE_BY_SIDE = size(63, 20), 8
+WAVES, SIDE_BY_SIDE = size(63, 12), 8
 
 
 @pytest.mark.slow
@@ -148,7 +148,7 @@ def test_ghost_2_in_a_thousand_runs_each_order_exists_once_or_not_at_all_as_its_
             assert words(scene, name) == ["UNKNOWN", "ACCEPTED" if executed else "NOT_PLACED"], name
 
     play(scenario, venue)
-    assert len(told) == WAVES * SIDE_BY_SIDE >= size(500, 160)
+    assert len(told) == WAVES * SIDE_BY_SIDE >= size(500, 96)
 
 
 @pytest.mark.parametrize("venue", VENUES)

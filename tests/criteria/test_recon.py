@@ -128,7 +128,7 @@ def test_recon_1_refused_handshakes_are_tried_again_until_one_is_taken(status: i
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, size(5, 3)))
+@pytest.mark.parametrize("seed", range(1, size(5, 2)))
 def test_recon_2_an_amend_while_the_account_is_not_logged_in_is_sent_once_or_not_at_all(seed: int) -> None:
     """Bybit; its trading socket and the account's are cut, and the login's answer comes late."""
     assert play(scenarios()["amend_before_login"], "bybit", seed).problems == []

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from decimal import Decimal
 
+import msgspec
 import pytest
 from tests.criteria.streamed import VENUES, played
 from tests.playing import play as play_world
@@ -48,7 +49,10 @@ def test_stall_1_a_mute_stream_is_told_of_within_ten_seconds_replaced_within_fif
 @pytest.mark.slow
 @pytest.mark.parametrize("venue", VENUES if FULL else ["bybit"])
 def test_stall_2_an_hour_with_a_frame_every_ten_minutes_beside_others_reconnects_nothing(venue: str) -> None:
-    assert play(scenarios()["quiet_market"], venue, 0).problems == []
+    """In part twenty minutes of it."""
+    hour = scenarios()["quiet_market"]
+    part = msgspec.structs.replace(hour, play=lambda run: silence.stay_quiet(run, 2))
+    assert play(hour if FULL else part, venue, 0).problems == []
 
 
 @pytest.mark.slow
@@ -62,7 +66,7 @@ def test_stall_2_an_hour_with_a_frame_every_ten_minutes_beside_others_reconnects
 def test_stall_2_a_test_market_in_which_even_bitcoin_stands_still_reconnects_nothing_in_an_hour(
     venue: str, rate: float, symbols: list[str]
 ) -> None:
-    """Nor is it said to lag, nor its book lost once it is in sync. In part: twenty minutes."""
+    """Nor is it said to lag, nor its book lost once it is in sync. In part: ten minutes."""
 
     async def scenario(world: World) -> None:
         connector = world.connectors[venue]
@@ -70,7 +74,7 @@ def test_stall_2_a_test_market_in_which_even_bitcoin_stands_still_reconnects_not
         connector.on_incident(told.append)
         await connector.subscribe([BookTicker, Trade], symbols)
         book = await connector.open_book(symbols[0])
-        await world.clock.sleep(size(3600, 1200))
+        await world.clock.sleep(size(3600, 600))
         assert told == []
         assert book.is_in_sync
         assert sum(connector.streams.reconnects.values()) == 0

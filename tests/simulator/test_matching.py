@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from hypothesis import given, settings, strategies as st
 from tests.simulator.making import SYMBOL, Heard, exchange, intent
+from tests.sizes import size
 
 from perpwire.clock import ManualClock
 from perpwire.model.order import OrderStatus, Side, TimeInForce
@@ -119,7 +120,7 @@ def play(moves: list[Placed | int]) -> tuple[Exchange, Heard, Reference, list[Si
 
 
 @given(steps)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=size(120, 60), deadline=None)
 def test_every_trade_is_with_the_best_price_and_the_oldest_order_there(moves: list[Placed | int]) -> None:
     _, heard, reference, _ = play(moves)
     trades = [(int(trade.price * 10), int(trade.quantity * 1000)) for trade in heard.of(Traded)]
@@ -127,7 +128,7 @@ def test_every_trade_is_with_the_best_price_and_the_oldest_order_there(moves: li
 
 
 @given(steps)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=size(80, 40), deadline=None)
 def test_no_quantity_is_made_or_lost(moves: list[Placed | int]) -> None:
     venue, _, _, placed = play(moves)
     bought = sold = Decimal(0)
@@ -149,7 +150,7 @@ def test_no_quantity_is_made_or_lost(moves: list[Placed | int]) -> None:
 
 
 @given(steps)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=size(80, 40), deadline=None)
 def test_cash_profit_fees_and_open_positions_add_up_exactly(moves: list[Placed | int]) -> None:
     venue, _, _, _ = play(moves)
     for account in RICH:
@@ -167,7 +168,7 @@ def test_cash_profit_fees_and_open_positions_add_up_exactly(moves: list[Placed |
 
 
 @given(steps)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=size(60, 30), deadline=None)
 def test_the_changes_told_rebuild_the_book(moves: list[Placed | int]) -> None:
     venue, heard, _, _ = play(moves)
     bids: dict[Decimal, Decimal] = {}

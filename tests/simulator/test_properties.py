@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.simulator.making import Heard, exchange, spec
+from tests.sizes import size
 
 from perpwire.clock import ManualClock
 from perpwire.model.order import OrderStatus, OrderType, PositionSide, Side, TimeInForce
@@ -360,7 +361,7 @@ def _no_trade_is_through_a_better_price(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 _settings = settings(
-    max_examples=60,
+    max_examples=size(60, 30),
     stateful_step_count=40,
     deadline=None,
     derandomize=True,

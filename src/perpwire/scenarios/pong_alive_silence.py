@@ -123,11 +123,16 @@ async def _closed_inside_a_ping(run: Run, hearing: Hearing) -> None:
 )
 async def quiet_market(run: Run) -> None:
     """An hour in which the account has no event and one contract a frame every ten minutes: nothing is reconnected."""
+    await stay_quiet(run, 6)
+
+
+async def stay_quiet(run: Run, times: int) -> None:
+    """As quiet_market, for so many times ten minutes."""
     await run.follow("BTCUSDT", "DULLUSDT")
     hearing = Hearing(run)
     # Its mark price goes on, as that of every contract; and Bybit repeats the top of its book.
     dull = ("dullusdt@bookTicker", "dullusdt@aggTrade") if run.venue == "binance" else ("publicTrade.DULLUSDT",)
-    for _ in range(6):
+    for _ in range(times):
         for topic in dull:
             run.fault(Silence(what="data", topic=topic, seconds=595.0, then="heal"))
         await run.clock.sleep(600)

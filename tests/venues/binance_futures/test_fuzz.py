@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import given, settings, strategies as st
+from tests.sizes import size
 
 from perpwire.errors import APIError
 from perpwire.http_message import HttpReply
@@ -60,7 +61,7 @@ def frames(draw: st.DrawFn) -> bytes:
 
 
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=size(100, 50), deadline=None)
 @given(frames() | st.binary(max_size=40))
 def test_a_damaged_frame_is_read_or_refused_and_leaves_the_session_working(frame: bytes) -> None:
     session = VENUE.session("market")
@@ -102,7 +103,7 @@ BODIES = [
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=size(200, 100), deadline=None)
 @given(
     st.sampled_from(CALLS),
     st.sampled_from([200, 200, 400, 401, 403, 404, 408, 418, 429, 451, 500, 502, 503, 504]),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
+from tests.sizes import size
 from tests.venues.binance_futures.simulated import OTHER, SimulatedVenue, in_virtual_time, pass_s
 
 PACES = {
@@ -68,7 +69,7 @@ def kept(snapshot: Any, frames: list[Any]) -> Sides:
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=size(40, 20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(ACTIONS)
 def test_a_book_kept_from_any_snapshot_at_any_pace_is_the_venues(actions: list[tuple[str, int]]) -> None:
     snapshots: list[Any] = []

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from hypothesis import HealthCheck, given, settings, strategies as st
+from tests.sizes import size
 
 from perpwire.clock import ManualClock
 from perpwire.simulator.dialect import IncomingRequest
@@ -48,7 +49,7 @@ LIKELY = {
     "qty": "0.010",
     "price": "64000",
 }
-FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=size(60, 30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @FEW

@@ -43,30 +43,29 @@ class Tape(Strand[Trade]):
     """Trades of one symbol, aggregated or single.
 
     Attributes:
-        told: Ids of the newest, oldest first, and when they arrived, where they are not numbered.
+        told, told_before: Ids of the newest, where they are not numbered, and those before them.
         is_sought: What is between the last one that was told and the next was looked for: whatever number that has.
     """
 
-    __slots__ = ("_forgets_at", "is_sought", "told")
+    __slots__ = ("_since_ns", "is_sought", "told", "told_before")
 
     def __init__(self, symbol: str) -> None:
         super().__init__(symbol)
-        self.told: dict[int | str, int] = {}
-        self._forgets_at = 2 * REMEMBERED
+        self.told: set[int | str] = set()
+        self.told_before: set[int | str] = set()
+        self._since_ns = -1
         self.is_sought = False
 
     def remember(self, trade: Trade) -> None:
-        self.told[trade.trade_id] = trade.received_ns
-        if len(self.told) > self._forgets_at:
-            self._forget(trade.received_ns)
+        """What is too old goes all at once: one by one costs each trade more than it costs to be told. What came with
+        this one stays."""
+        told = self.told
+        told.add(trade.trade_id)
+        if len(told) >= REMEMBERED and trade.received_ns != self._since_ns:
+            self.told, self.told_before, self._since_ns = set(), told, trade.received_ns
 
-    def _forget(self, newest_ns: int) -> None:
-        """Many at a time: one by one costs each trade more than it costs to be told."""
-        aged = len(self.told) - REMEMBERED
-        self.told = {
-            known: at_ns for n, (known, at_ns) in enumerate(self.told.items()) if n >= aged or at_ns == newest_ns
-        }
-        self._forgets_at = len(self.told) + REMEMBERED
+    def was_told(self, number: int | str) -> bool:
+        return number in self.told or number in self.told_before
 
 
 class TradeRepair(Mending[Tape, Trade]):
@@ -103,7 +102,8 @@ class TradeRepair(Mending[Tape, Trade]):
         """THE HOT PATH: each trade of the streams. Whether it goes on to its handlers."""
         if trade.venue != self._name:
             return True
-        tape = (self._aggregated if isinstance(trade, AggTrade) else self._single).get(trade.symbol)
+        is_aggregated = self._aggregated and isinstance(trade, AggTrade)
+        tape = (self._aggregated if is_aggregated else self._single).get(trade.symbol)
         if tape is None:
             return True  # of a stream that is asked for by its name nothing is kept
         if tape.waiting:
@@ -128,7 +128,7 @@ class TradeRepair(Mending[Tape, Trade]):
     def _step(self, tape: Tape, trade: Trade) -> bool:
         last, number = tape.last, trade.trade_id
         if not self._is_numbered:
-            if number in tape.told:
+            if number in tape.told or number in tape.told_before:
                 return False  # it was told before, or the venue's list was ahead of its stream
             tape.remember(trade)
         elif last is not None and number != last.trade_id + 1 and not self._is_in_place(tape, trade, last):  # type: ignore[operator]
@@ -225,7 +225,7 @@ class TradeRepair(Mending[Tape, Trade]):
         last = cast(Trade, tape.last)
         if self._is_numbered:
             return [one for one in tape.behind() if not _was_told(last, one)]
-        return [one for one in tape.behind() if one.trade_id not in tape.told]
+        return [one for one in tape.behind() if not tape.was_told(one.trade_id)]
 
     def _meets(self, missing: list[Trade], tape: Tape, behind: list[Trade]) -> bool:
         """Whether the rows lead up to what waits."""
@@ -260,7 +260,7 @@ class TradeRepair(Mending[Tape, Trade]):
         for row in missing:
             if row.trade_id in ids or (self._is_numbered and behind and _step_between(row, behind[0]) <= 0):
                 break
-            if row.trade_id not in tape.told:
+            if not tape.was_told(row.trade_id):
                 fresh.append(row)
         return fresh
 

@@ -4,7 +4,7 @@ PYTHON ?= python3
 PYTHON313 ?= python3.13
 UV ?= uv
 JOBS ?= 2
-TEST_JOBS ?= 4
+TEST_JOBS ?= 5
 VENV := .venv
 VENV313 := .venv-313
 BIN := $(VENV)/bin
@@ -30,7 +30,7 @@ help:
 demo: $(VENV)/$(STAMP)
 	$(BIN)/perpwire demo
 
-# Four workers on two cores: tests over real sockets, in terminals and in the browser wait much of their time.
+# Five workers on two cores: tests over real sockets, in terminals and in the browser wait much of their time.
 # -v undoes the -q of pyproject.toml: the closing line in full. Whole files go to a worker, so module fixtures hold, and
 # in the order of tests/conftest.py.
 test: $(VENV)/$(STAMP)

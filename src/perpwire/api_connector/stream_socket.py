@@ -267,8 +267,7 @@ class StreamSocket:
             self._frames.on_frames(self, frames, received_ns)
             return
         for frame in frames:
-            if not self.is_over:
-                self._is_answered_by(frame)
+            self._is_answered_by(frame)
             self._frames.on_frames(self, (frame,), received_ns)
 
     def on_unreadable(self, frame: bytes) -> None:

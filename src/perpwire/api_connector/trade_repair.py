@@ -128,7 +128,7 @@ class TradeRepair(Mending[Tape, Trade]):
     def _step(self, tape: Tape, trade: Trade) -> bool:
         last, number = tape.last, trade.trade_id
         if not self._is_numbered:
-            if number in tape.told or number in tape.told_before:
+            if number in tape.told or number in tape.told_before:  # as was_told, without the call
                 return False  # it was told before, or the venue's list was ahead of its stream
             tape.remember(trade)
         elif last is not None and number != last.trade_id + 1 and not self._is_in_place(tape, trade, last):  # type: ignore[operator]

@@ -30,6 +30,15 @@ async def rest(scene: Scene) -> None:
     await scene.connector.place_order("BTCUSDT", "BUY", "0.05", "LIMIT", price=price, round="nearest")
 
 
+async def resting(scene: Scene) -> list[Fill]:
+    """The account is followed, and has an order that rests. Gives what is told of fills."""
+    fills: list[Fill] = []
+    scene.connector.on(Fill, fills.append)
+    await scene.connector.open_account_stream()
+    await rest(scene)
+    return fills
+
+
 @pytest.mark.parametrize("venue", VENUES)
 @pytest.mark.parametrize("skews", [(-25.0,), (-60.0,), (-300.0,), (60.0,), (60.0, 0.0), (-60.0, 0.0)], ids=str)
 def test_a_fill_in_a_gap_after_a_step_is_told_once(skews: tuple[float, ...], venue: str) -> None:
@@ -68,10 +77,7 @@ def test_a_fill_just_before_a_step_back_in_the_same_gap_is_told_when_the_venue_l
     """It is stamped with a time that the venue's clock has not reached again when it is read back."""
 
     async def scenario(scene: Scene) -> None:
-        fills: list[Fill] = []
-        scene.connector.on(Fill, fills.append)
-        await scene.connector.open_account_stream()
-        await rest(scene)
+        fills = await resting(scene)
         await scene.sleep(20)
         await fill_in_a_gap(scene)
         scene.host.faults.add(Skew(seconds=skew_s))
@@ -88,10 +94,7 @@ def test_a_fill_just_before_a_step_back_in_the_same_gap_is_told_when_the_venue_l
 @pytest.mark.parametrize("venue", VENUES)
 def test_a_fill_while_the_clock_was_back_for_seconds_and_nothing_was_asked_is_told(venue: str) -> None:
     async def scenario(scene: Scene) -> None:
-        fills: list[Fill] = []
-        scene.connector.on(Fill, fills.append)
-        await scene.connector.open_account_stream()
-        await rest(scene)
+        fills = await resting(scene)
         await scene.sleep(60)
         scene.host.faults.add(Skew(seconds=-50))
         await fill_in_a_gap(scene)
@@ -126,10 +129,7 @@ def test_what_was_filled_before_the_account_was_opened_is_not_taken_for_new_afte
         async with scene.world.connector(venue) as other:
             await other.place_order("BTCUSDT", "BUY", "0.01", client_order_id="by-hand")
         await scene.sleep(5)
-        fills: list[Fill] = []
-        scene.connector.on(Fill, fills.append)
-        await scene.connector.open_account_stream()
-        await rest(scene)
+        fills = await resting(scene)
         scene.host.faults.add(Skew(seconds=-25))
         await scene.sleep(5)
         await fill_in_a_gap(scene)
@@ -242,10 +242,7 @@ def test_a_fill_that_the_stream_tells_of_before_any_answer_shows_the_step_is_no_
     """An order of another program is filled: its time is one before the account was read."""
 
     async def scenario(scene: Scene) -> None:
-        fills: list[Fill] = []
-        scene.connector.on(Fill, fills.append)
-        await scene.connector.open_account_stream()
-        await rest(scene)
+        fills = await resting(scene)
         await scene.sleep(60)
         scene.host.faults.add(Skew(seconds=skew_s))
         await scene.sleep(0.2)
@@ -262,10 +259,7 @@ def test_nor_are_two_fills_of_one_gap_between_which_the_clock_is_put_back(venue:
     """The position is counted anew with both in it; the first is listed only when the clock has passed its time."""
 
     async def scenario(scene: Scene) -> None:
-        fills: list[Fill] = []
-        scene.connector.on(Fill, fills.append)
-        await scene.connector.open_account_stream()
-        await rest(scene)
+        fills = await resting(scene)
         await scene.sleep(20)
         scene.host.faults.add(Cut(route="private"))
         scene.host.faults.add(Answer(method="WS", status=503, count=None, for_s=4.0))

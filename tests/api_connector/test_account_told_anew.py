@@ -316,12 +316,7 @@ def test_nor_does_it_keep_others_from_what_the_stream_did_not_tell(
             be_away(faults)
             for _ in range(10):
                 await rest(world, venue)
-
-            async def read() -> None:
-                async for _ in orders:
-                    pass
-
-            reading = asyncio.create_task(read())
+            reading = asyncio.create_task(read_ids(orders, set()))
             await clock.sleep(60)
             if trouble == "garbled":
                 faults.add(CorruptMessage(of="private", count=None, for_s=0.5))

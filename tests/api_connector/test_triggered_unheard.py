@@ -242,26 +242,32 @@ def test_a_stop_that_we_know_and_what_it_made_both_end_where_nobody_can_say_in_t
     played("binance", scenario)
 
 
+async def with_a_stop(world: World, other: VenueConnector) -> tuple[Order, list[Order | Fill]]:
+    """A long position at Binance whose stop waits, followed for 20 s. Gives it, and what is told from then on."""
+    connector = world.connectors["binance"]
+    await other.place_order("BTCUSDT", "BUY", "0.2")
+    await connector.open_account_stream()
+    mark = world.simulation.exchanges["binance"].mark_price("BTCUSDT")
+    stop = await connector.place_order(
+        "BTCUSDT", "SELL", SIZE, "STOP_MARKET", trigger_price=mark * Decimal("0.995"), round="nearest",
+        client_order_id="stop", trigger_by="MARK",
+    )  # fmt: skip
+    await world.clock.sleep(20)
+    told: list[Order | Fill] = []
+    connector.on(Order, told.append)
+    connector.on(Fill, told.append)
+    return stop, told
+
+
 def test_one_that_triggers_while_the_account_is_read_back_is_one_order_though_its_word_comes_after_the_reading() -> (
     None
 ):
     """Its stream says of the order that the trigger made first, a moment before the reading ends."""
 
     async def scenario(world: World) -> None:
-        connector, exchange = world.connectors["binance"], world.simulation.exchanges["binance"]
         faults, clock = world.simulation.faults["binance"], world.clock
         async with world.connector("binance") as other:
-            await other.place_order("BTCUSDT", "BUY", "0.2")
-            told: list[Order | Fill] = []
-            await connector.open_account_stream()
-            mark = exchange.mark_price("BTCUSDT")
-            stop = await connector.place_order(
-                "BTCUSDT", "SELL", SIZE, "STOP_MARKET", trigger_price=mark * Decimal("0.995"), round="nearest",
-                client_order_id="stop", trigger_by="MARK",
-            )  # fmt: skip
-            await clock.sleep(20)
-            connector.on(Order, told.append)
-            connector.on(Fill, told.append)
+            stop, told = await with_a_stop(world, other)
             faults.add(Cut(route="private"))
             faults.add(Delay(method="GET", path="/fapi/v3/positionRisk", seconds=2.0, count=None, for_s=1.5))
             await clock.sleep(1.95)
@@ -285,19 +291,9 @@ def test_its_fill_is_told_under_the_stops_id_though_it_has_to_wait_longer_for_th
     """It triggers seconds after the stream was lost, while the account is slowly read back; its word comes late."""
 
     async def scenario(world: World) -> None:
-        connector, faults, clock = world.connectors["binance"], world.simulation.faults["binance"], world.clock
+        faults, clock = world.simulation.faults["binance"], world.clock
         async with world.connector("binance") as other:
-            await other.place_order("BTCUSDT", "BUY", "0.2")
-            told: list[Order | Fill] = []
-            await connector.open_account_stream()
-            mark = world.simulation.exchanges["binance"].mark_price("BTCUSDT")
-            stop = await connector.place_order(
-                "BTCUSDT", "SELL", SIZE, "STOP_MARKET", trigger_price=mark * Decimal("0.995"), round="nearest",
-                trigger_by="MARK",
-            )  # fmt: skip
-            await clock.sleep(20)
-            connector.on(Order, told.append)
-            connector.on(Fill, told.append)
+            stop, told = await with_a_stop(world, other)
             faults.add(Cut(route="private"))
             faults.add(Delay(method="GET", seconds=0.8, count=None, for_s=20))
             await clock.sleep(after_s)

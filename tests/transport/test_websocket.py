@@ -12,6 +12,7 @@ import pytest
 from aiohttp import WSMsgType, web
 
 from perpwire.clock import SystemClock
+from perpwire.simulator.frames import CLOSE, PING, TEXT, frame
 from perpwire.transport.base import TransportFailed
 from perpwire.transport.websocket import PicowsTransport
 
@@ -29,8 +30,8 @@ class Heard:
     def on_frames(self, frames: list[bytes], received_ns: int) -> None:
         self.reads.append(frames)
         self.times += [received_ns] * len(frames)
-        for frame in frames:
-            self.frames.put_nowait(frame)
+        for one in frames:
+            self.frames.put_nowait(one)
 
     def on_pong(self) -> None:
         self.pongs.set()
@@ -106,12 +107,6 @@ async def test_a_message_in_fragments_arrives_whole() -> None:
         assert await asyncio.wait_for(heard.frames.get(), 5) == b"abcdef"
 
 
-def framed(payload: bytes, kind: int = 0x81) -> bytes:
-    """As a server sends it, whole."""
-    size = bytes([len(payload)]) if len(payload) < 126 else b"\x7e" + len(payload).to_bytes(2, "big")
-    return bytes([kind]) + size + payload
-
-
 SHORT, LONG = b'{"op":"pong"}', b'{"topic":"' + 200 * b"x" + b'"}'
 
 
@@ -123,10 +118,10 @@ async def test_what_was_read_together_is_handed_on_as_one_also_where_a_ping_ends
     async def talk(socket: web.WebSocketResponse, request: web.Request) -> None:
         assert request.transport is not None
         await socket.receive()
-        request.transport.write(framed(message) + framed(SHORT) + framed(LONG) + framed(b"mark", 0x89))
+        request.transport.write(frame(TEXT, message) + frame(TEXT, SHORT) + frame(TEXT, LONG) + frame(PING, b"mark"))
         pongs.set_result((await socket.receive()).data)
         await socket.receive()
-        request.transport.write(framed(message))
+        request.transport.write(frame(TEXT, message))
         await asyncio.sleep(30)
 
     async with server(talk, autoping=False) as url, client() as sockets:
@@ -147,7 +142,7 @@ async def test_what_was_read_together_with_the_end_comes_before_it() -> None:
     async def talk(socket: web.WebSocketResponse, request: web.Request) -> None:
         assert request.transport is not None
         await socket.receive()
-        request.transport.write(framed(LONG) + framed(SHORT) + framed(b"\x03\xe9away", 0x88))
+        request.transport.write(frame(TEXT, LONG) + frame(TEXT, SHORT) + frame(CLOSE, b"\x03\xe9away"))
         await asyncio.sleep(30)
 
     async with server(talk) as url, client() as sockets:

@@ -125,6 +125,35 @@ def test_one_that_lost_what_it_was_told_anew_too_is_told_when_it_reads_again(
 
 
 @pytest.mark.parametrize("venue", VENUES)
+def test_what_the_stream_has_not_told_is_read_when_an_iterator_loses_something(
+    venue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An order of another program in a contract without orders, which small looks do not ask for."""
+    monkeypatch.setattr(watch_methods, "MOST_WAITING", 6)
+
+    async def scenario(world: World) -> None:
+        connector, clock = world.connectors[venue], world.clock
+        async with world.connector(venue) as other:
+            told: list[Order] = []
+            connector.on(Order, told.append)
+            orders = await connector.watch_orders()
+            await clock.sleep(20)
+            world.simulation.faults[venue].add(DropMessage(of="private", contains="unheard", count=None, for_s=5.0))
+            price = world.simulation.exchanges[venue].mark_price("ETHUSDT") * Decimal("0.9")
+            await other.place_order(
+                "ETHUSDT", "BUY", "0.1", "LIMIT", price=price, round="down", client_order_id="unheard"
+            )
+            await clock.sleep(40)
+            assert "unheard" not in [order.client_order_id for order in told]
+            await come_and_go(world, venue, 4)
+            assert orders.dropped
+            await clock.sleep(5)
+            assert "unheard" in [order.client_order_id for order in told]
+
+    play(venue, scenario, rate=0.5)
+
+
+@pytest.mark.parametrize("venue", VENUES)
 def test_what_is_told_anew_is_not_ahead_of_the_stream(venue: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer shows fills that the stream tells of two seconds later."""
     monkeypatch.setattr(watch_methods, "MOST_WAITING", 6)

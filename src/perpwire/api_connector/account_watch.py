@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import suppress
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -24,7 +23,6 @@ from perpwire.api_connector.clock_sync import ClockSync
 from perpwire.api_connector.fill_keeper import FillKeeper
 from perpwire.api_connector.frame_path import FramePath
 from perpwire.api_connector.held_orders import HeldOrders
-from perpwire.api_connector.in_time import in_time
 from perpwire.api_connector.kept_up import kept_up
 from perpwire.api_connector.mute_stream import MuteStream
 from perpwire.api_connector.request_path import RequestPath
@@ -145,8 +143,10 @@ class AccountWatch:
         """So often it was to be read back again soon after it had been."""
         self._unread = AccountUnreadness(venue.name, clock, self._tell_read, on_incident)
         self._looks_failed = 0
-        self._read_now = asyncio.Event()
-        """The next look is a reading of all, and due, whatever its time."""
+        self._look_now = asyncio.Event()
+        """The next look is due, whatever its time."""
+        self._looks_at_all = False
+        """It is a reading of all."""
         self.retelling = AccountRetelling(clock, lambda: self._known is Known.READ, self._read_soon, self._tell_all)
         self._task: asyncio.Task[None] | None = None
         self._is_closed = False
@@ -395,18 +395,19 @@ class AccountWatch:
 
     def _read_soon(self) -> None:
         """By the task that looks, in its turn: it may be in the midst of telling."""
-        self._read_now.set()
+        self._looks_at_all = True
+        self._look_now.set()
 
     def _tell_all(self) -> None:
         self._tell(self._reading.all_again())
 
-    async def _look_is_due(self) -> bool:
-        """Gives whether it is to be a reading of all."""
-        with suppress(TimeoutError):
-            await in_time(self._read_now.wait(), LOOK_S, self._clock)
-        reads_all = self._read_now.is_set()
-        self._read_now.clear()
-        return reads_all
+    async def _look_is_due(self) -> None:
+        timer = self._clock.call_later(LOOK_S, self._look_now.set)
+        try:
+            await self._look_now.wait()
+        finally:
+            timer.cancel()
+        self._look_now.clear()
 
     async def _while_away(self) -> None:
         while True:
@@ -430,8 +431,9 @@ class AccountWatch:
         looks = 0
         while True:
             await self._settle_doubts()
-            reads_all = await self._look_is_due()
+            await self._look_is_due()
             looks += 1
+            reads_all, self._looks_at_all = self._looks_at_all, False
             if looks % LOOKS == 0:
                 self._settings.read_next_time()
                 await self._read_all()

@@ -23,6 +23,8 @@ def past_trades(
     tick, step = spec.instrument.tick_size, spec.instrument.quantity_step
     count = min(COUNT, minute.trades)
     low, high, price = int(minute.low / tick), int(minute.high / tick), int(minute.close / tick)
+    if not count:
+        return []  # a quiet minute
     mean_steps = float(minute.volume / step) / minute.trades
     fewest = max(1, int(spec.instrument.min_quantity / step))
     times = sorted(rng.randrange(minute.open_ms, minute.close_ms + 1) for _ in range(count))
